@@ -1,0 +1,42 @@
+// Package handler is the peer's half of the conversation with one chaincode.
+//
+// [HandleChaincodeStream] serves a stream: it makes a [Handler], gives it to a [Registry] when the chaincode has
+// registered, and returns when the stream has ended. [Handler.Execute] runs a transaction; what the chaincode asks
+// for meanwhile is answered from the transaction's [Simulation]. The package knows nothing of gRPC servers,
+// processes or how chaincode is started.
+//
+// # States
+//
+// A stream is created, established when REGISTER has been accepted, ready when READY has been sent, and at its end.
+// The rows in message.go are the whole protocol: who may send a message, in which states, where it leads, and what
+// is done about it. The state machine, the dispatch and the diagram in the README are made from them.
+//
+// # Goroutines
+//
+//   - The stream's own is the one that called HandleChaincodeStream. processStream is a select loop that waits for
+//     nothing but its next event. It alone fires events of the state machine and touches outbox and unanswered.
+//   - receive reads the stream and hands on message and error together. It ends at the first error of Recv.
+//   - write sends, and is the only caller of Send. It ends when the stream has.
+//   - notifyReady, short-lived, sends REGISTERED and READY and tells the registry.
+//   - runTransaction, one for each transaction that sends a request, serves its requests one after the other. It
+//     alone touches the transaction's queries. It ends with Execute; or, if the ledger keeps it, later.
+//
+// Execute runs in its caller's goroutine. When HandleChaincodeStream returns, receive and write may still be inside
+// the stream, which with gRPC they leave when the RPC's method has returned, and workers inside the ledger.
+// Handler.Wait and Config.Goroutines wait for all of them.
+//
+// # Locks
+//
+//   - transactions.mu protects the map of transactions in flight, transactionContext.mu the state of one. No two are
+//     held together, and nothing is waited for under either.
+//   - Simulation.use is held while a simulator is being called, so that there is one call at a time even when an
+//     operation has outlived its transaction. Simulation.mu protects who may still call.
+//   - serialLock is held during Send, by write.
+//
+// # What becomes of a request
+//
+// The select loop admits it: its transaction is running and has no other request pending. The worker serves it,
+// clears the pending mark, and then answers: a read straight to the writer's queue, PUT_STATE, DEL_STATE and
+// INVOKE_CHAINCODE through nextState and the loop, like everything that the peer originates. Every admitted request
+// is answered once, unless its transaction has ended meanwhile; nothing else is.
+package handler

@@ -1,0 +1,83 @@
+package handler
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/pkg/errors"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+var (
+	// ErrTimeout is returned by Execute when the transaction's deadline has passed, its own or one inherited from a
+	// calling chaincode.
+	ErrTimeout = errors.New("timeout expired while executing transaction")
+	// ErrStreamTerminated is returned by Execute when the chaincode's stream has ended.
+	ErrStreamTerminated = errors.New("chaincode stream terminated")
+	// ErrExists is returned by Execute when the same transaction ID runs on the same channel already.
+	ErrExists = errors.New("transaction exists")
+	// ErrPoisoned is returned by Execute when an operation of the transaction panicked or was abandoned: whatever
+	// the chaincode answered, what it read and wrote can't be trusted.
+	ErrPoisoned = errors.New("transaction poisoned")
+
+	errPanic = errors.New("panic during execution")
+)
+
+// existsError has Fabric's text (core/chaincode/transaction_contexts.go) and is an ErrExists.
+type existsError struct{ key txKey }
+
+func (e *existsError) Error() string {
+	return "txid: " + e.key.txID + "(" + e.key.channelID + ") exists"
+}
+
+func (e *existsError) Is(target error) bool { return target == ErrExists }
+
+// poisonedError says why a transaction can't succeed any more.
+type poisonedError struct{ cause error }
+
+func (e *poisonedError) Error() string        { return "transaction cannot succeed: " + e.cause.Error() }
+func (e *poisonedError) Is(target error) bool { return target == ErrPoisoned }
+func (e *poisonedError) Unwrap() error        { return e.cause }
+
+// StreamError is why a stream was ended by the peer, with the gRPC status that the chaincode is to see.
+type StreamError struct {
+	Code  codes.Code
+	Cause error
+}
+
+func (e *StreamError) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *StreamError) Unwrap() error { return e.Cause }
+
+// GRPCStatus makes a gRPC server answer with the code and the text of the error.
+func (e *StreamError) GRPCStatus() *status.Status { return status.New(e.Code, e.Error()) }
+
+func endStream(code codes.Code, format string, args ...any) error {
+	return &StreamError{Code: code, Cause: errors.Errorf(format, args...)}
+}
+
+// maxQuoted is how much of a string that the other side chose is repeated in a log or an error.
+const maxQuoted = 128
+
+// quoted is s as it may be shown to people: quoted, and cut.
+func quoted(s string) string {
+	if len(s) > maxQuoted {
+		return strconv.Quote(s[:maxQuoted]) + "..."
+	}
+	return strconv.Quote(s)
+}
+
+// short is the part of a transaction ID that logs and errors show, as Fabric's do.
+func short(txID string) string {
+	const shown = 8
+	if len(txID) > shown {
+		txID = txID[:shown]
+	}
+	if strings.ContainsFunc(txID, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(txID)
+	}
+	return txID
+}

@@ -1,0 +1,4 @@
+package handler
+
+// StateDiagram is what the README's diagram must be.
+func StateDiagram() string { return stateDiagram(rows) }

@@ -1,0 +1,108 @@
+package handler
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// A page of an ordinary query holds at most so many records, and ends early behind so many bytes.
+const (
+	maxPageRecords = 100
+	maxPageBytes   = 4 << 20
+)
+
+// pagination is what a request says of it. With size 0 and no bookmark a query is not paginated: its results come in
+// pages of the peer's choice until there are no more. A paginated query is one page of the size asked for.
+type pagination struct {
+	size     int32
+	bookmark string
+}
+
+func (p pagination) asked() bool { return p.size != 0 || p.bookmark != "" }
+
+func parsePagination(metadata []byte) (pagination, error) {
+	if len(metadata) == 0 {
+		return pagination{}, nil
+	}
+	m := &pb.QueryMetadata{}
+	if err := proto.Unmarshal(metadata, m); err != nil {
+		return pagination{}, errors.Wrap(err, "unmarshal failed")
+	}
+	if m.PageSize < 0 {
+		return pagination{}, errors.Errorf("page size %d is negative, want 0 or more", m.PageSize)
+	}
+	return pagination{size: m.PageSize, bookmark: m.Bookmark}, nil
+}
+
+// query is an iterator that a transaction has open.
+type query struct {
+	id string
+	pagination
+	results   results
+	ahead     *record // was read, to know that there is more
+	left      int     // records until the limit of a query
+	truncated bool    // there were more
+}
+
+// page reads the next page. It reads one record further than it returns, so that HasMore is exact.
+func (q *query) page(ctx context.Context) (*pb.QueryResponse, error) {
+	resp := &pb.QueryResponse{Id: q.id}
+	size := 0
+	for {
+		r, err := q.take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if r == nil {
+			break
+		}
+		if q.full(len(resp.Results), size+len(r.bytes)) {
+			q.ahead = r
+			break
+		}
+		size += len(r.bytes)
+		resp.Results = append(resp.Results, &pb.QueryResultBytes{ResultBytes: r.bytes})
+	}
+	q.left -= len(resp.Results)
+	if q.asked() {
+		return resp, q.describe(resp)
+	}
+	q.truncated = q.ahead != nil && q.left == 0
+	resp.HasMore = q.ahead != nil && q.left > 0
+	return resp, nil
+}
+
+// take returns the next record: the one read ahead, if there is one.
+func (q *query) take(ctx context.Context) (*record, error) {
+	if r := q.ahead; r != nil {
+		q.ahead = nil
+		return r, nil
+	}
+	return q.results.next(ctx)
+}
+
+// full reports whether a page of n records has no room for one that would bring it to size bytes.
+func (q *query) full(n, size int) bool {
+	switch {
+	case n == q.left || q.size > 0 && n == int(q.size):
+		return true
+	case q.asked():
+		return false
+	}
+	return n == maxPageRecords || n > 0 && size > maxPageBytes
+}
+
+// describe adds to a paginated query's page where it ended: the key of the next record, or "" if there is none.
+func (q *query) describe(resp *pb.QueryResponse) error {
+	m := &pb.QueryResponseMetadata{FetchedRecordsCount: int32(len(resp.Results))} //nolint:gosec // at most size, an int32
+	if q.ahead != nil {
+		m.Bookmark = q.ahead.key
+	}
+	var err error
+	resp.Metadata, err = marshal(m)
+	return err
+}
