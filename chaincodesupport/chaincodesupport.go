@@ -1,0 +1,159 @@
+// Package chaincodesupport runs chaincode for a peer: it serves the gRPC service that chaincode registers with,
+// launches chaincode when it is needed, and executes transactions on it.
+//
+//	cs, err := chaincodesupport.New(chaincodesupport.Config{Runtime: …, Ledgers: …})
+//	srv := grpc.NewServer(cs.ServerOptions()...)
+//	pb.RegisterChaincodeSupportServer(srv, cs)
+//	go srv.Serve(listener)
+//	result, err := cs.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: …, TxID: …, Simulation: …}, input)
+//
+// What happens on one chaincode's stream is package handler's; what starts a chaincode is a Runtime.
+package chaincodesupport
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	"github.com/ccpeer/ccpeer/handler"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// ErrClosed is returned when a ChaincodeSupport has been closed, or is about to be.
+var ErrClosed = errors.New("chaincode support is closed")
+
+// ChaincodeSupport runs chaincode. It is safe for concurrent use.
+type ChaincodeSupport struct {
+	cfg       Config
+	log       *zap.Logger
+	instances *instances
+
+	mu         sync.Mutex
+	closed     bool
+	executing  sync.WaitGroup // Execute and Invoke of callers
+	goroutines sync.WaitGroup // streams, handlers and launches
+}
+
+var _ pb.ChaincodeSupportServer = (*ChaincodeSupport)(nil)
+
+// New returns a ChaincodeSupport, which is to be closed after use.
+func New(cfg Config) (*ChaincodeSupport, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	log := cfg.Logger.Named("chaincode")
+	return &ChaincodeSupport{cfg: cfg, log: log, instances: newInstances(cfg.DevMode)}, nil
+}
+
+// ServerOptions are for the gRPC server on which the ChaincodeSupport is served. They allow the message sizes and
+// the keepalive pings of the official shims, which a server closes the connection on by default, notice a dead
+// connection within 30 s, and keep flow control out of the way.
+func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
+	const window = 1 << 20
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(cs.cfg.MaxRecvMsgSize),
+		grpc.MaxSendMsgSize(cs.cfg.MaxSendMsgSize),
+		// Shims ping every 60 s, also when no transaction runs.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 8 * time.Second}),
+		grpc.StaticStreamWindowSize(window),
+		grpc.StaticConnWindowSize(window),
+	}
+}
+
+// Register serves the stream of a chaincode that has dialled the peer.
+func (cs *ChaincodeSupport) Register(stream pb.ChaincodeSupport_RegisterServer) error {
+	var chaincodeID string
+	if cs.cfg.Identify != nil {
+		var err error
+		if chaincodeID, err = cs.cfg.Identify(stream.Context()); err != nil {
+			return status.Error(codes.Unauthenticated, err.Error())
+		}
+	}
+	if err := cs.handleStream(stream.Context(), chaincodeID, stream); err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// handleStream serves the peer's end of a stream. A chaincode ID that isn't empty is the only one it may register.
+func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string, stream pb.Stream) error {
+	cs.mu.Lock()
+	if cs.closed {
+		cs.mu.Unlock()
+		return status.Error(codes.Unavailable, ErrClosed.Error())
+	}
+	cs.goroutines.Add(1)
+	cs.mu.Unlock()
+	defer cs.goroutines.Done()
+	err := handler.HandleChaincodeStream(ctx, handler.Config{
+		ChaincodeID:     chaincodeID,
+		Registry:        cs.instances,
+		Invoker:         invoker{cs},
+		Ledgers:         cs.cfg.Ledgers,
+		Observer:        cs.cfg.Observer,
+		Logger:          cs.cfg.Logger,
+		Goroutines:      &cs.goroutines,
+		ExecuteTimeout:  cs.cfg.ExecuteTimeout,
+		RegisterTimeout: cs.cfg.RegisterTimeout,
+		Keepalive:       cs.cfg.Keepalive,
+		TotalQueryLimit: cs.cfg.TotalQueryLimit,
+		MaxQueries:      cs.cfg.MaxQueries,
+		MaxCallDepth:    cs.cfg.MaxCallDepth,
+		Strict:          cs.cfg.Strict,
+	}, stream)
+	cs.log.Info("chaincode stream ended", zap.String("chaincode", chaincodeID), zap.NamedError("cause", err))
+	return err
+}
+
+// Close lets the transactions in flight finish until ctx ends, then ends every stream (status Unavailable), stops
+// every chaincode, and waits for all of it to be gone, for at most Config.StopTimeout. New transactions, launches
+// and streams are refused from the start. An error says that something was left running.
+func (cs *ChaincodeSupport) Close(ctx context.Context) error {
+	cs.mu.Lock()
+	cs.closed = true
+	cs.mu.Unlock()
+	finished(ctx, &cs.executing)
+	cs.instances.stopAll()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), cs.cfg.StopTimeout)
+	defer cancel()
+	if !finished(stopping, &cs.goroutines) {
+		return errors.Errorf("close chaincode support: something was still running after %s, in a ledger or a runtime", cs.cfg.StopTimeout)
+	}
+	return nil
+}
+
+// finished waits for wg until ctx ends, and reports whether wg was first.
+func finished(ctx context.Context, wg *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// begin counts an execution in; executing.Done must follow a nil error.
+func (cs *ChaincodeSupport) begin() error {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.closed {
+		return ErrClosed
+	}
+	cs.executing.Add(1)
+	return nil
+}

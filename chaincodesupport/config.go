@@ -1,0 +1,111 @@
+package chaincodesupport
+
+import (
+	"context"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/handler"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// Config is how a ChaincodeSupport behaves. The zero value of every field is usable. The settings that Fabric's
+// core.yaml has are named after it and have its defaults; a value that is given is used as it is, without the lower
+// bounds that Fabric puts on some.
+type Config struct {
+	// Runtime returns what runs a chaincode, or nil for a chaincode that this peer does not run. Nil: it runs none,
+	// and chaincode is expected to connect by itself (see DevMode). It must not block.
+	Runtime func(chaincodeID string) runtime.Runtime
+	// Resolve returns the chaincode ID of the chaincode that is called name on a channel, for chaincode that calls
+	// chaincode. Nil: the name is the chaincode ID.
+	Resolve func(ctx context.Context, channelID, name string) (chaincodeID string, err error)
+	// Ledgers finds the ledger of a channel, for chaincode that calls chaincode on another channel. Nil: there is
+	// no other channel.
+	Ledgers handler.Ledgers
+	// Identify returns the chaincode ID that the credential of a stream was made for, which is then the only one
+	// that it may register; an error refuses the stream. Nil, or "": any chaincode ID that is being launched may be
+	// registered. ctx is the stream's, and carries gRPC's peer.Peer.
+	Identify func(ctx context.Context) (chaincodeID string, err error)
+	// Observer is told of messages and faults. Nil: nobody is.
+	Observer handler.Observer
+	// Logger is written to under the names that Fabric uses. Nil: nothing is.
+	Logger *zap.Logger
+
+	// DevMode accepts chaincode that this peer has not launched (chaincode.mode dev).
+	DevMode bool
+	// StartupTimeout limits a launch, from start to READY (chaincode.startuptimeout). 0: 300 s.
+	StartupTimeout time.Duration
+	// ExecuteTimeout limits every Init and Invoke (chaincode.executetimeout). 0: 30 s.
+	ExecuteTimeout time.Duration
+	// RegisterTimeout is how long a stream may take to send REGISTER. 0: 10 s.
+	RegisterTimeout time.Duration
+	// Keepalive is the interval of KEEPALIVE messages (chaincode.keepalive). 0: none are sent. Node shims exit on
+	// one; connections are kept alive by HTTP/2 pings.
+	Keepalive time.Duration
+	// StopTimeout is how long Close waits for what it has ended to be gone. 0: 30 s.
+	StopTimeout time.Duration
+	// TotalQueryLimit is how many records one query may yield (ledger.state.totalQueryLimit). 0: 100,000.
+	TotalQueryLimit int
+	// MaxQueries is how many iterators a transaction may have open. 0: 256.
+	MaxQueries int
+	// MaxCallDepth is how deep chaincode may call chaincode. 0: 64.
+	MaxCallDepth int
+	// MaxRecvMsgSize and MaxSendMsgSize limit a message, in bytes (peer.maxRecvMsgSize, peer.maxSendMsgSize).
+	// 0: 100 MiB, which is what shims allow.
+	MaxRecvMsgSize int
+	MaxSendMsgSize int
+	// Strict ends the stream of a chaincode that sends a request while another of the same transaction is pending.
+	Strict bool
+}
+
+func (c Config) withDefaults() (Config, error) {
+	for _, d := range []struct {
+		name string
+		v    *time.Duration
+		def  time.Duration
+	}{
+		{"StartupTimeout", &c.StartupTimeout, 300 * time.Second},
+		{"ExecuteTimeout", &c.ExecuteTimeout, 30 * time.Second},
+		{"RegisterTimeout", &c.RegisterTimeout, 10 * time.Second},
+		{"Keepalive", &c.Keepalive, 0},
+		{"StopTimeout", &c.StopTimeout, 30 * time.Second},
+	} {
+		if *d.v < 0 {
+			return c, errors.Errorf("chaincodesupport: Config.%s is %s, want 0 or more", d.name, *d.v)
+		}
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+	}
+	for _, n := range []struct {
+		name string
+		v    *int
+		def  int
+	}{
+		{"TotalQueryLimit", &c.TotalQueryLimit, 100_000},
+		{"MaxQueries", &c.MaxQueries, 256},
+		{"MaxCallDepth", &c.MaxCallDepth, 64},
+		{"MaxRecvMsgSize", &c.MaxRecvMsgSize, pb.MaxMessageSize},
+		{"MaxSendMsgSize", &c.MaxSendMsgSize, pb.MaxMessageSize},
+	} {
+		if *n.v < 0 {
+			return c, errors.Errorf("chaincodesupport: Config.%s is %d, want 0 or more", n.name, *n.v)
+		}
+		if *n.v == 0 {
+			*n.v = n.def
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	if c.Runtime == nil {
+		c.Runtime = func(string) runtime.Runtime { return nil }
+	}
+	if c.Resolve == nil {
+		c.Resolve = func(_ context.Context, _, name string) (string, error) { return name, nil }
+	}
+	return c, nil
+}

@@ -1,0 +1,108 @@
+package chaincodesupport
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/handler"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// Input is what a chaincode is called with.
+type Input struct {
+	// Args are the arguments, the function's name first by convention. They are only read.
+	Args [][]byte
+	// Decorations are what the peer adds to the call, by name. They are only read.
+	Decorations map[string][]byte
+	// IsInit calls Init instead of Invoke.
+	IsInit bool
+}
+
+// Result is what a chaincode answered.
+type Result struct {
+	// Status is 200 by convention. One below 400 is a success; from 400 on the transaction has failed and should
+	// not be committed.
+	Status  int32
+	Message string
+	Payload []byte
+	// Event is what the chaincode set, or nil.
+	Event *Event
+}
+
+// Event is an event that a chaincode set.
+type Event struct {
+	ChaincodeID string // the name under which the chaincode ran
+	TxID        string
+	Name        string
+	Payload     []byte
+}
+
+// Execute runs one transaction on a chaincode, which is launched if it isn't running, and returns what it answered,
+// whatever the status. Errors are those of Launch and handler.Handler.Execute, and the texts of Fabric's peer when
+// the chaincode answered with an error or with something that is not a Response. The caller keeps p.Simulation, reads
+// its results after success, and calls its Done in any case.
+func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (*Result, error) {
+	typ := pb.ChaincodeMessage_TRANSACTION
+	if in.IsInit {
+		typ = pb.ChaincodeMessage_INIT
+	}
+	reply, err := cs.Invoke(ctx, chaincodeID, p, typ, &pb.ChaincodeInput{Args: in.Args, Decorations: in.Decorations, IsInit: in.IsInit})
+	if err != nil {
+		return nil, errors.WithMessagef(err, "failed to execute transaction %s", p.TxID)
+	}
+	return resultOf(reply, p.TxID)
+}
+
+// Invoke is Execute, but with messages: typ is INIT or TRANSACTION, and the answer COMPLETED or ERROR.
+func (cs *ChaincodeSupport) Invoke(ctx context.Context, chaincodeID string, p handler.TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
+	if err := cs.begin(); err != nil {
+		return nil, err
+	}
+	defer cs.executing.Done()
+	h, err := cs.handler(ctx, chaincodeID)
+	if err != nil {
+		return nil, err
+	}
+	return h.Execute(ctx, p, typ, in)
+}
+
+func resultOf(reply *pb.ChaincodeMessage, txID string) (*Result, error) {
+	switch {
+	case reply == nil:
+		return nil, errors.Errorf("nil response from transaction %s", txID)
+	case reply.Type == pb.ChaincodeMessage_ERROR:
+		return nil, errors.Errorf("transaction returned with failure: %s", reply.Payload)
+	case reply.Type != pb.ChaincodeMessage_COMPLETED:
+		return nil, errors.Errorf("unexpected response type %d for transaction %s", reply.Type, txID)
+	}
+	r := &pb.Response{}
+	if err := proto.Unmarshal(reply.Payload, r); err != nil {
+		return nil, errors.Wrapf(err, "failed to unmarshal response for transaction %s", txID)
+	}
+	result := &Result{Status: r.Status, Message: r.Message, Payload: r.Payload}
+	if e := reply.ChaincodeEvent; e != nil {
+		result.Event = &Event{ChaincodeID: e.ChaincodeId, TxID: e.TxId, Name: e.EventName, Payload: e.Payload}
+	}
+	return result, nil
+}
+
+// invoker runs chaincode for chaincode. It works while the ChaincodeSupport drains: the calling transaction is one
+// that Close waits for.
+type invoker struct{ cs *ChaincodeSupport }
+
+var _ handler.Invoker = invoker{}
+
+func (i invoker) Invoke(ctx context.Context, p handler.TxParams, name string, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
+	chaincodeID, err := i.cs.cfg.Resolve(ctx, p.ChannelID, name)
+	if err != nil {
+		return nil, err
+	}
+	h, err := i.cs.handler(ctx, chaincodeID)
+	if err != nil {
+		return nil, err
+	}
+	p.Namespace = name
+	return h.Execute(ctx, p, pb.ChaincodeMessage_TRANSACTION, in)
+}

@@ -1,0 +1,184 @@
+package chaincodesupport
+
+import (
+	"context"
+	"sync"
+
+	"github.com/pkg/errors"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/ccpeer/ccpeer/handler"
+)
+
+// instance is one run of a chaincode: from the start of its launch, or its own connection in dev mode, until nothing
+// of it is left.
+type instance struct {
+	chaincodeID string
+	stop        context.CancelCauseFunc // ends its runtime; nothing for one that connected by itself
+	launched    chan struct{}           // closed when the launch has succeeded or failed
+	exited      chan struct{}           // closed when nothing of it is left
+	external    bool
+
+	mu      sync.Mutex
+	settled bool             // launched is closed
+	err     error            // why the launch failed
+	handler *handler.Handler // from REGISTER to the stream's end
+	ready   bool             // READY was sent
+	ended   bool             // the stream has ended, or the launch failed: it is of no use any more
+}
+
+func newInstance(chaincodeID string, stop context.CancelCauseFunc) *instance {
+	return &instance{
+		chaincodeID: chaincodeID,
+		stop:        stop,
+		launched:    make(chan struct{}),
+		exited:      make(chan struct{}),
+	}
+}
+
+// claim makes h the handler of the instance, if it has none.
+func (in *instance) claim(h *handler.Handler) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	switch {
+	case in.handler != nil:
+		return status.Errorf(codes.AlreadyExists, "duplicate chaincodeID: %s", in.chaincodeID)
+	case in.ended:
+		return status.Errorf(codes.PermissionDenied, "chaincode %s registered after its launch had ended", in.chaincodeID)
+	}
+	in.handler = h
+	return nil
+}
+
+// succeed ends the launch well, if h is the instance's handler and nothing has ended it before.
+func (in *instance) succeed(h *handler.Handler) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.handler == h && !in.settled {
+		in.ready, in.settled = true, true
+		close(in.launched)
+	}
+}
+
+// fail makes the instance useless and stops it. The first cause is the one that waiters get; it is of no interest
+// once the launch has succeeded.
+func (in *instance) fail(cause error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.settled {
+		in.err, in.settled = cause, true
+		close(in.launched)
+	}
+	in.ended = true
+	in.stop(cause)
+	if in.handler != nil {
+		in.handler.Close()
+	}
+}
+
+// release ends the instance if h is its handler, and reports whether it is.
+func (in *instance) release(h *handler.Handler) bool {
+	in.mu.Lock()
+	owner := in.handler == h
+	in.mu.Unlock()
+	if owner {
+		in.fail(errors.New("chaincode registration failed: chaincode stream terminated"))
+	}
+	return owner
+}
+
+// usable returns the handler if transactions can run on it.
+func (in *instance) usable() (*handler.Handler, bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.handler, in.ready && !in.ended
+}
+
+// instances are the chaincodes that run or are being launched, by chaincode ID: at most one of each. It is what
+// handlers register with.
+type instances struct {
+	devMode bool
+
+	mu sync.Mutex
+	m  map[string]*instance
+}
+
+var _ handler.Registry = (*instances)(nil)
+
+func newInstances(devMode bool) *instances {
+	return &instances{devMode: devMode, m: map[string]*instance{}}
+}
+
+// get returns the instance of a chaincode ID, or nil.
+func (r *instances) get(chaincodeID string) *instance {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.m[chaincodeID]
+}
+
+// getOrAdd returns the instance of a chaincode ID. If there is none, it adds the one that add makes.
+func (r *instances) getOrAdd(chaincodeID string, add func() *instance) *instance {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in := r.m[chaincodeID]
+	if in == nil && add != nil {
+		if in = add(); in != nil {
+			r.m[chaincodeID] = in
+		}
+	}
+	return in
+}
+
+// remove removes an instance, not another one of the same chaincode ID, and says that nothing of it is left.
+func (r *instances) remove(in *instance) {
+	r.mu.Lock()
+	if r.m[in.chaincodeID] == in {
+		delete(r.m, in.chaincodeID)
+	}
+	r.mu.Unlock()
+	close(in.exited)
+}
+
+func (r *instances) stopAll() {
+	r.mu.Lock()
+	all := make([]*instance, 0, len(r.m))
+	for _, in := range r.m {
+		all = append(all, in)
+	}
+	r.mu.Unlock()
+	for _, in := range all {
+		in.fail(ErrClosed)
+	}
+}
+
+// Register gives the handler to the launch that waits for it. In dev mode, chaincode that nobody launched is an
+// instance of its own.
+func (r *instances) Register(h *handler.Handler) error {
+	in := r.getOrAdd(h.ChaincodeID, func() *instance {
+		if !r.devMode {
+			return nil
+		}
+		in := newInstance(h.ChaincodeID, func(error) {})
+		in.external = true
+		return in
+	})
+	if in == nil {
+		return status.Errorf(codes.PermissionDenied, "peer will not accept external chaincode connection %s (except in dev mode)", h.ChaincodeID)
+	}
+	return in.claim(h)
+}
+
+// Ready ends the launch of the handler's chaincode.
+func (r *instances) Ready(h *handler.Handler) {
+	if in := r.get(h.ChaincodeID); in != nil {
+		in.succeed(h)
+	}
+}
+
+// Deregister ends the run of a chaincode whose stream has ended. What is left of it is its runtime's to stop.
+func (r *instances) Deregister(h *handler.Handler) {
+	if in := r.get(h.ChaincodeID); in != nil && in.release(h) && in.external {
+		r.remove(in)
+	}
+}

@@ -1,0 +1,22 @@
+// Package runtime says what starts, stops and watches a chaincode. Its folders are the implementations: inproc runs
+// chaincode in the peer's own process, process runs it as a process of its own.
+package runtime
+
+import (
+	"context"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// StreamHandler serves the peer's end of a chaincode's stream, until the stream ends. The chaincode that talks on
+// it must register under the chaincode ID that the runtime was run with. A Runtime that obtains the stream itself
+// (in process, or by dialling) calls it; one whose chaincode dials the peer does not.
+type StreamHandler func(ctx context.Context, s pb.Stream) error
+
+// Runtime runs a chaincode. One value may run any number of chaincodes at once.
+type Runtime interface {
+	// Run starts the chaincode chaincodeID and returns when nothing of it is left running: it has ended, could not
+	// be started, or was stopped because ctx ended. The error says why it ended; after ctx has ended, nil says that
+	// it stopped in good order.
+	Run(ctx context.Context, chaincodeID string, handle StreamHandler) error
+}
