@@ -1,0 +1,86 @@
+# make help lists the targets. Go and make are all that is needed; tools are built into .bin at the versions below.
+
+BUF_VERSION           := v1.75.0
+PROTOC_GEN_GO_VERSION := v1.36.12
+GOLANGCI_LINT_VERSION := v2.15.0
+
+BIN := $(CURDIR)/.bin
+
+# The root module and every module below it.
+MODULES := $(sort $(patsubst %/,%,$(dir $(shell \
+	find . -name go.mod -not -path '*/.*/*' -not -path '*/node_modules/*' -not -path '*/testdata/*'))))
+
+# Go turns cgo off, which the race detector needs, where it finds no C compiler.
+RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race,$(warning no C compiler: testing without -race))
+
+# How long each fuzz target runs: a duration, or a number of inputs such as 10000x.
+FUZZTIME ?= 1m
+
+# $(call each_module,command) runs the command in every module, and fails at the end if it failed in one of them.
+each_module = @failed=; for m in $(MODULES); do \
+	echo "== $$m: $(1)"; (cd "$$m" && $(1)) || failed="$$failed $$m"; \
+	done; [ -z "$$failed" ] || { echo "failed in:$$failed" >&2; exit 1; }
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Start a peer and an example chaincode, and show a session between them
+	@mkdir -p $(BIN)
+	cd examples && go build -o $(BIN)/peer ./peer
+	$(BIN)/peer demo
+
+.PHONY: test
+test: ## Run every test of every module, with the race detector
+	$(call each_module,go test $(RACE) ./...)
+
+.PHONY: race
+race: test ## The same as test
+
+.PHONY: lint
+lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with golangci-lint
+	$(call each_module,$(BIN)/golangci-lint run ./...)
+
+.PHONY: bench
+bench: ## Measure latency, CPU and allocations against a bare gRPC stream
+	go run ./internal/bench
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (1m)
+	$(call each_module,sh $(CURDIR)/.ci/fuzz $(FUZZTIME))
+
+.PHONY: fuzz-short
+fuzz-short: FUZZTIME := 10000x
+fuzz-short: fuzz ## Run every fuzz target for a few seconds, as CI does
+
+# buf generates with the protoc-gen-go that it finds first.
+GENERATE := PATH="$(BIN):$$PATH" buf generate
+GENERATORS := $(BIN)/.buf-$(BUF_VERSION) $(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION)
+
+.PHONY: generate
+generate: $(GENERATORS) ## Generate the Go code of the .proto files
+	$(GENERATE)
+
+.PHONY: checkgenerate
+checkgenerate: $(GENERATORS) ## Fail, showing the difference, unless generated code is what generate makes
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	mkdir "$$tmp/committed" && cp proto/*.pb.go "$$tmp/committed" && $(GENERATE) -o "$$tmp" && \
+	{ diff -ru "$$tmp/committed" "$$tmp/proto" || { echo "run make generate" >&2; exit 1; }; }
+
+.PHONY: clean
+clean: ## Remove what make has built, tools included
+	rm -rf $(BIN)
+
+# A tool is installed when the file that is named after its version is there.
+$(BIN)/.buf-$(BUF_VERSION):
+	GOBIN=$(BIN) go install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
+	@touch $@
+
+$(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION):
+	GOBIN=$(BIN) go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION)
+	@touch $@
+
+$(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@touch $@
