@@ -1,0 +1,172 @@
+// Package arch_test holds the arrows of docs/architecture.md: which package may import which, of this module and of
+// others. A new package needs a line in allowed, and so a thought about where it belongs.
+package arch_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pkg/errors"
+)
+
+const module = "github.com/ccpeer/ccpeer/"
+
+// Third parties, named once.
+const (
+	anything = "..."
+	btree    = "github.com/tidwall/btree"
+	fsm      = "github.com/looplab/fsm"
+	grpc     = "google.golang.org/grpc/..."
+	codes    = "google.golang.org/grpc/codes"
+	status   = "google.golang.org/grpc/status"
+	protobuf = "google.golang.org/protobuf/..."
+	zap      = "go.uber.org/zap/..."
+)
+
+// everyone may be imported by every package, as may the standard library.
+const everyone = "github.com/pkg/errors"
+
+// allowed says what the code of a package, its tests apart, may import. Packages of this module are named by their
+// folder. A name that ends in "/..." stands for the package and all below it; for a package, the line of the longest
+// folder that fits is the one that counts. A package need not exist yet.
+var allowed = map[string][]string{
+	"proto": {grpc, protobuf},
+	// Not grpc itself: the handler knows streams, not servers and connections.
+	"handler": {"proto", "ledger", fsm, zap, codes, status, protobuf},
+
+	"chaincodesupport":                 {"handler", "proto", "ledger", "chaincodesupport/runtime", grpc, protobuf, zap},
+	"chaincodesupport/runtime":         {"proto"},
+	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
+	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", zap},
+
+	"ledger":            {},
+	"ledger/ledgertest": {"ledger", "proto", protobuf},
+	"ledger/kvledger":   {"ledger", "proto", "ledger/kvledger/...", protobuf},
+	// A store knows keys and values, not what a ledger makes of them.
+	"ledger/kvledger/store/...":    {"ledger/kvledger/store"},
+	"ledger/kvledger/store/memory": {"ledger/kvledger/store", btree},
+
+	// The other end of the wire: it must not know the peer's.
+	"shim": {"proto", grpc, protobuf},
+
+	"internal/arch":       {},
+	"internal/pipe":       {"proto", protobuf},
+	"internal/streamtest": {"proto", protobuf},
+	"internal/transcript": {"proto", "internal/streamtest", protobuf},
+	"internal/bench/...":  {anything},
+}
+
+// matches says whether path is what pattern names.
+func matches(pattern, path string) bool {
+	if pattern == anything {
+		return true
+	}
+	if folder, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return path == folder || strings.HasPrefix(path, folder+"/")
+	}
+	return path == pattern
+}
+
+// ruleFor returns the line of allowed that counts for a package.
+func ruleFor(allowed map[string][]string, pkg string) (may []string, found bool) {
+	longest := ""
+	for pattern, imports := range allowed {
+		if folder := strings.TrimSuffix(pattern, "/..."); matches(pattern, pkg) && len(folder) > len(longest) {
+			longest, may, found = folder, imports, true
+		}
+	}
+	return may, found
+}
+
+// violations returns what is wrong with a package's imports, a sentence each.
+func violations(allowed map[string][]string, pkg string, imports []string) []string {
+	may, found := ruleFor(allowed, pkg)
+	if !found {
+		return []string{fmt.Sprintf("package %s has no line in the map: say there what it may import", pkg)}
+	}
+	var bad []string
+	for _, path := range imports {
+		first, _, _ := strings.Cut(path, "/")
+		standard := !strings.Contains(first, ".")
+		path = strings.TrimPrefix(path, module)
+		fits := func(pattern string) bool { return matches(pattern, path) }
+		if !standard && path != everyone && !slices.ContainsFunc(may, fits) {
+			bad = append(bad, fmt.Sprintf("package %s must not import %s", pkg, path))
+		}
+	}
+	return bad
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+// list returns every package of the module that the working directory is in.
+func list(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, &stderr)
+	}
+	var pkgs []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+func TestImports(t *testing.T) {
+	pkgs := list(t)
+	if len(pkgs) == 0 {
+		t.Fatal("go list finds no package")
+	}
+	for _, p := range pkgs {
+		for _, v := range violations(allowed, strings.TrimPrefix(p.ImportPath, module), p.Imports) {
+			t.Error(v)
+		}
+	}
+}
+
+func TestViolations(t *testing.T) {
+	rules := map[string][]string{
+		"a":       {"b", codes},
+		"b/...":   {"c/...", grpc},
+		"b/inner": {anything},
+	}
+	for _, tc := range []struct {
+		pkg, imports string
+		want         []string
+	}{
+		{"a", "fmt", nil},
+		{"a", everyone, nil},
+		{"a", module + "b", nil},
+		{"a", module + "b/below", []string{"package a must not import b/below"}},
+		{"a", module + "c", []string{"package a must not import c"}},
+		{"a", "google.golang.org/grpc/codes", nil},
+		{"a", "google.golang.org/grpc", []string{"package a must not import google.golang.org/grpc"}},
+		{"b", module + "c", nil},
+		{"b/below", module + "c/d", nil},
+		{"b/below", module + "cd", []string{"package b/below must not import cd"}},
+		{"b/below", "google.golang.org/grpc/status", nil},
+		{"b/inner", "example.com/x", nil},
+		{"c", "fmt", []string{"package c has no line in the map: say there what it may import"}},
+	} {
+		if got := violations(rules, tc.pkg, []string{tc.imports}); !slices.Equal(got, tc.want) {
+			t.Errorf("%s importing %s: %q, want %q", tc.pkg, tc.imports, got, tc.want)
+		}
+	}
+}
