@@ -127,7 +127,11 @@ func (cs *ChaincodeSupport) run(ctx context.Context, in *instance, rt runtime.Ru
 	if err == nil {
 		err = errors.New("chaincode ended")
 	}
-	in.fail(errors.WithMessage(err, "chaincode registration failed"))
+	var notStarted *runtime.StartError
+	if !errors.As(err, &notStarted) {
+		err = errors.WithMessage(err, "chaincode registration failed")
+	}
+	in.fail(err)
 	cs.instances.remove(in)
 }
 

@@ -20,3 +20,12 @@ type Runtime interface {
 	// it stopped in good order.
 	Run(ctx context.Context, chaincodeID string, handle StreamHandler) error
 }
+
+// StartError is what Run returns when it could not start the chaincode at all.
+type StartError struct{ Cause error }
+
+// Error has Fabric's text (core/chaincode).
+func (e *StartError) Error() string { return "error starting container: " + e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *StartError) Unwrap() error { return e.Cause }

@@ -1,0 +1,139 @@
+//go:build unix
+
+package process_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+)
+
+// childVar makes the test binary play a chaincode: its value names one of children.
+const childVar = "PROCESS_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if play, ok := children[os.Getenv(childVar)]; ok {
+		play()
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// children are the chaincodes. Those that dial tell the test that they run, and by the end of the connection that
+// they do no more.
+var children = map[string]func(){
+	"exit": func() {
+		fmt.Println("on stdout")
+		for i := range 30 {
+			fmt.Fprintln(os.Stderr, "line", i)
+		}
+		os.Exit(3)
+	},
+	"idle":     func() { waitForEnd(dialPeer()) },
+	"stubborn": func() { signal.Ignore(syscall.SIGTERM); waitForEnd(dialPeer()) },
+	"tidy": func() {
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGTERM)
+		dialPeer()
+		<-asked
+		fmt.Println("bye")
+		os.Exit(1)
+	},
+	"parent": func() { fork("stubborn", nil); waitForEnd(dialPeer()) },
+	"daemonparent": func() {
+		fork("stubborn", &syscall.SysProcAttr{Setsid: true})
+		waitForEnd(dialPeer())
+	},
+	"print":  printHardLines,
+	"report": report,
+	"peer":   runAsPeer,
+}
+
+// dialPeer dials the address that Go chaincode is given by default, and says who it is.
+func dialPeer() net.Conn {
+	network, address := "tcp", os.Args[2]
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		network, address = "unix", path
+	}
+	conn, err := net.Dial(network, address)
+	must(err)
+	_, err = fmt.Fprintln(conn, os.Getenv(childVar), os.Getpid())
+	must(err)
+	return conn
+}
+
+// waitForEnd returns when the test closes the connection.
+func waitForEnd(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(99)
+	}
+}
+
+func fork(mode string, attr *syscall.SysProcAttr) {
+	cmd := exec.Command(os.Args[0], os.Args[1:]...)
+	cmd.Env = append(os.Environ(), childVar+"="+mode)
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = os.Stdout, os.Stderr, attr
+	must(cmd.Start())
+}
+
+func printHardLines() {
+	long := bytes.Repeat([]byte("x"), 300_000)
+	for _, b := range [][]byte{long, []byte("\n\n\nbinary \x00\xff\x1b[31m\r\n"), long, []byte("\nno newline é")} {
+		_, err := os.Stdout.Write(b)
+		must(err)
+		_, err = os.Stderr.Write(b)
+		must(err)
+	}
+}
+
+// report prints what the chaincode was given.
+func report() {
+	for _, kv := range os.Environ() {
+		fmt.Println("env", kv)
+	}
+	fmt.Println("args", strings.Join(os.Args[1:], " "))
+	dir, err := os.Getwd()
+	must(err)
+	fmt.Println("dir", dir)
+	in, err := io.ReadAll(os.Stdin)
+	must(err)
+	fmt.Printf("stdin %q\n", in)
+	if pgid, err := syscall.Getpgid(0); err == nil && pgid == os.Getpid() {
+		fmt.Println("leads its process group")
+	}
+	fds, err := filepath.Glob("/proc/self/fd/*")
+	must(err)
+	for _, fd := range fds {
+		if to, err := os.Readlink(fd); err == nil && filepath.Base(to) == openFile {
+			fmt.Println("inherited", to)
+		}
+	}
+}
+
+// runAsPeer is a peer that runs a chaincode, to be killed.
+func runAsPeer() {
+	dialPeer()
+	r, err := process.New(process.Config{
+		Command:     os.Args[0],
+		Env:         []string{childVar + "=stubborn"},
+		PeerAddress: os.Args[2],
+	})
+	must(err)
+	must(r.Run(context.Background(), "cc:1", nil))
+}

@@ -1,0 +1,157 @@
+//go:build unix
+
+package process
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+)
+
+// Defaults of Config.
+const (
+	DefaultGrace       = 5 * time.Second
+	DefaultStderrLines = 20
+)
+
+// passedOn names the variables of the peer's environment that a chaincode gets, the ones that Fabric's external
+// launchers pass on (core/container/externalbuilder). HOME is not among them: it would lead chaincode to the keys
+// and settings of the user who runs the peer.
+var passedOn = [...]string{"LD_LIBRARY_PATH", "LIBPATH", "PATH", "TMPDIR"}
+
+// Config says what to run and how. New copies it.
+type Config struct {
+	// Command is the absolute path of the program. It is run as it is, without a shell. Required.
+	Command string
+	// Args are the program's arguments, without its name. {{.PeerAddress}} and {{.ChaincodeID}} in them are
+	// replaced. Nil means what Go chaincode wants, "-peer.address {{.PeerAddress}}"; for Node, give
+	// "start", "--peer.address", "{{.PeerAddress}}". Empty but not nil means none.
+	Args []string
+	// Env is added to the environment as KEY=value, and wins where it names a variable that is there already.
+	// Chaincode gets nothing of the peer's own environment but LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR.
+	Env []string
+	// Dir is the absolute path of the working directory. Empty means the peer's.
+	Dir string
+	// PeerAddress is where the chaincode finds the peer: host:port or unix:///path. The peer must listen there
+	// before Run is called, as shims give up at once. Required.
+	PeerAddress string
+	// MSPID is passed on as CORE_PEER_LOCALMSPID. Empty means that it is not set.
+	MSPID string
+	// LogLevel, ShimLogLevel and LogFormat are passed on as CORE_CHAINCODE_LOGGING_LEVEL, _SHIM and _FORMAT.
+	// Empty means Fabric's default for the levels, "info" and "warning", and no format.
+	LogLevel, ShimLogLevel, LogFormat string
+	// Logger gets each line that the chaincode prints, at level Info under the name "peer.chaincode.<id>". Nil
+	// means none: the output is read and thrown away.
+	Logger *zap.Logger
+	// Grace is how long a chaincode has from SIGTERM to SIGKILL, and then how long to wait for processes that
+	// left its process group yet hold its output open. Zero means DefaultGrace.
+	Grace time.Duration
+	// StderrLines is how many of the last lines on the chaincode's standard error an ExitError keeps. Zero means
+	// DefaultStderrLines.
+	StderrLines int
+}
+
+func (c *Config) validate() error {
+	if !filepath.IsAbs(c.Command) {
+		return errors.Errorf("command %q is not an absolute path: give the path of the chaincode's program", c.Command)
+	}
+	if c.Dir != "" && !filepath.IsAbs(c.Dir) {
+		return errors.Errorf("working directory %q is not an absolute path", c.Dir)
+	}
+	if err := checkAddress(c.PeerAddress); err != nil {
+		return err
+	}
+	for _, kv := range c.Env {
+		if strings.Index(kv, "=") < 1 {
+			// Not quoted: what stands there may be a secret whose name was forgotten.
+			return errors.New("an entry of Env is not of the form KEY=value")
+		}
+	}
+	if c.Grace < 0 {
+		return errors.Errorf("grace time %s is negative", c.Grace)
+	}
+	if c.StderrLines < 0 {
+		return errors.Errorf("number of stderr lines %d is negative", c.StderrLines)
+	}
+	return nil
+}
+
+// checkAddress accepts what a shim can dial from another working directory and from any shim's language.
+func checkAddress(address string) error {
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		if !filepath.IsAbs(path) {
+			return errors.Errorf("peer address %q has no absolute path: write unix:///path", address)
+		}
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" || port == "" || port == "0" {
+		return errors.Errorf("peer address %q cannot be dialled: write host:port or unix:///path", address)
+	}
+	return nil
+}
+
+// complete returns a copy in which everything that has a default is set.
+func (c Config) complete() Config {
+	if c.Args == nil {
+		c.Args = []string{"-peer.address", "{{.PeerAddress}}"}
+	}
+	c.Args = slices.Clone(c.Args)
+	c.Env = slices.Clone(c.Env)
+	if c.LogLevel == "" {
+		c.LogLevel = "info"
+	}
+	if c.ShimLogLevel == "" {
+		c.ShimLogLevel = "warning"
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	if c.Grace == 0 {
+		c.Grace = DefaultGrace
+	}
+	if c.StderrLines == 0 {
+		c.StderrLines = DefaultStderrLines
+	}
+	return c
+}
+
+// args returns the arguments for one chaincode.
+func (c *Config) args(chaincodeID string) []string {
+	fill := strings.NewReplacer("{{.PeerAddress}}", c.PeerAddress, "{{.ChaincodeID}}", chaincodeID)
+	args := make([]string, len(c.Args))
+	for i, a := range c.Args {
+		args[i] = fill.Replace(a)
+	}
+	return args
+}
+
+// environ returns the whole environment of one chaincode.
+func (c *Config) environ(chaincodeID string) []string {
+	var env []string
+	for _, name := range passedOn {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	env = append(env,
+		"CORE_CHAINCODE_ID_NAME="+chaincodeID,
+		"CORE_PEER_ADDRESS="+c.PeerAddress,
+		"CORE_PEER_TLS_ENABLED=false", // the Go shim insists on it
+		"CORE_CHAINCODE_LOGGING_LEVEL="+c.LogLevel,
+		"CORE_CHAINCODE_LOGGING_SHIM="+c.ShimLogLevel,
+	)
+	if c.LogFormat != "" {
+		env = append(env, "CORE_CHAINCODE_LOGGING_FORMAT="+c.LogFormat)
+	}
+	if c.MSPID != "" {
+		env = append(env, "CORE_PEER_LOCALMSPID="+c.MSPID)
+	}
+	return append(env, c.Env...)
+}

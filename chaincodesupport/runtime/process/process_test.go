@@ -1,0 +1,365 @@
+//go:build unix
+
+package process_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+)
+
+// openFile is a file that the tests hold open while they start a chaincode.
+const openFile = "open-in-peer"
+
+// quickExit spares a child built with -race the second that it would wait before it exits.
+const quickExit = "GORACE=atexit_sleep_ms=0"
+
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
+func config(t *testing.T, child, address string) process.Config {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return process.Config{Command: self, Env: []string{childVar + "=" + child, quickExit}, PeerAddress: address}
+}
+
+func newRuntime(t *testing.T, cfg process.Config) *process.Runtime {
+	t.Helper()
+	r, err := process.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// peer listens where the chaincode dials.
+type peer struct {
+	t *testing.T
+	l net.Listener
+}
+
+func listen(t *testing.T) peer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return peer{t, l}
+}
+
+func (p peer) address() string { return p.l.Addr().String() }
+
+// child is a process that has begun to run and has dialled.
+type child struct {
+	net.Conn
+	pid int
+}
+
+// accept waits for the processes that play the parts named.
+func (p peer) accept(parts ...string) map[string]child {
+	p.t.Helper()
+	children := map[string]child{}
+	for range parts {
+		conn, err := p.l.Accept()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.t.Cleanup(func() { _ = conn.Close() })
+		c, part := child{Conn: conn}, ""
+		if _, err := fmt.Fscanln(conn, &part, &c.pid); err != nil {
+			p.t.Fatal(err)
+		}
+		children[part] = c
+	}
+	for _, part := range parts {
+		if _, ok := children[part]; !ok {
+			p.t.Fatalf("%s does not run", part)
+		}
+	}
+	return children
+}
+
+// wantGone checks that the process has ended.
+func (c child) wantGone(t *testing.T) {
+	t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("process %d still runs: %v", c.pid, err)
+	}
+}
+
+func (c child) kill(t *testing.T) {
+	t.Helper()
+	if err := syscall.Kill(c.pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, r *process.Runtime) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx, "asset:1", nil) }()
+	return done
+}
+
+func wait(t *testing.T, done <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		t.Fatal("Run does not return")
+		return nil
+	}
+}
+
+// wantExit checks how the chaincode ended and returns its last lines.
+func wantExit(t *testing.T, err error, code int, sig syscall.Signal) []string {
+	t.Helper()
+	var exit *process.ExitError
+	if !errors.As(err, &exit) {
+		t.Fatalf("error is %v, want an ExitError", err)
+	}
+	if exit.Code != code || exit.Signal != sig {
+		t.Fatalf("exit is %d of signal %d, want %d of %d", exit.Code, exit.Signal, code, sig)
+	}
+	return exit.LastLines
+}
+
+func TestExitErrorKeepsLastLines(t *testing.T) {
+	cfg := config(t, "exit", "127.0.0.1:7052")
+	cfg.StderrLines = 2
+	err := wait(t, run(t.Context(), newRuntime(t, cfg)))
+	last := wantExit(t, err, 3, 0)
+	if want := []string{"line 28", "line 29"}; !slices.Equal(last, want) {
+		t.Errorf("last lines are %q, want %q", last, want)
+	}
+	if want := "container exited with 3: line 28 | line 29"; err.Error() != want {
+		t.Errorf("error is %q, want %q", err, want)
+	}
+}
+
+func TestKilledFromOutside(t *testing.T) {
+	p := listen(t)
+	done := run(t.Context(), newRuntime(t, config(t, "idle", p.address())))
+	p.accept("idle")["idle"].kill(t)
+	err := wait(t, done)
+	wantExit(t, err, 137, syscall.SIGKILL)
+	if want := "container exited with 137 (killed)"; err.Error() != want {
+		t.Errorf("error is %q, want %q", err, want)
+	}
+}
+
+func TestStop(t *testing.T) {
+	for _, tc := range []struct {
+		parts []string // the chaincode and its children
+		grace time.Duration
+		want  string
+	}{
+		{parts: []string{"idle"}, grace: patience},
+		{parts: []string{"tidy"}, grace: patience},
+		{parts: []string{"parent", "stubborn"}, grace: 50 * time.Millisecond},
+		{
+			parts: []string{"stubborn"}, grace: 50 * time.Millisecond,
+			want: "killed 50ms after SIGTERM: container exited with 137 (killed)",
+		},
+	} {
+		t.Run(tc.parts[0], func(t *testing.T) {
+			p := listen(t)
+			cfg := config(t, tc.parts[0], p.address())
+			cfg.Grace = tc.grace
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			done := run(ctx, newRuntime(t, cfg))
+			children := p.accept(tc.parts...)
+			cancel()
+			if err := wait(t, done); tc.want == "" && err != nil || tc.want != "" && (err == nil || err.Error() != tc.want) {
+				t.Errorf("Run returned %v, want %q", err, tc.want)
+			}
+			for _, c := range children {
+				c.wantGone(t)
+			}
+		})
+	}
+}
+
+func TestChildrenEndWithTheChaincode(t *testing.T) {
+	p := listen(t)
+	done := run(t.Context(), newRuntime(t, config(t, "parent", p.address())))
+	children := p.accept("parent", "stubborn")
+	_ = children["parent"].Close() // which tells it to end
+	wantExit(t, wait(t, done), 0, 0)
+	children["stubborn"].wantGone(t)
+}
+
+func TestDaemonDoesNotHoldRun(t *testing.T) {
+	p := listen(t)
+	cfg := config(t, "daemonparent", p.address())
+	cfg.Grace = 50 * time.Millisecond
+	done := run(t.Context(), newRuntime(t, cfg))
+	children := p.accept("daemonparent", "stubborn")
+	children["daemonparent"].kill(t)
+	wantExit(t, wait(t, done), 137, syscall.SIGKILL)
+	children["stubborn"].kill(t) // it has left the group: it is there to be killed
+}
+
+func TestOutput(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	cfg := config(t, "print", "127.0.0.1:7052")
+	cfg.Logger = zap.New(core)
+	last := wantExit(t, wait(t, run(t.Context(), newRuntime(t, cfg))), 0, 0)
+
+	want := func(limit int) []string {
+		long := strings.Repeat("x", limit) + fmt.Sprintf(" … (%d bytes cut)", 300_000-limit)
+		return []string{long, `binary \x00\xff\x1b[31m`, long, "no newline é"}
+	}
+	if !slices.Equal(last, want(512)) {
+		t.Errorf("last lines are %.1000q", last)
+	}
+	got := map[string]int{}
+	for _, e := range logs.All() {
+		if e.LoggerName == "peer.chaincode.asset:1" {
+			got[e.Message]++
+		}
+	}
+	wantLog := map[string]int{}
+	for _, line := range want(16 << 10) {
+		wantLog[line] += 2 // on each of the two streams
+	}
+	for line, n := range wantLog {
+		if got[line] != n {
+			t.Errorf("line %.60q is logged %d times, want %d", line, got[line], n)
+		}
+	}
+	if len(got) != len(wantLog) {
+		t.Errorf("%d different lines are logged, want %d", len(got), len(wantLog))
+	}
+}
+
+func TestWhatChaincodeIsGiven(t *testing.T) {
+	t.Setenv("HOME", "/root/secret")
+	t.Setenv("CORE_PEER_MSPCONFIGPATH", "/secret")
+	t.Setenv("PATH", "/bin")
+	t.Setenv("TMPDIR", "/tmp")
+	t.Setenv("LD_LIBRARY_PATH", "")
+	t.Setenv("LIBPATH", "/lib")
+	dir := t.TempDir()
+	f, err := os.Create(filepath.Join(dir, openFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+
+	core, logs := observer.New(zap.InfoLevel)
+	cfg := config(t, "report", "unix:///run/peer.sock")
+	cfg.Args = []string{"start", "--peer.address", "{{.PeerAddress}}", "--chaincode-id={{.ChaincodeID}}"}
+	cfg.Env = append(cfg.Env, "CORE_CHAINCODE_LOGGING_SHIM=debug")
+	cfg.Dir, cfg.MSPID, cfg.LogFormat, cfg.Logger = dir, "Org1MSP", "%{message}", zap.New(core)
+	wantExit(t, wait(t, run(t.Context(), newRuntime(t, cfg))), 0, 0)
+
+	var got []string
+	for _, e := range logs.FilterLoggerName("peer.chaincode.asset:1").All() {
+		got = append(got, e.Message)
+	}
+	want := []string{
+		"env LD_LIBRARY_PATH=", "env LIBPATH=/lib", "env PATH=/bin", "env TMPDIR=/tmp",
+		"env CORE_CHAINCODE_ID_NAME=asset:1", "env CORE_PEER_ADDRESS=unix:///run/peer.sock",
+		"env CORE_PEER_TLS_ENABLED=false", "env CORE_CHAINCODE_LOGGING_LEVEL=info",
+		"env CORE_CHAINCODE_LOGGING_SHIM=debug", "env CORE_CHAINCODE_LOGGING_FORMAT=%{message}",
+		"env CORE_PEER_LOCALMSPID=Org1MSP", "env " + childVar + "=report", "env " + quickExit,
+		"args start --peer.address unix:///run/peer.sock --chaincode-id=asset:1",
+		"dir " + dir, `stdin ""`, "leads its process group",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("chaincode was given\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestChaincodeDiesWithThePeer(t *testing.T) {
+	if goruntime.GOOS != "linux" {
+		t.Skip("only Linux has Pdeathsig")
+	}
+	p := listen(t)
+	r := newRuntime(t, config(t, "peer", p.address()))
+	done := run(t.Context(), r)
+	children := p.accept("peer", "stubborn")
+	children["peer"].kill(t)
+	children["stubborn"].wantGone(t) // though it is in a group of its own
+	wantExit(t, wait(t, done), 137, syscall.SIGKILL)
+}
+
+func TestCannotStart(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tc := range []struct {
+		name    string
+		ctx     context.Context
+		command string
+		id      string
+		want    string
+	}{
+		{"missing", t.Context(), "/nowhere/cc", "cc:1", "error starting container: fork/exec /nowhere/cc: no such file or directory"},
+		{"not executable", t.Context(), "/dev/null", "cc:1", "error starting container: fork/exec /dev/null: permission denied"},
+		{"ended context", ended, "/nowhere/cc", "cc:1", "error starting container: context canceled"},
+		{"no ID", t.Context(), "/nowhere/cc", "", "error starting container: the chaincode ID is empty"},
+		{"NUL in ID", t.Context(), "/nowhere/cc", "cc\x00", "error starting container: exec: environment variable contains NUL"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := newRuntime(t, process.Config{Command: tc.command, PeerAddress: "127.0.0.1:7052"})
+			if err := r.Run(tc.ctx, tc.id, nil); err == nil || err.Error() != tc.want {
+				t.Errorf("Run returned %v, want %s", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestConfig(t *testing.T) {
+	good := process.Config{Command: "/bin/cc", PeerAddress: "localhost:7052"}
+	for _, tc := range []struct {
+		name string
+		set  func(*process.Config)
+		want string // part of the error; "" for none
+	}{
+		{"good", func(*process.Config) {}, ""},
+		{"IPv6", func(c *process.Config) { c.PeerAddress = "[::1]:7052" }, ""},
+		{"Unix socket", func(c *process.Config) { c.PeerAddress = "unix:///run/p" }, ""},
+		{"no command", func(c *process.Config) { c.Command = "" }, `command "" is not an absolute path`},
+		{"relative command", func(c *process.Config) { c.Command = "bin/cc" }, `command "bin/cc" is not an absolute path`},
+		{"relative directory", func(c *process.Config) { c.Dir = "d" }, `working directory "d"`},
+		{"no address", func(c *process.Config) { c.PeerAddress = "" }, `peer address "" cannot be dialled`},
+		{"no host", func(c *process.Config) { c.PeerAddress = ":7052" }, `peer address ":7052" cannot be dialled`},
+		{"port 0", func(c *process.Config) { c.PeerAddress = "localhost:0" }, `peer address "localhost:0" cannot be dialled`},
+		{"relative socket", func(c *process.Config) { c.PeerAddress = "unix://p" }, `peer address "unix://p" has no absolute path`},
+		{"odd variable", func(c *process.Config) { c.Env = []string{"A=1", "=2"} }, "not of the form KEY=value"},
+		{"negative grace", func(c *process.Config) { c.Grace = -1 }, "grace time -1ns"},
+		{"negative lines", func(c *process.Config) { c.StderrLines = -1 }, "stderr lines -1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg := good
+			tc.set(&cfg)
+			_, err := process.New(cfg)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("New returned %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
