@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/looplab/fsm v1.0.3
 	github.com/pkg/errors v0.9.1
+	github.com/tidwall/btree v1.8.2
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.28.0
 	google.golang.org/grpc v1.85.0

@@ -43,10 +43,12 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime":         {"proto"},
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
 	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", zap},
+	"chaincodesupport/proposal":        {"proto", protobuf},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
-	"ledger/kvledger":   {"ledger", "proto", "ledger/kvledger/...", protobuf},
+	// The B-tree orders a block's own updates, for the ranges that are validated over them.
+	"ledger/kvledger": {"ledger", "proto", "ledger/kvledger/...", protobuf, btree},
 	// A store knows keys and values, not what a ledger makes of them.
 	"ledger/kvledger/store/...":    {"ledger/kvledger/store"},
 	"ledger/kvledger/store/memory": {"ledger/kvledger/store", btree},

@@ -1,0 +1,118 @@
+package kvledger_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+)
+
+func BenchmarkNewSimulatorAndGetState(b *testing.B) {
+	l := openMemory(b)
+	fill(b, l, 10000)
+	b.ReportAllocs()
+	for b.Loop() {
+		sim, err := l.NewSimulator(b.Context(), "tx")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := sim.GetState(b.Context(), ns, "k5000"); err != nil {
+			b.Fatal(err)
+		}
+		sim.Done()
+	}
+}
+
+// keys are enough for a benchmark to use each one a few times only.
+func keys(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("k%04d", i)
+	}
+	return keys
+}
+
+func BenchmarkGetState(b *testing.B) {
+	l := openMemory(b)
+	fill(b, l, 10000)
+	sim, all := newSimulator(b, l, "tx"), keys(10000)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := sim.GetState(b.Context(), ns, all[i%len(all)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSetState(b *testing.B) {
+	sim, all, value := newSimulator(b, openMemory(b), "tx"), keys(10000), []byte("value")
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if err := sim.SetState(b.Context(), ns, all[i%len(all)], value); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkResults(b *testing.B) {
+	l := openMemory(b)
+	fill(b, l, 100)
+	b.ReportAllocs()
+	for b.Loop() {
+		simulate(b, l, get("k0001", "k0002"), put("k0001", "v"), put("k0002", "v"))
+	}
+}
+
+func BenchmarkRange10000(b *testing.B) {
+	l := openMemory(b)
+	fill(b, l, 10000)
+	b.ReportAllocs()
+	for b.Loop() {
+		sim, err := l.NewSimulator(b.Context(), "tx")
+		if err != nil {
+			b.Fatal(err)
+		}
+		it, err := sim.GetStateRange(b.Context(), ns, all)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for kv, err := it.Next(b.Context()); kv != nil; kv, err = it.Next(b.Context()) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != 10000 {
+			b.Fatalf("%d results", n)
+		}
+		it.Close()
+		sim.Done()
+	}
+}
+
+// BenchmarkCommit500 commits blocks of 500 transactions of 2 reads and 2 writes, which were simulated outside of
+// what is measured.
+func BenchmarkCommit500(b *testing.B) {
+	const size = 500
+	l := openMemory(b)
+	fill(b, l, 10000)
+	all := keys(10000)
+	b.ReportAllocs()
+	b.StopTimer()
+	for n := 0; n < b.N; n++ {
+		var block kvledger.Block
+		for i := range size {
+			one, two := all[2*i+(n%10)*1000], all[2*i+1+(n%10)*1000]
+			rwset := simulate(b, l, get(one, two), put(one, "v"), put(two, "v"))
+			block.Transactions = append(block.Transactions, kvledger.Transaction{TxID: fmt.Sprintf("%d.%d", n, i), RWSet: rwset})
+		}
+		b.StartTimer()
+		codes, err := l.Commit(b.Context(), block)
+		b.StopTimer()
+		if err != nil || codes[0] != kvledger.Valid || codes[size-1] != kvledger.Valid {
+			b.Fatalf("%v, %v", codes, err)
+		}
+	}
+	b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "tx/s")
+}

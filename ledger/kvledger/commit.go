@@ -1,0 +1,126 @@
+package kvledger
+
+import (
+	"context"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// Block is what is committed at once: transactions, in the order in which they take effect.
+type Block struct {
+	Transactions []Transaction
+}
+
+// Transaction is a transaction that was simulated, here or by another peer.
+type Transaction struct {
+	// TxID must be unique on the channel: a second transaction with the same ID is invalid.
+	TxID string
+	// Timestamp is the one of the proposal. It is what the history says.
+	Timestamp time.Time
+	// RWSet is the public read/write set, a marshalled TxReadWriteSet. It is only read.
+	RWSet []byte
+}
+
+// Commit validates the transactions of a block and commits those that are valid: state, history and the block's
+// number, all at once. It returns a code for each transaction, in their order.
+//
+// A transaction is valid if nothing that it read has changed, neither by an earlier block nor by an earlier valid
+// transaction of this one. Invalid transactions change nothing, but their IDs are used. Read/write sets may come
+// from anywhere: one that can't be decoded makes its transaction invalid, no more.
+//
+// After an error there are no codes. Nothing was committed, unless it was the store's Commit that failed in a way
+// that leaves this open; the height then tells.
+func (l *Ledger) Commit(ctx context.Context, b Block) ([]ValidationCode, error) {
+	txs := make([]transaction, len(b.Transactions))
+	for i, tx := range b.Transactions {
+		if tx.TxID == "" || !utf8.ValidString(tx.TxID) {
+			return nil, errors.Errorf("transaction %d of the block has the ID %q, which must be UTF-8 and not empty", i, tx.TxID)
+		}
+		txs[i] = l.decode(tx)
+	}
+	select {
+	case l.provider.committing <- struct{}{}:
+		defer func() { <-l.provider.committing }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	for {
+		codes, err := l.tryCommit(ctx, txs)
+		if !errors.Is(err, store.ErrHeadMoved) {
+			return codes, err
+		}
+	}
+}
+
+// CommitTx commits one transaction as a block of its own. The code means nothing if there is an error.
+func (l *Ledger) CommitTx(ctx context.Context, tx Transaction) (ValidationCode, error) {
+	codes, err := l.Commit(ctx, Block{Transactions: []Transaction{tx}})
+	if err != nil {
+		return InvalidOtherReason, err
+	}
+	return codes[0], nil
+}
+
+// tryCommit validates at a snapshot, and commits if that is still the store's head.
+func (l *Ledger) tryCommit(ctx context.Context, txs []transaction) ([]ValidationCode, error) {
+	v, err := l.validate(ctx, txs)
+	if err != nil {
+		return nil, err
+	}
+	writes, err := v.writes(txs)
+	if err != nil {
+		return nil, err
+	}
+	next := store.Head{Blocks: v.head.Blocks + 1, Epoch: l.provider.epoch}
+	if err := l.provider.store.Commit(ctx, &store.Batch{Prev: v.head, Next: next, Writes: writes}); err != nil {
+		return nil, errors.Wrapf(err, "commit block %d", v.block)
+	}
+	return v.codes, nil
+}
+
+// writes returns what the store is to write for a validated block.
+func (v *validation) writes(txs []transaction) ([]store.Write, error) {
+	writes := []store.Write{{Key: v.ledger.heightKey(), Value: encodeHeight(v.block + 1)}}
+	v.updates.Scan(func(key string, u update) bool {
+		w := store.Write{Key: key}
+		if u.value != nil {
+			w.Value = encodeValue(u.version, u.value)
+		}
+		writes = append(writes, w)
+		return true
+	})
+	for i, tx := range txs {
+		at := version{v.block, uint64(i)}
+		if v.codes[i] != DuplicateTxID {
+			writes = append(writes, store.Write{Key: v.ledger.txIDKey(tx.TxID), Value: encodeTxID(at, v.codes[i])})
+		}
+		if v.codes[i] != Valid {
+			continue
+		}
+		history, err := v.ledger.modifications(tx, at)
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, history...)
+	}
+	return writes, nil
+}
+
+// modifications returns the history entries of a valid transaction.
+func (l *Ledger) modifications(tx transaction, at version) ([]store.Write, error) {
+	var entries []store.Write
+	for _, ns := range tx.namespaces {
+		for _, w := range ns.writes {
+			b, err := encodeModification(tx.TxID, tx.Timestamp, w)
+			if err != nil {
+				return nil, err
+			}
+			entries = append(entries, store.Write{Key: historyKey(l.historyPrefix(ns.name, w.key), at), Value: b})
+		}
+	}
+	return entries, nil
+}

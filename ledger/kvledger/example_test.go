@@ -1,0 +1,53 @@
+package kvledger_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+)
+
+var someTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func Example() {
+	ctx := context.Background()
+	l, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// What chaincode does: read, write. What its peer does: commit what that has come to.
+	for _, colour := range []string{"blue", "red"} {
+		sim, err := l.NewSimulator(ctx, colour)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer sim.Done()
+		before, err := sim.GetState(ctx, "asset", "colour")
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if err := sim.SetState(ctx, "asset", "colour", []byte(colour)); err != nil {
+			fmt.Println(err)
+			return
+		}
+		results, err := sim.(*kvledger.Simulator).Results()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		code, err := l.CommitTx(ctx, kvledger.Transaction{TxID: colour, Timestamp: someTime, RWSet: results.RWSet})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%q to %q: %v\n", before, colour, code)
+	}
+	// Output:
+	// "" to "blue": VALID
+	// "blue" to "red": VALID
+}

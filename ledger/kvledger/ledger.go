@@ -1,0 +1,74 @@
+package kvledger
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// Provider opens the ledgers of the channels in a store. One per store and process is best: commits through the same
+// one wait for each other, those of two are validated again where they collide.
+type Provider struct {
+	store      store.Store
+	epoch      uint64        // of the store's head, when this writer has moved it: at random, so that no other one has it
+	committing chan struct{} // holds one token while a block is being committed
+}
+
+// NewProvider returns the Provider of a store. The store remains the caller's to close, when nothing uses the
+// provider's ledgers any more.
+func NewProvider(s store.Store) *Provider {
+	return &Provider{store: s, epoch: rand.Uint64(), committing: make(chan struct{}, 1)}
+}
+
+// Ledger is a channel's ledger. All methods are safe for concurrent use.
+type Ledger struct {
+	provider  *Provider
+	channelID string
+}
+
+var _ ledger.Ledger = (*Ledger)(nil)
+
+// Open returns the ledger of a channel, which is empty if the store has nothing of that channel. A channel may be
+// opened any number of times; there is nothing to close. It is an error if what the store holds was written by a
+// version of this package that this one can't read.
+func (p *Provider) Open(ctx context.Context, channelID string) (*Ledger, error) {
+	if err := checkName("channel ID", channelID); err != nil {
+		return nil, err
+	}
+	l := &Ledger{provider: p, channelID: channelID}
+	if _, err := l.Height(ctx); err != nil {
+		return nil, errors.Wrapf(err, "open ledger of channel %q", channelID)
+	}
+	return l, nil
+}
+
+// Height returns the number of blocks that are committed. The first block has number 0.
+func (l *Ledger) Height(ctx context.Context) (uint64, error) {
+	snapshot, err := l.provider.store.Snapshot(ctx)
+	if err != nil {
+		return 0, errors.Wrap(err, "take snapshot")
+	}
+	defer snapshot.Close()
+	return l.heightAt(ctx, snapshot)
+}
+
+func (l *Ledger) heightAt(ctx context.Context, snapshot store.Snapshot) (uint64, error) {
+	b, err := snapshot.Get(ctx, l.heightKey())
+	if err != nil {
+		return 0, errors.Wrap(err, "read height")
+	}
+	return decodeHeight(b)
+}
+
+// NewSimulator implements ledger.Ledger. The simulator is a *Simulator.
+func (l *Ledger) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
+	snapshot, err := l.provider.store.Snapshot(ctx)
+	if err != nil {
+		return nil, errors.Wrap(err, "take snapshot")
+	}
+	return &Simulator{ledger: l, txID: txID, snapshot: snapshot}, nil
+}

@@ -1,0 +1,115 @@
+package kvledger_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/ledger/ledgertest"
+)
+
+func TestLedger(t *testing.T) {
+	ledgertest.Run(t, func(t *testing.T) ledgertest.Fixture {
+		l := openMemory(t)
+		return ledgertest.Fixture{
+			Ledger:    l,
+			Validates: true,
+			Commit: func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
+				code, err := commitSimulation(ctx, l, tx.ID, tx.Timestamp, tx.Simulator)
+				return code == kvledger.Valid, err
+			},
+		}
+	})
+}
+
+func TestOpen(t *testing.T) {
+	s := memory.New()
+	p := kvledger.NewProvider(s)
+	for channelID, want := range map[string]string{
+		"":      "channel ID must not be an empty string",
+		"a\x00": `invalid channel ID "a\x00", must not contain U+0000`,
+		"\xff":  "invalid channel ID [ff], must be a UTF-8 string",
+	} {
+		if _, err := p.Open(t.Context(), channelID); err == nil || err.Error() != want {
+			t.Errorf("open %q: %v, want %s", channelID, err, want)
+		}
+	}
+	b := &store.Batch{Next: store.Head{Blocks: 1}, Writes: []store.Write{
+		{Key: "later\x00b", Value: []byte{99, 1}}, {Key: "empty\x00b", Value: []byte{}}, {Key: "cut\x00b", Value: []byte{1}},
+	}}
+	if err := s.Commit(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	for channelID, want := range map[string]string{"later": "another format (63 01)", "empty": "another format", "cut": "damaged"} {
+		if _, err := p.Open(t.Context(), channelID); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("open %q: %v, want %s", channelID, err, want)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Open(t.Context(), "c"); !errors.Is(err, store.ErrClosed) {
+		t.Errorf("open in a closed store: %v", err)
+	}
+}
+
+func TestChannels(t *testing.T) {
+	s := memory.New()
+	p := kvledger.NewProvider(s)
+	one, two, other := open(t, p, "ch"), open(t, p, "ch2"), open(t, kvledger.NewProvider(s), "ch")
+	commit(t, one, simulate(t, one, put("k", "one")))
+	commit(t, two, simulate(t, two, put("k", "two")))
+	commit(t, other, simulate(t, other, get("k"), put("k2", "other")))
+	for _, test := range []struct {
+		ledger *kvledger.Ledger
+		k, k2  string
+		height uint64
+	}{{one, "one", "other", 2}, {other, "one", "other", 2}, {two, "two", "", 1}} {
+		height, err := test.ledger.Height(t.Context())
+		if err != nil || height != test.height {
+			t.Errorf("height is %d, %v, want %d", height, err, test.height)
+		}
+		if k, k2 := state(t, test.ledger, "k"), state(t, test.ledger, "k2"); k != test.k || k2 != test.k2 {
+			t.Errorf("k is %q, k2 is %q, want %q, %q", k, k2, test.k, test.k2)
+		}
+	}
+}
+
+// A store that holds something else under a ledger's keys is an error, never a wrong answer.
+func TestDamagedStore(t *testing.T) {
+	s := memory.New()
+	b := &store.Batch{Next: store.Head{Blocks: 1}, Writes: []store.Write{
+		{Key: "c\x00sasset\x00k", Value: []byte{0x80}}, {Key: "c\x00hasset\x00\x01k0123456789abcdef", Value: []byte{0x80}},
+	}}
+	if err := s.Commit(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, kvledger.NewProvider(s), "c")
+	sim := newSimulator(t, l, "tx")
+	if _, err := sim.GetState(t.Context(), ns, "k"); err == nil || !strings.Contains(err.Error(), `read key "k": the store holds a value without a version`) {
+		t.Errorf("GetState: %v", err)
+	}
+	it, err := sim.GetStateRange(t.Context(), ns, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := it.Next(t.Context()); err == nil {
+		t.Error("the range has a result")
+	}
+	history, err := sim.GetHistoryForKey(t.Context(), ns, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := history.Next(t.Context()); err == nil {
+		t.Error("the history has an entry")
+	}
+	rwset := rwsetOf(t, readOf("k", nil))
+	if codes, err := l.Commit(t.Context(), kvledger.Block{Transactions: []kvledger.Transaction{{TxID: "tx", RWSet: rwset}}}); err == nil {
+		t.Errorf("commit: %v", codes)
+	}
+}

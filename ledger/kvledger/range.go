@@ -1,0 +1,101 @@
+package kvledger
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// usualPage is how many results a handler reads of a range at first: a page, and one of look-ahead.
+const usualPage = 101
+
+var errClosed = errors.New("the iterator is closed")
+
+// rangeIterator yields the state in a range, and notes what it yielded: that is what must still be so when the
+// transaction is committed.
+type rangeIterator struct {
+	sim        *Simulator
+	namespace  string
+	start, end string
+	keyAt      int // where the key begins in the store's
+	inner      store.Iterator
+	closed     bool
+
+	reads     queryReads
+	last      string // key that was yielded
+	pulled    bool   // Next was called
+	exhausted bool   // and has returned nil
+}
+
+var _ ledger.Iterator = (*rangeIterator)(nil)
+
+func newRangeIterator(s *Simulator, namespace string, r ledger.Range) *rangeIterator {
+	lo, hi, keyAt := s.ledger.stateRange(namespace, r.Start, r.End)
+	o := store.ScanOptions{Fetch: usualPage}
+	if r.PageSize > 0 {
+		o.Fetch = int(r.PageSize) + 1
+	}
+	return &rangeIterator{
+		sim: s, namespace: namespace, start: r.Start, end: r.End, keyAt: keyAt,
+		inner: s.snapshot.Scan(lo, hi, o), reads: newQueryReads(maxDegree),
+	}
+}
+
+// Next implements ledger.Iterator.
+func (it *rangeIterator) Next(ctx context.Context) (*ledger.KV, error) {
+	switch {
+	case it.sim.done:
+		return nil, errDone
+	case it.closed:
+		return nil, errClosed
+	case it.exhausted:
+		return nil, nil
+	}
+	storeKey, b, ok, err := it.inner.Next(ctx)
+	if err != nil {
+		return nil, errors.Wrapf(err, "read range [%q, %q)", it.start, it.end)
+	}
+	if !ok {
+		it.pulled, it.exhausted = true, true
+		return nil, nil
+	}
+	key := storeKey[it.keyAt:]
+	v, value, err := decodeValue(b)
+	if err != nil {
+		return nil, errors.Wrapf(err, "read key %q", key)
+	}
+	if err := it.reads.add(key, v.version); err != nil {
+		return nil, err
+	}
+	it.pulled, it.last = true, key
+	return &ledger.KV{Namespace: it.namespace, Key: key, Value: value}, nil
+}
+
+// Close implements ledger.Iterator. What was read stays noted.
+func (it *rangeIterator) Close() {
+	it.closed = true
+	it.inner.Close()
+}
+
+// info returns what was noted, as Fabric does: the end is the last key that was read until there is no more, and
+// then the end that was asked for.
+func (it *rangeIterator) info() (*pb.RangeQueryInfo, error) {
+	info := &pb.RangeQueryInfo{StartKey: it.start, EndKey: it.last, ItrExhausted: it.exhausted}
+	if it.exhausted {
+		info.EndKey = it.end
+	}
+	raw, summary, err := it.reads.result()
+	switch {
+	case err != nil:
+		return nil, err
+	case summary != nil:
+		info.ReadsInfo = &pb.RangeQueryInfo_ReadsMerkleHashes{ReadsMerkleHashes: summary}
+	case len(raw) > 0:
+		info.ReadsInfo = &pb.RangeQueryInfo_RawReads{RawReads: &pb.QueryReads{KvReads: raw}}
+	}
+	return info, nil
+}

@@ -1,0 +1,163 @@
+package kvledger
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// Texts of Fabric's transaction simulator (core/ledger/kvledger/txmgmt/txmgr).
+var (
+	errDone    = errors.New("this instance should not be used after calling Done()")
+	errResults = errors.New("this function should only be called once on a transaction simulator instance")
+)
+
+// Simulator reads from a snapshot, and notes what one transaction reads and writes. It is used by one goroutine at a
+// time, as ledger.Simulator says. After Done every method but Done returns an error.
+type Simulator struct {
+	ledger     *Ledger
+	txID       string
+	snapshot   store.Snapshot
+	namespaces []*namespaceSet // as they were first used: few, so that a search is quicker than a map
+	histories  []*historyIterator
+
+	written   bool // something was written
+	paginated bool // a paginated query was made
+	resulted  bool // Results was called
+	done      bool
+}
+
+var (
+	_ ledger.Simulator     = (*Simulator)(nil)
+	_ ledger.HistoryReader = (*Simulator)(nil)
+)
+
+// namespaceSet is what was read and written in one namespace.
+type namespaceSet struct {
+	name   string
+	reads  map[string]readVersion
+	writes map[string][]byte // nil is a delete
+	ranges []*rangeIterator  // as they were opened
+}
+
+// GetState implements ledger.Simulator. It notes the version that was read.
+func (s *Simulator) GetState(ctx context.Context, namespace, key string) ([]byte, error) {
+	set, err := s.namespace(namespace)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReadKey(key); err != nil {
+		return nil, err
+	}
+	b, err := s.snapshot.Get(ctx, s.ledger.stateKey(namespace, key))
+	if err != nil {
+		return nil, errors.Wrapf(err, "read key %q", key)
+	}
+	v, value, err := decodeValue(b)
+	if err != nil {
+		return nil, errors.Wrapf(err, "read key %q", key)
+	}
+	if set.reads == nil {
+		set.reads = make(map[string]readVersion)
+	}
+	set.reads[key] = v
+	return value, nil
+}
+
+// SetState implements ledger.Simulator. The empty key, keys that are no UTF-8, and the one that is reserved for the
+// peer are refused.
+func (s *Simulator) SetState(_ context.Context, namespace, key string, value []byte) error {
+	set, err := s.namespace(namespace)
+	if err != nil {
+		return err
+	}
+	if s.paginated {
+		return s.unsupported("Transaction has already performed a paginated query. Writes are not allowed")
+	}
+	if err := checkWriteKey(key); err != nil {
+		return err
+	}
+	if len(value) == 0 {
+		value = nil
+	}
+	if set.writes == nil {
+		set.writes = make(map[string][]byte)
+	}
+	set.writes[key] = value
+	s.written = true
+	return nil
+}
+
+// DeleteState implements ledger.Simulator. The keys that SetState refuses are refused.
+func (s *Simulator) DeleteState(ctx context.Context, namespace, key string) error {
+	return s.SetState(ctx, namespace, key, nil)
+}
+
+// GetStateRange implements ledger.Simulator. It notes what the iterator yields, as far as it is read. A paginated
+// query is refused after a write, and makes every later write be refused.
+func (s *Simulator) GetStateRange(_ context.Context, namespace string, r ledger.Range) (ledger.Iterator, error) {
+	set, err := s.namespace(namespace)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{r.Start, r.End} {
+		if err := checkReadKey(key); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case r.PageSize < 0:
+		return nil, errors.Errorf("page size %d must not be negative", r.PageSize)
+	case r.PageSize > 0 && s.written:
+		return nil, s.unsupported("Paginated queries are supported only in a read-only transaction")
+	case r.PageSize > 0:
+		s.paginated = true
+	}
+	it := newRangeIterator(s, namespace, r)
+	set.ranges = append(set.ranges, it)
+	return it, nil
+}
+
+// Done implements ledger.Simulator. It closes the iterators that are still open, and may be called more than once.
+func (s *Simulator) Done() {
+	if s.done {
+		return
+	}
+	s.done = true
+	for _, set := range s.namespaces {
+		for _, it := range set.ranges {
+			it.Close()
+		}
+	}
+	for _, it := range s.histories {
+		it.Close()
+	}
+	s.snapshot.Close()
+}
+
+// namespace returns what was noted of a namespace so far, for a method to go on with.
+func (s *Simulator) namespace(name string) (*namespaceSet, error) {
+	if s.done {
+		return nil, errDone
+	}
+	for _, set := range s.namespaces {
+		if set.name == name {
+			return set, nil
+		}
+	}
+	if err := checkName("namespace", name); err != nil {
+		return nil, err
+	}
+	set := &namespaceSet{name: name}
+	s.namespaces = append(s.namespaces, set)
+	return set, nil
+}
+
+// unsupported returns Fabric's error for what may not follow what the transaction did before. The spelling is
+// Fabric's.
+func (s *Simulator) unsupported(why string) error {
+	return errors.Errorf("txid [%s]: unsuppored transaction. %s", s.txID, why)
+}

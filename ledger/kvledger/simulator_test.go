@@ -1,0 +1,165 @@
+package kvledger_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/ledger"
+)
+
+var (
+	all  = ledger.Range{}
+	page = ledger.Range{PageSize: 1}
+)
+
+const (
+	doneText    = "this instance should not be used after calling Done()"
+	resultsText = "this function should only be called once on a transaction simulator instance"
+)
+
+func wantError(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	if err == nil || err.Error() != want {
+		t.Errorf("%s: error %q, want %q", what, err, want)
+	}
+}
+
+func TestDone(t *testing.T) {
+	l := openMemory(t)
+	commit(t, l, simulate(t, l, put("k", "v")))
+	ctx := t.Context()
+	sim := newSimulator(t, l, "tx")
+	it, err := sim.GetStateRange(ctx, ns, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := sim.GetHistoryForKey(ctx, ns, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim.Done()
+	sim.Done()
+	for name, call := range map[string]func() error{
+		"GetState":         func() error { _, err := sim.GetState(ctx, ns, "k"); return err },
+		"SetState":         func() error { return sim.SetState(ctx, ns, "k", nil) },
+		"DeleteState":      func() error { return sim.DeleteState(ctx, ns, "k") },
+		"GetStateRange":    func() error { _, err := sim.GetStateRange(ctx, ns, all); return err },
+		"GetHistoryForKey": func() error { _, err := sim.GetHistoryForKey(ctx, ns, "k"); return err },
+		"Results":          func() error { _, err := sim.Results(); return err },
+		"Next":             func() error { _, err := it.Next(ctx); return err },
+		"history's Next":   func() error { _, err := history.Next(ctx); return err },
+	} {
+		wantError(t, name, call(), doneText)
+	}
+	it.Close()
+	history.Close()
+}
+
+func TestClosedIterators(t *testing.T) {
+	l := openMemory(t)
+	sim := newSimulator(t, l, "tx")
+	it, err := sim.GetStateRange(t.Context(), ns, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := sim.GetHistoryForKey(t.Context(), ns, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	it.Close()
+	history.Close()
+	_, err = it.Next(t.Context())
+	wantError(t, "Next", err, "the iterator is closed")
+	_, err = history.Next(t.Context())
+	wantError(t, "history's Next", err, "the iterator is closed")
+}
+
+func TestResultsOnce(t *testing.T) {
+	sim := newSimulator(t, openMemory(t), "tx")
+	results, err := sim.Results()
+	if err != nil || results.RWSet == nil || len(results.RWSet) != 0 {
+		t.Errorf("the results of nothing are %+v, %v", results, err)
+	}
+	_, err = sim.Results()
+	wantError(t, "Results", err, resultsText)
+}
+
+func TestBadInput(t *testing.T) {
+	const reserved = "\x00\U0010ffffinitialized"
+	ctx := t.Context()
+	sim := newSimulator(t, openMemory(t), "tx")
+	read := func(namespace, key string) error { _, err := sim.GetState(ctx, namespace, key); return err }
+	write := func(namespace, key string) error { return sim.SetState(ctx, namespace, key, []byte("v")) }
+	remove := func(namespace, key string) error { return sim.DeleteState(ctx, namespace, key) }
+	start := func(namespace, key string) error {
+		_, err := sim.GetStateRange(ctx, namespace, ledger.Range{Start: key})
+		return err
+	}
+	end := func(namespace, key string) error {
+		_, err := sim.GetStateRange(ctx, namespace, ledger.Range{End: key})
+		return err
+	}
+	history := func(namespace, key string) error { _, err := sim.GetHistoryForKey(ctx, namespace, key); return err }
+	type calls map[string]func(namespace, key string) error
+	for _, test := range []struct {
+		namespace, key, want string
+		calls                calls
+	}{
+		{ns, "", "key must not be an empty string", calls{"set": write, "delete": remove}},
+		{ns, reserved, `key "\x00\U0010ffffinitialized" is reserved for the peer, use another one`, calls{"set": write, "delete": remove}},
+		{ns, "a\xff", "invalid key [61ff], must be a UTF-8 string", calls{"get": read, "set": write, "delete": remove, "start": start, "end": end, "history": history}},
+		{"", "k", "namespace must not be an empty string", calls{"get": read, "set": write, "delete": remove, "range": start, "history": history}},
+		{"a\x00b", "k", `invalid namespace "a\x00b", must not contain U+0000`, calls{"get": read, "set": write, "range": start, "history": history}},
+		{"\xff", "k", "invalid namespace [ff], must be a UTF-8 string", calls{"get": read, "set": write, "range": start, "history": history}},
+	} {
+		for name, call := range test.calls {
+			wantError(t, name, call(test.namespace, test.key), test.want)
+		}
+	}
+	for _, key := range []string{"", reserved, "_k", "\x00", "\U0010ffff"} {
+		if err := read(ns, key); err != nil {
+			t.Errorf("get %q: %v", key, err)
+		}
+	}
+	_, err := sim.GetStateRange(ctx, ns, ledger.Range{PageSize: -1})
+	wantError(t, "negative page size", err, "page size -1 must not be negative")
+}
+
+func TestPaginatedIsReadOnly(t *testing.T) {
+	l := openMemory(t)
+	const prefix = "txid [t1]: unsuppored transaction. "
+	ctx := t.Context()
+	sim := newSimulator(t, l, "t1")
+	put("k", "v")(t, sim)
+	_, err := sim.GetStateRange(ctx, ns, page)
+	wantError(t, "page after write", err, prefix+"Paginated queries are supported only in a read-only transaction")
+	scan("", "", -1)(t, sim)
+	put("k", "v")(t, sim)
+
+	sim = newSimulator(t, l, "t1")
+	if _, err := sim.GetStateRange(ctx, ns, page); err != nil {
+		t.Fatal(err)
+	}
+	const want = prefix + "Transaction has already performed a paginated query. Writes are not allowed"
+	wantError(t, "write after page", sim.SetState(ctx, ns, "k", []byte("v")), want)
+	wantError(t, "delete after page", sim.DeleteState(ctx, ns, "k"), want)
+	get("k")(t, sim)
+	scan("", "", -1)(t, sim)
+	if _, err := sim.GetStateRange(ctx, ns, page); err != nil {
+		t.Errorf("second page: %v", err)
+	}
+}
+
+// Lazily: a transaction that reads little of a large range notes little.
+func TestRangeIsLazy(t *testing.T) {
+	l := openMemory(t)
+	var puts []op
+	for _, key := range strings.Fields("a b c d e f") {
+		puts = append(puts, put(key, key))
+	}
+	commit(t, l, simulate(t, l, puts...))
+	info := decode(t, simulate(t, l, scan("b", "", 2))).RangeQueriesInfo
+	if len(info) != 1 || info[0].EndKey != "c" || info[0].ItrExhausted || len(info[0].GetRawReads().GetKvReads()) != 2 {
+		t.Errorf("noted %v", info)
+	}
+}

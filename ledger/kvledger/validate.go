@@ -1,0 +1,143 @@
+package kvledger
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+	"github.com/tidwall/btree"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// validation is a block that is validated at a snapshot, as Fabric's validator does: transaction by transaction,
+// each against what is committed and what the valid ones before it have written.
+type validation struct {
+	ledger   *Ledger
+	snapshot store.Snapshot
+	head     store.Head // of the snapshot
+	block    uint64     // number of this block
+
+	// committed has what the store holds, for the transactions in their order: of each one its ID, and then the
+	// keys that it read.
+	committed [][]byte
+	txIDs     map[string]bool            // of this block, so far
+	updates   *btree.Map[string, update] // by the valid transactions so far
+	codes     []ValidationCode           // so far
+}
+
+// update is the last write of a key in the block.
+type update struct {
+	version version
+	value   []byte // nil is a delete
+}
+
+// validate gives every transaction its code. The snapshot is closed when it returns.
+func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, error) {
+	snapshot, err := l.provider.store.Snapshot(ctx)
+	if err != nil {
+		return nil, errors.Wrap(err, "take snapshot")
+	}
+	defer snapshot.Close()
+	v := &validation{
+		ledger: l, snapshot: snapshot, head: snapshot.Head(),
+		txIDs: make(map[string]bool, len(txs)), updates: btree.NewMap[string, update](0),
+	}
+	if v.block, err = l.heightAt(ctx, snapshot); err != nil {
+		return nil, err
+	}
+	if err := v.prefetch(ctx, txs); err != nil {
+		return nil, err
+	}
+	for i, tx := range txs {
+		code, err := v.transaction(ctx, tx)
+		if err != nil {
+			return nil, errors.Wrapf(err, "validate transaction %q", tx.TxID)
+		}
+		v.codes = append(v.codes, code)
+		if code == Valid {
+			v.apply(tx, version{v.block, uint64(i)})
+		}
+	}
+	return v, nil
+}
+
+// prefetch reads everything but ranges that the block's validation needs, in one go.
+func (v *validation) prefetch(ctx context.Context, txs []transaction) (err error) {
+	var keys []string
+	for _, tx := range txs {
+		keys = append(keys, v.ledger.txIDKey(tx.TxID))
+		for _, ns := range tx.namespaces {
+			for _, r := range ns.reads {
+				keys = append(keys, r.storeKey)
+			}
+		}
+	}
+	v.committed, err = v.snapshot.GetMany(ctx, keys)
+	if err != nil {
+		return errors.Wrap(err, "read committed versions")
+	}
+	return nil
+}
+
+// take returns the next n prefetched values.
+func (v *validation) take(n int) [][]byte {
+	values := v.committed[:n]
+	v.committed = v.committed[n:]
+	return values
+}
+
+// transaction returns the code of the next transaction: the first failure decides.
+func (v *validation) transaction(ctx context.Context, tx transaction) (ValidationCode, error) {
+	code := tx.code
+	if v.take(1)[0] != nil || v.txIDs[tx.TxID] {
+		code = DuplicateTxID
+	}
+	v.txIDs[tx.TxID] = true
+	for _, ns := range tx.namespaces {
+		committed := v.take(len(ns.reads)) // also those of a transaction that has failed
+		if code != Valid {
+			continue
+		}
+		var err error
+		if code, err = v.namespace(ctx, ns, committed); err != nil {
+			return code, err
+		}
+	}
+	return code, nil
+}
+
+// namespace validates what a transaction read in one namespace, given what is committed of the keys that it read.
+func (v *validation) namespace(ctx context.Context, ns namespaceRWSet, committed [][]byte) (ValidationCode, error) {
+	for i, r := range ns.reads {
+		if unchanged, err := v.unchanged(r, committed[i]); !unchanged || err != nil {
+			return MVCCReadConflict, err
+		}
+	}
+	for _, info := range ns.ranges {
+		if same, err := v.sameRange(ctx, ns.name, info); !same || err != nil {
+			return PhantomReadConflict, err
+		}
+	}
+	return Valid, nil
+}
+
+// unchanged says whether a read would read the same now. A key that the block has written before is changed, also
+// when it was deleted and absent already.
+func (v *validation) unchanged(r read, committed []byte) (bool, error) {
+	if _, written := v.updates.Get(r.storeKey); written {
+		return false, nil
+	}
+	now, _, err := decodeValue(committed)
+	if err != nil {
+		return false, err
+	}
+	return now == r.version, nil
+}
+
+func (v *validation) apply(tx transaction, at version) {
+	for _, ns := range tx.namespaces {
+		for _, w := range ns.writes {
+			v.updates.Set(w.storeKey, update{at, w.value})
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package kvledger
+
+import (
+	"encoding/binary"
+
+	"github.com/pkg/errors"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// version says which transaction wrote a value: the block, and the position in it counting all transactions.
+type version struct{ block, tx uint64 }
+
+// readVersion is what a read records: a version, or that the key is absent.
+type readVersion struct {
+	version
+	present bool
+}
+
+func (v readVersion) proto() *pb.Version {
+	if !v.present {
+		return nil
+	}
+	return &pb.Version{BlockNum: v.block, TxNum: v.tx}
+}
+
+func versionOf(v *pb.Version) readVersion {
+	if v == nil {
+		return readVersion{}
+	}
+	return readVersion{version{v.BlockNum, v.TxNum}, true}
+}
+
+// encodeValue returns what the store holds for a key: the version, then the value.
+func encodeValue(v version, value []byte) []byte {
+	b := make([]byte, 0, 2*binary.MaxVarintLen64+len(value))
+	b = binary.AppendUvarint(b, v.block)
+	b = binary.AppendUvarint(b, v.tx)
+	return append(b, value...)
+}
+
+// decodeValue is the reverse of encodeValue; nil bytes are an absent key. The value is a part of b.
+func decodeValue(b []byte) (readVersion, []byte, error) {
+	if b == nil {
+		return readVersion{}, nil, nil
+	}
+	block, b, ok1 := cutUvarint(b)
+	tx, b, ok2 := cutUvarint(b)
+	if !ok1 || !ok2 {
+		return readVersion{}, nil, errors.New("the store holds a value without a version: it is damaged, or not this ledger's")
+	}
+	return readVersion{version{block, tx}, true}, b, nil
+}
+
+func cutUvarint(b []byte) (uint64, []byte, bool) {
+	v, n := binary.Uvarint(b)
+	if n <= 0 {
+		return 0, nil, false
+	}
+	return v, b[n:len(b):len(b)], true
+}
+
+// format is the version of what the store's keys and values look like.
+const format = 1
+
+func encodeHeight(height uint64) []byte { return binary.AppendUvarint([]byte{format}, height) }
+
+func decodeHeight(b []byte) (uint64, error) {
+	if b == nil {
+		return 0, nil
+	}
+	if len(b) == 0 || b[0] != format {
+		return 0, errors.Errorf("the store holds a ledger of another format (% x), this version can read format %d", b, format)
+	}
+	height, rest, ok := cutUvarint(b[1:])
+	if !ok || len(rest) != 0 {
+		return 0, errors.Errorf("the store holds a ledger's height that is damaged (% x)", b)
+	}
+	return height, nil
+}
+
+// encodeTxID returns what the store holds for a transaction's ID.
+func encodeTxID(v version, code ValidationCode) []byte {
+	b := binary.AppendUvarint(nil, v.block)
+	b = binary.AppendUvarint(b, v.tx)
+	return binary.AppendUvarint(b, uint64(code))
+}

@@ -1,0 +1,68 @@
+package ledgertest
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// Fault is what happens at a call of a method. It is given the call itself, to make or not to make, and returns the
+// error that the method returns. Where it does not make the call and returns nil, the method's result is nil too.
+// Done and Close return nothing and are made in any case, after the fault: an error of their fault is dropped.
+type Fault func(ctx context.Context, call func() error) error
+
+// Error makes the method return err, without being called.
+func Error(err error) Fault {
+	return func(context.Context, func() error) error { return err }
+}
+
+// Panic makes the method panic with value, without being called.
+func Panic(value any) Fault {
+	return func(context.Context, func() error) error { panic(value) } //nolint:forbidigo // what it is for
+}
+
+// Nil makes the method return a nil result and no error, without being called: a simulator or an iterator that is
+// nil, a value that is absent, an iterator's end.
+func Nil() Fault {
+	return func(context.Context, func() error) error { return nil }
+}
+
+// Block makes the call only when release is closed or received from, whatever becomes of the context: a ledger that
+// is stuck.
+func Block(release <-chan struct{}) Fault {
+	return func(_ context.Context, call func() error) error {
+		<-release
+		return call()
+	}
+}
+
+// Late makes the call, and returns its result when d has passed, whatever becomes of the context.
+func Late(d time.Duration) Fault {
+	return func(_ context.Context, call func() error) error {
+		err := call()
+		<-time.After(d)
+		return err
+	}
+}
+
+// After lets the first n calls of the method through, and applies fault to the rest.
+func After(n int, fault Fault) Fault {
+	var calls atomic.Int64
+	return func(ctx context.Context, call func() error) error {
+		if calls.Add(1) <= int64(n) {
+			return call()
+		}
+		return fault(ctx, call)
+	}
+}
+
+// Once applies fault to the first call of the method, and lets the rest through.
+func Once(fault Fault) Fault {
+	var used atomic.Bool
+	return func(ctx context.Context, call func() error) error {
+		if used.Swap(true) {
+			return call()
+		}
+		return fault(ctx, call)
+	}
+}

@@ -1,0 +1,168 @@
+package ledgertest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/ledger"
+)
+
+// Methods that a fault can be set for. Next and Close are those of both kinds of iterator.
+const (
+	NewSimulator     = "NewSimulator"
+	GetState         = "GetState"
+	SetState         = "SetState"
+	DeleteState      = "DeleteState"
+	GetStateRange    = "GetStateRange"
+	GetHistoryForKey = "GetHistoryForKey"
+	Next             = "Next"
+	Close            = "Close"
+	Done             = "Done"
+)
+
+// Methods returns the names of all methods that a fault can be set for, for tests that go through them.
+func Methods() []string {
+	return []string{NewSimulator, GetState, SetState, DeleteState, GetStateRange, GetHistoryForKey, Next, Close, Done}
+}
+
+// Faulty is a ledger that fails as it is told, and watches how it is used:
+//
+//	f := ledgertest.NewFaulty(inner)
+//	f.On(ledgertest.GetState, ledgertest.Panic("boom"))
+//	... run what is tested on f ...
+//	f.Check(t)
+//
+// Its simulators and iterators pass every call on to those of the ledger it wraps, through the fault that was set
+// for the method. A simulator has the optional interfaces of the one it wraps. All methods of Faulty are safe for
+// concurrent use; how its simulators and iterators are used is what Check is about.
+type Faulty struct {
+	inner ledger.Ledger
+
+	mu         sync.Mutex // protects what follows
+	faults     map[string]Fault
+	calls      map[string]int
+	counts     Counts
+	violations []string
+}
+
+var _ ledger.Ledger = (*Faulty)(nil)
+
+// Counts are how many simulators and iterators were given out and given back. Giving back the same one twice counts
+// once, and is a violation.
+type Counts struct {
+	Simulators, Done  int
+	Iterators, Closed int
+}
+
+// NewFaulty returns a ledger that behaves as inner does, until On says otherwise.
+func NewFaulty(inner ledger.Ledger) *Faulty {
+	return &Faulty{inner: inner, faults: map[string]Fault{}, calls: map[string]int{}}
+}
+
+// On makes every later call of the method go through fault, in place of the one set before; nil sets it right
+// again. A method that does not exist is reported by Check.
+func (f *Faulty) On(method string, fault Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(Methods(), method) {
+		f.violations = append(f.violations, fmt.Sprintf("On was given the method %q; use one of %q", method, Methods()))
+		return
+	}
+	f.faults[method] = fault
+}
+
+// Calls returns how often the method was called, whether or not the call has returned.
+func (f *Faulty) Calls(method string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls[method]
+}
+
+// Counts returns how many simulators and iterators were given out and given back so far.
+func (f *Faulty) Counts() Counts {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts
+}
+
+// Violations returns what was done wrong so far, in words: a simulator and its iterators used by two goroutines at
+// once, used after Done or Close, given back twice, or Done while an iterator was open.
+func (f *Faulty) Violations() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.violations)
+}
+
+// Check fails the test for every violation, and if a simulator or an iterator was not given back. Call it when
+// everything that the test started has ended.
+func (f *Faulty) Check(t testing.TB) {
+	t.Helper()
+	for _, v := range f.Violations() {
+		t.Error(v)
+	}
+	c := f.Counts()
+	if c.Simulators != c.Done {
+		t.Errorf("%d simulators were made, %d were done", c.Simulators, c.Done)
+	}
+	if c.Iterators != c.Closed {
+		t.Errorf("%d iterators were opened, %d were closed", c.Iterators, c.Closed)
+	}
+}
+
+// NewSimulator implements ledger.Ledger.
+func (f *Faulty) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
+	var inner ledger.Simulator
+	err := f.call(ctx, NewSimulator, func() (err error) {
+		inner, err = f.inner.NewSimulator(ctx, txID)
+		return err
+	})
+	if inner == nil {
+		return nil, err
+	}
+	if err != nil {
+		inner.Done()
+		return nil, err
+	}
+	f.count(func(c *Counts) { c.Simulators++ })
+	s := &simulator{f: f, inner: inner, txID: txID}
+	if history, ok := inner.(ledger.HistoryReader); ok {
+		return &historySimulator{simulator: s, history: history}, nil
+	}
+	return s, nil
+}
+
+// Unwrap returns the simulator that one of a Faulty wraps, and any other simulator as it is: for committing what
+// was simulated.
+func Unwrap(s ledger.Simulator) ledger.Simulator {
+	if u, ok := s.(interface{ unwrap() ledger.Simulator }); ok {
+		return u.unwrap()
+	}
+	return s
+}
+
+// call counts a call and makes it, through the method's fault.
+func (f *Faulty) call(ctx context.Context, method string, inner func() error) error {
+	f.mu.Lock()
+	f.calls[method]++
+	fault := f.faults[method]
+	f.mu.Unlock()
+	if fault == nil {
+		return inner()
+	}
+	return fault(ctx, inner)
+}
+
+func (f *Faulty) count(change func(*Counts)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(&f.counts)
+}
+
+func (f *Faulty) violation(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.violations = append(f.violations, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,195 @@
+package ledgertest
+
+import (
+	"context"
+	"sync"
+
+	"github.com/ccpeer/ccpeer/ledger"
+)
+
+// simulator passes calls on, and watches who makes them.
+type simulator struct {
+	f     *Faulty
+	inner ledger.Simulator
+	txID  string
+
+	mu     sync.Mutex // protects what follows
+	active string     // the method that is being called, of the simulator or one of its iterators
+	open   int        // iterators
+	done   bool
+}
+
+// historySimulator is a simulator over one that has a history.
+type historySimulator struct {
+	*simulator
+	history ledger.HistoryReader
+}
+
+var (
+	_ ledger.Simulator     = (*simulator)(nil)
+	_ ledger.HistoryReader = (*historySimulator)(nil)
+)
+
+func (s *simulator) unwrap() ledger.Simulator { return s.inner }
+
+// enter notes that a method is being called, and returns true if leave must follow: while another call is under way,
+// which is a violation, it is that one that is watched.
+func (s *simulator) enter(method string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		s.f.violation("txid %q: %s was called after the simulator's Done", s.txID, method)
+	}
+	if s.active != "" {
+		s.f.violation("txid %q: %s was called while %s had not returned", s.txID, method, s.active)
+		return false
+	}
+	s.active = method
+	return true
+}
+
+func (s *simulator) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active = ""
+}
+
+func (s *simulator) call(ctx context.Context, method string, inner func() error) error {
+	if s.enter(method) {
+		defer s.leave()
+	}
+	return s.f.call(ctx, method, inner)
+}
+
+func (s *simulator) GetState(ctx context.Context, namespace, key string) (value []byte, err error) {
+	err = s.call(ctx, GetState, func() (err error) {
+		value, err = s.inner.GetState(ctx, namespace, key)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value, nil
+}
+
+func (s *simulator) SetState(ctx context.Context, namespace, key string, value []byte) error {
+	return s.call(ctx, SetState, func() error { return s.inner.SetState(ctx, namespace, key, value) })
+}
+
+func (s *simulator) DeleteState(ctx context.Context, namespace, key string) error {
+	return s.call(ctx, DeleteState, func() error { return s.inner.DeleteState(ctx, namespace, key) })
+}
+
+func (s *simulator) GetStateRange(ctx context.Context, namespace string, r ledger.Range) (ledger.Iterator, error) {
+	it, err := opened(ctx, s, GetStateRange, func() (results[ledger.KV], error) {
+		return s.inner.GetStateRange(ctx, namespace, r)
+	})
+	if it == nil {
+		return nil, err
+	}
+	return it, nil
+}
+
+func (s *historySimulator) GetHistoryForKey(ctx context.Context, namespace, key string) (ledger.HistoryIterator, error) {
+	it, err := opened(ctx, s.simulator, GetHistoryForKey, func() (results[ledger.KeyModification], error) {
+		return s.history.GetHistoryForKey(ctx, namespace, key)
+	})
+	if it == nil {
+		return nil, err
+	}
+	return it, nil
+}
+
+func (s *simulator) Done() {
+	if s.enter(Done) {
+		defer s.leave()
+	}
+	s.mu.Lock()
+	first := !s.done
+	s.done = true
+	if s.open > 0 {
+		s.f.violation("txid %q: Done was called with %d iterators open", s.txID, s.open)
+	}
+	s.mu.Unlock()
+	if first {
+		s.f.count(func(c *Counts) { c.Done++ })
+	}
+	defer s.inner.Done()
+	_ = s.f.call(context.Background(), Done, func() error { return nil })
+}
+
+// results is either kind of iterator.
+type results[T any] interface {
+	Next(ctx context.Context) (*T, error)
+	Close()
+}
+
+// iterator passes calls on, and watches who makes them.
+type iterator[T any] struct {
+	sim    *simulator
+	inner  results[T]
+	closed bool // protected by sim.mu
+}
+
+var (
+	_ ledger.Iterator        = (*iterator[ledger.KV])(nil)
+	_ ledger.HistoryIterator = (*iterator[ledger.KeyModification])(nil)
+)
+
+// opened calls the method that opens an iterator. The result is nil where the fault or the simulator made it so.
+func opened[T any](ctx context.Context, s *simulator, method string, open func() (results[T], error)) (*iterator[T], error) {
+	var inner results[T]
+	err := s.call(ctx, method, func() (err error) {
+		inner, err = open()
+		return err
+	})
+	if inner == nil {
+		return nil, err
+	}
+	if err != nil {
+		inner.Close()
+		return nil, err
+	}
+	s.mu.Lock()
+	s.open++
+	s.mu.Unlock()
+	s.f.count(func(c *Counts) { c.Iterators++ })
+	return &iterator[T]{sim: s, inner: inner}, nil
+}
+
+func (it *iterator[T]) Next(ctx context.Context) (next *T, err error) {
+	it.sim.mu.Lock()
+	closed := it.closed
+	it.sim.mu.Unlock()
+	if closed {
+		it.sim.f.violation("txid %q: Next was called on a closed iterator", it.sim.txID)
+	}
+	err = it.sim.call(ctx, Next, func() (err error) {
+		next, err = it.inner.Next(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+func (it *iterator[T]) Close() {
+	if it.sim.enter(Close) {
+		defer it.sim.leave()
+	}
+	it.sim.mu.Lock()
+	first := !it.closed
+	it.closed = true
+	if first {
+		it.sim.open--
+	}
+	it.sim.mu.Unlock()
+	if first {
+		it.sim.f.count(func(c *Counts) { c.Closed++ })
+	} else {
+		it.sim.f.violation("txid %q: an iterator was closed twice", it.sim.txID)
+	}
+	defer it.inner.Close()
+	_ = it.sim.f.call(context.Background(), Close, func() error { return nil })
+}
