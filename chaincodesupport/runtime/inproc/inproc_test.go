@@ -1,0 +1,146 @@
+package inproc_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/pkg/errors"
+	"go.uber.org/goleak"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var errRefused = errors.New("refused")
+
+// untilEnd receives until the stream ends, as chaincode and handlers do, and returns the stream's error.
+func untilEnd(s pb.Stream) error {
+	for {
+		if _, err := s.Recv(); err != nil {
+			return err
+		}
+	}
+}
+
+func serveUntilEnd(_ context.Context, s pb.Stream) error { return untilEnd(s) }
+
+func talkUntilEnd(_ context.Context, _ string, s pb.ClientStream) error { return untilEnd(s) }
+
+func mustNew(t *testing.T, start inproc.StartFunc) *inproc.Runtime {
+	t.Helper()
+	r, err := inproc.New(start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestNewWantsAStartFunction(t *testing.T) {
+	if _, err := inproc.New(nil); err == nil {
+		t.Error("no error")
+	}
+}
+
+// Messages travel both ways, under the chaincode ID that Run was given.
+func TestConversation(t *testing.T) {
+	r := mustNew(t, func(_ context.Context, id string, s pb.ClientStream) error {
+		if err := s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTER, Payload: []byte(id)}); err != nil {
+			return err
+		}
+		m, err := s.Recv()
+		if err != nil || m.GetType() != pb.ChaincodeMessage_REGISTERED {
+			return fmt.Errorf("got %v, %w", m, err)
+		}
+		return untilEnd(s)
+	})
+	err := r.Run(t.Context(), "asset:1", func(_ context.Context, s pb.Stream) error {
+		m, err := s.Recv()
+		if err != nil || string(m.GetPayload()) != "asset:1" {
+			return fmt.Errorf("got %v, %w", m, err)
+		}
+		return s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTERED})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Whichever side ends first, the other one is ended, and the error is the first one's.
+func TestWhyItEnded(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		start  inproc.StartFunc
+		handle func(context.Context, pb.Stream) error
+		want   string // in the error's text; "" is no error
+	}{
+		{"the peer refuses", talkUntilEnd, func(context.Context, pb.Stream) error { return errRefused }, "refused"},
+		{"the peer ends in good order", talkUntilEnd, func(context.Context, pb.Stream) error { return nil }, ""},
+		{"chaincode returns", func(context.Context, string, pb.ClientStream) error { return nil }, serveUntilEnd, `chaincode "asset" ended`},
+		{"chaincode fails", func(context.Context, string, pb.ClientStream) error { return errRefused }, serveUntilEnd, `chaincode "asset" ended: refused`},
+		{"chaincode panics", func(context.Context, string, pb.ClientStream) error { panic("boom") }, serveUntilEnd, "chaincode panicked: boom"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := mustNew(t, test.start).Run(t.Context(), "asset", test.handle)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestContextStopsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var handled error
+		done := make(chan error, 1)
+		go func() {
+			done <- mustNew(t, talkUntilEnd).Run(ctx, "asset", func(_ context.Context, s pb.Stream) error {
+				handled = untilEnd(s)
+				return handled
+			})
+		}()
+		synctest.Wait()
+		if len(done) != 0 {
+			t.Fatalf("ended by itself: %v", <-done)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if !errors.Is(handled, context.Canceled) {
+			t.Errorf("the handler's stream ended with %v", handled)
+		}
+	})
+}
+
+// A chaincode that ends in good order is EOF to its handler, after what it sent before.
+func TestHandlerSeesTheEnd(t *testing.T) {
+	r := mustNew(t, func(_ context.Context, _ string, s pb.ClientStream) error {
+		return s.Send(&pb.ChaincodeMessage{Txid: "last words"})
+	})
+	_ = r.Run(t.Context(), "asset", func(_ context.Context, s pb.Stream) error {
+		if m, err := s.Recv(); err != nil || m.GetTxid() != "last words" {
+			t.Errorf("got %v, %v", m, err)
+		}
+		if _, err := s.Recv(); !errors.Is(err, io.EOF) {
+			t.Errorf("after the last message: %v", err)
+		}
+		return nil
+	})
+}
+
+// A panic of the peer's own handler goes to the caller, and leaves nothing running (TestMain checks).
+func TestHandlerPanics(t *testing.T) {
+	defer func() {
+		if v := recover(); v != "peer" {
+			t.Errorf("recovered %v", v)
+		}
+	}()
+	_ = mustNew(t, talkUntilEnd).Run(t.Context(), "asset", func(context.Context, pb.Stream) error { panic("peer") })
+}

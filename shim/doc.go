@@ -1,0 +1,25 @@
+// Package shim is the chaincode's half of the protocol, for chaincode written against this library. It runs on any
+// Fabric peer, as chaincode with the official shim runs on ours.
+//
+// Chaincode is a type with two methods, Init and Invoke, and a main function:
+//
+//	func main() {
+//		if err := shim.Start(new(asset)); err != nil {
+//			fmt.Fprintln(os.Stderr, err)
+//			os.Exit(1)
+//		}
+//	}
+//
+// [Start] dials the peer, as the flag and environment tell that every peer gives its chaincode; [Run] does the same
+// with settings from the program. [Serve] waits for the peer to dial instead (chaincode as a service). [StartInProc]
+// talks on a stream within the peer's own process.
+//
+// # Transactions
+//
+// Each call of Init or Invoke runs on a goroutine of its own, any number at once. Within one transaction requests
+// are made one after the other; a second one at the same time returns [ErrConcurrentRequest]. Once the function
+// has returned, its stub's requests return [ErrTransactionFinished].
+//
+// A panic ends its transaction with status 500, and is logged with its stack. When the stream ends, every request
+// that waits returns [ErrStreamEnded].
+package shim
