@@ -24,6 +24,10 @@ type Simulator struct {
 	namespaces []*namespaceSet // as they were first used: few, so that a search is quicker than a map
 	histories  []*historyIterator
 
+	// Most transactions use one namespace: room for it comes with the simulator.
+	first     namespaceSet
+	onlyFirst [1]*namespaceSet
+
 	written   bool // something was written
 	paginated bool // a paginated query was made
 	resulted  bool // Results was called
@@ -151,7 +155,13 @@ func (s *Simulator) namespace(name string) (*namespaceSet, error) {
 	if err := checkName("namespace", name); err != nil {
 		return nil, err
 	}
-	set := &namespaceSet{name: name}
+	set := &s.first
+	if s.namespaces == nil {
+		s.namespaces = s.onlyFirst[:0]
+	} else {
+		set = new(namespaceSet)
+	}
+	set.name = name
 	s.namespaces = append(s.namespaces, set)
 	return set, nil
 }
