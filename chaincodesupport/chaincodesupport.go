@@ -13,11 +13,13 @@ package chaincodesupport
 import (
 	"context"
 	"io"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
@@ -35,6 +37,8 @@ type ChaincodeSupport struct {
 	cfg       Config
 	log       *zap.Logger
 	instances *instances
+	ending    context.Context // ends with Close's grace time, and every stream with it
+	end       context.CancelFunc
 
 	mu         sync.Mutex
 	closed     bool
@@ -51,7 +55,8 @@ func New(cfg Config) (*ChaincodeSupport, error) {
 		return nil, err
 	}
 	log := cfg.Logger.Named("chaincode")
-	return &ChaincodeSupport{cfg: cfg, log: log, instances: newInstances(cfg.DevMode)}, nil
+	ending, end := context.WithCancel(context.Background())
+	return &ChaincodeSupport{cfg: cfg, log: log, instances: newInstances(cfg.DevMode), ending: ending, end: end}, nil
 }
 
 // ServerOptions are for the gRPC server on which the ChaincodeSupport is served. They allow the message sizes and
@@ -72,12 +77,9 @@ func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 
 // Register serves the stream of a chaincode that has dialled the peer.
 func (cs *ChaincodeSupport) Register(stream pb.ChaincodeSupport_RegisterServer) error {
-	var chaincodeID string
-	if cs.cfg.Identify != nil {
-		var err error
-		if chaincodeID, err = cs.cfg.Identify(stream.Context()); err != nil {
-			return status.Error(codes.Unauthenticated, err.Error())
-		}
+	chaincodeID, err := cs.identify(stream.Context())
+	if err != nil {
+		return status.Error(codes.Unauthenticated, err.Error())
 	}
 	if err := cs.handleStream(stream.Context(), chaincodeID, stream); err != io.EOF {
 		return err
@@ -85,16 +87,33 @@ func (cs *ChaincodeSupport) Register(stream pb.ChaincodeSupport_RegisterServer) 
 	return nil
 }
 
+// identify asks Config.Identify. If that panics, the stream is refused and nothing else happens.
+func (cs *ChaincodeSupport) identify(ctx context.Context) (chaincodeID string, err error) {
+	if cs.cfg.Identify == nil {
+		return "", nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			cs.write(zap.ErrorLevel, "panic in Config.Identify", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			err = errors.New("panic during identification")
+		}
+	}()
+	return cs.cfg.Identify(ctx)
+}
+
 // handleStream serves the peer's end of a stream. A chaincode ID that isn't empty is the only one it may register.
 func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string, stream pb.Stream) error {
 	cs.mu.Lock()
-	if cs.closed {
+	if cs.ending.Err() != nil {
 		cs.mu.Unlock()
 		return status.Error(codes.Unavailable, ErrClosed.Error())
 	}
 	cs.goroutines.Add(1)
 	cs.mu.Unlock()
 	defer cs.goroutines.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(cs.ending, cancel)()
 	err := handler.HandleChaincodeStream(ctx, handler.Config{
 		ChaincodeID:     chaincodeID,
 		Registry:        cs.instances,
@@ -111,22 +130,28 @@ func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string
 		MaxCallDepth:    cs.cfg.MaxCallDepth,
 		Strict:          cs.cfg.Strict,
 	}, stream)
-	cs.log.Info("chaincode stream ended", zap.String("chaincode", chaincodeID), zap.NamedError("cause", err))
+	if cs.ending.Err() != nil {
+		err = status.Error(codes.Unavailable, ErrClosed.Error())
+	}
+	cs.write(zap.InfoLevel, "chaincode stream ended", zap.String("chaincode", chaincodeID), zap.NamedError("cause", err))
 	return err
 }
 
 // Close lets the transactions in flight finish until ctx ends, then ends every stream (status Unavailable), stops
-// every chaincode, and waits for all of it to be gone, for at most Config.StopTimeout. New transactions, launches
-// and streams are refused from the start. An error says that something was left running.
+// every chaincode, and waits for all of it to be gone, for at most Config.StopTimeout. New transactions and launches
+// are refused from the start. An error says that something was left running.
 func (cs *ChaincodeSupport) Close(ctx context.Context) error {
 	cs.mu.Lock()
 	cs.closed = true
 	cs.mu.Unlock()
 	finished(ctx, &cs.executing)
 	cs.instances.stopAll()
+	cs.mu.Lock()
+	cs.end() // under mu: a stream is either refused, or counted and ended
+	cs.mu.Unlock()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), cs.cfg.StopTimeout)
 	defer cancel()
-	if !finished(stopping, &cs.goroutines) {
+	if !finished(stopping, &cs.executing) || !finished(stopping, &cs.goroutines) {
 		return errors.Errorf("close chaincode support: something was still running after %s, in a ledger or a runtime", cs.cfg.StopTimeout)
 	}
 	return nil
@@ -156,4 +181,10 @@ func (cs *ChaincodeSupport) begin() error {
 	}
 	cs.executing.Add(1)
 	return nil
+}
+
+// write writes a line to the log. If the Logger panics, the line is lost and nothing else happens.
+func (cs *ChaincodeSupport) write(level zapcore.Level, text string, fields ...zap.Field) {
+	defer func() { _ = recover() }()
+	cs.log.Log(level, text, fields...)
 }

@@ -77,11 +77,15 @@ func resultOf(reply *pb.ChaincodeMessage, txID string) (*Result, error) {
 	case reply.Type != pb.ChaincodeMessage_COMPLETED:
 		return nil, errors.Errorf("unexpected response type %d for transaction %s", reply.Type, txID)
 	}
-	r := &pb.Response{}
-	if err := proto.Unmarshal(reply.Payload, r); err != nil {
+	var r struct { // one allocation
+		result   Result
+		response pb.Response
+	}
+	if err := proto.Unmarshal(reply.Payload, &r.response); err != nil {
 		return nil, errors.Wrapf(err, "failed to unmarshal response for transaction %s", txID)
 	}
-	result := &Result{Status: r.Status, Message: r.Message, Payload: r.Payload}
+	result := &r.result
+	result.Status, result.Message, result.Payload = r.response.Status, r.response.Message, r.response.Payload
 	if e := reply.ChaincodeEvent; e != nil {
 		result.Event = &Event{ChaincodeID: e.ChaincodeId, TxID: e.TxId, Name: e.EventName, Payload: e.Payload}
 	}

@@ -44,66 +44,85 @@ func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error 
 // handler returns the handler of a chaincode, launching it if necessary.
 func (cs *ChaincodeSupport) handler(ctx context.Context, chaincodeID string) (*handler.Handler, error) {
 	for {
-		in, err := cs.instance(chaincodeID)
+		in, started, err := cs.instance(chaincodeID)
 		if err != nil {
 			return nil, err
 		}
+		if started || in.launching() {
+			select {
+			case <-in.launched:
+			case <-ctx.Done():
+				return nil, errors.Wrapf(ctx.Err(), "wait for the launch of chaincode %s", chaincodeID)
+			}
+			if in.err != nil {
+				return nil, in.err
+			}
+			if h, ok := in.usable(); ok {
+				return h, nil
+			}
+			// It was ready, and has ended at once. Chaincode that always does must not be launched for ever.
+			return nil, handler.ErrStreamTerminated
+		}
 		if h, ok := in.usable(); ok {
 			return h, nil
 		}
-		select {
-		case <-in.launched:
-		case <-ctx.Done():
-			return nil, errors.Wrapf(ctx.Err(), "wait for the launch of chaincode %s", chaincodeID)
+		// It has ended, or its launch had failed before this call.
+		if err := cs.awaitExit(ctx, in); err != nil {
+			return nil, err
 		}
-		if in.err != nil {
-			return nil, in.err
-		}
-		if h, ok := in.usable(); ok {
-			return h, nil
-		}
-		// It was launched, and has ended since. The next one starts when nothing of it is left.
-		select {
-		case <-in.exited:
-		case <-ctx.Done():
-			return nil, errors.Wrapf(ctx.Err(), "wait for the end of chaincode %s", chaincodeID)
-		}
+	}
+}
+
+// awaitExit returns when nothing of an instance is left, so that the next one may start.
+func (cs *ChaincodeSupport) awaitExit(ctx context.Context, in *instance) error {
+	deadline := time.NewTimer(cs.cfg.StartupTimeout)
+	defer deadline.Stop()
+	select {
+	case <-in.exited:
+		return nil
+	case <-ctx.Done():
+		return errors.Wrapf(ctx.Err(), "wait for the end of chaincode %s", in.chaincodeID)
+	case <-deadline.C:
+		return errors.Errorf("timeout expired while starting chaincode %s for transaction: an earlier run of it has not ended", in.chaincodeID)
 	}
 }
 
 // instance returns the run of a chaincode that is under way, or starts one.
-func (cs *ChaincodeSupport) instance(chaincodeID string) (*instance, error) {
+func (cs *ChaincodeSupport) instance(chaincodeID string) (in *instance, started bool, err error) {
 	if in := cs.instances.get(chaincodeID); in != nil {
-		return in, nil
+		return in, false, nil
 	}
 	if err := handler.CheckChaincodeID(chaincodeID); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	rt := cs.cfg.Runtime(chaincodeID)
-	in := cs.instances.getOrAdd(chaincodeID, func() *instance {
+	in = cs.instances.getOrAdd(chaincodeID, func() *instance {
 		if rt == nil {
+			err = errors.Errorf("chaincode %s is not running, and this peer has no runtime for it", chaincodeID)
 			return nil
 		}
-		return cs.launch(chaincodeID, rt)
+		started = true
+		in := cs.launch(chaincodeID, rt)
+		if in == nil {
+			err = ErrClosed
+		}
+		return in
 	})
-	if in == nil {
-		return nil, errors.Errorf("chaincode %s is not running, and this peer has no runtime for it", chaincodeID)
-	}
-	return in, nil
+	return in, started, err
 }
 
-// launch starts a run of a chaincode.
+// launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed.
 func (cs *ChaincodeSupport) launch(chaincodeID string, rt runtime.Runtime) *instance {
-	ctx, stop := context.WithCancelCause(context.Background())
-	in := newInstance(chaincodeID, stop)
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.closed {
-		in.fail(ErrClosed)
-		close(in.exited)
-		return in
+		return nil
 	}
-	deadline := time.AfterFunc(cs.cfg.StartupTimeout, func() { cs.timeOut(in) })
+	ctx, stop := context.WithCancelCause(context.Background())
+	in := newInstance(chaincodeID, stop)
+	deadline := time.AfterFunc(cs.cfg.StartupTimeout, func() {
+		in.expire(errors.Errorf("timeout expired while starting chaincode %s for transaction", chaincodeID))
+	})
 	cs.goroutines.Go(func() {
 		defer deadline.Stop()
 		cs.run(ctx, in, rt)
@@ -111,19 +130,12 @@ func (cs *ChaincodeSupport) launch(chaincodeID string, rt runtime.Runtime) *inst
 	return in
 }
 
-func (cs *ChaincodeSupport) timeOut(in *instance) {
-	if _, ready := in.usable(); ready {
-		return
-	}
-	in.fail(errors.Errorf("timeout expired while starting chaincode %s for transaction", in.chaincodeID))
-}
-
 // run runs a chaincode until nothing of it is left.
 func (cs *ChaincodeSupport) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 	start := time.Now()
-	cs.log.Info("launch chaincode", zap.String("chaincode", in.chaincodeID))
+	cs.write(zap.InfoLevel, "launch chaincode", zap.String("chaincode", in.chaincodeID))
 	err := cs.runGuarded(ctx, in.chaincodeID, rt)
-	cs.log.Info("chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
+	cs.write(zap.InfoLevel, "chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
 	if err == nil {
 		err = errors.New("chaincode ended")
 	}
@@ -139,7 +151,7 @@ func (cs *ChaincodeSupport) run(ctx context.Context, in *instance, rt runtime.Ru
 func (cs *ChaincodeSupport) runGuarded(ctx context.Context, chaincodeID string, rt runtime.Runtime) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			cs.log.Error("panic in a runtime", zap.String("chaincode", chaincodeID), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			cs.write(zap.ErrorLevel, "panic in a runtime", zap.String("chaincode", chaincodeID), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 			err = errors.New("the runtime panicked")
 		}
 	}()

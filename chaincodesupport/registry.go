@@ -42,6 +42,8 @@ func (in *instance) claim(h *handler.Handler) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	switch {
+	case in.handler == h: // it came with h
+		return nil
 	case in.handler != nil:
 		return status.Errorf(codes.AlreadyExists, "duplicate chaincodeID: %s", in.chaincodeID)
 	case in.ended:
@@ -66,6 +68,20 @@ func (in *instance) succeed(h *handler.Handler) {
 func (in *instance) fail(cause error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.end(cause)
+}
+
+// expire is fail for a launch that is not over; one that is goes on as it is.
+func (in *instance) expire(cause error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.settled {
+		in.end(cause)
+	}
+}
+
+// end does what fail says. The caller holds mu.
+func (in *instance) end(cause error) {
 	if !in.settled {
 		in.err, in.settled = cause, true
 		close(in.launched)
@@ -86,6 +102,16 @@ func (in *instance) release(h *handler.Handler) bool {
 		in.fail(errors.New("chaincode registration failed: chaincode stream terminated"))
 	}
 	return owner
+}
+
+// launching reports whether the launch has neither succeeded nor failed.
+func (in *instance) launching() bool {
+	select {
+	case <-in.launched:
+		return false
+	default:
+		return true
+	}
 }
 
 // usable returns the handler if transactions can run on it.
@@ -160,7 +186,7 @@ func (r *instances) Register(h *handler.Handler) error {
 			return nil
 		}
 		in := newInstance(h.ChaincodeID, func(error) {})
-		in.external = true
+		in.external, in.handler = true, h // from the start: whoever stops it must reach the stream
 		return in
 	})
 	if in == nil {

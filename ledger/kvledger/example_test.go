@@ -20,7 +20,7 @@ func Example() {
 	}
 	// What chaincode does: read, write. What its peer does: commit what that has come to.
 	for _, colour := range []string{"blue", "red"} {
-		sim, err := l.NewSimulator(ctx, colour)
+		sim, err := l.Simulate(ctx, colour)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -35,7 +35,7 @@ func Example() {
 			fmt.Println(err)
 			return
 		}
-		results, err := sim.(*kvledger.Simulator).Results()
+		results, err := sim.Results()
 		if err != nil {
 			fmt.Println(err)
 			return

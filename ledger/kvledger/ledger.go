@@ -64,8 +64,17 @@ func (l *Ledger) heightAt(ctx context.Context, snapshot store.Snapshot) (uint64,
 	return decodeHeight(b)
 }
 
-// NewSimulator implements ledger.Ledger. The simulator is a *Simulator.
+// NewSimulator implements ledger.Ledger. It is Simulate for those who know a ledger by its interface.
 func (l *Ledger) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
+	s, err := l.Simulate(ctx, txID)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Simulate returns a simulator on what is committed now.
+func (l *Ledger) Simulate(ctx context.Context, txID string) (*Simulator, error) {
 	snapshot, err := l.provider.store.Snapshot(ctx)
 	if err != nil {
 		return nil, errors.Wrap(err, "take snapshot")

@@ -17,15 +17,11 @@ func (greeter) Invoke(shim.ChaincodeStubInterface) *shim.Response {
 }
 
 func Example() {
-	runtime, err := inproc.New(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
+	runtime := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 		return shim.StartInProc(chaincodeID, s, greeter{})
 	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
 	// A peer passes its handler here. This one looks at the chaincode's first message and ends the stream.
-	err = runtime.Run(context.Background(), "greeter:1", func(_ context.Context, s pb.Stream) error {
+	err := runtime.Run(context.Background(), "greeter:1", func(_ context.Context, s pb.Stream) error {
 		m, err := s.Recv()
 		fmt.Println(m.GetType(), err)
 		return nil

@@ -1,6 +1,6 @@
 // Package inproc runs chaincode in the peer's own process, over a stream in memory.
 //
-//	runtime, err := inproc.New(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
+//	runtime := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 //		return shim.StartInProc(chaincodeID, s, new(asset))
 //	})
 //
@@ -19,22 +19,12 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// StartFunc runs a chaincode on its end of the stream until the stream ends, as shim.StartInProc does. It should
-// return when s does; ctx ends at the same time. It must not leave goroutines behind.
-type StartFunc func(ctx context.Context, chaincodeID string, s pb.ClientStream) error
+// Runtime runs chaincode in process. The function runs a chaincode on its end of the stream until the stream ends,
+// as shim.StartInProc does. It should return when s does; ctx ends at the same time. It must not leave goroutines
+// behind.
+type Runtime func(ctx context.Context, chaincodeID string, s pb.ClientStream) error
 
-// Runtime runs chaincode in process.
-type Runtime struct{ start StartFunc }
-
-var _ runtime.Runtime = (*Runtime)(nil)
-
-// New returns a runtime whose chaincodes are run by start.
-func New(start StartFunc) (*Runtime, error) {
-	if start == nil {
-		return nil, errors.New("start function must be specified")
-	}
-	return &Runtime{start: start}, nil
-}
+var _ runtime.Runtime = Runtime(nil)
 
 // PanicError is what Run returns if the start function panicked.
 type PanicError struct {
@@ -44,13 +34,27 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error tells the value, not the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("chaincode panicked: %v", e.Value) }
+// Error does not tell the value: the text may reach those who call the chaincode.
+func (e *PanicError) Error() string { return "chaincode panicked" }
+
+// Format makes %+v tell the value and the stack, for logs.
+func (e *PanicError) Format(f fmt.State, verb rune) {
+	if verb == 'v' && f.Flag('+') {
+		fmt.Fprintf(f, "%s: %v\n%s", e.Error(), e.Value, e.Stack)
+		return
+	}
+	fmt.Fprint(f, e.Error())
+}
+
+var errExited = errors.New("its goroutine exited")
 
 // Run implements runtime.Runtime. It calls handle on the caller's goroutine, and start on one of its own, which it
 // waits for: chaincode that does not return when its stream ends cannot be stopped otherwise. A panic in start is
 // confined, and returned as a *PanicError.
-func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
+func (r Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
+	if r == nil {
+		return &runtime.StartError{Cause: errors.New("inproc.Runtime is nil")}
+	}
 	running, cancel := context.WithCancel(ctx)
 	peer, chaincode := pipe.New()
 	stop := context.AfterFunc(running, func() { chaincode.Abort(context.Canceled) })
@@ -59,9 +63,10 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.St
 	var started error // start's result, before ended is closed
 	ended := make(chan struct{})
 	go func() {
+		defer chaincode.Abort(nil) // what it sent before is still received
+		defer close(ended)
+		started = errExited // unless it returns
 		started = r.call(running, chaincodeID, chaincode)
-		close(ended)
-		chaincode.Abort(nil) // what it sent before is still received
 	}()
 	handled, first := func() (err error, first bool) {
 		defer func() { // also if handle panics, which is for the caller to deal with
@@ -88,13 +93,13 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.St
 	}
 }
 
-func (r *Runtime) call(ctx context.Context, chaincodeID string, s pb.ClientStream) (err error) {
+func (r Runtime) call(ctx context.Context, chaincodeID string, s pb.ClientStream) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return r.start(ctx, chaincodeID, s)
+	return r(ctx, chaincodeID, s)
 }
 
 func isClosed(c <-chan struct{}) bool {

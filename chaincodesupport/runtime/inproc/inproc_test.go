@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	goruntime "runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/pkg/errors"
 	"go.uber.org/goleak"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -32,24 +34,25 @@ func serveUntilEnd(_ context.Context, s pb.Stream) error { return untilEnd(s) }
 
 func talkUntilEnd(_ context.Context, _ string, s pb.ClientStream) error { return untilEnd(s) }
 
-func mustNew(t *testing.T, start inproc.StartFunc) *inproc.Runtime {
-	t.Helper()
-	r, err := inproc.New(start)
-	if err != nil {
-		t.Fatal(err)
+func TestNilIsAnError(t *testing.T) {
+	var notStarted *runtime.StartError
+	if err := inproc.Runtime(nil).Run(t.Context(), "asset", serveUntilEnd); !errors.As(err, &notStarted) {
+		t.Errorf("got %v, want a StartError", err)
 	}
-	return r
 }
 
-func TestNewWantsAStartFunction(t *testing.T) {
-	if _, err := inproc.New(nil); err == nil {
-		t.Error("no error")
+// A goroutine that exits without returning, as t.FailNow makes it, ends the chaincode too.
+func TestGoexit(t *testing.T) {
+	exit := inproc.Runtime(func(context.Context, string, pb.ClientStream) error { goruntime.Goexit(); return nil })
+	err := exit.Run(t.Context(), "asset", serveUntilEnd)
+	if want := `chaincode "asset" ended: its goroutine exited`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
 // Messages travel both ways, under the chaincode ID that Run was given.
 func TestConversation(t *testing.T) {
-	r := mustNew(t, func(_ context.Context, id string, s pb.ClientStream) error {
+	r := inproc.Runtime(func(_ context.Context, id string, s pb.ClientStream) error {
 		if err := s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTER, Payload: []byte(id)}); err != nil {
 			return err
 		}
@@ -75,7 +78,7 @@ func TestConversation(t *testing.T) {
 func TestWhyItEnded(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		start  inproc.StartFunc
+		start  inproc.Runtime
 		handle func(context.Context, pb.Stream) error
 		want   string // in the error's text; "" is no error
 	}{
@@ -83,10 +86,10 @@ func TestWhyItEnded(t *testing.T) {
 		{"the peer ends in good order", talkUntilEnd, func(context.Context, pb.Stream) error { return nil }, ""},
 		{"chaincode returns", func(context.Context, string, pb.ClientStream) error { return nil }, serveUntilEnd, `chaincode "asset" ended`},
 		{"chaincode fails", func(context.Context, string, pb.ClientStream) error { return errRefused }, serveUntilEnd, `chaincode "asset" ended: refused`},
-		{"chaincode panics", func(context.Context, string, pb.ClientStream) error { panic("boom") }, serveUntilEnd, "chaincode panicked: boom"},
+		{"chaincode panics", func(context.Context, string, pb.ClientStream) error { panic("boom") }, serveUntilEnd, "chaincode panicked"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := mustNew(t, test.start).Run(t.Context(), "asset", test.handle)
+			err := inproc.Runtime(test.start).Run(t.Context(), "asset", test.handle)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -100,7 +103,7 @@ func TestContextStopsIt(t *testing.T) {
 		var handled error
 		done := make(chan error, 1)
 		go func() {
-			done <- mustNew(t, talkUntilEnd).Run(ctx, "asset", func(_ context.Context, s pb.Stream) error {
+			done <- inproc.Runtime(talkUntilEnd).Run(ctx, "asset", func(_ context.Context, s pb.Stream) error {
 				handled = untilEnd(s)
 				return handled
 			})
@@ -121,7 +124,7 @@ func TestContextStopsIt(t *testing.T) {
 
 // A chaincode that ends in good order is EOF to its handler, after what it sent before.
 func TestHandlerSeesTheEnd(t *testing.T) {
-	r := mustNew(t, func(_ context.Context, _ string, s pb.ClientStream) error {
+	r := inproc.Runtime(func(_ context.Context, _ string, s pb.ClientStream) error {
 		return s.Send(&pb.ChaincodeMessage{Txid: "last words"})
 	})
 	_ = r.Run(t.Context(), "asset", func(_ context.Context, s pb.Stream) error {
@@ -142,5 +145,5 @@ func TestHandlerPanics(t *testing.T) {
 			t.Errorf("recovered %v", v)
 		}
 	}()
-	_ = mustNew(t, talkUntilEnd).Run(t.Context(), "asset", func(context.Context, pb.Stream) error { panic("peer") })
+	_ = inproc.Runtime(talkUntilEnd).Run(t.Context(), "asset", func(context.Context, pb.Stream) error { panic("peer") })
 }

@@ -96,13 +96,9 @@ func servePeer(args []string) (child.Service, error) {
 
 // runInProcess is inProcessRole: a peer that runs the chaincode itself. It takes no arguments.
 func runInProcess([]string) (child.Service, error) {
-	rt, err := inproc.New(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
+	p, err := newPeer(inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 		return shim.StartInProc(chaincodeID, s, newChaincode())
-	})
-	if err != nil {
-		return child.Service{}, err
-	}
-	p, err := newPeer(rt)
+	}))
 	if err != nil {
 		return child.Service{}, err
 	}
@@ -146,7 +142,7 @@ func newLedger() (ledger.Ledger, error) {
 		return nil, err
 	}
 	const txID = "fill"
-	simulator, err := l.NewSimulator(ctx, txID)
+	simulator, err := l.Simulate(ctx, txID)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +153,7 @@ func newLedger() (ledger.Ledger, error) {
 			return nil, err
 		}
 	}
-	results, err := simulator.(*kvledger.Simulator).Results()
+	results, err := simulator.Results()
 	if err != nil {
 		return nil, err
 	}

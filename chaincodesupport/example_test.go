@@ -1,0 +1,116 @@
+package chaincodesupport_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
+	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/shim"
+)
+
+// greeter is a chaincode.
+type greeter struct{}
+
+func (greeter) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Success(nil) }
+func (greeter) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
+	return shim.Success([]byte("hello " + stub.GetStringArgs()[0]))
+}
+
+// A chaincode runs in the peer's process, and answers. It gets no state here: see ChaincodeSupport.Execute.
+func Example() {
+	ctx := context.Background()
+	inProcess := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
+		return shim.StartInProc(chaincodeID, s, greeter{})
+	})
+	peer, err := chaincodesupport.New(chaincodesupport.Config{
+		Runtime: func(string) runtime.Runtime { return inProcess },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer peer.Close(ctx) //nolint:errcheck // an example
+
+	result, err := peer.Execute(ctx, "greeter:1.0", handler.TxParams{ChannelID: "mychannel", TxID: "tx1"},
+		chaincodesupport.Input{Args: [][]byte{[]byte("world")}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(result.Status, string(result.Payload))
+	// Output: 200 hello world
+}
+
+// visits is a chaincode that counts its calls.
+type visits struct{}
+
+func (visits) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Success(nil) }
+func (visits) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
+	value, err := stub.GetState("visits")
+	if err == nil {
+		value = append(value, '|')
+		err = stub.PutState("visits", value)
+	}
+	if err != nil {
+		return shim.Error(err.Error())
+	}
+	return shim.Success(value)
+}
+
+// Transactions run on a ledger, one after the other: each is simulated, and what it read and wrote is committed.
+func ExampleChaincodeSupport_Execute() {
+	ctx := context.Background()
+	inProcess := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
+		return shim.StartInProc(chaincodeID, s, visits{})
+	})
+	peer, err := chaincodesupport.New(chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return inProcess }})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer peer.Close(ctx) //nolint:errcheck // an example
+	state, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, txID := range []string{"tx1", "tx2"} {
+		if err := transact(ctx, peer, state, txID); err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// tx1: 200 "|", VALID
+	// tx2: 200 "||", VALID
+}
+
+// transact runs one transaction of visits and commits it.
+func transact(ctx context.Context, peer *chaincodesupport.ChaincodeSupport, state *kvledger.Ledger, txID string) error {
+	simulator, err := state.Simulate(ctx, txID)
+	if err != nil {
+		return err
+	}
+	simulation := handler.NewSimulation(simulator)
+	defer simulation.Done()
+	result, err := peer.Execute(ctx, "visits:1.0",
+		handler.TxParams{ChannelID: "mychannel", TxID: txID, Simulation: simulation}, chaincodesupport.Input{})
+	if err != nil {
+		return err
+	}
+	results, err := simulator.Results()
+	if err != nil {
+		return err
+	}
+	code, err := state.CommitTx(ctx, kvledger.Transaction{TxID: txID, RWSet: results.RWSet})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s: %d %q, %s\n", txID, result.Status, result.Payload, code)
+	return nil
+}

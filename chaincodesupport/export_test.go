@@ -1,0 +1,4 @@
+package chaincodesupport
+
+// ResultOf makes a Result of a reply.
+var ResultOf = resultOf

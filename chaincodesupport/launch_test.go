@@ -1,0 +1,230 @@
+package chaincodesupport_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
+	"github.com/ccpeer/ccpeer/internal/pipe"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || err.Error() != want {
+		t.Errorf("got error %v, want %q", err, want)
+	}
+}
+
+// launchAll calls Launch n times at once, and returns the channel that the errors come through.
+func launchAll(t *testing.T, cs *chaincodesupport.ChaincodeSupport, n int) <-chan error {
+	errs := make(chan error, n)
+	for range n {
+		go func() { errs <- cs.Launch(t.Context(), "asset:1") }()
+	}
+	return errs
+}
+
+const waiters = 50
+
+func TestOneLaunchForManyWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := count(after(time.Second, scripted(t, succeed)))
+		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		errs := launchAll(t, cs, waiters)
+		for range waiters {
+			if err := <-errs; err != nil {
+				t.Errorf("Launch: %v", err)
+			}
+		}
+		if _, err := cs.Execute(t.Context(), "asset:1", params("t"), input()); err != nil {
+			t.Errorf("Execute: %v", err)
+		}
+		if n := rt.runs.Load(); n != 1 {
+			t.Errorf("%d runs", n)
+		}
+	})
+}
+
+// F61, F64: every waiter gets the cause at once; the next call launches again.
+func TestFailedLaunch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("container exited with 3")
+		rt := count(after(time.Second, failing(cause)), scripted(t, succeed))
+		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		began := time.Now()
+		errs := launchAll(t, cs, waiters)
+		for range waiters {
+			err := <-errs
+			wantError(t, err, "chaincode registration failed: container exited with 3")
+			if !errors.Is(err, cause) {
+				t.Errorf("%v does not have the cause", err)
+			}
+		}
+		if d := time.Since(began); d != time.Second {
+			t.Errorf("waiters were told after %s", d)
+		}
+		if err := cs.Launch(t.Context(), "asset:1"); err != nil {
+			t.Errorf("Launch after a failed one: %v", err)
+		}
+		if n := rt.runs.Load(); n != 2 {
+			t.Errorf("%d runs", n)
+		}
+	})
+}
+
+// How launches fail that do so at once.
+func TestWhyLaunchFails(t *testing.T) {
+	for _, test := range []struct {
+		name, chaincodeID string
+		runtime           func(t *testing.T) runtime.Runtime
+		want              string
+	}{
+		{"no runtime", "asset:1", func(*testing.T) runtime.Runtime { return nil },
+			"chaincode asset:1 is not running, and this peer has no runtime for it"},
+		{"empty ID", "", func(*testing.T) runtime.Runtime { return untilStopped }, "chaincodeID name is empty"},
+		{"hostile ID", "../asset", func(*testing.T) runtime.Runtime { return untilStopped },
+			`chaincodeID name "../asset" is not valid: want letters, digits and + _ . : -, and a letter or digit at both ends`},
+		{"runtime panics", "asset:1", func(*testing.T) runtime.Runtime {
+			return runFunc(func(context.Context, string, runtime.StreamHandler) error { panic("secret") })
+		}, "chaincode registration failed: the runtime panicked"},
+		{"runtime returns early", "asset:1", func(*testing.T) runtime.Runtime { return failing(nil) },
+			"chaincode registration failed: chaincode ended"},
+		{"runtime cannot start", "asset:1", func(*testing.T) runtime.Runtime {
+			return failing(&runtime.StartError{Cause: errors.New("no such file")})
+		}, "error starting container: no such file"},
+		{"stream ends before REGISTER", "asset:1", func(t *testing.T) runtime.Runtime {
+			return inproc.Runtime(func(context.Context, string, pb.ClientStream) error { return errors.New("exit 1") })
+		}, `chaincode registration failed: chaincode "asset:1" ended: exit 1`},
+		{"stream ends before READY", "asset:1", hangsUpAfterRegister, "chaincode registration failed: chaincode stream terminated"},
+		{"another name", "asset:1", func(t *testing.T) runtime.Runtime {
+			return inproc.Runtime(func(_ context.Context, _ string, s pb.ClientStream) error {
+				_ = s.Send(registration("other:1"))
+				_, err := s.Recv()
+				return err
+			})
+		}, `chaincode registration failed: error in handling register chaincode, chaincodeID name "other:1" is not the one of this stream, "asset:1"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cs := newSupport(t, chaincodesupport.Config{Runtime: always(test.runtime(t))})
+				began := time.Now()
+				wantError(t, cs.Launch(t.Context(), test.chaincodeID), test.want)
+				if d := time.Since(began); d != 0 {
+					t.Errorf("took %s", d)
+				}
+			})
+		})
+	}
+}
+
+// hangsUpAfterRegister runs a chaincode whose stream breaks while READY is being sent.
+func hangsUpAfterRegister(*testing.T) runtime.Runtime {
+	return runFunc(func(ctx context.Context, id string, handle runtime.StreamHandler) error {
+		p, c := pipe.New()
+		defer p.End(nil)
+		_ = c.Send(registration(id))
+		err := handle(ctx, noReady{p})
+		<-ctx.Done()
+		return err
+	})
+}
+
+// noReady is a stream that breaks before READY.
+type noReady struct{ *pipe.Peer }
+
+func (s noReady) Send(m *msg) error {
+	if m.Type == pb.ChaincodeMessage_READY {
+		return errors.New("broken pipe")
+	}
+	return s.Peer.Send(m)
+}
+
+func TestWaiterGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := count(after(time.Minute, scripted(t, succeed)))
+		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		patient := launchAll(t, cs, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := cs.Launch(ctx, "asset:1")
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("impatient: %v", err)
+		}
+		if err := <-patient; err != nil {
+			t.Errorf("patient: %v", err)
+		}
+		if n := rt.runs.Load(); n != 1 {
+			t.Errorf("%d runs", n)
+		}
+	})
+}
+
+func TestStartupTimeout(t *testing.T) {
+	for _, test := range []struct{ set, want time.Duration }{{0, 300 * time.Second}, {7 * time.Second, 7 * time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			rt := count(untilStopped)
+			cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), StartupTimeout: test.set})
+			began := time.Now()
+			errs := launchAll(t, cs, waiters)
+			for range waiters {
+				wantError(t, <-errs, "timeout expired while starting chaincode asset:1 for transaction")
+			}
+			if d := time.Since(began); d != test.want {
+				t.Errorf("timed out after %s, want %s", d, test.want)
+			}
+			synctest.Wait()
+			if n := rt.running.Load(); n != 0 {
+				t.Errorf("%d still run", n)
+			}
+		})
+	}
+}
+
+// A launch that was in time is not bothered by the timeout.
+func TestStartupTimeoutIsForLaunchOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := count(scripted(t, succeed))
+		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), StartupTimeout: time.Second})
+		for range 3 {
+			if _, err := cs.Execute(t.Context(), "asset:1", params("t"), input()); err != nil {
+				t.Errorf("Execute: %v", err)
+			}
+			<-time.After(time.Hour)
+		}
+		if n := rt.runs.Load(); n != 1 {
+			t.Errorf("%d runs", n)
+		}
+	})
+}
+
+// F63: either the launch has succeeded, and the chaincode runs on, or it has timed out.
+func TestTimeoutRacesRegistration(t *testing.T) {
+	var succeeded, timedOut int
+	for range 2000 {
+		synctest.Test(t, func(t *testing.T) {
+			inTime := make(chan struct{}) // its timer is set before that of the timeout, and so fires first
+			time.AfterFunc(time.Second, func() { close(inTime) })
+			rt := count(when(inTime, scripted(t, succeed)))
+			cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), StartupTimeout: time.Second})
+			err := cs.Launch(t.Context(), "asset:1")
+			synctest.Wait()
+			if runs, running := rt.runs.Load(), rt.running.Load(); runs != 1 || err == nil && running != 1 || err != nil && running != 0 {
+				t.Errorf("Launch: %v; %d runs, %d running", err, runs, running)
+			}
+			if err == nil {
+				succeeded++
+			} else {
+				timedOut++
+				wantError(t, err, "timeout expired while starting chaincode asset:1 for transaction")
+			}
+		})
+	}
+	t.Logf("%d launches succeeded, %d timed out", succeeded, timedOut)
+}

@@ -1,0 +1,121 @@
+// Package proposal makes the signed proposals that chaincode is executed with: what a stub reads its creator,
+// transient map, timestamp and binding from.
+//
+//	p, err := proposal.New(proposal.Params{ChannelID: "mychannel", Chaincode: "asset", Args: args, Creator: creator})
+//	cs.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: "mychannel", TxID: p.TxID, SignedProposal: p.Signed, …}, input)
+//
+// It is for peers and tests that have no proposals of clients to pass on. The signature is empty: chaincode does not
+// see it, and whoever verifies proposals must not accept these.
+package proposal
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// nonceSize is the number of bytes in a nonce that New makes, which is Fabric's (protoutil.CreateNonce).
+const nonceSize = 24
+
+// Params are what a proposal says. New only reads them, and keeps nothing of them.
+type Params struct {
+	// ChannelID is the channel that the transaction is for.
+	ChannelID string
+	// Chaincode is the name of the chaincode that is called. Required.
+	Chaincode string
+	// Args are the arguments of the call, the function's name first by convention.
+	Args [][]byte
+	// IsInit says that the call is the one that initializes the chaincode.
+	IsInit bool
+	// Transient is what the chaincode gets besides its arguments and what is not recorded, by name.
+	Transient map[string][]byte
+	// Creator is who asks: a marshalled SerializedIdentity. Required.
+	Creator []byte
+	// Nonce makes the transaction ID unique. Nil means 24 random bytes.
+	Nonce []byte
+	// Timestamp is when the proposal was made, as its creator says. Zero means now.
+	Timestamp time.Time
+}
+
+// Proposal is a proposal and what identifies it.
+type Proposal struct {
+	// TxID is the transaction's ID: SHA-256 over nonce and creator, in lower-case hex (protoutil.ComputeTxID).
+	TxID string
+	// Timestamp is the one in the proposal, in UTC.
+	Timestamp time.Time
+	// Signed is the proposal, with an empty signature.
+	Signed *pb.SignedProposal
+}
+
+// New makes a proposal of the form that Fabric's clients give it: a header of type ENDORSER_TRANSACTION, and a
+// ChaincodeProposalPayload that holds the call and the transient map.
+func New(p Params) (*Proposal, error) {
+	switch {
+	case p.Chaincode == "":
+		return nil, errors.New("make proposal: Params.Chaincode is empty, want the name of the chaincode to call")
+	case len(p.Creator) == 0:
+		return nil, errors.New("make proposal: Params.Creator is empty, want a marshalled SerializedIdentity")
+	}
+	if p.Nonce == nil {
+		p.Nonce = make([]byte, nonceSize)
+		rand.Read(p.Nonce) // never fails
+	}
+	if p.Timestamp.IsZero() {
+		p.Timestamp = time.Now()
+	}
+	txID := computeTxID(p.Nonce, p.Creator)
+	b, err := p.marshal(txID)
+	if err != nil {
+		return nil, errors.Wrap(err, "make proposal")
+	}
+	return &Proposal{TxID: txID, Timestamp: p.Timestamp.UTC(), Signed: &pb.SignedProposal{ProposalBytes: b}}, nil
+}
+
+func computeTxID(nonce, creator []byte) string {
+	h := sha256.New()
+	h.Write(nonce)
+	h.Write(creator)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// marshal returns the bytes of the proposal, in which messages are nested as bytes.
+func (p *Params) marshal(txID string) ([]byte, error) {
+	var m nested
+	id := &pb.ChaincodeID{Name: p.Chaincode}
+	header := m.marshal(&pb.Header{
+		ChannelHeader: m.marshal(&pb.ChannelHeader{
+			Type:      int32(pb.HeaderType_ENDORSER_TRANSACTION),
+			Timestamp: timestamppb.New(p.Timestamp),
+			ChannelId: p.ChannelID,
+			TxId:      txID,
+			Extension: m.marshal(&pb.ChaincodeHeaderExtension{ChaincodeId: id}),
+		}),
+		SignatureHeader: m.marshal(&pb.SignatureHeader{Creator: p.Creator, Nonce: p.Nonce}),
+	})
+	payload := m.marshal(&pb.ChaincodeProposalPayload{
+		Input: m.marshal(&pb.ChaincodeInvocationSpec{ChaincodeSpec: &pb.ChaincodeSpec{
+			ChaincodeId: id,
+			Input:       &pb.ChaincodeInput{Args: p.Args, IsInit: p.IsInit},
+		}}),
+		TransientMap: p.Transient,
+	})
+	return m.marshal(&pb.Proposal{Header: header, Payload: payload}), m.err
+}
+
+// nested marshals messages into one another, and keeps the first error.
+type nested struct{ err error }
+
+func (n *nested) marshal(m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	if err != nil && n.err == nil {
+		n.err = errors.Wrapf(err, "marshal %s", m.ProtoReflect().Descriptor().Name())
+	}
+	return b
+}

@@ -1,0 +1,159 @@
+package proposal_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+var creator = []byte("creator")
+
+func params() proposal.Params {
+	return proposal.Params{
+		ChannelID: "mychannel",
+		Chaincode: "asset",
+		Args:      [][]byte{[]byte("Create"), {0, 0xff}, {}},
+		IsInit:    true,
+		Transient: map[string][]byte{"secret": {0, 1}, "empty": {}},
+		Creator:   creator,
+		Nonce:     []byte("nonce"),
+		Timestamp: time.Date(2026, 5, 4, 3, 2, 1, 123456789, time.FixedZone("", 3600)),
+	}
+}
+
+// opened is a proposal taken apart.
+type opened struct {
+	pb.ChannelHeader
+	signature pb.SignatureHeader
+	extension pb.ChaincodeHeaderExtension
+	payload   pb.ChaincodeProposalPayload
+	spec      pb.ChaincodeInvocationSpec
+}
+
+func open(t *testing.T, signed *pb.SignedProposal) *opened {
+	t.Helper()
+	var (
+		o      opened
+		prop   pb.Proposal
+		header pb.Header
+	)
+	for _, m := range []struct {
+		bytes func() []byte
+		into  proto.Message
+	}{
+		{signed.GetProposalBytes, &prop},
+		{prop.GetHeader, &header},
+		{header.GetChannelHeader, &o.ChannelHeader},
+		{o.GetExtension, &o.extension},
+		{header.GetSignatureHeader, &o.signature},
+		{prop.GetPayload, &o.payload},
+		{o.payload.GetInput, &o.spec},
+	} {
+		if err := proto.Unmarshal(m.bytes(), m.into); err != nil {
+			t.Fatalf("unmarshal %T: %v", m.into, err)
+		}
+	}
+	return &o
+}
+
+func TestNewSaysWhatItWasGiven(t *testing.T) {
+	p, err := proposal.New(params())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// printf noncecreator | sha256sum
+	const txID = "709184f9d24f6ade8fcd4d6521a6eef295fef6c2e67216c58b68ac15e8946492"
+	if p.TxID != txID {
+		t.Errorf("TxID is %s, want %s", p.TxID, txID)
+	}
+	if len(p.Signed.Signature) != 0 {
+		t.Errorf("signature is %x, want none", p.Signed.Signature)
+	}
+	o, want := open(t, p.Signed), params()
+	if o.Type != 3 || o.TxId != txID || o.ChannelId != "mychannel" || o.Epoch != 0 {
+		t.Errorf("channel header is %v", &o.ChannelHeader)
+	}
+	if ts := o.Timestamp.AsTime(); !ts.Equal(want.Timestamp) || !p.Timestamp.Equal(ts) || p.Timestamp.Location() != time.UTC {
+		t.Errorf("timestamps are %s and %s, want %s", ts, p.Timestamp, want.Timestamp)
+	}
+	if o.extension.ChaincodeId.GetName() != "asset" {
+		t.Errorf("header extension is %v", &o.extension)
+	}
+	if !proto.Equal(&o.signature, &pb.SignatureHeader{Creator: want.Creator, Nonce: want.Nonce}) {
+		t.Errorf("signature header is %v", &o.signature)
+	}
+	if got := o.payload.TransientMap; len(got) != 2 || !bytes.Equal(got["secret"], []byte{0, 1}) || len(got["empty"]) != 0 {
+		t.Errorf("transient map is %v", got)
+	}
+	call := &pb.ChaincodeInvocationSpec{ChaincodeSpec: &pb.ChaincodeSpec{
+		ChaincodeId: &pb.ChaincodeID{Name: "asset"},
+		Input:       &pb.ChaincodeInput{Args: want.Args, IsInit: true},
+	}}
+	if !proto.Equal(&o.spec, call) {
+		t.Errorf("call is %v", &o.spec)
+	}
+}
+
+func TestNewFillsIn(t *testing.T) {
+	before := time.Now()
+	p := proposal.Params{Chaincode: "asset", Creator: creator}
+	first, err := proposal.New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := proposal.New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.TxID == second.TxID {
+		t.Errorf("two proposals have the same transaction ID, %s", first.TxID)
+	}
+	if n := len(open(t, first.Signed).signature.Nonce); n != 24 {
+		t.Errorf("nonce has %d bytes, want 24", n)
+	}
+	if at := first.Timestamp; at.Before(before.Truncate(0)) || at.After(time.Now().Truncate(0)) {
+		t.Errorf("timestamp is %s, want one after %s", at, before)
+	}
+	if p.Nonce != nil || !p.Timestamp.IsZero() {
+		t.Errorf("New changed its parameters to %+v", p)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		change     func(*proposal.Params)
+	}{
+		{"no chaincode", "Params.Chaincode is empty", func(p *proposal.Params) { p.Chaincode = "" }},
+		{"no creator", "Params.Creator is empty", func(p *proposal.Params) { p.Creator = nil }},
+		{"channel that is no UTF-8", "marshal ChannelHeader", func(p *proposal.Params) { p.ChannelID = "\xff" }},
+		{"transient name that is no UTF-8", "marshal ChaincodeProposalPayload", func(p *proposal.Params) {
+			p.Transient = map[string][]byte{"\xff": nil}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := params()
+			c.change(&p)
+			if _, err := proposal.New(p); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func BenchmarkNew(b *testing.B) {
+	p := params()
+	p.Nonce = nil
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := proposal.New(p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
