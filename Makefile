@@ -28,7 +28,7 @@ help: ## List the targets
 .PHONY: run
 run: ## Start a peer and an example chaincode, and show a session between them
 	@mkdir -p $(BIN)
-	cd examples && go build -o $(BIN)/peer ./peer
+	cd examples && go build -o $(BIN)/ ./peer ./chaincode/asset ./chaincode/market
 	$(BIN)/peer demo
 
 .PHONY: test

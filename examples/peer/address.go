@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/pkg/errors"
+)
+
+// socketMode lets nobody but the user who runs the peer connect.
+const socketMode fs.FileMode = 0o600
+
+// address is where a peer listens: host:port on this machine, or unix:///path. Everything of this peer is plaintext,
+// and open to whoever can connect, so no other address is accepted.
+type address struct{ network, address string }
+
+func parseAddress(s string) (address, error) {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		return socketAddress(s, strings.TrimPrefix(path, "//"))
+	}
+	tcp, err := net.ResolveTCPAddr("tcp", s)
+	if err != nil {
+		return address{}, errors.Wrapf(err, "parse address %q (want host:port or unix:///path)", s)
+	}
+	if !tcp.IP.IsLoopback() {
+		return address{}, errors.Errorf("address %q can be reached from the network, and this peer speaks plaintext: "+
+			"give a loopback address such as 127.0.0.1:%d, or unix:///path", s, tcp.Port)
+	}
+	return address{"tcp", tcp.String()}, nil
+}
+
+func socketAddress(s, path string) (address, error) {
+	if path == "" {
+		return address{}, errors.Errorf("address %q has no path (want unix:///path)", s)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return address{}, errors.Wrapf(err, "parse address %q", s)
+	}
+	return address{"unix", path}, nil
+}
+
+// String returns the address in the form that parseAddress and every shim understand.
+func (a address) String() string {
+	if a.network == "unix" {
+		return "unix://" + a.address
+	}
+	return a.address
+}
+
+func (a address) dial(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, a.network, a.address)
+}
+
+// listen opens a listener, and returns the address that it got: port 0 means any that is free.
+func (a address) listen(ctx context.Context) (net.Listener, address, error) {
+	l, err := a.open(ctx)
+	if err != nil {
+		return nil, address{}, errors.Wrapf(err, "listen on %s", a)
+	}
+	return l, address{a.network, l.Addr().String()}, nil
+}
+
+func (a address) open(ctx context.Context) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, a.network, a.address)
+	if errors.Is(err, syscall.EADDRINUSE) && a.abandoned(ctx) {
+		if err := os.Remove(a.address); err != nil {
+			return nil, err
+		}
+		l, err = new(net.ListenConfig).Listen(ctx, a.network, a.address)
+	}
+	if err != nil || a.network != "unix" {
+		return l, err
+	}
+	if err := os.Chmod(a.address, socketMode); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// abandoned says whether the address is the socket of a peer that was killed.
+func (a address) abandoned(ctx context.Context) bool {
+	if a.network != "unix" {
+		return false
+	}
+	c, err := a.dial(ctx)
+	if err == nil {
+		_ = c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+)
+
+// startTestNode starts a node without chaincode.
+func startTestNode(t *testing.T) *node {
+	t.Helper()
+	at, err := parseAddress("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := startNode(t.Context(), nodeConfig{listen: at, channels: []string{"mychannel"}, log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func TestAPIRefuses(t *testing.T) {
+	handler := apiServer(startTestNode(t)).Handler
+	const good = `{"channel":"mychannel","chaincode":"asset","args":["AP8="]}`
+	for _, c := range []struct {
+		name, host, contentType, body string
+		status                        int
+		want                          string
+	}{
+		{"unknown chaincode", "localhost:7053", jsonType, good, http.StatusNotFound, "which has: none"},
+		{"unknown channel", "127.0.0.1:7053", jsonType, `{"channel":"x"}`, http.StatusNotFound, "which has: mychannel"},
+		{"IPv6", "[::1]:7053", jsonType, good, http.StatusNotFound, "which has: none"},
+		{"no port", "localhost", jsonType, good, http.StatusNotFound, "which has: none"},
+		{"rebound host", "attacker.example:7053", jsonType, good, http.StatusForbidden, "is not this machine"},
+		{"no host", "", jsonType, good, http.StatusForbidden, "is not this machine"},
+		{"form of a web page", "localhost:7053", "text/plain", good, http.StatusUnsupportedMediaType, "want application/json"},
+		{"no JSON", "localhost:7053", jsonType, "{", http.StatusBadRequest, "decode call"},
+		{"unknown field", "localhost:7053", jsonType, `{"arg":[]}`, http.StatusBadRequest, "decode call"},
+		{"no base64", "localhost:7053", jsonType, `{"args":["!"]}`, http.StatusBadRequest, "decode call"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPost, invokePath, strings.NewReader(c.body))
+			r.Host = c.host
+			r.Header.Set("Content-Type", c.contentType)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			if w.Code != c.status || !strings.Contains(w.Body.String(), c.want) {
+				t.Errorf("answer is %d %s, want %d and %q", w.Code, w.Body, c.status, c.want)
+			}
+		})
+	}
+}
+
+func TestSendToWhatIsNoPeer(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, "<html>")
+	}))
+	defer s.Close()
+	at, err := parseAddress(s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := send(t.Context(), at, queryPath, call{}); err == nil || !strings.Contains(err.Error(), "is no peer: it answers 418") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func FuzzParseCtor(f *testing.F) {
+	f.Add(`{"Args":["Create","a1"]}`)
+	f.Add(`{"function":"Create","Args":[null]}`)
+	f.Fuzz(func(t *testing.T, s string) {
+		args, err := parseCtor(s)
+		if err != nil && args != nil {
+			t.Errorf("%q: both arguments and an error, %v", s, err)
+		}
+		if err == nil && !strings.Contains(s, "{") {
+			t.Errorf("%q was taken for a call", s)
+		}
+	})
+}

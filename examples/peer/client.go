@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+)
+
+// Where a peer is, unless the command line says otherwise.
+const (
+	defaultAPI     = "127.0.0.1:7053"
+	defaultChannel = "mychannel"
+)
+
+// callFlags are the flags of invoke and query. They are those of Fabric's peer chaincode invoke and query.
+type callFlags struct {
+	api       string
+	channel   string
+	name      string
+	ctor      string
+	transient string
+	isInit    bool
+}
+
+func (f *callFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVarP(&f.name, "name", "n", "", "name of the chaincode (required)")
+	flags.StringVarP(&f.ctor, "ctor", "c", "", `the call as JSON: {"Args":["function","argument",…]} (required)`)
+	flags.StringVarP(&f.channel, "channelID", "C", defaultChannel, "channel to run on")
+	flags.StringVar(&f.transient, "transient", "", "transient map, as JSON of names and base64 values")
+	flags.StringVar(&f.api, "api", defaultAPI, "where the peer is: host:port or unix:///path")
+}
+
+// call returns the address to send to, and the call.
+func (f *callFlags) call() (address, call, error) {
+	c := call{Channel: f.channel, Chaincode: f.name, IsInit: f.isInit}
+	if f.name == "" {
+		return address{}, c, usagef("the chaincode is missing: name it with -n, as in -n asset")
+	}
+	at, err := parseAddress(f.api)
+	if err != nil {
+		return address{}, c, usagef("--api: %s", err)
+	}
+	if c.Args, err = parseCtor(f.ctor); err != nil {
+		return address{}, c, err
+	}
+	c.Transient, err = parseTransient(f.transient)
+	return at, c, err
+}
+
+// parseCtor reads the JSON of -c in both of the forms that Fabric has for it.
+func parseCtor(s string) ([][]byte, error) {
+	const want = `want -c '{"Args":["function","argument",…]}' or -c '{"function":"function","Args":["argument",…]}'`
+	if s == "" {
+		return nil, usagef("the call is missing: %s", want)
+	}
+	var ctor struct {
+		Function *string
+		Args     []string
+	}
+	if err := unmarshalStrictly(s, &ctor); err != nil {
+		return nil, usagef("-c is not a call (%s): %s", err, want)
+	}
+	if ctor.Function == nil && ctor.Args == nil {
+		return nil, usagef("-c says neither function nor Args: %s", want)
+	}
+	var args [][]byte
+	if ctor.Function != nil {
+		args = append(args, []byte(*ctor.Function))
+	}
+	for _, a := range ctor.Args {
+		args = append(args, []byte(a))
+	}
+	return args, nil
+}
+
+func parseTransient(s string) (map[string][]byte, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var transient map[string][]byte
+	if err := unmarshalStrictly(s, &transient); err != nil {
+		return nil, usagef(`--transient is no JSON object of base64 values (%s): want --transient '{"name":"aGVsbG8="}'`, err)
+	}
+	return transient, nil
+}
+
+// unmarshalStrictly refuses what a mistyped name or a lost quote leads to.
+func unmarshalStrictly(s string, v any) error {
+	d := json.NewDecoder(bytes.NewReader([]byte(s)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows the JSON value")
+	}
+	return nil
+}
+
+func invokeCommand() *cobra.Command {
+	var f callFlags
+	cmd := &cobra.Command{
+		Use:   "invoke -n NAME -c CALL",
+		Short: "Run a transaction on a chaincode, and commit it",
+		Long: `Runs a transaction on a chaincode and commits what it wrote. Prints what the chaincode answered and what became of
+the transaction: VALID, or the reason why it changed nothing, such as MVCC_READ_CONFLICT when another transaction was
+quicker. A conflict is not tried again.
+
+Exits with 0 if the transaction is committed and valid, with 1 if it failed, and with 2 if the command line is wrong.`,
+		Example: `  peer invoke -n asset -c '{"Args":["Create","a1","blue"]}'
+  peer invoke -C mychannel -n asset -c '{"function":"Create","Args":["a1","blue"]}'
+  peer invoke -n asset -c '{"Args":["Create","a1","blue"]}' --transient "{\"secret\":\"$(echo -n hello | base64)\"}"`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return invoke(cmd, &f) },
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVarP(&f.isInit, "isInit", "I", false, "call the chaincode's Init")
+	return cmd
+}
+
+func invoke(cmd *cobra.Command, f *callFlags) error {
+	at, c, err := f.call()
+	if err != nil {
+		return err
+	}
+	a, err := send(cmd.Context(), at, invokePath, c)
+	if err != nil {
+		return err
+	}
+	if a.Status >= failed {
+		return errors.Errorf("endorsement failure during invoke. response: %s", a.response())
+	}
+	_, _ = fmt.Fprintln(cmd.OutOrStdout(), a.response())
+	if a.Code != kvledger.Valid.String() {
+		return errors.Errorf("transaction invalidated with status (%s): txid [%s]", a.Code, a.TxID)
+	}
+	_, _ = fmt.Fprintf(cmd.OutOrStdout(), "txid [%s] committed with status (%s)\n", a.TxID, a.Code)
+	return nil
+}
+
+// response is the chaincode's Response, as Fabric's peer prints it.
+func (a *answer) response() string {
+	s := fmt.Sprintf("status:%d", a.Status)
+	if a.Message != "" {
+		s += " message:" + strconv.Quote(a.Message)
+	}
+	if len(a.Payload) > 0 {
+		s += " payload:" + strconv.Quote(string(a.Payload))
+	}
+	return s
+}
+
+func queryCommand() *cobra.Command {
+	var (
+		f        callFlags
+		raw, hex bool
+	)
+	cmd := &cobra.Command{
+		Use:   "query -n NAME -c CALL",
+		Short: "Run a transaction on a chaincode, and show the answer",
+		Long: `Runs a transaction on a chaincode and prints the payload that it answered. Nothing is committed.
+
+Exits with 0 if the chaincode answered, with 1 if it answered with a failure or not at all, and with 2 if the command
+line is wrong.`,
+		Example: `  peer query -n asset -c '{"Args":["Read","a1"]}'
+  peer query -n asset -c '{"Args":["Read","a1"]}' --raw >a1.json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			format := "%s\n"
+			switch {
+			case raw && hex:
+				return usagef("options --raw (-r) and --hex (-x) are not compatible")
+			case raw:
+				format = "%s"
+			case hex:
+				format = "%x\n"
+			}
+			return query(cmd, &f, format)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVarP(&raw, "raw", "r", false, "write the payload's bytes and nothing else")
+	cmd.Flags().BoolVarP(&hex, "hex", "x", false, "write the payload in hexadecimal")
+	return cmd
+}
+
+func query(cmd *cobra.Command, f *callFlags, format string) error {
+	at, c, err := f.call()
+	if err != nil {
+		return err
+	}
+	a, err := send(cmd.Context(), at, queryPath, c)
+	if err != nil {
+		return err
+	}
+	if a.Status >= failed {
+		return errors.Errorf("endorsement failure during query. response: %s", a.response())
+	}
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), format, a.Payload); err != nil {
+		return errors.Wrap(err, "write payload")
+	}
+	return nil
+}

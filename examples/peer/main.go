@@ -1,0 +1,85 @@
+// Command peer is a small peer that runs chaincode, and the client to it.
+//
+//	peer demo      starts a peer with two example chaincodes, and shows a session with them
+//	peer serve     starts a peer
+//	peer invoke    runs a transaction on it, and commits what the transaction wrote
+//	peer query     runs a transaction on it, and shows the answer
+//
+// It is an example of how a peer is made from this library: see node.go. It has no consensus, no signatures and no
+// access control, and its ledger is in memory.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/pkg/errors"
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the transaction, or anything else
+	exitUsage  = 2 // the command line makes no sense
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C doesn't wait for anything
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run runs the command line, and returns its exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	started := false
+	root := &cobra.Command{
+		Use:               "peer",
+		Short:             "A small peer that runs chaincode, and the client to it",
+		Long:              "A small peer that runs chaincode, and the client to it. Start with: peer demo",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		// What goes wrong before a command has started is the command line's fault.
+		PersistentPreRun: func(*cobra.Command, []string) { started = true },
+	}
+	root.AddCommand(demoCommand(), serveCommand(), invokeCommand(), queryCommand(), chaincodeCommand())
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	_, _ = fmt.Fprintln(stderr, "Error:", err)
+	if started && !errors.As(err, new(usageError)) {
+		return exitFailed
+	}
+	_, _ = fmt.Fprintf(stderr, "See: %s --help\n", cmd.CommandPath())
+	return exitUsage
+}
+
+// chaincodeCommand is for fingers that have typed "peer chaincode invoke" for years.
+func chaincodeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "chaincode",
+		Short: "The same invoke and query, where Fabric's peer has them",
+		RunE: func(*cobra.Command, []string) error {
+			return usagef("want peer chaincode invoke or peer chaincode query")
+		},
+	}
+	cmd.AddCommand(invokeCommand(), queryCommand())
+	return cmd
+}
+
+// usageError is a command line that makes no sense.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/goleak"
+)
+
+// playPeer makes the test binary play the peer program. It plays the chaincode probe when a peer has launched it.
+const playPeer = "EXAMPLE_TEST_PLAY_PEER"
+
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv("CORE_CHAINCODE_ID_NAME") != "":
+		os.Exit(playProbe())
+	case os.Getenv(playPeer) != "":
+		main()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// result is what a program printed, and its exit status.
+type result struct {
+	stdout, stderr string
+	status         int
+}
+
+// peer runs the peer program as a process.
+func peer(t *testing.T, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := peerCommand(ctx, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		t.Error(err)
+		return result{status: -1}
+	}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+func peerCommand(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	// With the race detector, a program otherwise takes a second to exit.
+	cmd.Env = append(os.Environ(), playPeer+"=1", "GORACE=atexit_sleep_ms=0")
+	return cmd
+}
+
+// check compares a result with an exit status and with what must be printed, on standard output if the status is 0.
+func (r result) check(t *testing.T, status int, want string) {
+	t.Helper()
+	text := r.stdout
+	if status != exitOK {
+		text = r.stderr
+	}
+	if r.status != status || !strings.Contains(text, want) {
+		t.Errorf("exit status %d, standard output %q, standard error %q; want status %d and %q", r.status, r.stdout, r.stderr, status, want)
+	}
+}
+
+// TestCommandLine is about what needs no peer.
+func TestCommandLine(t *testing.T) {
+	nowhere := "unix://" + t.TempDir() + "/s"
+	self := os.Args[0]
+	for _, c := range []struct {
+		args   string // separated by |
+		status int
+		want   string
+	}{
+		{"", exitOK, "Start with: peer demo"},
+		{"--help", exitOK, "Available Commands"},
+		{"invoke|--help", exitOK, `peer invoke -n asset -c '{"Args":["Create","a1","blue"]}'`},
+		{"query|--help", exitOK, "--raw >a1.json"},
+		{"chaincode|query|--help", exitOK, "peer chaincode query -n NAME"},
+		{"serve|--help", exitOK, "--chaincode mine=./mine"},
+		{"demo|--help", exitOK, "--chaincode-dir"},
+
+		{"serv", exitUsage, `unknown command "serv" for "peer"`},
+		{"chaincode", exitUsage, "peer chaincode invoke"},
+		{"chaincode|install", exitUsage, "peer chaincode invoke"},
+		{"invoke|--colour", exitUsage, "See: peer invoke --help"},
+		{"invoke|extra", exitUsage, "extra"},
+		{"chaincode|invoke|--colour", exitUsage, "See: peer chaincode invoke --help"},
+
+		{"invoke", exitUsage, "-n asset"},
+		{"invoke|-n|asset", exitUsage, `want -c '{"Args":["function","argument",…]}'`},
+		{`query|-n|asset|-c|["Read"]`, exitUsage, "-c is not a call"},
+		{`query|-n|asset|-c|{"Args":["Read"`, exitUsage, "-c is not a call"},
+		{`query|-n|asset|-c|{"Args":["Read"]}}`, exitUsage, "-c is not a call"},
+		{`query|-n|asset|-c|{"Arg":["Read"]}`, exitUsage, `unknown field "Arg"`},
+		{`query|-n|asset|-c|{}`, exitUsage, "neither function nor Args"},
+		{`query|-n|asset|-c|{"Args":[]}|--transient|{"a":"no base64"}`, exitUsage, `--transient '{"name":"aGVsbG8="}'`},
+		{`query|-n|asset|-c|{"Args":[]}|--api|nonsense`, exitUsage, "want host:port or unix:///path"},
+		{`query|-n|asset|-c|{"Args":[]}|-r|-x`, exitUsage, "not compatible"},
+		{`query|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "peer serve"`},
+		{`chaincode|invoke|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "peer serve"`},
+
+		{"serve|--listen|0.0.0.0:7052", exitUsage, "this peer speaks plaintext"},
+		{"serve|--listen|:7052", exitUsage, "127.0.0.1:7052, or unix:///path"},
+		{"serve|--listen|192.0.2.1:7052", exitUsage, "can be reached from the network"},
+		{"serve|--dev|--api|0.0.0.0:0", exitUsage, "--api"},
+		{"serve|--listen|unix://", exitUsage, "has no path"},
+		{"serve|--log-level|loud", exitUsage, "want debug, info, warn or error"},
+		{"serve|--chaincode|asset", exitUsage, "want name=path"},
+		{"serve|--chaincode|as:set=" + self, exitUsage, "want name=path"},
+		{"serve|--chaincode|a=" + self + "|--chaincode|a=" + self, exitUsage, "two of that name"},
+		{"serve|--chaincode|asset=/nowhere", exitFailed, "/nowhere: no such file"},
+		{"serve|--chaincode|asset=/", exitFailed, "/ is not a program"},
+		{"serve|-C|", exitUsage, "name a channel"},
+		{"serve", exitFailed, "go build -o"},
+		{"demo|--chaincode-dir|/nowhere", exitFailed, "go build -o /nowhere/ ./chaincode/asset"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			var args []string
+			if c.args != "" {
+				args = strings.Split(c.args, "|")
+			}
+			var stdout, stderr bytes.Buffer
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // a peer that starts ends with it
+			defer cancel()
+			status := run(ctx, args, &stdout, &stderr)
+			result{stdout.String(), stderr.String(), status}.check(t, c.status, c.want)
+		})
+	}
+}
+
+func TestParseCtor(t *testing.T) {
+	for _, c := range []struct {
+		ctor string
+		want []string
+	}{
+		{`{"Args":["Create","a1"]}`, []string{"Create", "a1"}},
+		{`{"args":["Create","a1"]}`, []string{"Create", "a1"}},
+		{`{"function":"Create","Args":["a1"]}`, []string{"Create", "a1"}},
+		{`{"Function":"Create"}`, []string{"Create"}},
+		{` { "Args" : [ "\u00e9\u0000" , "" ] } `, []string{"é\x00", ""}},
+		{`{"Args":[]}`, nil},
+	} {
+		args, err := parseCtor(c.ctor)
+		if err != nil {
+			t.Errorf("%s: %v", c.ctor, err)
+		}
+		got := make([]string, len(args))
+		for i, a := range args {
+			got[i] = string(a)
+		}
+		if strings.Join(got, "|") != strings.Join(c.want, "|") || len(got) != len(c.want) {
+			t.Errorf("%s: got %q, want %q", c.ctor, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// version is the one that every chaincode of a node has: the chaincode ID of asset is asset:1.0.
+const version = "1.0"
+
+// mspID is whose member every client is.
+const mspID = "ExampleMSP"
+
+// failed is the status from which on a transaction has failed, and is not committed.
+const failed = 400
+
+// nodeConfig says what a node runs.
+type nodeConfig struct {
+	listen     address           // where chaincode connects to
+	channels   []string          // each has a ledger
+	chaincodes map[string]string // the absolute path of each one's program, by name
+	dev        bool              // accept chaincode that somebody else has started
+	observer   handler.Observer  // may be nil
+	log        *zap.Logger
+}
+
+// node is the peer: the ledgers of its channels, and the chaincode that runs on them.
+type node struct {
+	cfg     nodeConfig
+	creator []byte // of every proposal
+	ledgers map[string]*kvledger.Ledger
+	support *chaincodesupport.ChaincodeSupport
+	server  *grpc.Server
+	served  chan struct{} // closed when the server has ended
+}
+
+// call is a call of a chaincode, as a client asks for it.
+type call struct {
+	Channel   string            `json:"channel"`
+	Chaincode string            `json:"chaincode"`
+	Args      [][]byte          `json:"args"`
+	Transient map[string][]byte `json:"transient,omitempty"`
+	IsInit    bool              `json:"isInit,omitempty"`
+}
+
+// answer is what became of a call.
+type answer struct {
+	TxID    string `json:"txid"`
+	Status  int32  `json:"status"`
+	Message string `json:"message,omitempty"`
+	Payload []byte `json:"payload,omitempty"`
+	// Code is the validation code of the transaction, VALID or why not. It is empty if it wasn't committed.
+	Code string `json:"code,omitempty"`
+}
+
+// startNode starts a node, which is to be closed. Chaincode is launched when it is first called.
+func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
+	n := &node{cfg: cfg, served: make(chan struct{})}
+	var err error
+	if n.creator, err = proto.Marshal(&pb.SerializedIdentity{Mspid: mspID}); err != nil {
+		return nil, errors.Wrap(err, "marshal identity")
+	}
+	if err := n.openLedgers(ctx); err != nil {
+		return nil, err
+	}
+	listener, at, err := cfg.listen.listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n.cfg.listen = at
+	if n.support, err = n.newSupport(); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	n.server = grpc.NewServer(n.support.ServerOptions()...)
+	pb.RegisterChaincodeSupportServer(n.server, n.support)
+	go func() {
+		defer close(n.served)
+		if err := n.server.Serve(listener); err != nil {
+			cfg.log.Error("serve chaincode", zap.Error(err))
+		}
+	}()
+	return n, nil
+}
+
+func (n *node) newSupport() (*chaincodesupport.ChaincodeSupport, error) {
+	runtimes, err := n.runtimes()
+	if err != nil {
+		return nil, err
+	}
+	return chaincodesupport.New(chaincodesupport.Config{
+		Runtime:  func(chaincodeID string) runtime.Runtime { return runtimes[chaincodeID] },
+		Resolve:  func(_ context.Context, _, name string) (string, error) { return n.chaincodeID(name) },
+		Ledgers:  n.ledger,
+		Observer: n.cfg.observer,
+		Logger:   n.cfg.log,
+		DevMode:  n.cfg.dev,
+	})
+}
+
+func (n *node) openLedgers(ctx context.Context) (err error) {
+	ledgers := kvledger.NewProvider(memory.New())
+	n.ledgers = map[string]*kvledger.Ledger{}
+	for _, channel := range n.cfg.channels {
+		if n.ledgers[channel], err = ledgers.Open(ctx, channel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runtimes returns what runs each chaincode, by chaincode ID.
+func (n *node) runtimes() (map[string]runtime.Runtime, error) {
+	runtimes := map[string]runtime.Runtime{}
+	for name, program := range n.cfg.chaincodes {
+		r, err := process.New(process.Config{
+			Command:     program,
+			PeerAddress: n.cfg.listen.String(),
+			MSPID:       mspID,
+			Logger:      n.cfg.log,
+		})
+		if err != nil {
+			return nil, errors.Wrapf(err, "chaincode %q", name)
+		}
+		runtimes[name+":"+version] = r
+	}
+	return runtimes, nil
+}
+
+// close lets the calls under way finish until ctx ends, and waits until nothing of the node is running.
+func (n *node) close(ctx context.Context) error {
+	err := n.support.Close(ctx)
+	n.server.Stop()
+	<-n.served
+	return err
+}
+
+// invoke runs a transaction and commits what it wrote.
+func (n *node) invoke(ctx context.Context, c call) (*answer, error) {
+	a, tx, err := n.simulate(ctx, c)
+	if err != nil || a.Status >= failed {
+		return a, err
+	}
+	code, err := n.ledgers[c.Channel].CommitTx(ctx, tx)
+	if err != nil {
+		return nil, errors.Wrapf(err, "commit transaction %s", a.TxID)
+	}
+	a.Code = code.String()
+	return a, nil
+}
+
+// query runs a transaction, and commits nothing.
+func (n *node) query(ctx context.Context, c call) (*answer, error) {
+	a, _, err := n.simulate(ctx, c)
+	return a, err
+}
+
+// simulate runs a transaction, and returns what could be committed of it.
+func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transaction, error) {
+	var tx kvledger.Transaction
+	l := n.ledgers[c.Channel]
+	if l == nil {
+		return nil, tx, unknown("channel", c.Channel, n.ledgers)
+	}
+	chaincodeID, err := n.chaincodeID(c.Chaincode)
+	if err != nil {
+		return nil, tx, err
+	}
+	p, err := proposal.New(proposal.Params{
+		ChannelID: c.Channel, Chaincode: c.Chaincode, Args: c.Args, IsInit: c.IsInit, Transient: c.Transient, Creator: n.creator,
+	})
+	if err != nil {
+		return nil, tx, err
+	}
+	sim, err := l.Simulate(ctx, p.TxID)
+	if err != nil {
+		return nil, tx, errors.Wrap(err, "open simulator")
+	}
+	simulation := handler.NewSimulation(sim)
+	defer simulation.Done()
+	r, err := n.support.Execute(ctx, chaincodeID, handler.TxParams{
+		ChannelID: c.Channel, TxID: p.TxID, Namespace: c.Chaincode, SignedProposal: p.Signed, Simulation: simulation,
+	}, chaincodesupport.Input{Args: c.Args, IsInit: c.IsInit})
+	if err != nil {
+		return nil, tx, err
+	}
+	results, err := sim.Results()
+	if err != nil {
+		return nil, tx, errors.Wrap(err, "read results")
+	}
+	tx = kvledger.Transaction{TxID: p.TxID, Timestamp: p.Timestamp, RWSet: results.RWSet}
+	return &answer{TxID: p.TxID, Status: r.Status, Message: r.Message, Payload: r.Payload}, tx, nil
+}
+
+// chaincodeID returns the chaincode ID of a name. In dev mode, names that the node has no program for are those of
+// chaincodes that may connect.
+func (n *node) chaincodeID(name string) (string, error) {
+	if _, ok := n.cfg.chaincodes[name]; !ok && !n.cfg.dev {
+		return "", unknown("chaincode", name, n.cfg.chaincodes)
+	}
+	return name + ":" + version, nil
+}
+
+// ledger is what chaincode finds the other channels with.
+func (n *node) ledger(channelID string) ledger.Ledger {
+	if l := n.ledgers[channelID]; l != nil {
+		return l
+	}
+	return nil // and not a nil *kvledger.Ledger
+}
+
+// unknownError names something that a node hasn't got.
+type unknownError struct{ text string }
+
+func (e unknownError) Error() string { return e.text }
+
+func unknown[T any](what, name string, known map[string]T) error {
+	names := strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+	if names == "" {
+		names = "none"
+	}
+	return unknownError{what + " " + quote(name) + " is not known to this peer, which has: " + names}
+}

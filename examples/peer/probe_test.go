@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/shim"
+)
+
+// probe is a chaincode that does what the tests need.
+type probe struct{ meeting sync.WaitGroup }
+
+// playProbe is the main function of the chaincode.
+func playProbe() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	cfg, err := shim.LoadConfig("", os.LookupEnv)
+	if err == nil {
+		p := new(probe)
+		p.meeting.Add(2)
+		err = shim.Run(ctx, cfg, p)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func (p *probe) Init(shim.ChaincodeStubInterface) *shim.Response {
+	return shim.Success([]byte("initialized"))
+}
+
+func (p *probe) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
+	function, args := stub.GetFunctionAndParameters()
+	switch {
+	case function == "put" && len(args) == 2:
+		return outcome(nil, stub.PutState(args[0], []byte(args[1])))
+	case function == "get" && len(args) == 1:
+		return outcome(stub.GetState(args[0]))
+	case function == "meet" && len(args) == 1:
+		return p.meet(stub, args[0])
+	case function == "bytes":
+		return shim.Success([]byte{0, 0xff, '\n'})
+	case function == "transient":
+		return transient(stub)
+	case function == "creator":
+		return outcome(stub.GetCreator())
+	case function == "warn":
+		return &shim.Response{Status: 399, Message: "careful"}
+	case function == "wait" && len(args) == 1:
+		return outcome(os.ReadFile(args[0])) // a pipe: until its writer closes it
+	case function == "crash":
+		os.Exit(3)
+	}
+	return shim.Error("no function " + function)
+}
+
+// meet reads a key and writes it when another transaction has read it too, so that one of the two is too late.
+func (p *probe) meet(stub shim.ChaincodeStubInterface, key string) *shim.Response {
+	if _, err := stub.GetState(key); err != nil {
+		return shim.Error(err.Error())
+	}
+	p.meeting.Done()
+	p.meeting.Wait()
+	return outcome(nil, stub.PutState(key, []byte(stub.GetTxID())))
+}
+
+func transient(stub shim.ChaincodeStubInterface) *shim.Response {
+	m, err := stub.GetTransient()
+	text := ""
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		text += fmt.Sprintf("%s=%x ", name, m[name])
+	}
+	return outcome([]byte(text), err)
+}
+
+func outcome(payload []byte, err error) *shim.Response {
+	if err != nil {
+		return shim.Error(err.Error())
+	}
+	return shim.Success(payload)
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// served is a peer that runs as a process.
+type served struct {
+	chaincode, api string // addresses
+	cmd            *exec.Cmd
+	stderr         *bytes.Buffer
+}
+
+var addresses = regexp.MustCompile(`^chaincode connects to (\S+), clients to (\S+)\n$`)
+
+// servePeer starts peer serve with the chaincode probe.
+func servePeer(t *testing.T, args ...string) *served {
+	t.Helper()
+	args = append([]string{"serve", "--chaincode", "probe=" + os.Args[0], "--channelID", "mychannel,other"}, args...)
+	s := &served{cmd: peerCommand(t.Context(), args...), stderr: new(bytes.Buffer)}
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stderr = s.stderr
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
+	first, err := bufio.NewReader(stdout).ReadString('\n')
+	m := addresses.FindStringSubmatch(first)
+	if m == nil {
+		_ = s.cmd.Wait()
+		t.Fatalf("peer serve printed %q (%v) and %s", first, err, s.stderr)
+	}
+	s.chaincode, s.api = m[1], m[2]
+	return s
+}
+
+// stop sends a signal to the peer and waits for its end.
+func (s *served) stop(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("peer serve, after Ctrl-C: %v\n%s", err, s.stderr)
+	}
+}
+
+func TestServeOverTCP(t *testing.T) {
+	t.Parallel()
+	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "localhost:0")
+	useServed(t, s)
+	s.stop(t)
+}
+
+func TestServeOverUnixSocket(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "p") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	listen, api := filepath.Join(dir, "c"), filepath.Join(dir, "a")
+	s := servePeer(t, "--listen", "unix://"+listen, "--api", "unix:"+api)
+	if info, err := os.Stat(api); err != nil || info.Mode().Perm() != socketMode {
+		t.Errorf("socket is %v (%v), want mode %o", info, err, socketMode)
+	}
+	useServed(t, s)
+	peer(t, "serve", "--dev", "--listen", "unix://"+listen).check(t, exitFailed, "address already in use")
+
+	// A peer that was killed leaves its sockets behind, which don't stop the next one.
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.cmd.Wait()
+	s = servePeer(t, "--listen", "unix://"+listen, "--api", "unix://"+api)
+	s.stop(t)
+	if _, err := os.Stat(api); !os.IsNotExist(err) {
+		t.Errorf("socket is still there (%v)", err)
+	}
+}
+
+// useServed calls the chaincode of a peer in every way that clients have.
+func useServed(t *testing.T, s *served) {
+	t.Helper()
+	for _, c := range []struct {
+		args   string // separated by |
+		status int
+		want   string
+	}{
+		{`invoke|-n|probe|-c|{"Args":["put","k","blue"]}`, exitOK, "status:200\ntxid ["},
+		{`invoke|-n|probe|-c|{"Args":["put","k","blue"]}`, exitOK, "committed with status (VALID)\n"},
+		{`query|-n|probe|-c|{"Args":["get","k"]}`, exitOK, "blue\n"},
+		{`query|-n|probe|-c|{"Args":["put","k","red"]}`, exitOK, "\n"}, // is not committed
+		{`chaincode|invoke|-C|mychannel|-n|probe|-c|{"function":"get","Args":["k"]}`, exitOK, `status:200 payload:"blue"`},
+		{`query|-C|other|-n|probe|-c|{"Args":["get","k"]}`, exitOK, "\n"},
+		{`invoke|-n|probe|-I|-c|{"Args":[]}`, exitOK, `payload:"initialized"`},
+		{`invoke|-n|probe|-c|{"Args":["warn"]}`, exitOK, `status:399 message:"careful"`},
+		{`query|-n|probe|-c|{"Args":["transient"]}|--transient|{"b":"AP8=","a":""}`, exitOK, "a= b=00ff \n"},
+		{`query|-n|probe|-c|{"Args":["creator"]}`, exitOK, mspID},
+		{`query|-n|probe|-c|{"Args":["bytes"]}|--hex`, exitOK, "00ff0a\n"},
+		{`query|-n|probe|-c|{"Args":["bytes"]}|--raw`, exitOK, "\x00\xff\n"},
+
+		{`invoke|-n|probe|-c|{"Args":["fly"]}`, exitFailed, `endorsement failure during invoke. response: status:500 message:"no function fly"`},
+		{`query|-n|probe|-c|{"Args":["fly"]}`, exitFailed, `endorsement failure during query. response: status:500 message:"no function fly"`},
+		{`query|-n|prob|-c|{"Args":["get","k"]}`, exitFailed, `chaincode "prob" is not known to this peer, which has: probe`},
+		{`query|-C|mine|-n|probe|-c|{"Args":["get","k"]}`, exitFailed, `channel "mine" is not known to this peer, which has: mychannel, other`},
+		{`invoke|-n|probe|-c|{"Args":["crash"]}`, exitFailed, "chaincode stream terminated"},
+		{`query|-n|probe|-c|{"Args":["get","k"]}`, exitOK, "blue\n"}, // launched again
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			r := peer(t, append(strings.Split(c.args, "|"), "--api", s.api)...)
+			r.check(t, c.status, c.want)
+			if exact := strings.HasPrefix(c.args, "query"); exact && c.status == exitOK && c.want != mspID && r.stdout != c.want {
+				t.Errorf("standard output is %q, want %q", r.stdout, c.want)
+			}
+		})
+	}
+	t.Run("conflict", func(t *testing.T) { conflict(t, s) })
+}
+
+// conflict runs two transactions that read a key before either writes it.
+func conflict(t *testing.T, s *served) {
+	results := make([]result, 2)
+	var both sync.WaitGroup
+	for i := range results {
+		both.Go(func() { results[i] = peer(t, "invoke", "-n", "probe", "-c", `{"Args":["meet","m"]}`, "--api", s.api) })
+	}
+	both.Wait()
+	if results[0].status != exitOK {
+		results[0], results[1] = results[1], results[0]
+	}
+	results[0].check(t, exitOK, "committed with status (VALID)")
+	results[1].check(t, exitFailed, "transaction invalidated with status (MVCC_READ_CONFLICT)")
+}
+
+// TestServeDrains stops a peer while a call is under way.
+func TestServeDrains(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
+	called := make(chan result)
+	go func() {
+		called <- peer(t, "invoke", "-n", "probe", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
+	}()
+	release, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the chaincode waits
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	refused := func() bool {
+		c, err := net.Dial("tcp", s.api)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	}
+	for !refused() {
+		runtime.Gosched()
+	}
+	if err := release.Close(); err != nil {
+		t.Fatal(err)
+	}
+	(<-called).check(t, exitOK, "committed with status (VALID)")
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("peer serve, after Ctrl-C: %v\n%s", err, s.stderr)
+	}
+}
+
+// TestServeExternal connects a chaincode that somebody else started.
+func TestServeExternal(t *testing.T) {
+	t.Parallel()
+	s := servePeer(t, "--dev", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
+	query := []string{"query", "-n", "mine", "-c", `{"Args":["get","k"]}`, "--api", s.api}
+	peer(t, query...).check(t, exitFailed, "chaincode mine:1.0 is not running")
+
+	chaincode := exec.Command(os.Args[0])
+	chaincode.Env = append(os.Environ(), "CORE_CHAINCODE_ID_NAME=mine:1.0", "CORE_PEER_TLS_ENABLED=false", "CORE_PEER_ADDRESS="+s.chaincode)
+	if err := chaincode.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r := peer(t, query...)
+	for r.status == exitFailed && strings.Contains(r.stderr, "is not running") {
+		r = peer(t, query...) // until it has registered
+	}
+	r.check(t, exitOK, "\n")
+	if err := chaincode.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := chaincode.Wait(); err != nil {
+		t.Errorf("chaincode: %v", err)
+	}
+	s.stop(t)
+}
