@@ -29,7 +29,7 @@
 //
 //   - transactions.mu protects the map of transactions in flight, transactionContext.mu the state of one. No two are
 //     held together, and nothing is waited for under either.
-//   - Simulation.use is held while a simulator is being called, so that there is one call at a time even when an
+//   - Simulation.use is taken while a simulator is being called, so that there is one call at a time even when an
 //     operation has outlived its transaction. Simulation.mu protects who may still call.
 //   - serialLock is held during Send, by write.
 //

@@ -52,8 +52,11 @@ func (e *StreamError) Error() string { return e.Cause.Error() }
 // Unwrap returns the cause.
 func (e *StreamError) Unwrap() error { return e.Cause }
 
-// GRPCStatus makes a gRPC server answer with the code and the text of the error.
-func (e *StreamError) GRPCStatus() *status.Status { return status.New(e.Code, e.Error()) }
+// GRPCStatus makes a gRPC server answer with the code and the text of the error. Of a cause that is a status itself,
+// the text is that of the status.
+func (e *StreamError) GRPCStatus() *status.Status {
+	return status.New(e.Code, status.Convert(e.Cause).Message())
+}
 
 func endStream(code codes.Code, format string, args ...any) error {
 	return &StreamError{Code: code, Cause: errors.Errorf(format, args...)}

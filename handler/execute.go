@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
@@ -54,6 +55,15 @@ func (h *Handler) transactionMessage(p TxParams, typ pb.ChaincodeMessage_Type, i
 	if typ != pb.ChaincodeMessage_INIT && typ != pb.ChaincodeMessage_TRANSACTION {
 		return nil, errors.Errorf("[%s] cannot execute a message of type %s, want INIT or TRANSACTION", short(p.TxID), typ)
 	}
+	switch h.FSM.Current() {
+	case Created, Established:
+		// Sent now, it would end the stream.
+		return nil, errors.Errorf("[%s] cannot execute: the chaincode is not ready", short(p.TxID))
+	}
+	if !utf8.ValidString(p.TxID) || !utf8.ValidString(p.ChannelID) {
+		// Protobuf refuses to send it, which would end the stream.
+		return nil, errors.Errorf("transaction %q on channel %q is not named in UTF-8", p.TxID, p.ChannelID)
+	}
 	if p.depth > h.cfg.MaxCallDepth {
 		return nil, errors.Errorf("chaincode calls chaincode more than %d deep", h.cfg.MaxCallDepth)
 	}
@@ -82,7 +92,7 @@ func (h *Handler) startTransaction(tx *transactionContext) error {
 
 // await sends the transaction's message and waits for what ends it.
 func (h *Handler) await(tx *transactionContext, msg *pb.ChaincodeMessage) (*pb.ChaincodeMessage, error) {
-	if err := h.trigger(tx.ctx, nextStateInfo{msg: msg, sendToCC: true, tx: tx}); err != nil {
+	if err := h.trigger(tx.ctx, nextStateInfo{msg: msg, sendToCC: true, ctx: tx.ctx}); err != nil {
 		return nil, h.whyEnded(tx)
 	}
 	select {

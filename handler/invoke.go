@@ -35,6 +35,9 @@ func (h *Handler) invokeChaincode(ctx context.Context, tx *transactionContext, r
 		return nil, errors.New("execute failed: this peer does not run chaincode for chaincode")
 	}
 	to := parseCallee(req.ChaincodeId.Name, tx.ChannelID)
+	if to.name == "" {
+		return nil, errors.Errorf("chaincode_id %s has no name: name the chaincode to call", quoted(req.ChaincodeId.Name))
+	}
 	p := tx.TxParams
 	p.depth++
 	p.Namespace = to.name

@@ -70,8 +70,14 @@ type faultLog struct {
 const faultLogInterval = time.Second
 
 // fault counts f and logs it, unless the same kind was logged within the last second. Fields are only looked at
-// when a line is written, and are expected to quote what the other side chose.
+// when a line is written, and are expected to quote what the other side chose. It never panics: it is called while
+// recovering, too, and by Execute's callers.
 func (h *Handler) fault(f Fault, txID string, fields ...zap.Field) {
+	defer func() {
+		if recover() != nil { // in the Observer or the Logger, which can't be told
+			h.endWith(errInternal)
+		}
+	}()
 	if h.cfg.Observer != nil {
 		h.cfg.Observer.Fault(f)
 	}

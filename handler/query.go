@@ -108,8 +108,8 @@ func (h *Handler) closeQueries(tx *transactionContext) {
 	if len(tx.queries) == 0 {
 		return
 	}
-	tx.Simulation.use.Lock()
-	defer tx.Simulation.use.Unlock()
+	tx.Simulation.use <- struct{}{} // however long it takes: they must be closed
+	defer tx.Simulation.end()
 	for _, q := range tx.queries {
 		h.closeQuery(tx, q)
 	}

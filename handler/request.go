@@ -76,11 +76,11 @@ func (h *Handler) serveRequest(tx *transactionContext, msg *pb.ChaincodeMessage)
 		reply = &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_RESPONSE, Payload: payload, Txid: msg.Txid, ChannelId: msg.ChannelId}
 	}
 	if req.kind == read {
-		h.serialSendAsync(reply, h.errc)
+		h.serialSendAsync(tx.ctx, reply, h.errc)
 		return
 	}
 	// It fails only when the transaction or the stream has ended, and then Execute says so.
-	_ = h.triggerNextState(tx.ctx, reply, true)
+	_ = h.trigger(tx.ctx, nextStateInfo{msg: reply, sendToCC: true, ctx: tx.ctx})
 }
 
 // callRequest serves a request, one at a time for each simulator, and makes a panic an error.
@@ -93,7 +93,7 @@ func (h *Handler) callRequest(tx *transactionContext, req *request, payload []by
 		}
 	}()
 	if req.kind != call { // a callee uses the simulator meanwhile
-		if err := tx.Simulation.begin(); err != nil {
+		if err := tx.Simulation.begin(tx.ctx); err != nil {
 			return nil, err
 		}
 		defer tx.Simulation.end()

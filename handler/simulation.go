@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"sync"
 
 	"github.com/pkg/errors"
@@ -18,9 +19,9 @@ import (
 type Simulation struct {
 	sim ledger.Simulator
 
-	// use is held while a call runs in sim, and so makes sure that there is one at a time: a callee's operation may
-	// outlive the callee's Execute.
-	use sync.Mutex
+	// use has room for the call that runs in sim, and so makes sure that there is one at a time: a callee's operation
+	// may outlive the callee's Execute. Unlike a mutex it can be waited for with a context, and in synctest bubbles.
+	use chan struct{}
 
 	mu     sync.Mutex // protects what follows
 	holds  int        // transactions that may still use sim
@@ -30,7 +31,9 @@ type Simulation struct {
 
 // NewSimulation returns a Simulation over sim, which from then on is used through it alone until Execute has
 // returned without an error.
-func NewSimulation(sim ledger.Simulator) *Simulation { return &Simulation{sim: sim} }
+func NewSimulation(sim ledger.Simulator) *Simulation {
+	return &Simulation{sim: sim, use: make(chan struct{}, 1)}
+}
 
 // Simulator returns the simulator, for reading its results after Execute has returned without an error.
 func (s *Simulation) Simulator() ledger.Simulator { return s.sim }
@@ -73,15 +76,19 @@ func (s *Simulation) release() (err error) {
 
 // begin waits for the simulator to be free, or returns the reason why it is not to be used any more; end must follow
 // a nil error. The reason is set before a call could have to wait for an abandoned operation.
-func (s *Simulation) begin() error {
+func (s *Simulation) begin(ctx context.Context) error {
 	if err := s.err(); err != nil {
 		return err
 	}
-	s.use.Lock()
-	return nil
+	select {
+	case s.use <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-func (s *Simulation) end() { s.use.Unlock() }
+func (s *Simulation) end() { <-s.use }
 
 // poison makes every later use fail, and every transaction that used the simulator.
 func (s *Simulation) poison(cause error) {

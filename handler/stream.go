@@ -31,14 +31,17 @@ type nextStateInfo struct {
 	sendSync bool
 	// result, if sendSync, receives the outcome of sending; it has room for it.
 	result chan error
-	// tx, for INIT and TRANSACTION, is the transaction to start, if it hasn't ended meanwhile.
-	tx *transactionContext
+	// ctx, if not nil, is that of the transaction to start or to answer, if it hasn't ended meanwhile.
+	ctx context.Context
 }
 
 // outgoing is a message on its way to the writer.
 type outgoing struct {
 	msg  *pb.ChaincodeMessage
 	errc chan<- error
+	// ctx, if not nil, is the transaction's: after its end the message is of no use, and could be taken for one of
+	// the transaction's next run.
+	ctx context.Context
 	// report asks for a nil on errc, too.
 	report bool
 }
@@ -79,7 +82,7 @@ func (h *Handler) processStream(ctx context.Context) (err error) {
 		case <-registration.C:
 			err = h.checkRegistered()
 		case <-ctx.Done():
-			err = endStream(codes.Canceled, "chaincode support stream ended: %s", context.Cause(ctx))
+			err = h.lastWords(msgAvail, endStream(codes.Canceled, "chaincode support stream ended: %s", context.Cause(ctx)))
 		}
 	}
 	return err
@@ -149,7 +152,8 @@ func (h *Handler) handleReceived(in received) error {
 	return h.HandleMessage(in.msg)
 }
 
-// lastWords handles a message that had been read when sending failed: it may be a reply that somebody waits for.
+// lastWords handles a message that had been read when something else ended the stream: it may be a reply that
+// somebody waits for.
 func (h *Handler) lastWords(msgAvail <-chan received, cause error) error {
 	select {
 	case in := <-msgAvail:
@@ -213,7 +217,7 @@ func (h *Handler) handleNextState(ns nextStateInfo) error {
 	if err != nil {
 		return err
 	}
-	if ns.tx != nil && ns.tx.ctx.Err() != nil {
+	if over(ns.ctx) {
 		return nil // nobody waits for it any more
 	}
 	if err := h.enter(row); err != nil || !ns.sendToCC {
@@ -222,10 +226,13 @@ func (h *Handler) handleNextState(ns nextStateInfo) error {
 	if ns.sendSync {
 		h.post(outgoing{msg: ns.msg, errc: ns.result, report: true})
 	} else {
-		h.post(outgoing{msg: ns.msg, errc: h.errc})
+		h.post(outgoing{msg: ns.msg, errc: h.errc, ctx: ns.ctx})
 	}
 	return nil
 }
+
+// over reports whether the transaction of ctx, if there is one, has ended.
+func over(ctx context.Context) bool { return ctx != nil && ctx.Err() != nil }
 
 // triggerNextState hands a message of the peer to the select loop, which makes the state machine follow and, if
 // sendToCC, sends it. It returns when the loop has taken the message, or can't any more.
@@ -270,11 +277,12 @@ func (h *Handler) post(o outgoing) {
 	h.outbox = append(h.outbox, o)
 }
 
-// serialSendAsync gives a message to the writer, from any other goroutine. A failure to send it is put on errc, if
-// there is room. It waits while the writer's queue is full, which holds up the transaction that answers, no other.
-func (h *Handler) serialSendAsync(msg *pb.ChaincodeMessage, errc chan<- error) {
+// serialSendAsync gives a message of a transaction to the writer, from any other goroutine. A failure to send it is
+// put on errc, if there is room. It waits while the writer's queue is full, at most until the transaction ends.
+func (h *Handler) serialSendAsync(ctx context.Context, msg *pb.ChaincodeMessage, errc chan<- error) {
 	select {
-	case h.outgoing <- outgoing{msg: msg, errc: errc}:
+	case h.outgoing <- outgoing{msg: msg, errc: errc, ctx: ctx}:
+	case <-ctx.Done():
 	case <-h.done:
 	}
 }
@@ -284,6 +292,9 @@ func (h *Handler) write() {
 	for {
 		select {
 		case o := <-h.outgoing:
+			if over(o.ctx) {
+				continue
+			}
 			err := h.serialSend(o.msg)
 			if err == nil && !o.report {
 				continue

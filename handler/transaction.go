@@ -51,6 +51,7 @@ type transactionContext struct {
 
 	mu        sync.Mutex
 	working   bool                 // the worker was started
+	leaving   bool                 // and serves no more requests
 	left      bool                 // and has closed everything
 	busy      bool                 // a request is being served
 	ended     bool                 // Execute has returned, or is about to
@@ -84,7 +85,7 @@ func (tx *transactionContext) admit() admission {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	switch {
-	case tx.ended || tx.reply != nil || tx.Simulation == nil:
+	case tx.ended || tx.leaving || tx.reply != nil || tx.Simulation == nil:
 		return noContext
 	case tx.busy:
 		return pending
@@ -124,10 +125,11 @@ func (tx *transactionContext) accept(msg *pb.ChaincodeMessage) bool {
 		return false
 	}
 	tx.reply = msg
-	if tx.working && !tx.left {
-		tx.work <- nil
-	} else {
+	switch {
+	case !tx.working || tx.left:
 		tx.deliver()
+	case !tx.leaving:
+		tx.work <- nil
 	}
 	return true
 }
@@ -205,6 +207,7 @@ func (h *Handler) runTransaction(tx *transactionContext) {
 func (h *Handler) endTransaction(tx *transactionContext) {
 	tx.mu.Lock()
 	unserved := tx.busy
+	tx.leaving = true
 	tx.notBusy()
 	tx.mu.Unlock()
 	if unserved {
@@ -216,11 +219,11 @@ func (h *Handler) endTransaction(tx *transactionContext) {
 		tx.mu.Unlock()
 	}
 	h.closeQueries(tx)
+	h.releaseSimulation(tx) // before Execute returns, whose caller may call Done at once
 	tx.mu.Lock()
 	tx.left = true
 	tx.deliver()
 	tx.mu.Unlock()
-	h.releaseSimulation(tx)
 }
 
 func (h *Handler) releaseSimulation(tx *transactionContext) {
