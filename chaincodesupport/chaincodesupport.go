@@ -39,6 +39,7 @@ type ChaincodeSupport struct {
 	instances *instances
 	ending    context.Context // ends with Close's grace time, and every stream with it
 	end       context.CancelFunc
+	inputs    sync.Pool // of *pb.ChaincodeInput, empty
 
 	mu         sync.Mutex
 	closed     bool

@@ -48,7 +48,14 @@ func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p h
 	if in.IsInit {
 		typ = pb.ChaincodeMessage_INIT
 	}
-	reply, err := cs.Invoke(ctx, chaincodeID, p, typ, &pb.ChaincodeInput{Args: in.Args, Decorations: in.Decorations, IsInit: in.IsInit})
+	input, ok := cs.inputs.Get().(*pb.ChaincodeInput)
+	if !ok {
+		input = new(pb.ChaincodeInput)
+	}
+	input.Args, input.Decorations, input.IsInit = in.Args, in.Decorations, in.IsInit
+	reply, err := cs.Invoke(ctx, chaincodeID, p, typ, input)
+	input.Reset()
+	cs.inputs.Put(input)
 	if err != nil {
 		return nil, errors.WithMessagef(err, "failed to execute transaction %s", p.TxID)
 	}

@@ -99,11 +99,11 @@ func TestWhyLaunchFails(t *testing.T) {
 		{"runtime cannot start", "asset:1", func(*testing.T) runtime.Runtime {
 			return failing(&runtime.StartError{Cause: errors.New("no such file")})
 		}, "error starting container: no such file"},
-		{"stream ends before REGISTER", "asset:1", func(t *testing.T) runtime.Runtime {
+		{"stream ends before REGISTER", "asset:1", func(*testing.T) runtime.Runtime {
 			return inproc.Runtime(func(context.Context, string, pb.ClientStream) error { return errors.New("exit 1") })
 		}, `chaincode registration failed: chaincode "asset:1" ended: exit 1`},
 		{"stream ends before READY", "asset:1", hangsUpAfterRegister, "chaincode registration failed: chaincode stream terminated"},
-		{"another name", "asset:1", func(t *testing.T) runtime.Runtime {
+		{"another name", "asset:1", func(*testing.T) runtime.Runtime {
 			return inproc.Runtime(func(_ context.Context, _ string, s pb.ClientStream) error {
 				_ = s.Send(registration("other:1"))
 				_, err := s.Recv()

@@ -27,9 +27,10 @@
 //
 // # Locks
 //
-//   - transactions.mu protects the map of transactions in flight, transactionContext.mu the state of one. No two are
-//     held together, and nothing is waited for under either.
-//   - Simulation.use is taken while a simulator is being called, so that there is one call at a time even when an
+//   - transactions.mu protects the map of transactions in flight, transactionContext.mu the state of one, and
+//     deadline.mu the context of one. Of these only the last is taken under another, the second; nothing is waited for
+//     under any of them.
+//   - Simulation.begin and end enclose every call of a simulator, so that there is one at a time even when an
 //     operation has outlived its transaction. Simulation.mu protects who may still call.
 //   - serialLock is held during Send, by write.
 //
@@ -37,6 +38,10 @@
 //
 // The select loop admits it: its transaction is running and has no other request pending. The worker serves it,
 // clears the pending mark, and then answers: a read straight to the writer's queue, PUT_STATE, DEL_STATE and
-// INVOKE_CHAINCODE through nextState and the loop, like everything that the peer originates. Every admitted request
-// is answered once, unless its transaction has ended meanwhile; nothing else is.
+// INVOKE_CHAINCODE through nextState and the loop, like everything that the peer originates.
+//
+// Every admitted request is answered once. Where Execute has given up meanwhile the answer is an ERROR, which frees
+// the chaincode that waits for it. There are two exceptions, in which an answer would be taken for another one: the
+// chaincode has completed the transaction without waiting, or the same transaction ID is being run again. Nothing
+// else is ever sent.
 package handler

@@ -77,7 +77,7 @@ func quoted(s string) string {
 func short(txID string) string {
 	const shown = 8
 	if len(txID) > shown {
-		txID = txID[:shown]
+		txID = strings.ToValidUTF8(txID[:shown], "")
 	}
 	if strings.ContainsFunc(txID, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(txID)

@@ -29,15 +29,12 @@ func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessa
 	if p.Namespace == "" {
 		p.Namespace = namespaceOf(h.ChaincodeID)
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.ExecuteTimeout)
 	tx := h.newTransactionContext(ctx, p)
 	if err := h.startTransaction(tx); err != nil {
-		cancel()
 		return nil, err
 	}
 	reply, err := h.await(tx, msg)
-	h.finishTransaction(tx)
-	cancel() // after the transaction is marked as ended: the worker goes by both
+	h.finishTransaction(tx, err)
 	if err == nil {
 		err = tx.err()
 	}
@@ -71,9 +68,9 @@ func (h *Handler) transactionMessage(p TxParams, typ pb.ChaincodeMessage_Type, i
 	if err != nil {
 		return nil, errors.Wrapf(err, "[%s] error sending %s", short(p.TxID), typ)
 	}
-	return &pb.ChaincodeMessage{
-		Type: typ, Payload: payload, Txid: p.TxID, ChannelId: p.ChannelID, Proposal: p.SignedProposal,
-	}, nil
+	msg := h.message(typ, txKey{p.ChannelID, p.TxID}, payload)
+	msg.Proposal = p.SignedProposal
+	return msg, nil
 }
 
 // startTransaction makes the transaction known to the stream. finishTransaction must follow a nil error.
@@ -90,45 +87,62 @@ func (h *Handler) startTransaction(tx *transactionContext) error {
 	return nil
 }
 
-// await sends the transaction's message and waits for what ends it.
+// await has the transaction's message sent and waits for what ends the transaction.
 func (h *Handler) await(tx *transactionContext, msg *pb.ChaincodeMessage) (*pb.ChaincodeMessage, error) {
-	if err := h.trigger(tx.ctx, nextStateInfo{msg: msg, sendToCC: true, ctx: tx.ctx}); err != nil {
-		return nil, h.whyEnded(tx)
-	}
-	select {
-	case reply := <-tx.result:
-		return reply, nil
-	case <-tx.ctx.Done():
-	case <-h.done:
+	timer := h.timer(time.Until(tx.ctx.at))
+	defer h.putTimer(timer)
+	next := h.nextState
+	var err error
+	for err == nil {
+		select {
+		case next <- nextStateInfo{msg: msg, sendToCC: true, tx: tx}:
+			next = nil
+		case <-tx.done:
+			return tx.reply, nil
+		case <-timer.C:
+			err = ErrTimeout
+		case <-tx.ctx.parent.Done():
+			if err = tx.ctx.parent.Err(); err == context.DeadlineExceeded {
+				err = ErrTimeout
+			}
+		case <-h.done:
+			err = ErrStreamTerminated
+		}
 	}
 	// A result that is there wins.
 	if tx.replied() {
-		grace := time.NewTimer(tieGrace)
-		defer grace.Stop()
+		timer.Reset(tieGrace)
 		select {
-		case reply := <-tx.result:
-			return reply, nil
-		case <-grace.C:
+		case <-tx.done:
+			return tx.reply, nil
+		case <-timer.C:
 		}
 	}
-	return nil, h.whyEnded(tx)
+	if errors.Is(err, context.Canceled) {
+		err = errors.Wrapf(err, "execute transaction %s", quoted(tx.TxID))
+	}
+	return nil, err
 }
 
-func (h *Handler) whyEnded(tx *transactionContext) error {
-	select {
-	case <-h.done:
-		return ErrStreamTerminated
-	default:
+// timer returns a timer that expires after d, if possible one that was used before. They are kept for each handler,
+// not for all, since a timer must not leave the bubble of a test with synctest.
+func (h *Handler) timer(d time.Duration) *time.Timer {
+	if t, ok := h.timers.Get().(*time.Timer); ok {
+		t.Reset(d)
+		return t
 	}
-	if err := tx.ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
-		return errors.Wrapf(err, "execute transaction %s", quoted(tx.TxID))
-	}
-	return ErrTimeout
+	return time.NewTimer(d)
 }
 
-// finishTransaction ends what startTransaction began. Whatever the worker still does ends in the background.
-func (h *Handler) finishTransaction(tx *transactionContext) {
-	working, abandoned := tx.end()
+func (h *Handler) putTimer(t *time.Timer) {
+	t.Stop()
+	h.timers.Put(t)
+}
+
+// finishTransaction ends what startTransaction began. Whatever the worker still does ends in the background. cause is
+// why Execute didn't wait for the reply, or nil.
+func (h *Handler) finishTransaction(tx *transactionContext, cause error) {
+	working, abandoned := tx.end(contextError(cause))
 	h.txCtxs.remove(tx.key)
 	if abandoned {
 		h.fault(FaultAbandonedOperation, tx.TxID)
@@ -137,4 +151,12 @@ func (h *Handler) finishTransaction(tx *transactionContext) {
 	if !working {
 		h.releaseSimulation(tx)
 	}
+}
+
+// contextError is what the context of a transaction says that ended for a reason.
+func contextError(cause error) error {
+	if errors.Is(cause, ErrTimeout) {
+		return context.DeadlineExceeded
+	}
+	return context.Canceled
 }

@@ -59,7 +59,7 @@ func TestFaultsOfQueries(t *testing.T) {
 			c.Deliver(in("tx1", getRange("", "")))
 			x.want(t, handler.ErrTimeout)
 			<-time.After(time.Minute)
-			c.wantSilence()
+			c.wantError("tx1", unknown(getRange("", "")))
 		}},
 		{"F43", "too many iterators", func(t *testing.T, c *chaincode) {
 			x := c.begin("tx1")

@@ -57,11 +57,11 @@ func badName(name string) string {
 	return "chaincodeID name " + name + " is not valid: want letters, digits and + _ . : -, and a letter or digit at both ends"
 }
 
-// F10: before REGISTER nothing else is accepted but KEEPALIVE.
+// F10: before REGISTER nothing else is accepted.
 func TestFaultF10(t *testing.T) {
 	for n := range pb.ChaincodeMessage_Type_name {
 		m := &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_Type(n), Txid: "tx1"}
-		if m.Type == pb.ChaincodeMessage_REGISTER || m.Type == pb.ChaincodeMessage_KEEPALIVE {
+		if m.Type == pb.ChaincodeMessage_REGISTER {
 			continue
 		}
 		t.Run(m.Type.String(), func(t *testing.T) {

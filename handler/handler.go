@@ -149,6 +149,8 @@ type Handler struct {
 	unanswered int           // KEEPALIVE messages since the last echo
 
 	goroutines sync.WaitGroup
+	timers     sync.Pool // of *time.Timer, stopped
+	messages   sync.Pool // of *pb.ChaincodeMessage, empty: those that start a transaction or answer one
 	queryIDs   atomic.Int64
 	abandoned  atomic.Int64
 }
@@ -226,21 +228,33 @@ func (h *Handler) name() string {
 
 // spawn starts a goroutine that Wait waits for. A panic of f ends the stream.
 func (h *Handler) spawn(f func()) {
+	h.enroll()
+	go func() {
+		defer h.leave()
+		f()
+	}()
+}
+
+// enroll counts a goroutine that is about to start, and that defers leave.
+func (h *Handler) enroll() {
+	h.goroutines.Add(1)
 	if h.cfg.Goroutines != nil {
 		h.cfg.Goroutines.Add(1)
 	}
-	h.goroutines.Go(func() {
-		if h.cfg.Goroutines != nil {
-			defer h.cfg.Goroutines.Done()
-		}
-		defer h.confine()
-		f()
-	})
 }
 
-// confine, deferred, makes a panic end the stream and nothing else.
-func (h *Handler) confine() {
-	if p := recover(); p != nil {
+// leave, deferred, ends what enroll began. A panic ends the stream and nothing else.
+func (h *Handler) leave() {
+	h.confined(recover())
+	if h.cfg.Goroutines != nil {
+		h.cfg.Goroutines.Done()
+	}
+	h.goroutines.Done()
+}
+
+// confined makes what recover returned end the stream, if it is a panic.
+func (h *Handler) confined(p any) {
+	if p != nil {
 		h.logPanic("", p)
 		h.endWith(errInternal)
 	}

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"sync"
 
 	"github.com/looplab/fsm"
 	"github.com/pkg/errors"
@@ -14,7 +15,8 @@ import (
 const (
 	// Created is where a stream starts: only REGISTER is accepted.
 	Created = "created"
-	// Established follows an accepted REGISTER: nothing but keepalives is until READY has been sent.
+	// Established follows an accepted REGISTER: until READY has been sent, nothing but
+	// keepalives is.
 	Established = "established"
 	// Ready is where transactions run.
 	Ready = "ready"
@@ -78,7 +80,7 @@ var rows = []row{
 	{typ: pb.ChaincodeMessage_REGISTER, from: FromChaincode, in: in(Created), to: Established, handle: (*Handler).register},
 	{typ: pb.ChaincodeMessage_REGISTERED, from: FromPeer, in: in(Established)},
 	{typ: pb.ChaincodeMessage_READY, from: FromPeer, in: in(Established), to: Ready},
-	{typ: pb.ChaincodeMessage_KEEPALIVE, from: fromEither, in: in(Created, Established, Ready), handle: (*Handler).keepaliveEcho},
+	{typ: pb.ChaincodeMessage_KEEPALIVE, from: fromEither, in: in(Established, Ready), handle: (*Handler).keepaliveEcho},
 
 	{typ: pb.ChaincodeMessage_INIT, from: FromPeer, in: in(Ready)},
 	{typ: pb.ChaincodeMessage_TRANSACTION, from: FromPeer, in: in(Ready)},
@@ -105,7 +107,8 @@ type message[T any] interface {
 	proto.Message
 }
 
-// serveFunc is a request's method: what it answers is the RESPONSE's payload.
+// serveFunc is a request's method: what it answers is the RESPONSE's payload. It does not keep req, which is used again;
+// what req points to is its own.
 type serveFunc[P any] func(h *Handler, ctx context.Context, tx *transactionContext, req P) ([]byte, error)
 
 func reads[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P]) row {
@@ -121,14 +124,20 @@ func calls[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P]
 }
 
 func requestRow[T any, P message[T]](typ pb.ChaincodeMessage_Type, k kind, noContext string, serve serveFunc[P]) row {
-	decode := func(h *Handler, ctx context.Context, tx *transactionContext, payload []byte) ([]byte, error) {
-		req := P(new(T))
-		if err := proto.Unmarshal(payload, req); err != nil {
+	decoded := sync.Pool{New: func() any { return P(new(T)) }}
+	run := func(h *Handler, ctx context.Context, tx *transactionContext, payload []byte) ([]byte, error) {
+		req := decoded.Get().(P)
+		if err := proto.Unmarshal(payload, req); err != nil { // which empties req first
 			return nil, errors.Wrap(err, "unmarshal failed")
 		}
-		return serve(h, ctx, tx, req)
+		answer, err := serve(h, ctx, tx, req)
+		if k != call { // a callee may still hold it
+			proto.Reset(req)
+			decoded.Put(req)
+		}
+		return answer, err
 	}
-	return row{typ: typ, from: FromChaincode, in: in(Ready), request: &request{serve: decode, kind: k, noContext: noContext}}
+	return row{typ: typ, from: FromChaincode, in: in(Ready), request: &request{serve: run, kind: k, noContext: noContext}}
 }
 
 // table is the protocol compiled: rows by message number, and the events of a state machine.

@@ -10,7 +10,7 @@ import (
 )
 
 // Observer is told what happens on a stream. Its methods are called from several goroutines, must not block and
-// must not modify what they are given; a panic of one ends the stream.
+// must neither modify nor keep what they are given; a panic of one ends the stream.
 type Observer interface {
 	// Message reports a message that was received from the chaincode, before it is handled, or that is about to be
 	// sent to it. The chaincode ID is empty until REGISTER has been accepted.

@@ -108,7 +108,9 @@ func (h *Handler) closeQueries(tx *transactionContext) {
 	if len(tx.queries) == 0 {
 		return
 	}
-	tx.Simulation.use <- struct{}{} // however long it takes: they must be closed
+	tx.setClosing(true)
+	defer tx.setClosing(false)
+	_ = tx.Simulation.acquire(context.Background()) // however long it takes: they must be closed
 	defer tx.Simulation.end()
 	for _, q := range tx.queries {
 		h.closeQuery(tx, q)

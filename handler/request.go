@@ -13,14 +13,13 @@ func (h *Handler) dispatch(row *row, msg *pb.ChaincodeMessage) error {
 	tx := h.txCtxs.get(txKey{msg.ChannelId, msg.Txid})
 	a := noContext
 	if tx != nil {
-		a = tx.admit()
+		a = tx.admit(msg)
 	}
 	switch a {
 	case firstWorker:
-		h.spawn(func() { h.runTransaction(tx) })
-		tx.work <- msg
+		h.enroll()
+		go h.runTransaction(tx)
 	case admitted:
-		tx.work <- msg
 	case pending:
 		// An answer would be taken for the one to the request that is pending.
 		h.fault(FaultConcurrentRequest, msg.Txid, zap.String("type", row.event))
@@ -41,14 +40,32 @@ func (h *Handler) answerUnknown(row *row, msg *pb.ChaincodeMessage) error {
 	if len(h.outbox) >= h.cfg.SendQueue {
 		return endStream(codes.ResourceExhausted, "chaincode sends requests of unknown transactions and does not read the answers, ending chaincode support stream")
 	}
-	h.post(outgoing{msg: errorReply(msg, errors.New(row.request.noContext)), errc: h.errc})
+	cause := errors.New(row.request.noContext)
+	h.post(outgoing{errc: h.errc, msg: &pb.ChaincodeMessage{
+		Type: pb.ChaincodeMessage_ERROR, Payload: errorText(msg, cause), Txid: msg.Txid, ChannelId: msg.ChannelId,
+	}})
 	return nil
 }
 
-// errorReply is what chaincode gets for a request that failed.
-func errorReply(msg *pb.ChaincodeMessage, cause error) *pb.ChaincodeMessage {
-	text := msg.Type.String() + " failed: transaction ID: " + msg.Txid + ": " + cause.Error()
-	return &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_ERROR, Payload: []byte(text), Txid: msg.Txid, ChannelId: msg.ChannelId}
+// errorText is what chaincode is told of a request that failed.
+func errorText(msg *pb.ChaincodeMessage, cause error) []byte {
+	return []byte(msg.Type.String() + " failed: transaction ID: " + msg.Txid + ": " + cause.Error())
+}
+
+// message returns a message of a transaction, if possible one that was sent before. The writer takes it back.
+func (h *Handler) message(typ pb.ChaincodeMessage_Type, key txKey, payload []byte) *pb.ChaincodeMessage {
+	msg, ok := h.messages.Get().(*pb.ChaincodeMessage)
+	if !ok {
+		msg = new(pb.ChaincodeMessage)
+	}
+	msg.Type, msg.Payload, msg.ChannelId, msg.Txid = typ, payload, key.channelID, key.txID
+	return msg
+}
+
+// putMessage takes back what message returned, when it has been sent.
+func (h *Handler) putMessage(msg *pb.ChaincodeMessage) {
+	msg.Reset()
+	h.messages.Put(msg)
 }
 
 // complete takes COMPLETED or ERROR of the chaincode, which end a transaction.
@@ -62,25 +79,33 @@ func (h *Handler) complete(msg *pb.ChaincodeMessage) error {
 
 // serveRequest runs one request and answers it, in the transaction's worker.
 func (h *Handler) serveRequest(tx *transactionContext, msg *pb.ChaincodeMessage) {
+	payload, err := h.callRequest(tx, h.table.row(msg.Type).request, msg.Payload)
+	h.answer(tx, msg, tx.served(), payload, err)
+}
+
+// answer answers a request, unless its transaction has been completed meanwhile. Where the transaction was given up,
+// the chaincode gets an ERROR, the one that its next request would get too: it waits for an answer.
+func (h *Handler) answer(tx *transactionContext, msg *pb.ChaincodeMessage, w wanted, payload []byte, err error) {
 	req := h.table.row(msg.Type).request
-	payload, err := h.callRequest(tx, req, msg.Payload)
-	if !tx.served() {
+	switch {
+	case w == byNobody:
 		h.fault(FaultDroppedAnswer, msg.Txid, zap.Stringer("type", msg.Type))
 		return
-	}
-	var reply *pb.ChaincodeMessage
-	if err != nil {
+	case w == byChaincode && err == nil:
+		err = errors.New(req.noContext)
+	case err != nil:
 		h.fault(FaultFailedRequest, msg.Txid, zap.Stringer("type", msg.Type), zap.String("cause", quoted(err.Error())))
-		reply = errorReply(msg, err)
-	} else {
-		reply = &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_RESPONSE, Payload: payload, Txid: msg.Txid, ChannelId: msg.ChannelId}
+	}
+	reply := h.message(pb.ChaincodeMessage_RESPONSE, tx.key, payload)
+	if err != nil {
+		reply.Type, reply.Payload = pb.ChaincodeMessage_ERROR, errorText(msg, err)
 	}
 	if req.kind == read {
-		h.serialSendAsync(tx.ctx, reply, h.errc)
+		h.serialSendAsync(tx, reply, h.errc)
 		return
 	}
 	// It fails only when the transaction or the stream has ended, and then Execute says so.
-	_ = h.trigger(tx.ctx, nextStateInfo{msg: reply, sendToCC: true, ctx: tx.ctx})
+	_ = h.trigger(&tx.ctx, nextStateInfo{msg: reply, sendToCC: true, tx: tx})
 }
 
 // callRequest serves a request, one at a time for each simulator, and makes a panic an error.
@@ -93,12 +118,12 @@ func (h *Handler) callRequest(tx *transactionContext, req *request, payload []by
 		}
 	}()
 	if req.kind != call { // a callee uses the simulator meanwhile
-		if err := tx.Simulation.begin(tx.ctx); err != nil {
+		if err := tx.Simulation.begin(&tx.ctx); err != nil {
 			return nil, err
 		}
 		defer tx.Simulation.end()
 	} else if err := tx.err(); err != nil {
 		return nil, err
 	}
-	return req.serve(h, tx.ctx, tx, payload)
+	return req.serve(h, &tx.ctx, tx, payload)
 }

@@ -19,21 +19,19 @@ import (
 type Simulation struct {
 	sim ledger.Simulator
 
-	// use has room for the call that runs in sim, and so makes sure that there is one at a time: a callee's operation
-	// may outlive the callee's Execute. Unlike a mutex it can be waited for with a context, and in synctest bubbles.
-	use chan struct{}
-
 	mu     sync.Mutex // protects what follows
 	holds  int        // transactions that may still use sim
 	done   bool       // Done was called
 	broken error      // why what was read and written can't be trusted
+	// used says that a call runs in sim. There is one at a time: a callee's operation may outlive the callee's
+	// Execute. It is a lock that can be waited for with a context; free, made by who waits, is closed by end.
+	used bool
+	free chan struct{}
 }
 
 // NewSimulation returns a Simulation over sim, which from then on is used through it alone until Execute has
 // returned without an error.
-func NewSimulation(sim ledger.Simulator) *Simulation {
-	return &Simulation{sim: sim, use: make(chan struct{}, 1)}
-}
+func NewSimulation(sim ledger.Simulator) *Simulation { return &Simulation{sim: sim} }
 
 // Simulator returns the simulator, for reading its results after Execute has returned without an error.
 func (s *Simulation) Simulator() ledger.Simulator { return s.sim }
@@ -80,15 +78,47 @@ func (s *Simulation) begin(ctx context.Context) error {
 	if err := s.err(); err != nil {
 		return err
 	}
-	select {
-	case s.use <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	return s.acquire(ctx)
+}
+
+// acquire is begin, but also for a simulator that is not to be used any more.
+func (s *Simulation) acquire(ctx context.Context) error {
+	for {
+		free := s.tryAcquire()
+		if free == nil {
+			return nil
+		}
+		select {
+		case <-free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
-func (s *Simulation) end() { <-s.use }
+// tryAcquire returns nil if the simulator is the caller's now, and otherwise what will be closed when it may be free.
+func (s *Simulation) tryAcquire() (free <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.used {
+		s.used = true
+		return nil
+	}
+	if s.free == nil {
+		s.free = make(chan struct{})
+	}
+	return s.free
+}
+
+func (s *Simulation) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = false
+	if s.free != nil {
+		close(s.free)
+		s.free = nil
+	}
+}
 
 // poison makes every later use fail, and every transaction that used the simulator.
 func (s *Simulation) poison(cause error) {

@@ -31,17 +31,16 @@ type nextStateInfo struct {
 	sendSync bool
 	// result, if sendSync, receives the outcome of sending; it has room for it.
 	result chan error
-	// ctx, if not nil, is that of the transaction to start or to answer, if it hasn't ended meanwhile.
-	ctx context.Context
+	// tx, if not nil, is the transaction that the message starts or answers.
+	tx *transactionContext
 }
 
 // outgoing is a message on its way to the writer.
 type outgoing struct {
 	msg  *pb.ChaincodeMessage
 	errc chan<- error
-	// ctx, if not nil, is the transaction's: after its end the message is of no use, and could be taken for one of
-	// the transaction's next run.
-	ctx context.Context
+	// tx, if not nil, is the transaction that the message starts or answers.
+	tx *transactionContext
 	// report asks for a nil on errc, too.
 	report bool
 }
@@ -109,7 +108,7 @@ func (h *Handler) confineTo(err *error) {
 // ErrStreamTerminated must not find this handler.
 func (h *Handler) terminate() {
 	defer close(h.done)
-	defer h.confine()
+	defer func() { h.confined(recover()) }()
 	// A cancelled context given to Event would wedge the machine.
 	if err := h.FSM.Event(context.Background(), endEvent); err != nil {
 		h.log.Error("end the state machine", zap.Error(err))
@@ -217,22 +216,16 @@ func (h *Handler) handleNextState(ns nextStateInfo) error {
 	if err != nil {
 		return err
 	}
-	if over(ns.ctx) {
-		return nil // nobody waits for it any more
-	}
 	if err := h.enter(row); err != nil || !ns.sendToCC {
 		return err
 	}
 	if ns.sendSync {
 		h.post(outgoing{msg: ns.msg, errc: ns.result, report: true})
 	} else {
-		h.post(outgoing{msg: ns.msg, errc: h.errc, ctx: ns.ctx})
+		h.post(outgoing{msg: ns.msg, errc: h.errc, tx: ns.tx})
 	}
 	return nil
 }
-
-// over reports whether the transaction of ctx, if there is one, has ended.
-func over(ctx context.Context) bool { return ctx != nil && ctx.Err() != nil }
 
 // triggerNextState hands a message of the peer to the select loop, which makes the state machine follow and, if
 // sendToCC, sends it. It returns when the loop has taken the message, or can't any more.
@@ -258,6 +251,11 @@ func (h *Handler) trigger(ctx context.Context, ns nextStateInfo) error {
 	select {
 	case h.nextState <- ns:
 		return nil
+	default:
+	}
+	select {
+	case h.nextState <- ns:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-h.done:
@@ -279,10 +277,16 @@ func (h *Handler) post(o outgoing) {
 
 // serialSendAsync gives a message of a transaction to the writer, from any other goroutine. A failure to send it is
 // put on errc, if there is room. It waits while the writer's queue is full, at most until the transaction ends.
-func (h *Handler) serialSendAsync(ctx context.Context, msg *pb.ChaincodeMessage, errc chan<- error) {
+func (h *Handler) serialSendAsync(tx *transactionContext, msg *pb.ChaincodeMessage, errc chan<- error) {
+	o := outgoing{msg: msg, errc: errc, tx: tx}
 	select {
-	case h.outgoing <- outgoing{msg: msg, errc: errc, ctx: ctx}:
-	case <-ctx.Done():
+	case h.outgoing <- o:
+		return
+	default:
+	}
+	select {
+	case h.outgoing <- o:
+	case <-tx.ctx.Done():
 	case <-h.done:
 	}
 }
@@ -292,10 +296,13 @@ func (h *Handler) write() {
 	for {
 		select {
 		case o := <-h.outgoing:
-			if over(o.ctx) {
+			if h.stale(o) {
 				continue
 			}
 			err := h.serialSend(o.msg)
+			if o.tx != nil {
+				h.putMessage(o.msg)
+			}
 			if err == nil && !o.report {
 				continue
 			}
@@ -307,6 +314,22 @@ func (h *Handler) write() {
 			return
 		}
 	}
+}
+
+// stale reports whether a message is of no use any more: it starts a transaction that has been given up, or answers one
+// that is being run again, and would be taken for an answer to that run.
+func (h *Handler) stale(o outgoing) bool {
+	switch {
+	case o.tx == nil:
+		return false
+	case o.msg.Type == pb.ChaincodeMessage_TRANSACTION, o.msg.Type == pb.ChaincodeMessage_INIT:
+		return !o.tx.start()
+	}
+	if o.tx.ctx.Err() == nil {
+		return false
+	}
+	again := h.txCtxs.get(o.tx.key)
+	return again != nil && again != o.tx
 }
 
 // serialSend sends a message, one at a time.

@@ -27,7 +27,7 @@ const (
 func accepted(typ int32, state string) bool {
 	switch state {
 	case "created":
-		return typ == typeRegister || typ == typeKeepalive
+		return typ == typeRegister
 	case "established":
 		return typ == typeKeepalive
 	case "ready":

@@ -37,36 +37,46 @@ type txKey struct{ channelID, txID string }
 // transactionContext is one transaction in flight.
 //
 // Its requests are served by a worker goroutine of its own, which is started with the first request. The worker
-// alone touches queries. mu protects the state that the stream's goroutine, the worker and Execute share.
+// alone touches queries. mu protects the state that the stream's goroutine, the worker and Execute share; whoever
+// changes it wakes the worker.
 type transactionContext struct {
 	TxParams
 	key txKey
-	ctx context.Context // ends with Execute
+	ctx deadline // ends with Execute
 
-	work    chan *pb.ChaincodeMessage // to the worker: requests, then nil. Never blocks: see dispatch
-	result  chan *pb.ChaincodeMessage // to Execute: the reply, once
-	queries map[string]*query
-
+	queries   map[string]*query
 	abandoned *atomic.Int64 // of the handler: operations that nobody waits for
 
-	mu        sync.Mutex
-	working   bool                 // the worker was started
-	leaving   bool                 // and serves no more requests
-	left      bool                 // and has closed everything
-	busy      bool                 // a request is being served
-	ended     bool                 // Execute has returned, or is about to
-	reply     *pb.ChaincodeMessage // COMPLETED or ERROR, once the chaincode has sent it
-	delivered bool                 // reply was put into result
-	broken    error                // why the transaction can't succeed
+	wake chan struct{} // to the worker: look at the state. Holds one
+	done chan struct{} // to Execute: reply is there, and the worker has left. Holds one
+
+	mu      sync.Mutex
+	sent    bool                 // the chaincode was told to start
+	working bool                 // the worker was started
+	busy    bool                 // a request waits for the worker, or is being served
+	request *pb.ChaincodeMessage // the one that waits
+	closing bool                 // the worker closes what is open
+	ended   bool                 // Execute has returned, or is about to
+	reply   *pb.ChaincodeMessage // COMPLETED or ERROR, once the chaincode has sent it
+	broken  error                // why the transaction can't succeed
 }
 
 func (h *Handler) newTransactionContext(ctx context.Context, p TxParams) *transactionContext {
-	return &transactionContext{
+	tx := &transactionContext{
 		TxParams:  p,
 		key:       txKey{p.ChannelID, p.TxID},
-		ctx:       ctx,
-		result:    make(chan *pb.ChaincodeMessage, 1),
+		done:      make(chan struct{}, 1),
 		abandoned: &h.abandoned,
+	}
+	tx.ctx.init(ctx, h.cfg.ExecuteTimeout)
+	return tx
+}
+
+// signal puts something into a channel that holds one, unless there is something in it.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -80,40 +90,69 @@ const (
 	firstWorker           // admitted, and the worker has to be started
 )
 
-// admit marks the transaction as having a request under way. It is called by the stream's goroutine.
-func (tx *transactionContext) admit() admission {
+// admit gives a request to the worker. It is called by the stream's goroutine.
+func (tx *transactionContext) admit(msg *pb.ChaincodeMessage) admission {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	switch {
-	case tx.ended || tx.leaving || tx.reply != nil || tx.Simulation == nil:
+	case !tx.sent || tx.ended || tx.reply != nil || tx.Simulation == nil:
 		return noContext
 	case tx.busy:
 		return pending
 	}
-	tx.busy = true
+	tx.busy, tx.request = true, msg
 	if tx.working {
+		signal(tx.wake)
 		return admitted
 	}
 	tx.working = true
-	// One request may be under way; the nil that follows the reply must find room behind it.
-	tx.work = make(chan *pb.ChaincodeMessage, 2)
+	tx.wake = make(chan struct{}, 1)
+	signal(tx.wake)
 	return firstWorker
 }
 
-// served ends what admit began, and says whether the answer is still wanted. It is called by the worker, before the
-// answer is sent: the chaincode's next request may arrive at once.
-func (tx *transactionContext) served() (answer bool) {
+// start says that the chaincode is about to be told to start. What it sends before is of an earlier run. It reports
+// whether anybody still waits for the transaction.
+func (tx *transactionContext) start() bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	tx.notBusy()
-	return !tx.ended && tx.reply == nil
+	tx.sent = true
+	return !tx.ended
 }
 
-func (tx *transactionContext) notBusy() {
-	if tx.busy && tx.ended {
+// next is what the worker finds when it is woken: a request, and whether the transaction is over.
+func (tx *transactionContext) next() (request *pb.ChaincodeMessage, over, ended bool) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	request, tx.request = tx.request, nil
+	return request, tx.ended || tx.reply != nil, tx.ended
+}
+
+// wanted is who an answer is still of use to.
+type wanted uint8
+
+const (
+	byNobody    wanted = iota // the chaincode has sent its reply
+	byChaincode               // the transaction was given up
+	byAll
+)
+
+// served ends what admit began. It is called by the worker, before the answer is sent: the chaincode's next request
+// may arrive at once.
+func (tx *transactionContext) served() wanted {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	tx.busy = false
+	if tx.ended {
 		tx.abandoned.Add(-1)
 	}
-	tx.busy = false
+	switch {
+	case tx.reply != nil:
+		return byNobody
+	case tx.ended:
+		return byChaincode
+	}
+	return byAll
 }
 
 // accept takes the chaincode's COMPLETED or ERROR, and reports whether it was the first. The reply reaches Execute
@@ -121,37 +160,46 @@ func (tx *transactionContext) notBusy() {
 func (tx *transactionContext) accept(msg *pb.ChaincodeMessage) bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	if tx.ended || tx.reply != nil {
+	if !tx.sent || tx.ended || tx.reply != nil {
 		return false
 	}
 	tx.reply = msg
-	switch {
-	case !tx.working || tx.left:
-		tx.deliver()
-	case !tx.leaving:
-		tx.work <- nil
+	if tx.working {
+		signal(tx.wake)
+	} else {
+		signal(tx.done)
 	}
 	return true
 }
 
-// deliver gives the reply to Execute, once. The caller holds mu.
-func (tx *transactionContext) deliver() {
-	if tx.reply != nil && !tx.delivered {
-		tx.delivered = true
-		tx.result <- tx.reply
-	}
-}
-
 // end is called by Execute when it stops waiting. It reports whether the worker was started, and whether a request
-// is still being served, which from now on nobody waits for.
-func (tx *transactionContext) end() (working, abandoned bool) {
+// has not been served to its end, which from now on nobody waits for.
+func (tx *transactionContext) end(cause error) (working, abandoned bool) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	tx.ended = true
-	if tx.busy {
+	tx.ctx.end(cause)
+	if tx.working {
+		signal(tx.wake)
+	}
+	abandoned = tx.busy || tx.closing
+	if abandoned {
 		tx.abandoned.Add(1)
 	}
-	return tx.working, tx.busy
+	return tx.working, abandoned
+}
+
+// setClosing says that the worker begins or ends to close what is open.
+func (tx *transactionContext) setClosing(closing bool) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	tx.closing = closing
+	switch {
+	case tx.ended && closing:
+		tx.abandoned.Add(1)
+	case tx.ended:
+		tx.abandoned.Add(-1)
+	}
 }
 
 // replied reports whether the chaincode has answered and nothing but the worker's end is left to wait for.
@@ -187,43 +235,32 @@ func (tx *transactionContext) err() error {
 // runTransaction is the worker of a transaction: it serves its requests one after the other, and closes what they
 // opened.
 func (h *Handler) runTransaction(tx *transactionContext) {
+	defer h.leave()
 	defer h.endTransaction(tx)
-	for {
-		select {
-		case msg := <-tx.work:
-			if msg == nil {
-				return
-			}
-			h.serveRequest(tx, msg)
-		case <-tx.ctx.Done():
+	for range tx.wake {
+		request, over, ended := tx.next()
+		switch {
+		case request != nil && ended:
+			h.answer(tx, request, tx.served(), nil, nil)
+		case request != nil:
+			h.serveRequest(tx, request)
+		}
+		if over {
 			return
 		}
 	}
 }
 
-// endTransaction is the worker's end: it closes what the transaction opened, and gives the reply to Execute if there
+// endTransaction is the worker's end: it closes what the transaction opened, and lets Execute have the reply if there
 // is one. A reply that is of no use any more doesn't wait for the closing, which may take as long as an abandoned
 // operation of a callee.
 func (h *Handler) endTransaction(tx *transactionContext) {
-	tx.mu.Lock()
-	unserved := tx.busy
-	tx.leaving = true
-	tx.notBusy()
-	tx.mu.Unlock()
-	if unserved {
-		tx.poison(errors.New("a request was not served"))
-	}
 	if tx.err() != nil {
-		tx.mu.Lock()
-		tx.deliver()
-		tx.mu.Unlock()
+		signal(tx.done)
 	}
 	h.closeQueries(tx)
 	h.releaseSimulation(tx) // before Execute returns, whose caller may call Done at once
-	tx.mu.Lock()
-	tx.left = true
-	tx.deliver()
-	tx.mu.Unlock()
+	signal(tx.done)
 }
 
 func (h *Handler) releaseSimulation(tx *transactionContext) {

@@ -10,6 +10,7 @@ package inproc
 import (
 	"context"
 	"fmt"
+	"io"
 	"runtime/debug"
 
 	"github.com/pkg/errors"
@@ -39,11 +40,11 @@ func (e *PanicError) Error() string { return "chaincode panicked" }
 
 // Format makes %+v tell the value and the stack, for logs.
 func (e *PanicError) Format(f fmt.State, verb rune) {
+	text := e.Error()
 	if verb == 'v' && f.Flag('+') {
-		fmt.Fprintf(f, "%s: %v\n%s", e.Error(), e.Value, e.Stack)
-		return
+		text = fmt.Sprintf("%s: %v\n%s", text, e.Value, e.Stack)
 	}
-	fmt.Fprint(f, e.Error())
+	_, _ = io.WriteString(f, text) // there is nowhere to report to
 }
 
 var errExited = errors.New("its goroutine exited")

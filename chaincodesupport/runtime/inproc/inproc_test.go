@@ -147,3 +147,14 @@ func TestHandlerPanics(t *testing.T) {
 	}()
 	_ = inproc.Runtime(talkUntilEnd).Run(t.Context(), "asset", func(context.Context, pb.Stream) error { panic("peer") })
 }
+
+// What a panic carried is for logs: the text of the error may reach who calls the chaincode.
+func TestPanicErrorKeepsItsValue(t *testing.T) {
+	err := inproc.Runtime(func(context.Context, string, pb.ClientStream) error { panic("secret") }).Run(t.Context(), "asset", serveUntilEnd)
+	if text := fmt.Sprintf("%s %v", err, err); strings.Contains(text, "secret") {
+		t.Errorf("%s tells the value", text)
+	}
+	if text := fmt.Sprintf("%+v", err); !strings.Contains(text, "secret") || !strings.Contains(text, "inproc_test.go") {
+		t.Errorf("%s does not tell the value and the stack", text)
+	}
+}

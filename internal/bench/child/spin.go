@@ -70,7 +70,7 @@ func Spin(args []string) (Service, error) {
 		runtime.LockOSThread() // the policy and the CPU are the thread's
 		policy, err := giveWay(index)
 		started <- outcome{policy, err}
-		for err == nil { //nolint:staticcheck // an empty loop is the point
+		for err == nil { //nolint:staticcheck,revive // an empty loop is the point
 		}
 	}()
 	o := <-started
