@@ -43,6 +43,7 @@ type ChaincodeSupport struct {
 
 	mu         sync.Mutex
 	closed     bool
+	stopping   bool           // the grace time is over
 	executing  sync.WaitGroup // Execute and Invoke of callers
 	goroutines sync.WaitGroup // streams, handlers and launches
 }
@@ -131,10 +132,11 @@ func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string
 		MaxCallDepth:    cs.cfg.MaxCallDepth,
 		Strict:          cs.cfg.Strict,
 	}, stream)
-	if cs.ending.Err() != nil {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.stopping {
 		err = status.Error(codes.Unavailable, ErrClosed.Error())
 	}
-	cs.write(zap.InfoLevel, "chaincode stream ended", zap.String("chaincode", chaincodeID), zap.NamedError("cause", err))
 	return err
 }
 
@@ -146,6 +148,9 @@ func (cs *ChaincodeSupport) Close(ctx context.Context) error {
 	cs.closed = true
 	cs.mu.Unlock()
 	finished(ctx, &cs.executing)
+	cs.mu.Lock()
+	cs.stopping = true
+	cs.mu.Unlock()
 	cs.instances.stopAll()
 	cs.mu.Lock()
 	cs.end() // under mu: a stream is either refused, or counted and ended

@@ -17,7 +17,7 @@ import (
 )
 
 // closing is what the status of a stream says that Close has ended, or refused.
-const closing = "chaincode support is clos"
+const closing = "chaincode support is closed"
 
 // closeWithin calls Close with a grace time, and returns the channel that its error comes through.
 func closeWithin(t *testing.T, cs *chaincodesupport.ChaincodeSupport, grace time.Duration) <-chan error {

@@ -133,18 +133,26 @@ func (cs *ChaincodeSupport) launch(chaincodeID string, rt runtime.Runtime) *inst
 // run runs a chaincode until nothing of it is left.
 func (cs *ChaincodeSupport) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 	start := time.Now()
+	err := errors.New("the runtime's goroutine exited") // unless Run returns
+	defer func() {
+		cs.write(zap.InfoLevel, "chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
+		in.fail(launchError(err))
+		cs.instances.remove(in)
+	}()
 	cs.write(zap.InfoLevel, "launch chaincode", zap.String("chaincode", in.chaincodeID))
-	err := cs.runGuarded(ctx, in.chaincodeID, rt)
-	cs.write(zap.InfoLevel, "chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
-	if err == nil {
-		err = errors.New("chaincode ended")
-	}
+	err = cs.runGuarded(ctx, in.chaincodeID, rt)
+}
+
+// launchError is why a launch failed whose runtime returned err.
+func launchError(err error) error {
 	var notStarted *runtime.StartError
-	if !errors.As(err, &notStarted) {
-		err = errors.WithMessage(err, "chaincode registration failed")
+	switch {
+	case err == nil:
+		return errors.New("chaincode registration failed: chaincode ended")
+	case errors.As(err, &notStarted):
+		return err
 	}
-	in.fail(err)
-	cs.instances.remove(in)
+	return errors.WithMessage(err, "chaincode registration failed")
 }
 
 // runGuarded makes a panic of a runtime an error.

@@ -2,6 +2,7 @@ package chaincodesupport_test
 
 import (
 	"context"
+	goruntime "runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,5 +228,20 @@ func TestEndsAsSoonAsItIsReady(t *testing.T) {
 		if runs := rt.runs.Load(); runs != 1 {
 			t.Fatalf("launched %d times", runs)
 		}
+	}
+}
+
+// exits is a runtime whose goroutine exits without returning, as t.FailNow makes it.
+type exits struct{}
+
+func (exits) Run(context.Context, string, runtime.StreamHandler) error {
+	goruntime.Goexit()
+	return nil
+}
+
+func TestRuntimeExits(t *testing.T) {
+	cs := newSupport(t, chaincodesupport.Config{Runtime: always(exits{})})
+	for range 2 { // the first one leaves nothing behind
+		wantError(t, cs.Launch(t.Context(), "asset:1"), "chaincode registration failed: the runtime's goroutine exited")
 	}
 }

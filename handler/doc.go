@@ -19,7 +19,9 @@
 //   - write sends, and is the only caller of Send. It ends when the stream has.
 //   - notifyReady, short-lived, sends REGISTERED and READY and tells the registry.
 //   - runTransaction, one for each transaction that sends a request, serves its requests one after the other. It
-//     alone touches the transaction's queries. It ends with Execute; or, if the ledger keeps it, later.
+//     alone touches the transaction's queries. It ends with Execute; or, if the ledger keeps it, later. An answer that
+//     the writer's full queue kept until Execute had given up is left to a goroutine that waits for room, or for the
+//     stream's end.
 //
 // Execute runs in its caller's goroutine. When HandleChaincodeStream returns, receive and write may still be inside
 // the stream, which with gRPC they leave when the RPC's method has returned, and workers inside the ledger.

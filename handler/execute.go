@@ -29,6 +29,9 @@ func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessa
 	if p.Namespace == "" {
 		p.Namespace = namespaceOf(h.ChaincodeID)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, executeError(err, p.TxID)
+	}
 	tx := h.newTransactionContext(ctx, p)
 	if err := h.startTransaction(tx); err != nil {
 		return nil, err
@@ -68,7 +71,7 @@ func (h *Handler) transactionMessage(p TxParams, typ pb.ChaincodeMessage_Type, i
 	if err != nil {
 		return nil, errors.Wrapf(err, "[%s] error sending %s", short(p.TxID), typ)
 	}
-	msg := h.message(typ, txKey{p.ChannelID, p.TxID}, payload)
+	msg := newMessage(typ, txKey{p.ChannelID, p.TxID}, payload)
 	msg.Proposal = p.SignedProposal
 	return msg, nil
 }
@@ -102,9 +105,7 @@ func (h *Handler) await(tx *transactionContext, msg *pb.ChaincodeMessage) (*pb.C
 		case <-timer.C:
 			err = ErrTimeout
 		case <-tx.ctx.parent.Done():
-			if err = tx.ctx.parent.Err(); err == context.DeadlineExceeded {
-				err = ErrTimeout
-			}
+			err = executeError(tx.ctx.parent.Err(), tx.TxID)
 		case <-h.done:
 			err = ErrStreamTerminated
 		}
@@ -118,10 +119,15 @@ func (h *Handler) await(tx *transactionContext, msg *pb.ChaincodeMessage) (*pb.C
 		case <-timer.C:
 		}
 	}
-	if errors.Is(err, context.Canceled) {
-		err = errors.Wrapf(err, "execute transaction %s", quoted(tx.TxID))
-	}
 	return nil, err
+}
+
+// executeError is what Execute returns when its caller's context has ended.
+func executeError(err error, txID string) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrTimeout
+	}
+	return errors.Wrapf(err, "execute transaction %s", quoted(txID))
 }
 
 // timer returns a timer that expires after d, if possible one that was used before. They are kept for each handler,

@@ -330,7 +330,7 @@ func TestFaultsOfTransactions(t *testing.T) {
 			synctest.Wait()
 			c.h.Close()
 			x.want(t, handler.ErrStreamTerminated)
-			c.wantEnd(codes.Unavailable, "chaincode support is closing, ending chaincode support stream")
+			c.wantEnd(codes.Unavailable, "chaincode was stopped, ending chaincode support stream")
 			close(release)
 		}},
 	})

@@ -89,18 +89,24 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Registry == nil {
 		return c, errors.New("handler: Config.Registry is required")
 	}
-	for name, d := range map[string]time.Duration{
-		"ExecuteTimeout": c.ExecuteTimeout, "RegisterTimeout": c.RegisterTimeout, "Keepalive": c.Keepalive,
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"ExecuteTimeout", c.ExecuteTimeout}, {"RegisterTimeout", c.RegisterTimeout}, {"Keepalive", c.Keepalive},
 	} {
-		if d < 0 {
-			return c, errors.Errorf("handler: Config.%s is %s, want 0 or more", name, d)
+		if d.value < 0 {
+			return c, errors.Errorf("handler: Config.%s is %s, want 0 or more", d.name, d.value)
 		}
 	}
-	for name, n := range map[string]int{
-		"TotalQueryLimit": c.TotalQueryLimit, "MaxQueries": c.MaxQueries, "MaxCallDepth": c.MaxCallDepth, "SendQueue": c.SendQueue,
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"TotalQueryLimit", c.TotalQueryLimit}, {"MaxQueries", c.MaxQueries}, {"MaxCallDepth", c.MaxCallDepth}, {"SendQueue", c.SendQueue},
 	} {
-		if n < 0 {
-			return c, errors.Errorf("handler: Config.%s is %d, want 0 or more", name, n)
+		if n.value < 0 {
+			return c, errors.Errorf("handler: Config.%s is %d, want 0 or more", n.name, n.value)
 		}
 	}
 	if c.Logger == nil {
@@ -150,7 +156,6 @@ type Handler struct {
 
 	goroutines sync.WaitGroup
 	timers     sync.Pool // of *time.Timer, stopped
-	messages   sync.Pool // of *pb.ChaincodeMessage, empty: those that start a transaction or answer one
 	queryIDs   atomic.Int64
 	abandoned  atomic.Int64
 }
@@ -190,7 +195,15 @@ func HandleChaincodeStream(ctx context.Context, cfg Config, s pb.Stream) error {
 	if err != nil {
 		return err
 	}
-	return h.processStream(ctx)
+	err = h.processStream(ctx)
+	h.logEnd(err)
+	return err
+}
+
+// logEnd says why the stream has ended. There is nowhere for a panic of the logger to go.
+func (h *Handler) logEnd(err error) {
+	defer func() { _ = recover() }()
+	h.log.Info("chaincode stream ended", zap.String("chaincode", quoted(h.name())), zap.String("cause", err.Error()))
 }
 
 // Done is closed when the stream has ended.

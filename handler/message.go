@@ -37,6 +37,20 @@ const (
 	fromEither = FromChaincode | FromPeer
 )
 
+// String returns who the party is.
+func (p Party) String() string {
+	switch p {
+	case FromChaincode:
+		return "chaincode"
+	case FromPeer:
+		return "peer"
+	case fromEither:
+		return "either"
+	default:
+		return "nobody"
+	}
+}
+
 // row is what there is to know of one message type. The state machine, the dispatch and the state diagram are all
 // made from the rows, so that a new type of message is one more row and one more method.
 type row struct {

@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"context"
+
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
@@ -52,20 +54,10 @@ func errorText(msg *pb.ChaincodeMessage, cause error) []byte {
 	return []byte(msg.Type.String() + " failed: transaction ID: " + msg.Txid + ": " + cause.Error())
 }
 
-// message returns a message of a transaction, if possible one that was sent before. The writer takes it back.
-func (h *Handler) message(typ pb.ChaincodeMessage_Type, key txKey, payload []byte) *pb.ChaincodeMessage {
-	msg, ok := h.messages.Get().(*pb.ChaincodeMessage)
-	if !ok {
-		msg = new(pb.ChaincodeMessage)
-	}
-	msg.Type, msg.Payload, msg.ChannelId, msg.Txid = typ, payload, key.channelID, key.txID
-	return msg
-}
-
-// putMessage takes back what message returned, when it has been sent.
-func (h *Handler) putMessage(msg *pb.ChaincodeMessage) {
-	msg.Reset()
-	h.messages.Put(msg)
+// newMessage returns a message of a transaction. It is not used again after Send: what traces gRPC's streams may still look
+// at it.
+func newMessage(typ pb.ChaincodeMessage_Type, key txKey, payload []byte) *pb.ChaincodeMessage {
+	return &pb.ChaincodeMessage{Type: typ, Payload: payload, ChannelId: key.channelID, Txid: key.txID}
 }
 
 // complete takes COMPLETED or ERROR of the chaincode, which end a transaction.
@@ -96,16 +88,23 @@ func (h *Handler) answer(tx *transactionContext, msg *pb.ChaincodeMessage, w wan
 	case err != nil:
 		h.fault(FaultFailedRequest, msg.Txid, zap.Stringer("type", msg.Type), zap.String("cause", quoted(err.Error())))
 	}
-	reply := h.message(pb.ChaincodeMessage_RESPONSE, tx.key, payload)
+	reply := newMessage(pb.ChaincodeMessage_RESPONSE, tx.key, payload)
 	if err != nil {
 		reply.Type, reply.Payload = pb.ChaincodeMessage_ERROR, errorText(msg, err)
 	}
-	if req.kind == read {
-		h.serialSendAsync(tx, reply, h.errc)
-		return
+	if h.deliver(&tx.ctx, tx, req.kind, reply) != nil {
+		// The transaction has ended while the queue was full. The worker has to let go of the ledger, but the chaincode
+		// still waits for its answer.
+		h.spawn(func() { _ = h.deliver(context.Background(), tx, req.kind, reply) })
 	}
-	// It fails only when the transaction or the stream has ended, and then Execute says so.
-	_ = h.trigger(&tx.ctx, nextStateInfo{msg: reply, sendToCC: true, tx: tx})
+}
+
+// deliver hands an answer on to be sent. It waits while the queue is full, at most until ctx or the stream ends.
+func (h *Handler) deliver(ctx context.Context, tx *transactionContext, k kind, reply *pb.ChaincodeMessage) error {
+	if k == read {
+		return h.serialSendAsync(ctx, outgoing{msg: reply, errc: h.errc, tx: tx})
+	}
+	return h.trigger(ctx, nextStateInfo{msg: reply, sendToCC: true, tx: tx})
 }
 
 // callRequest serves a request, one at a time for each simulator, and makes a panic an error.
@@ -125,5 +124,8 @@ func (h *Handler) callRequest(tx *transactionContext, req *request, payload []by
 	} else if err := tx.err(); err != nil {
 		return nil, err
 	}
-	return req.serve(h, &tx.ctx, tx, payload)
+	if answer, err = req.serve(h, &tx.ctx, tx, payload); err != nil {
+		err = errors.New(err.Error()) // asked for here, where a panic is confined: the error may be the ledger's
+	}
+	return answer, err
 }

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	errClosed   = endStream(codes.Unavailable, "chaincode support is closing, ending chaincode support stream")
+	errClosed   = endStream(codes.Unavailable, "chaincode was stopped, ending chaincode support stream")
 	errInternal = endStream(codes.Internal, "internal error, ending chaincode support stream")
 )
 
@@ -73,6 +73,7 @@ func (h *Handler) processStream(ctx context.Context) (err error) {
 		case ns := <-next:
 			err = h.handleNextState(ns)
 		case send <- oldest:
+			h.outbox[0] = outgoing{} // not to be kept by the array
 			h.outbox = h.outbox[1:]
 		case err = <-h.errc:
 			err = h.lastWords(msgAvail, err)
@@ -96,7 +97,7 @@ func newTicker(d time.Duration) (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// confineTo is confine for the stream's own goroutine.
+// confineTo, deferred, is leave for the stream's own goroutine: a panic becomes the error that ends the stream.
 func (h *Handler) confineTo(err *error) {
 	if p := recover(); p != nil {
 		h.logPanic("", p)
@@ -228,7 +229,7 @@ func (h *Handler) handleNextState(ns nextStateInfo) error {
 }
 
 // triggerNextState hands a message of the peer to the select loop, which makes the state machine follow and, if
-// sendToCC, sends it. It returns when the loop has taken the message, or can't any more.
+// sendToCC, sends it. It returns when the message is in the loop's queue, or when ctx or the stream has ended.
 func (h *Handler) triggerNextState(ctx context.Context, msg *pb.ChaincodeMessage, sendToCC bool) error {
 	return h.trigger(ctx, nextStateInfo{msg: msg, sendToCC: sendToCC})
 }
@@ -275,19 +276,21 @@ func (h *Handler) post(o outgoing) {
 	h.outbox = append(h.outbox, o)
 }
 
-// serialSendAsync gives a message of a transaction to the writer, from any other goroutine. A failure to send it is
-// put on errc, if there is room. It waits while the writer's queue is full, at most until the transaction ends.
-func (h *Handler) serialSendAsync(tx *transactionContext, msg *pb.ChaincodeMessage, errc chan<- error) {
-	o := outgoing{msg: msg, errc: errc, tx: tx}
+// serialSendAsync gives a message to the writer, from any other goroutine. A failure to send it is put on o.errc, if
+// there is room. It waits while the writer's queue is full, at most until ctx or the stream ends.
+func (h *Handler) serialSendAsync(ctx context.Context, o outgoing) error {
 	select {
 	case h.outgoing <- o:
-		return
+		return nil
 	default:
 	}
 	select {
 	case h.outgoing <- o:
-	case <-tx.ctx.Done():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-h.done:
+		return ErrStreamTerminated
 	}
 }
 
@@ -300,9 +303,6 @@ func (h *Handler) write() {
 				continue
 			}
 			err := h.serialSend(o.msg)
-			if o.tx != nil {
-				h.putMessage(o.msg)
-			}
 			if err == nil && !o.report {
 				continue
 			}

@@ -209,6 +209,19 @@ func (tx *transactionContext) replied() bool {
 	return tx.reply != nil && !tx.busy
 }
 
+// left is called when the worker leaves, and reports whether that is before its time: it panicked, or a ledger ended its
+// goroutine with runtime.Goexit. The request that it was serving is then no longer served.
+func (tx *transactionContext) left() (early bool) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.busy && tx.ended {
+		tx.abandoned.Add(-1)
+	}
+	early = tx.busy || !tx.ended && tx.reply == nil
+	tx.busy = false
+	return early
+}
+
 // poison makes the transaction fail, whatever the chaincode answers, and all that shares its simulator.
 func (tx *transactionContext) poison(cause error) {
 	tx.mu.Lock()
@@ -253,8 +266,12 @@ func (h *Handler) runTransaction(tx *transactionContext) {
 
 // endTransaction is the worker's end: it closes what the transaction opened, and lets Execute have the reply if there
 // is one. A reply that is of no use any more doesn't wait for the closing, which may take as long as an abandoned
-// operation of a callee.
+// operation of a callee. A worker that left a request unanswered ends the stream.
 func (h *Handler) endTransaction(tx *transactionContext) {
+	if tx.left() {
+		tx.poison(errPanic)
+		h.endWith(errInternal)
+	}
 	if tx.err() != nil {
 		signal(tx.done)
 	}

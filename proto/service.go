@@ -18,8 +18,9 @@ const (
 // Stream is one end of a chaincode's stream, of either side.
 //
 // As with gRPC, one goroutine may call Send while another calls Recv, but two must not call the same method at
-// once. Recv returns io.EOF when the other side has closed the stream in good order. A message given to Send
-// belongs to the stream's user again once Send has returned; one that Recv returned belongs to the caller.
+// once. Recv returns io.EOF when the other side has closed the stream in good order. A message given to Send must not
+// be modified afterwards, since what traces a gRPC stream may look at it later; one that Recv returned belongs to the
+// caller.
 type Stream interface {
 	Send(*ChaincodeMessage) error
 	Recv() (*ChaincodeMessage, error)

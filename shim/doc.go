@@ -1,5 +1,5 @@
-// Package shim is the chaincode's half of the protocol, for chaincode written against this library. It runs on any
-// Fabric peer, as chaincode with the official shim runs on ours.
+// Package shim is the chaincode's half of the protocol, for chaincode written against this library. On the wire
+// it speaks as Fabric's official shims do.
 //
 // Chaincode is a type with two methods, Init and Invoke, and a main function:
 //

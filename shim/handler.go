@@ -240,7 +240,7 @@ func (h *handler) checkDrained() {
 	}
 }
 
-// send sends m, which the caller owns again afterwards. It may wait for the peer, so the receiver calls it for
+// send sends m, which must not be modified afterwards. It may wait for the peer, so the receiver calls it for
 // REGISTER only.
 func (h *handler) send(m *pb.ChaincodeMessage) error {
 	if err := checkSize(m); err != nil {

@@ -35,14 +35,10 @@ type transaction struct {
 	answer   chan *pb.ChaincodeMessage // has room for the one answer that is awaited
 	gone     chan struct{}             // closed when no answer will come: see abandon
 	goneErr  error                     // set before gone is closed
-
-	// What a request is sent in, reused from one to the next. Owned by who holds the slot.
-	out pb.ChaincodeMessage
-	buf []byte
 }
 
 func newTransaction(h *handler, start *pb.ChaincodeMessage) *transaction {
-	t := &transaction{
+	return &transaction{
 		h:      h,
 		key:    txKey{start.GetChannelId(), start.GetTxid()},
 		start:  start,
@@ -50,8 +46,6 @@ func newTransaction(h *handler, start *pb.ChaincodeMessage) *transaction {
 		answer: make(chan *pb.ChaincodeMessage, 1),
 		gone:   make(chan struct{}),
 	}
-	t.out.ChannelId, t.out.Txid = t.key.channelID, t.key.txID
-	return t
 }
 
 // run calls the chaincode and sends what comes of it. However the chaincode's function ends, the peer gets one
@@ -152,25 +146,17 @@ func (t *transaction) exchange(typ pb.ChaincodeMessage_Type, payload proto.Messa
 		return nil, err
 	}
 	defer func() { <-t.slot }()
-	buf, err := proto.MarshalOptions{}.MarshalAppend(t.buf[:0], payload)
+	b, err := proto.Marshal(payload)
 	if err != nil {
 		return nil, errors.Wrap(err, "marshal request")
 	}
-	if cap(buf) <= keepBuffer {
-		t.buf = buf
-	}
-	t.out.Type, t.out.Payload = typ, buf
 	t.awaiting.Store(true)
-	if err := t.h.send(&t.out); err != nil {
+	if err := t.h.send(&pb.ChaincodeMessage{Type: typ, Payload: b, ChannelId: t.key.channelID, Txid: t.key.txID}); err != nil {
 		t.awaiting.Store(false)
 		return nil, err
 	}
-	t.out.Payload = nil
 	return t.await()
 }
-
-// keepBuffer is the size in bytes up to which a transaction keeps a request's buffer for the next one.
-const keepBuffer = 64 << 10
 
 // acquire takes the slot, or says why the transaction may make no request now.
 func (t *transaction) acquire() error {

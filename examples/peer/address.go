@@ -60,6 +60,10 @@ func (a address) dial(ctx context.Context) (net.Conn, error) {
 // listen opens a listener, and returns the address that it got: port 0 means any that is free.
 func (a address) listen(ctx context.Context) (net.Listener, address, error) {
 	l, err := a.open(ctx)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, address{}, errors.Errorf("listen on %s: address already in use: is a peer running? "+
+			"Give another address with --listen and --api", a)
+	}
 	if err != nil {
 		return nil, address{}, errors.Wrapf(err, "listen on %s", a)
 	}

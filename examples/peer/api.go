@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -104,6 +105,9 @@ func send(ctx context.Context, at address, path string, c call) (*answer, error)
 	resp, err := client.Do(r)
 	if dial := new(net.OpError); errors.As(err, &dial) && dial.Op == "dial" {
 		return nil, errors.Errorf("no peer answers at %s (%s): start one with \"peer serve\", or say where it is with --api", at, dial.Err)
+	}
+	if broken := new(net.OpError); err != nil && !errors.As(err, &broken) && ctx.Err() == nil && !errors.Is(err, io.EOF) {
+		return nil, errors.Errorf("what listens at %s is no peer's API: it does not speak HTTP", at)
 	}
 	if err != nil {
 		return nil, errors.Wrapf(err, "ask the peer at %s", at)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // startTestNode starts a node without chaincode.
@@ -74,6 +75,35 @@ func TestSendToWhatIsNoPeer(t *testing.T) {
 	}
 	if _, err := send(t.Context(), at, queryPath, call{}); err == nil || !strings.Contains(err.Error(), "is no peer: it answers 418") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// The port of chaincode speaks gRPC, and is easily taken for the other one.
+func TestSendToThePortOfChaincode(t *testing.T) {
+	n := startTestNode(t)
+	if _, err := send(t.Context(), n.cfg.listen, queryPath, call{}); err == nil || !strings.HasSuffix(err.Error(), "is no peer's API: it does not speak HTTP") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// A node that can't go on, because a port is taken, is closed at once: that is no fault to log.
+func TestNodeClosedAtOnceLogsNoError(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	at, err := parseAddress("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		n, err := startNode(t.Context(), nodeConfig{listen: at, channels: []string{"mychannel"}, log: zap.New(core)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if logs.Len() > 0 {
+		t.Errorf("logged %v", logs.All())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -108,7 +109,7 @@ func (d *demonstration) run(ctx context.Context) error {
 		}
 	}
 	d.printf("\n%s\n", d.style.bold(fmt.Sprintf("All %d calls came out as they should.", len(session))))
-	d.printf("To try it by hand: peer serve in one terminal, the commands above in another.\n")
+	d.printf("To try it by hand: peer serve in one terminal, the commands above in another, where peer is %s.\n", os.Args[0])
 	return nil
 }
 

@@ -93,7 +93,7 @@ func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
 	pb.RegisterChaincodeSupportServer(n.server, n.support)
 	go func() {
 		defer close(n.served)
-		if err := n.server.Serve(listener); err != nil {
+		if err := n.server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			cfg.log.Error("serve chaincode", zap.Error(err))
 		}
 	}()

@@ -1,8 +1,7 @@
 // Package pipe is a chaincode's stream within one process: two ends joined in memory, without serialization.
 //
-// It keeps gRPC's rules. Messages arrive in order; what was sent before an end is received before it; a message
-// given to Send belongs to the sender again once Send has returned, and one that Recv returned belongs to the
-// receiver, since Send passes on a copy. Every Send and Recv returns when either side ends the stream.
+// It keeps gRPC's rules. Messages arrive in order; what was sent before an end is received before it; every Send and
+// Recv returns when either side ends the stream. Send passes on a copy, so each side has messages of its own.
 package pipe
 
 import (

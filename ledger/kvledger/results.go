@@ -2,7 +2,6 @@ package kvledger
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -48,12 +47,11 @@ func (s *Simulator) Results() (*Results, error) {
 // marshal returns the namespace's KVRWSet, which is empty if nothing was noted.
 func (n *namespaceSet) marshal() ([]byte, error) {
 	kv := new(pb.KVRWSet)
-	for _, key := range slices.Sorted(maps.Keys(n.reads)) {
-		kv.Reads = append(kv.Reads, &pb.KVRead{Key: key, Version: n.reads[key].proto()})
+	for _, r := range n.reads.sorted() {
+		kv.Reads = append(kv.Reads, &pb.KVRead{Key: r.key, Version: r.value.proto()})
 	}
-	for _, key := range slices.Sorted(maps.Keys(n.writes)) {
-		value := n.writes[key]
-		kv.Writes = append(kv.Writes, &pb.KVWrite{Key: key, IsDelete: value == nil, Value: value})
+	for _, w := range n.writes.sorted() {
+		kv.Writes = append(kv.Writes, &pb.KVWrite{Key: w.key, IsDelete: w.value == nil, Value: w.value})
 	}
 	var err error
 	if kv.RangeQueriesInfo, err = n.rangeQueries(); err != nil {

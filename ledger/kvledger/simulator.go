@@ -42,9 +42,9 @@ var (
 // namespaceSet is what was read and written in one namespace.
 type namespaceSet struct {
 	name   string
-	reads  map[string]readVersion
-	writes map[string][]byte // nil is a delete
-	ranges []*rangeIterator  // as they were opened
+	reads  noted[readVersion]
+	writes noted[[]byte]    // nil is a delete
+	ranges []*rangeIterator // as they were opened
 }
 
 // GetState implements ledger.Simulator. It notes the version that was read.
@@ -64,10 +64,7 @@ func (s *Simulator) GetState(ctx context.Context, namespace, key string) ([]byte
 	if err != nil {
 		return nil, errors.Wrapf(err, "read key %q", key)
 	}
-	if set.reads == nil {
-		set.reads = make(map[string]readVersion)
-	}
-	set.reads[key] = v
+	set.reads.set(key, v)
 	return value, nil
 }
 
@@ -87,10 +84,7 @@ func (s *Simulator) SetState(_ context.Context, namespace, key string, value []b
 	if len(value) == 0 {
 		value = nil
 	}
-	if set.writes == nil {
-		set.writes = make(map[string][]byte)
-	}
-	set.writes[key] = value
+	set.writes.set(key, value)
 	s.written = true
 	return nil
 }

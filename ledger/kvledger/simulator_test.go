@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/ccpeer/ccpeer/ledger"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 var (
@@ -161,5 +164,41 @@ func TestRangeIsLazy(t *testing.T) {
 	info := decode(t, simulate(t, l, scan("b", "", 2))).RangeQueriesInfo
 	if len(info) != 1 || info[0].EndKey != "c" || info[0].ItrExhausted || len(info[0].GetRawReads().GetKvReads()) != 2 {
 		t.Errorf("noted %v", info)
+	}
+}
+
+// However many keys are read and written, and written again, each is noted once, in order, with the last value.
+func TestManyKeys(t *testing.T) {
+	for n := range 12 {
+		sim := newSimulator(t, openMemory(t), "tx")
+		want := new(pb.KVRWSet)
+		for i := range n {
+			key := string(rune('a' + i))
+			want.Reads = append(want.Reads, &pb.KVRead{Key: key})
+			want.Writes = append(want.Writes, &pb.KVWrite{Key: key, Value: []byte("new")})
+		}
+		for _, value := range []string{"old", "new"} {
+			for i := range n {
+				key := string(rune('a' + n - 1 - i))
+				get(key)(t, sim)
+				put(key, value)(t, sim)
+			}
+		}
+		results, err := sim.Results()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rwset, got := new(pb.TxReadWriteSet), new(pb.KVRWSet)
+		if err := proto.Unmarshal(results.RWSet, rwset); err != nil {
+			t.Fatal(err)
+		}
+		for _, namespace := range rwset.NsRwset {
+			if err := proto.Unmarshal(namespace.Rwset, got); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !proto.Equal(got, want) {
+			t.Errorf("%d keys: got %v, want %v", n, got, want)
+		}
 	}
 }

@@ -62,6 +62,16 @@ func (p *process) own(started chan<- error) {
 // signal sends sig to every process of the group. The only failure there can be is that none is left.
 func (p *process) signal(sig syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, sig) }
 
+// hasExited says whether the leader has ended.
+func (p *process) hasExited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // gone waits until the leader has ended and nobody holds its output open, which tells that its children have ended
 // too, but no longer than limit.
 func (p *process) gone(limit time.Duration) {

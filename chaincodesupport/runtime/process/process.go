@@ -68,13 +68,14 @@ func (r *Runtime) command(chaincodeID string) *exec.Cmd {
 
 // supervise returns when the group is gone, because the chaincode ended or because ctx did.
 func (r *Runtime) supervise(ctx context.Context, p *process) error {
-	stopped := false
+	stopped, overdue := false, false
 	select {
 	case <-p.exited:
 	case <-ctx.Done():
 		stopped = true
 		p.signal(syscall.SIGTERM)
 		p.gone(r.cfg.Grace)
+		overdue = !p.hasExited()
 	}
 	// Also when the chaincode has ended: it may have left children, and SIGKILL is not ignored.
 	p.signal(syscall.SIGKILL)
@@ -84,10 +85,10 @@ func (r *Runtime) supervise(ctx context.Context, p *process) error {
 	switch {
 	case err != nil:
 		return err
-	case !stopped:
+	case overdue && exit.Signal == syscall.SIGKILL:
+		return errors.WithMessagef(exit, "killed %s after SIGTERM", r.cfg.Grace)
+	case !stopped, exit.Signal == syscall.SIGKILL: // by somebody else
 		return exit
-	case exit.Signal == syscall.SIGKILL:
-		return errors.Wrapf(exit, "killed %s after SIGTERM", r.cfg.Grace)
 	default:
 		return nil
 	}

@@ -167,6 +167,24 @@ func TestKilledFromOutside(t *testing.T) {
 	}
 }
 
+// A stream ends when its chaincode is killed, and the runtime is then told to stop: it may learn of both in either order.
+func TestKilledFromOutsideWhileStopping(t *testing.T) {
+	p := listen(t)
+	cfg := config(t, "stubborn", p.address())
+	cfg.Grace = patience
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := run(ctx, newRuntime(t, cfg))
+	c := p.accept("stubborn")["stubborn"]
+	cancel()
+	c.kill(t)
+	err := wait(t, done)
+	wantExit(t, err, 137, syscall.SIGKILL)
+	if want := "container exited with 137 (killed)"; err == nil || err.Error() != want {
+		t.Errorf("Run returned %v, want %q", err, want)
+	}
+}
+
 func TestStop(t *testing.T) {
 	for _, tc := range []struct {
 		parts []string // the chaincode and its children

@@ -1,0 +1,56 @@
+package kvledger
+
+import (
+	"cmp"
+	"slices"
+)
+
+// noted is what a transaction noted of keys: a map that holds the first few of them in place, since most transactions
+// touch few, and a map costs two allocations. Its zero value is empty.
+type noted[V any] struct {
+	n    int // entries in few
+	few  [4]entry[V]
+	many map[string]V // all of them, once there are more
+}
+
+type entry[V any] struct {
+	key   string
+	value V
+}
+
+// set notes a value, in place of what was noted of the key before.
+func (m *noted[V]) set(key string, value V) {
+	if m.many != nil {
+		m.many[key] = value
+		return
+	}
+	for i := range m.n {
+		if m.few[i].key == key {
+			m.few[i].value = value
+			return
+		}
+	}
+	if m.n < len(m.few) {
+		m.few[m.n] = entry[V]{key, value}
+		m.n++
+		return
+	}
+	m.many = make(map[string]V, 2*len(m.few))
+	for _, e := range m.few {
+		m.many[e.key] = e.value
+	}
+	m.many[key] = value
+}
+
+// sorted returns what was noted, by key.
+func (m *noted[V]) sorted() []entry[V] {
+	all := slices.Clone(m.few[:m.n])
+	if m.many != nil {
+		all = make([]entry[V], 0, len(m.many))
+		for key, value := range m.many {
+			all = append(all, entry[V]{key, value})
+		}
+	}
+	slices.SortFunc(all, func(a, b entry[V]) int { return cmp.Compare(a.key, b.key) })
+	return all
+}
