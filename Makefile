@@ -38,6 +38,10 @@ test: ## Run every test of every module, with the race detector
 .PHONY: race
 race: test ## The same as test
 
+.PHONY: interop
+interop: ## Run the official shims against the library
+	cd internal/interop && go test $(RACE) ./...
+
 .PHONY: lint
 lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with golangci-lint
 	$(call each_module,$(BIN)/golangci-lint run ./...)
