@@ -1,58 +1,38 @@
-package handler
+package handler_test
 
 import (
-	"fmt"
+	"os"
 	"strings"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/internal/transcript"
 )
 
-// StateDiagram is what the README's diagram must be.
-func StateDiagram() string { return stateDiagram(rows) }
-
-// stateDiagram draws the rows as a Mermaid state diagram: an arrow for each change of state, and for each state the
-// messages that leave it as it is, by who sends them.
-func stateDiagram(rows []row) string {
-	var b strings.Builder
-	b.WriteString("stateDiagram-v2\n    [*] --> " + Created + "\n")
-	for _, r := range rows {
-		for _, s := range r.in {
-			if r.to != "" {
-				fmt.Fprintf(&b, "    %s --> %s: %s %s\n", s, r.to, r.typ, r.from.arrow())
-			}
-		}
+// The README's diagram is the one of the table; -update writes it.
+func TestStateDiagram(t *testing.T) {
+	const (
+		file  = "../README.md"
+		begin = "<!-- state diagram: made from handler/message.go by make generate -->\n"
+		end   = "<!-- end of state diagram -->\n"
+	)
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, s := range []string{Created, Established, Ready} {
-		fmt.Fprintf(&b, "    %s --> %s: stream ends\n", s, End)
-		for _, from := range []Party{FromChaincode, FromPeer, fromEither} {
-			if names := staying(rows, s, from); len(names) > 0 {
-				fmt.Fprintf(&b, "    %s --> %s: %s %s\n", s, s, strings.Join(names, ", "), from.arrow())
-			}
-		}
+	before, rest, found := strings.Cut(string(b), begin)
+	got, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("%s has no lines %q and %q", file, begin, end)
 	}
-	b.WriteString("    " + End + " --> [*]\n")
-	return b.String()
-}
-
-// staying are the messages that leave a state as it is.
-func staying(rows []row, state string, from Party) []string {
-	var names []string
-	for _, r := range rows {
-		for _, s := range r.in {
-			if r.to == "" && s == state && r.from == from {
-				names = append(names, r.typ.String())
-			}
+	want := "```mermaid\n" + handler.StateDiagram() + "```\n"
+	switch {
+	case got == want:
+	case transcript.Update():
+		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil { //nolint:gosec // a file of the repository
+			t.Fatal(err)
 		}
-	}
-	return names
-}
-
-// arrow is a party as the diagram shows it.
-func (p Party) arrow() string {
-	switch p {
-	case FromChaincode:
-		return "(from chaincode)"
-	case FromPeer:
-		return "(from peer)"
 	default:
-		return "(either)"
+		t.Errorf("%s: the state diagram is not the table's; -update writes it. Got\n%s\nwant\n%s", file, got, want)
 	}
 }
