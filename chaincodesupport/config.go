@@ -61,6 +61,7 @@ type Config struct {
 	Strict bool
 }
 
+// withDefaults checks the values and completes them. Where the default is the handler's, 0 is left for it to see.
 func (c Config) withDefaults() (Config, error) {
 	for _, d := range []struct {
 		name string
@@ -68,8 +69,8 @@ func (c Config) withDefaults() (Config, error) {
 		def  time.Duration
 	}{
 		{"StartupTimeout", &c.StartupTimeout, 300 * time.Second},
-		{"ExecuteTimeout", &c.ExecuteTimeout, 30 * time.Second},
-		{"RegisterTimeout", &c.RegisterTimeout, 10 * time.Second},
+		{"ExecuteTimeout", &c.ExecuteTimeout, 0},
+		{"RegisterTimeout", &c.RegisterTimeout, 0},
 		{"Keepalive", &c.Keepalive, 0},
 		{"StopTimeout", &c.StopTimeout, 30 * time.Second},
 	} {
@@ -85,9 +86,9 @@ func (c Config) withDefaults() (Config, error) {
 		v    *int
 		def  int
 	}{
-		{"TotalQueryLimit", &c.TotalQueryLimit, 100_000},
-		{"MaxQueries", &c.MaxQueries, 256},
-		{"MaxCallDepth", &c.MaxCallDepth, 64},
+		{"TotalQueryLimit", &c.TotalQueryLimit, 0},
+		{"MaxQueries", &c.MaxQueries, 0},
+		{"MaxCallDepth", &c.MaxCallDepth, 0},
 		{"MaxRecvMsgSize", &c.MaxRecvMsgSize, pb.MaxMessageSize},
 		{"MaxSendMsgSize", &c.MaxSendMsgSize, pb.MaxMessageSize},
 	} {

@@ -249,17 +249,22 @@ func (h *Handler) triggerNextStateSync(ctx context.Context, msg *pb.ChaincodeMes
 }
 
 func (h *Handler) trigger(ctx context.Context, ns nextStateInfo) error {
-	select {
-	case h.nextState <- ns:
+	return offer(ctx, h.done, h.nextState, ns)
+}
+
+// offer puts v into c. It waits while c is full, at most until ctx or the stream ends.
+func offer[T any](ctx context.Context, done <-chan struct{}, c chan<- T, v T) error {
+	select { // by itself: to ask a context for its channel may cost an allocation
+	case c <- v:
 		return nil
 	default:
 	}
 	select {
-	case h.nextState <- ns:
+	case c <- v:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-h.done:
+	case <-done:
 		return ErrStreamTerminated
 	}
 }
@@ -279,19 +284,7 @@ func (h *Handler) post(o outgoing) {
 // serialSendAsync gives a message to the writer, from any other goroutine. A failure to send it is put on o.errc, if
 // there is room. It waits while the writer's queue is full, at most until ctx or the stream ends.
 func (h *Handler) serialSendAsync(ctx context.Context, o outgoing) error {
-	select {
-	case h.outgoing <- o:
-		return nil
-	default:
-	}
-	select {
-	case h.outgoing <- o:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-h.done:
-		return ErrStreamTerminated
-	}
+	return offer(ctx, h.done, h.outgoing, o)
 }
 
 // write is the goroutine that sends.
