@@ -1,16 +1,14 @@
 // Package ledger says what a peer's ledger must be able to do for chaincode to run on it.
 //
 // Two interfaces are required: [Ledger], one method, and [Simulator], five. Everything else that chaincode can ask
-// for is an optional interface that a Simulator may also have: [HistoryReader] here, others as the protocol's
-// messages need them. Where one is missing, chaincode gets the error text that Fabric's peer gives it.
+// for is an optional interface that a Simulator may also have: [HistoryReader], [MultiGetter], [RichQuerier],
+// [MetadataState], [PrivateState], [PrivateMetadataState], [PrivateRichQuerier]. Where one is missing, chaincode gets
+// the error text that Fabric's peer gives it, if that has one.
 //
 // The reference implementation is package kvledger; package ledgertest is the suite that every ledger should pass.
 package ledger
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // Ledger is one channel's committed state.
 type Ledger interface {
@@ -72,29 +70,4 @@ type KV struct {
 	Namespace string
 	Key       string
 	Value     []byte
-}
-
-// HistoryReader is implemented by a Simulator whose ledger keeps a history of each key's values. Without it,
-// GET_HISTORY_FOR_KEY is answered with "history database is not enabled".
-type HistoryReader interface {
-	// GetHistoryForKey returns the modifications of a key by valid transactions, newest first.
-	GetHistoryForKey(ctx context.Context, namespace, key string) (HistoryIterator, error)
-}
-
-// HistoryIterator yields a key's history. The rules of Iterator hold.
-type HistoryIterator interface {
-	// Next returns the next modification, or nil after the oldest one. The caller must not modify the result.
-	Next(ctx context.Context) (*KeyModification, error)
-	// Close releases the iterator.
-	Close()
-}
-
-// KeyModification is one write of a key, by a valid transaction.
-type KeyModification struct {
-	TxID string
-	// Value is empty for a delete.
-	Value []byte
-	// Timestamp is the one of the transaction's proposal.
-	Timestamp time.Time
-	IsDelete  bool
 }
