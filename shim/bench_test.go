@@ -13,7 +13,7 @@ import (
 )
 
 // benchPeer answers every request with value, and signals when the chaincode is ready and for every result.
-func benchPeer(p *pipe.Peer, value []byte, completed chan<- struct{}) {
+func benchPeer(p *pipe.Peer, ready, value []byte, completed chan<- struct{}) {
 	answer := &msg{Type: pb.ChaincodeMessage_RESPONSE}
 	for {
 		m, err := p.Recv()
@@ -23,7 +23,7 @@ func benchPeer(p *pipe.Peer, value []byte, completed chan<- struct{}) {
 		switch m.GetType() {
 		case pb.ChaincodeMessage_REGISTER:
 			_ = p.Send(&msg{Type: pb.ChaincodeMessage_REGISTERED})
-			_ = p.Send(&msg{Type: pb.ChaincodeMessage_READY})
+			_ = p.Send(&msg{Type: pb.ChaincodeMessage_READY, Payload: ready})
 			completed <- struct{}{}
 		case pb.ChaincodeMessage_COMPLETED:
 			completed <- struct{}{}
@@ -41,7 +41,7 @@ func benchmark(b *testing.B, cc function, body func(transact func())) {
 	p, s := pipe.New()
 	completed, done := make(chan struct{}), make(chan error, 1)
 	go func() { done <- shim.StartInProc("cc:1", s, cc) }()
-	go benchPeer(p, make([]byte, 100), completed)
+	go benchPeer(p, marshal(b, everything()), make([]byte, 100), completed)
 	tx := &msg{Type: pb.ChaincodeMessage_TRANSACTION, Txid: "tx", ChannelId: "ch"}
 	<-completed
 	b.ReportAllocs()
@@ -75,6 +75,29 @@ func BenchmarkPutState(b *testing.B) {
 	run := func(s stub) *shim.Response {
 		for b.Loop() {
 			if err := s.PutState("asset-000017", value); err != nil {
+				return shim.Error(err.Error())
+			}
+		}
+		return shim.Success(nil)
+	}
+	benchmark(b, run, func(transact func()) { transact() })
+}
+
+// BenchmarkPutStateInBatch is one write of a batch of 1000, which is sent by one request.
+func BenchmarkPutStateInBatch(b *testing.B) {
+	value, keys := make([]byte, 100), make([]string, 1000)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("asset-%06d", i)
+	}
+	run := func(s stub) *shim.Response {
+		for i := 0; b.Loop(); i++ {
+			if i%len(keys) == 0 {
+				if err := s.FinishWriteBatch(); err != nil {
+					return shim.Error(err.Error())
+				}
+				s.StartWriteBatch()
+			}
+			if err := s.PutState(keys[i%len(keys)], value); err != nil {
 				return shim.Error(err.Error())
 			}
 		}

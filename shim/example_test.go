@@ -4,8 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+
+	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/shim"
+	"github.com/ccpeer/ccpeer/shim/cid"
 )
 
 // counter is a chaincode with one function: it counts its calls.
@@ -23,6 +27,55 @@ func (counter) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 		return shim.Error(err.Error())
 	}
 	return shim.Success(value)
+}
+
+// bank is a chaincode that moves money between accounts.
+type bank struct{}
+
+func (bank) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Success(nil) }
+
+// Invoke takes from, to and an amount.
+func (b bank) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
+	if err := b.transfer(stub, stub.GetStringArgs()); err != nil {
+		return shim.Error(err.Error())
+	}
+	return shim.Success(nil)
+}
+
+func (bank) transfer(stub shim.ChaincodeStubInterface, args []string) error {
+	if len(args) != 3 {
+		return errors.New("want from, to and an amount")
+	}
+	if err := cid.AssertAttributeValue(stub, "role", "teller"); err != nil {
+		return err
+	}
+	amount, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	balances, err := stub.GetMultipleStates(args[0], args[1]) // one request for both
+	if err != nil {
+		return err
+	}
+	stub.StartWriteBatch() // and one for both writes, when the function has returned
+	for i, change := range []int{-amount, amount} {
+		balance, err := strconv.Atoi(string(balances[i]))
+		if err != nil {
+			return errors.Wrapf(err, "balance of %s", args[i])
+		}
+		if err := stub.PutState(args[i], []byte(strconv.Itoa(balance+change))); err != nil {
+			return err
+		}
+	}
+	return stub.SetEvent("transfer", []byte(args[2]))
+}
+
+// A transfer that reads two keys and writes two takes two requests, from a peer that offers it.
+func ExampleChaincodeStubInterface() {
+	if err := shim.Start(bank{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // A chaincode's main function. The peer that starts the process tells it where to connect.

@@ -37,7 +37,8 @@ type handler struct {
 	stream pb.Stream
 	cc     Chaincode
 	log    *slog.Logger
-	state  state // the receiver's
+	state  state  // the receiver's
+	offers offers // set by the receiver before it starts a transaction, and not changed after
 
 	sending sync.Mutex // held around stream.Send, and nothing else is locked within
 
@@ -133,7 +134,7 @@ func (h *handler) handleMessage(m *pb.ChaincodeMessage) error {
 		h.state = established
 		return nil
 	case h.state == established && typ == pb.ChaincodeMessage_READY:
-		h.state = ready
+		h.becomeReady(m)
 		return nil
 	case h.state == ready && (typ == pb.ChaincodeMessage_RESPONSE || typ == pb.ChaincodeMessage_ERROR):
 		return h.deliver(m)
@@ -143,6 +144,15 @@ func (h *handler) handleMessage(m *pb.ChaincodeMessage) error {
 	default:
 		return errors.Errorf("[%s] Chaincode handler cannot handle message (%s) while in state: %s", shortTxID(m.GetTxid()), typ, h.state)
 	}
+}
+
+// becomeReady takes READY. As the official shim does, it takes a payload that it can't read for one that offers nothing.
+func (h *handler) becomeReady(m *pb.ChaincodeMessage) {
+	offers, err := parseOffers(m.GetPayload())
+	if err != nil {
+		h.log.Warn("peer's offers are not used", "error", err)
+	}
+	h.offers, h.state = offers, ready
 }
 
 // deliver routes an answer to its transaction. One that nobody waits for would be taken for the answer to the next

@@ -58,8 +58,14 @@ func (p peer) expect(typ pb.ChaincodeMessage_Type, payload proto.Message) *msg {
 	return m
 }
 
-// handshake brings the chaincode, which is "cc:1", to ready.
+// handshake brings the chaincode, which is "cc:1", to ready. The peer offers nothing.
 func (p peer) handshake() {
+	p.t.Helper()
+	p.handshakeWith(nil)
+}
+
+// handshakeWith is handshake for a peer whose READY has this payload.
+func (p peer) handshakeWith(ready []byte) {
 	p.t.Helper()
 	var id pb.ChaincodeID
 	p.expect(pb.ChaincodeMessage_REGISTER, &id)
@@ -67,7 +73,7 @@ func (p peer) handshake() {
 		p.t.Fatalf("registered as %v", &id)
 	}
 	p.send(&msg{Type: pb.ChaincodeMessage_REGISTERED})
-	p.send(&msg{Type: pb.ChaincodeMessage_READY, Payload: marshal(p.t, &pb.ChaincodeAdditionalParams{UseWriteBatch: true})})
+	p.send(&msg{Type: pb.ChaincodeMessage_READY, Payload: ready})
 }
 
 // begin sends an INIT or TRANSACTION with these arguments, on channel "ch".
@@ -124,8 +130,14 @@ type conversation struct {
 // connect starts a conversation, brings it to ready, and checks that it has ended with the test.
 func connect(t testing.TB, cc shim.Chaincode) *conversation {
 	t.Helper()
+	return connectOffering(t, nil, cc)
+}
+
+// connectOffering is connect for a peer that offers this.
+func connectOffering(t testing.TB, offers *pb.ChaincodeAdditionalParams, cc shim.Chaincode) *conversation {
+	t.Helper()
 	c := talk(t, shim.Config{ChaincodeID: "cc:1", Grace: time.Second}, cc)
-	c.handshake()
+	c.handshakeWith(marshal(t, offers))
 	t.Cleanup(func() {
 		c.end(nil)
 		if err := <-c.done; !errors.Is(err, io.EOF) {

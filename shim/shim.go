@@ -47,6 +47,16 @@ func Start(cc Chaincode) error {
 	return Run(context.Background(), cfg, cc)
 }
 
+// GetMSPID returns the MSP ID of the peer's own organization, which the peer tells the process that it starts in
+// CORE_PEER_LOCALMSPID. Chaincode compares it with its client's, see package cid, before it reads private data for it.
+func GetMSPID() (string, error) {
+	id := os.Getenv("CORE_PEER_LOCALMSPID")
+	if id == "" {
+		return "", errors.New("'CORE_PEER_LOCALMSPID' is not set")
+	}
+	return id, nil
+}
+
 // Run connects to the peer and serves it until the stream ends, and returns why it ended: an error that is io.EOF if
 // the peer ended it in good order. When ctx ends, Run refuses new transactions, gives those that are running
 // cfg.Grace to finish, and returns nil.

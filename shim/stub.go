@@ -17,7 +17,10 @@ type stub struct {
 	tx       *transaction
 	input    pb.ChaincodeInput
 	proposal proposal
-	event    atomic.Pointer[pb.ChaincodeEvent] // atomic: chaincode may misuse the stub from other goroutines
+
+	// Atomic: chaincode may misuse the stub from other goroutines.
+	event atomic.Pointer[pb.ChaincodeEvent]
+	batch atomic.Pointer[writeBatch] // nil while writes go one by one
 }
 
 var _ ChaincodeStubInterface = (*stub)(nil)
@@ -70,69 +73,12 @@ func (s *stub) GetTxTimestamp() (*timestamppb.Timestamp, error) {
 	return s.proposal.timestamp, nil
 }
 
-func (s *stub) GetState(key string) ([]byte, error) {
-	return s.tx.request(pb.ChaincodeMessage_GET_STATE, &pb.GetState{Key: key})
-}
-
-func (s *stub) PutState(key string, value []byte) error {
-	if key == "" {
-		return errors.New("key must not be an empty string")
-	}
-	_, err := s.tx.request(pb.ChaincodeMessage_PUT_STATE, &pb.PutState{Key: key, Value: value})
-	return err
-}
-
-func (s *stub) DelState(key string) error {
-	_, err := s.tx.request(pb.ChaincodeMessage_DEL_STATE, &pb.DelState{Key: key})
-	return err
-}
-
-func (s *stub) GetStateByRange(startKey, endKey string) (StateQueryIteratorInterface, error) {
-	start, end, err := simpleRange(startKey, endKey)
-	if err != nil {
-		return nil, err
-	}
-	return s.stateRange(start, end)
-}
-
-func (s *stub) GetStateByRangeWithPagination(startKey, endKey string, pageSize int32, bookmark string) (StateQueryIteratorInterface, *pb.QueryResponseMetadata, error) {
-	start, end, err := simpleRange(startKey, endKey)
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.stateRangePage(start, end, &pb.QueryMetadata{PageSize: pageSize, Bookmark: bookmark})
-}
-
-func (s *stub) GetStateByPartialCompositeKey(objectType string, attributes []string) (StateQueryIteratorInterface, error) {
-	start, end, err := compositeRange(objectType, attributes)
-	if err != nil {
-		return nil, err
-	}
-	return s.stateRange(start, end)
-}
-
-func (s *stub) GetStateByPartialCompositeKeyWithPagination(objectType string, attributes []string, pageSize int32, bookmark string) (StateQueryIteratorInterface, *pb.QueryResponseMetadata, error) {
-	start, end, err := compositeRange(objectType, attributes)
-	if err != nil {
-		return nil, nil, err
-	}
-	return s.stateRangePage(start, end, &pb.QueryMetadata{PageSize: pageSize, Bookmark: bookmark})
-}
-
 func (s *stub) CreateCompositeKey(objectType string, attributes []string) (string, error) {
 	return CreateCompositeKey(objectType, attributes)
 }
 
 func (s *stub) SplitCompositeKey(compositeKey string) (string, []string, error) {
 	return splitCompositeKey(compositeKey)
-}
-
-func (s *stub) GetHistoryForKey(key string) (HistoryQueryIteratorInterface, error) {
-	first, err := s.tx.query(pb.ChaincodeMessage_GET_HISTORY_FOR_KEY, &pb.GetHistoryForKey{Key: key})
-	if err != nil {
-		return nil, err
-	}
-	return newIterator[pb.KeyModification](s.tx, first), nil
 }
 
 func (s *stub) InvokeChaincode(chaincodeName string, args [][]byte, channel string) *Response {
@@ -158,30 +104,6 @@ func (s *stub) SetEvent(name string, payload []byte) error {
 	}
 	s.event.Store(&pb.ChaincodeEvent{EventName: name, Payload: bytes.Clone(payload)})
 	return nil
-}
-
-func (s *stub) stateRange(start, end string) (StateQueryIteratorInterface, error) {
-	first, err := s.tx.query(pb.ChaincodeMessage_GET_STATE_BY_RANGE, &pb.GetStateByRange{StartKey: start, EndKey: end})
-	if err != nil {
-		return nil, err
-	}
-	return newIterator[pb.KV](s.tx, first), nil
-}
-
-func (s *stub) stateRangePage(start, end string, page *pb.QueryMetadata) (StateQueryIteratorInterface, *pb.QueryResponseMetadata, error) {
-	asked, err := proto.Marshal(page)
-	if err != nil {
-		return nil, nil, errors.Wrap(err, "marshal bookmark")
-	}
-	first, err := s.tx.query(pb.ChaincodeMessage_GET_STATE_BY_RANGE, &pb.GetStateByRange{StartKey: start, EndKey: end, Metadata: asked})
-	if err != nil {
-		return nil, nil, err
-	}
-	var got pb.QueryResponseMetadata
-	if err := proto.Unmarshal(first.GetMetadata(), &got); err != nil {
-		return nil, nil, errors.Wrap(err, "unmarshal query response metadata")
-	}
-	return newIterator[pb.KV](s.tx, first), &got, nil
 }
 
 // call makes the request that a chaincode-to-chaincode call is: its answer holds the callee's own last message.

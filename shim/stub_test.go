@@ -13,104 +13,6 @@ import (
 	"github.com/ccpeer/ccpeer/shim"
 )
 
-// iterate returns what an iterator yields, as text.
-func iterate(it shim.StateQueryIteratorInterface, err error) (string, error) {
-	if err != nil {
-		return "", err
-	}
-	var text string
-	for it.HasNext() {
-		kv, err := it.Next()
-		if err != nil {
-			return text, err
-		}
-		text += kv.GetKey() + "=" + string(kv.GetValue()) + " "
-	}
-	return text, it.Close()
-}
-
-func text(b []byte, err error) (string, error) { return string(b), err }
-
-// Each method makes one request, with this payload, and returns what the answer holds or the text of an ERROR.
-func TestRequests(t *testing.T) {
-	one := marshal(t, &pb.QueryResponse{Results: []*pb.QueryResultBytes{{ResultBytes: marshal(t, &pb.KV{Key: "k", Value: []byte("v")})}}})
-	page := marshal(t, &pb.QueryResponse{
-		Results:  []*pb.QueryResultBytes{{ResultBytes: marshal(t, &pb.KV{Key: "k", Value: []byte("v")})}},
-		Metadata: marshal(t, &pb.QueryResponseMetadata{FetchedRecordsCount: 1, Bookmark: "next"}),
-	})
-	asked := marshal(t, &pb.QueryMetadata{PageSize: 7, Bookmark: "mark"})
-	for _, test := range []struct {
-		name    string
-		call    func(stub) (string, error)
-		typ     pb.ChaincodeMessage_Type
-		payload proto.Message
-		answer  []byte
-		want    string
-	}{
-		{"GetState", func(s stub) (string, error) { return text(s.GetState("k")) },
-			pb.ChaincodeMessage_GET_STATE, &pb.GetState{Key: "k"}, []byte("v"), "v"},
-		{"PutState", func(s stub) (string, error) { return "", s.PutState("k", []byte("v")) },
-			pb.ChaincodeMessage_PUT_STATE, &pb.PutState{Key: "k", Value: []byte("v")}, nil, ""},
-		{"DelState", func(s stub) (string, error) { return "", s.DelState("k") },
-			pb.ChaincodeMessage_DEL_STATE, &pb.DelState{Key: "k"}, nil, ""},
-		{"GetStateByRange", func(s stub) (string, error) { return iterate(s.GetStateByRange("a", "z")) },
-			pb.ChaincodeMessage_GET_STATE_BY_RANGE, &pb.GetStateByRange{StartKey: "a", EndKey: "z"}, one, "k=v "},
-		{"GetStateByRange of all", func(s stub) (string, error) { return iterate(s.GetStateByRange("", "")) },
-			pb.ChaincodeMessage_GET_STATE_BY_RANGE, &pb.GetStateByRange{StartKey: "\x01"}, one, "k=v "},
-		{"GetStateByRangeWithPagination", func(s stub) (string, error) {
-			it, meta, err := s.GetStateByRangeWithPagination("a", "z", 7, "mark")
-			rows, err := iterate(it, err)
-			return fmt.Sprint(rows, meta.GetFetchedRecordsCount(), meta.GetBookmark()), err
-		}, pb.ChaincodeMessage_GET_STATE_BY_RANGE, &pb.GetStateByRange{StartKey: "a", EndKey: "z", Metadata: asked}, page, "k=v 1next"},
-		{"GetStateByPartialCompositeKey", func(s stub) (string, error) {
-			return iterate(s.GetStateByPartialCompositeKey("color", []string{"blue"}))
-		}, pb.ChaincodeMessage_GET_STATE_BY_RANGE,
-			&pb.GetStateByRange{StartKey: "\x00color\x00blue\x00", EndKey: "\x00color\x00blue\x00\U0010FFFF"}, one, "k=v "},
-		{"GetStateByPartialCompositeKeyWithPagination", func(s stub) (string, error) {
-			it, meta, err := s.GetStateByPartialCompositeKeyWithPagination("color", nil, 7, "mark")
-			rows, err := iterate(it, err)
-			return fmt.Sprint(rows, meta.GetFetchedRecordsCount(), meta.GetBookmark()), err
-		}, pb.ChaincodeMessage_GET_STATE_BY_RANGE,
-			&pb.GetStateByRange{StartKey: "\x00color\x00", EndKey: "\x00color\x00\U0010FFFF", Metadata: asked}, page, "k=v 1next"},
-		{"GetHistoryForKey", func(s stub) (string, error) {
-			it, err := s.GetHistoryForKey("k")
-			if err != nil {
-				return "", err
-			}
-			mod, err := it.Next()
-			return fmt.Sprintf("%s %t %t", mod.GetTxId(), mod.GetIsDelete(), it.HasNext()), err
-		}, pb.ChaincodeMessage_GET_HISTORY_FOR_KEY, &pb.GetHistoryForKey{Key: "k"},
-			marshal(t, &pb.QueryResponse{Results: []*pb.QueryResultBytes{{ResultBytes: marshal(t, &pb.KeyModification{TxId: "t", IsDelete: true})}}}), "t true false"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			c := connect(t, function(func(s stub) *shim.Response {
-				got, err := test.call(s)
-				if err != nil {
-					return shim.Error(err.Error())
-				}
-				return shim.Success([]byte(got))
-			}))
-			c.begin(pb.ChaincodeMessage_TRANSACTION, "tx")
-			got := test.payload.ProtoReflect().New().Interface()
-			request := c.expect(test.typ, got)
-			want := &msg{Type: test.typ, Txid: "tx", ChannelId: "ch", Payload: marshal(t, test.payload)}
-			if !proto.Equal(got, test.payload) || !proto.Equal(request, want) {
-				t.Errorf("request: got %v, want %v", request, want)
-			}
-			c.answer(request, pb.ChaincodeMessage_RESPONSE, test.answer)
-			if res := c.completed("tx"); res.GetStatus() != shim.OK || string(res.GetPayload()) != test.want {
-				t.Errorf("response: got %v, want %q", res, test.want)
-			}
-
-			c.begin(pb.ChaincodeMessage_TRANSACTION, "tx")
-			c.answer(c.expect(test.typ, nil), pb.ChaincodeMessage_ERROR, []byte("no ledger context"))
-			if res := c.completed("tx"); res.GetMessage() != "no ledger context" {
-				t.Errorf("after ERROR: got %v", res)
-			}
-		})
-	}
-}
-
 func TestInvokeChaincode(t *testing.T) {
 	last := func(typ pb.ChaincodeMessage_Type, payload []byte) []byte {
 		return marshal(t, &msg{Type: typ, Payload: payload})
@@ -154,6 +56,7 @@ func TestInvokeChaincode(t *testing.T) {
 
 // Calls that are refused without a request.
 func TestRefusedCalls(t *testing.T) {
+	const noCollection = "collection must not be an empty string"
 	for _, test := range []struct {
 		name string
 		call func(stub) error
@@ -178,6 +81,29 @@ func TestRefusedCalls(t *testing.T) {
 		{"not a composite key", func(s stub) error { _, _, err := s.SplitCompositeKey("plain"); return err }, `not a composite key: "plain"`},
 		{"no proposal", func(s stub) error { _, err := s.GetTxTimestamp(); return err },
 			`transaction "tx" has no timestamp: the peer sent no proposal`},
+		{"no collection: GetPrivateData", func(s stub) error { _, err := s.GetPrivateData("", "k"); return err }, noCollection},
+		{"no collection: GetMultiplePrivateData", func(s stub) error { _, err := s.GetMultiplePrivateData(""); return err }, noCollection},
+		{"no collection: GetPrivateDataHash", func(s stub) error { _, err := s.GetPrivateDataHash("", "k"); return err }, noCollection},
+		{"no collection: PutPrivateData", func(s stub) error { return s.PutPrivateData("", "k", nil) }, noCollection},
+		{"no collection: DelPrivateData", func(s stub) error { return s.DelPrivateData("", "k") }, noCollection},
+		{"no collection: PurgePrivateData", func(s stub) error { return s.PurgePrivateData("", "k") }, noCollection},
+		{"no collection: SetPrivateDataValidationParameter",
+			func(s stub) error { return s.SetPrivateDataValidationParameter("", "k", nil) }, noCollection},
+		{"no collection: GetPrivateDataValidationParameter",
+			func(s stub) error { _, err := s.GetPrivateDataValidationParameter("", "k"); return err }, noCollection},
+		{"no collection: GetPrivateDataByRange", func(s stub) error { _, err := s.GetPrivateDataByRange("", "", ""); return err }, noCollection},
+		{"no collection: GetPrivateDataByPartialCompositeKey",
+			func(s stub) error { _, err := s.GetPrivateDataByPartialCompositeKey("", "t", nil); return err }, noCollection},
+		{"no collection: GetPrivateDataQueryResult", func(s stub) error { _, err := s.GetPrivateDataQueryResult("", "{}"); return err }, noCollection},
+		{"empty private key", func(s stub) error { return s.PutPrivateData("col", "", nil) }, "key must not be an empty string"},
+		{"private composite end", func(s stub) error { _, err := s.GetPrivateDataByRange("col", "", "\x00a"); return err },
+			"first character of the key [\x00a] contains a null character which is not allowed"},
+		{"private attribute not UTF-8", func(s stub) error { _, err := s.GetPrivateDataByPartialCompositeKey("col", "\xff", nil); return err },
+			"not a valid utf8 string: [ff]"},
+		{"invalid query", func(s stub) error { _, err := s.GetQueryResult("\xff"); return err }, "[tx] error sending GET_QUERY_RESULT: marshal request: "},
+		{"invalid bookmark", func(s stub) error { _, _, err := s.GetQueryResultWithPagination("{}", 1, "\xff"); return err }, "marshal bookmark: "},
+		{"invalid bookmark of a range", func(s stub) error { _, _, err := s.GetAllStatesCompositeKeyWithPagination(1, "\xff"); return err },
+			"marshal bookmark: "},
 		{"too large", func(s stub) error { return s.PutState("k", make([]byte, pb.MaxMessageSize)) },
 			"[tx] error sending PUT_STATE: PUT_STATE of 104857623 bytes, limit 104857600: message is too large"},
 	} {
@@ -281,5 +207,16 @@ func TestBadTransactions(t *testing.T) {
 				t.Errorf("got %q, want %q", m.GetPayload(), test.want)
 			}
 		})
+	}
+}
+
+func TestGetMSPID(t *testing.T) {
+	t.Setenv("CORE_PEER_LOCALMSPID", "Org1MSP")
+	if id, err := shim.GetMSPID(); id != "Org1MSP" || err != nil {
+		t.Errorf("got %q, %v", id, err)
+	}
+	t.Setenv("CORE_PEER_LOCALMSPID", "")
+	if id, err := shim.GetMSPID(); err == nil || err.Error() != "'CORE_PEER_LOCALMSPID' is not set" {
+		t.Errorf("unset: got %q, %v", id, err)
 	}
 }

@@ -56,10 +56,13 @@ func (t *transaction) run() {
 		t.finish(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_ERROR, Payload: []byte(err.Error())})
 		return
 	}
-	res := Error("chaincode panicked")
+	res, returned := Error("chaincode panicked"), false
 	defer func() {
 		if v := recover(); v != nil {
 			t.h.log.Error("chaincode panicked", "txID", shortTxID(t.key.txID), "panic", v, "stack", string(debug.Stack()))
+		}
+		if !returned {
+			s.batch.Store(nil) // half of what it had to write, maybe
 		}
 		t.finish(t.outcome(s, res))
 	}()
@@ -68,10 +71,12 @@ func (t *transaction) run() {
 	} else {
 		res = t.h.cc.Invoke(s)
 	}
+	returned = true
 }
 
-// outcome is the message that tells the peer how the transaction ended. The event travels with a failure too, as
-// from the official shim: it is the peer that drops it.
+// outcome sends what is left of the transaction's batch and returns the message that tells the peer how the
+// transaction ended. Batch and event travel with a failure too, as from the official shim: it is the peer that drops
+// them.
 func (t *transaction) outcome(s *stub, res *Response) *pb.ChaincodeMessage {
 	if res == nil {
 		res = Error("chaincode returned no response")
@@ -85,6 +90,9 @@ func (t *transaction) outcome(s *stub, res *Response) *pb.ChaincodeMessage {
 	if err != nil {
 		m.Type, m.Payload = pb.ChaincodeMessage_ERROR, []byte("failed to marshal response: "+err.Error())
 		return m
+	}
+	if err := s.FinishWriteBatch(); err != nil {
+		return &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_ERROR, Payload: []byte(err.Error())}
 	}
 	m.Type, m.Payload = pb.ChaincodeMessage_COMPLETED, payload
 	return m
@@ -128,15 +136,23 @@ func (t *transaction) request(typ pb.ChaincodeMessage_Type, payload proto.Messag
 	return m.GetPayload(), nil
 }
 
+// ask is a request whose answer is a message, which it unmarshals into answer.
+func (t *transaction) ask(typ pb.ChaincodeMessage_Type, payload, answer proto.Message) error {
+	b, err := t.request(typ, payload)
+	if err != nil {
+		return err
+	}
+	if err := proto.Unmarshal(b, answer); err != nil {
+		return errors.Wrapf(err, "[%s] unmarshal answer to %s", shortTxID(t.key.txID), typ)
+	}
+	return nil
+}
+
 // query is a request that is answered with a page of results.
 func (t *transaction) query(typ pb.ChaincodeMessage_Type, payload proto.Message) (*pb.QueryResponse, error) {
-	answer, err := t.request(typ, payload)
-	if err != nil {
-		return nil, err
-	}
 	page := new(pb.QueryResponse)
-	if err := proto.Unmarshal(answer, page); err != nil {
-		return nil, errors.Wrapf(err, "[%s] unmarshal answer to %s", shortTxID(t.key.txID), typ)
+	if err := t.ask(typ, payload, page); err != nil {
+		return nil, err
 	}
 	return page, nil
 }

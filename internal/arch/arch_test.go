@@ -43,18 +43,21 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime":         {"proto"},
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
 	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", zap},
+	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "proto", grpc, zap},
 	"chaincodesupport/proposal":        {"proto", protobuf},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
 	// The B-tree orders a block's own updates, for the ranges that are validated over them.
-	"ledger/kvledger": {"ledger", "proto", "ledger/kvledger/...", protobuf, btree},
+	"ledger/kvledger":       {"ledger", "proto", "ledger/kvledger/...", protobuf, btree},
+	"ledger/kvledger/mango": {},
 	// A store knows keys and values, not what a ledger makes of them.
 	"ledger/kvledger/store/...":    {"ledger/kvledger/store"},
 	"ledger/kvledger/store/memory": {"ledger/kvledger/store", btree},
 
 	// The other end of the wire: it must not know the peer's.
-	"shim": {"proto", grpc, protobuf},
+	"shim":     {"proto", grpc, protobuf},
+	"shim/cid": {"proto", protobuf},
 
 	"internal/arch":       {},
 	"internal/pipe":       {"proto", protobuf},
