@@ -1,7 +1,9 @@
 package proposal_test
 
 import (
+	"crypto/x509"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -28,4 +30,36 @@ func ExampleNew() {
 	}
 	fmt.Println(p.TxID)
 	// Output: b2da3aa686f99741d2dfb2fd6c9c6b361499a8015dc4cac7217dbca3cbeaa5bf
+}
+
+// A peer that has a proposal of a client takes it apart, and finds out who it is from.
+func ExampleParse() {
+	org1, err := proposal.NewMSP(proposal.MSPConfig{ID: "Org1MSP", Organization: "org1.example.com"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	alice, err := org1.Issue(proposal.IdentityConfig{CommonName: "alice"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	made, err := proposal.New(proposal.Params{ChannelID: "mychannel", Chaincode: "asset", Args: [][]byte{[]byte("Read")}, Signer: alice})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	p, err := proposal.Parse(made.Signed)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cert, err := p.Verify(map[string]*x509.CertPool{"Org1MSP": org1.Roots()}, time.Now())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s calls %s %s on %s\n", cert.Subject, p.Chaincode, p.Args[0], p.ChannelID)
+	// Output: CN=alice,OU=client,O=org1.example.com calls asset Read on mychannel
 }

@@ -1,16 +1,19 @@
 // Package proposal makes the signed proposals that chaincode is executed with: what a stub reads its creator,
 // transient map, timestamp and binding from.
 //
-//	p, err := proposal.New(proposal.Params{ChannelID: "mychannel", Chaincode: "asset", Args: args, Creator: creator})
+//	msp, err := proposal.NewMSP(proposal.MSPConfig{ID: "Org1MSP"})
+//	alice, err := msp.Issue(proposal.IdentityConfig{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
+//	p, err := proposal.New(proposal.Params{ChannelID: "mychannel", Chaincode: "asset", Args: args, Signer: alice})
 //	cs.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: "mychannel", TxID: p.TxID, SignedProposal: p.Signed, …}, input)
 //
-// It is for peers and tests that have no proposals of clients to pass on. The signature is empty: chaincode does not
-// see it, and whoever verifies proposals must not accept these.
+// It is for peers and tests that have no proposals of clients to pass on. Peers that have some pass those instead;
+// [Parse] takes them apart, and [Parsed.Verify] checks who they are from.
 package proposal
 
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"time"
 
@@ -36,7 +39,10 @@ type Params struct {
 	IsInit bool
 	// Transient is what the chaincode gets besides its arguments and what is not recorded, by name.
 	Transient map[string][]byte
-	// Creator is who asks: a marshalled SerializedIdentity. Required.
+	// Signer is who asks, and signs the proposal. Required, unless Creator is set.
+	Signer Signer
+	// Creator is who asks, where nobody can sign: a marshalled SerializedIdentity. The signature is then empty.
+	// Chaincode does not see that, but whoever verifies proposals must not accept such a one. Excludes Signer.
 	Creator []byte
 	// Nonce makes the transaction ID unique. Nil means 24 random bytes.
 	Nonce []byte
@@ -50,7 +56,10 @@ type Proposal struct {
 	TxID string
 	// Timestamp is the one in the proposal, in UTC.
 	Timestamp time.Time
-	// Signed is the proposal, with an empty signature.
+	// Binding ties what is sent in the transient map to the proposal: SHA-256 over nonce, creator and the epoch,
+	// which is 0, as 8 bytes little-endian. It is what stubs return from GetBinding.
+	Binding []byte
+	// Signed is the proposal. Its signature is the Signer's over its ProposalBytes, or empty.
 	Signed *pb.SignedProposal
 }
 
@@ -60,8 +69,13 @@ func New(p Params) (*Proposal, error) {
 	switch {
 	case p.Chaincode == "":
 		return nil, errors.New("make proposal: Params.Chaincode is empty, want the name of the chaincode to call")
-	case len(p.Creator) == 0:
-		return nil, errors.New("make proposal: Params.Creator is empty, want a marshalled SerializedIdentity")
+	case p.Signer != nil && p.Creator != nil:
+		return nil, errors.New("make proposal: Params.Signer and Params.Creator are both set, want one of them")
+	case p.Signer != nil:
+		p.Creator = p.Signer.Creator()
+	}
+	if len(p.Creator) == 0 {
+		return nil, errors.New("make proposal: Params.Creator is empty, want a Params.Signer or a marshalled SerializedIdentity")
 	}
 	if p.Nonce == nil {
 		p.Nonce = make([]byte, nonceSize)
@@ -75,7 +89,18 @@ func New(p Params) (*Proposal, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, "make proposal")
 	}
-	return &Proposal{TxID: txID, Timestamp: p.Timestamp.UTC(), Signed: &pb.SignedProposal{ProposalBytes: b}}, nil
+	signed := &pb.SignedProposal{ProposalBytes: b}
+	if p.Signer != nil {
+		if signed.Signature, err = p.Signer.Sign(b); err != nil {
+			return nil, errors.Wrap(err, "make proposal: sign")
+		}
+	}
+	return &Proposal{
+		TxID:      txID,
+		Timestamp: p.Timestamp.UTC(),
+		Binding:   computeBinding(p.Nonce, p.Creator, 0),
+		Signed:    signed,
+	}, nil
 }
 
 func computeTxID(nonce, creator []byte) string {
@@ -83,6 +108,14 @@ func computeTxID(nonce, creator []byte) string {
 	h.Write(nonce)
 	h.Write(creator)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+func computeBinding(nonce, creator []byte, epoch uint64) []byte {
+	h := sha256.New()
+	h.Write(nonce)
+	h.Write(creator)
+	h.Write(binary.LittleEndian.AppendUint64(nil, epoch))
+	return h.Sum(nil)
 }
 
 // marshal returns the bytes of the proposal, in which messages are nested as bytes.

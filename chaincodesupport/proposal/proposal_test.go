@@ -2,10 +2,12 @@ package proposal_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
@@ -72,6 +74,10 @@ func TestNewSaysWhatItWasGiven(t *testing.T) {
 	if p.TxID != txID {
 		t.Errorf("TxID is %s, want %s", p.TxID, txID)
 	}
+	// printf 'noncecreator\0\0\0\0\0\0\0\0' | sha256sum
+	if got, want := hex.EncodeToString(p.Binding), "c687916be6842bb55ca90e2ecdca68680cb8e0bb460f639d4be14ea61c6d1379"; got != want {
+		t.Errorf("Binding is %s, want %s", got, want)
+	}
 	if len(p.Signed.Signature) != 0 {
 		t.Errorf("signature is %x, want none", p.Signed.Signature)
 	}
@@ -132,6 +138,12 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no chaincode", "Params.Chaincode is empty", func(p *proposal.Params) { p.Chaincode = "" }},
 		{"no creator", "Params.Creator is empty", func(p *proposal.Params) { p.Creator = nil }},
+		{"signer and creator", "Params.Signer and Params.Creator are both set", func(p *proposal.Params) { p.Signer = signer{creator: creator} }},
+		{"signer without creator", "Params.Creator is empty", func(p *proposal.Params) { p.Signer, p.Creator = signer{}, nil }},
+		{"signer that cannot sign", "make proposal: sign: locked", func(p *proposal.Params) {
+			p.Signer = signer{creator, func([]byte) ([]byte, error) { return nil, errors.New("locked") }}
+			p.Creator = nil
+		}},
 		{"channel that is no UTF-8", "marshal ChannelHeader", func(p *proposal.Params) { p.ChannelID = "\xff" }},
 		{"transient name that is no UTF-8", "marshal ChaincodeProposalPayload", func(p *proposal.Params) {
 			p.Transient = map[string][]byte{"\xff": nil}
@@ -148,11 +160,30 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func BenchmarkNew(b *testing.B) {
-	p := params()
-	p.Nonce = nil
+	unsigned := params()
+	unsigned.Nonce = nil
+	signed := unsigned
+	signed.Creator, signed.Signer = nil, issue(b, newMSP(b, "Org1MSP"), proposal.IdentityConfig{CommonName: "alice"})
+	for _, c := range []struct {
+		name   string
+		params proposal.Params
+	}{{"unsigned", unsigned}, {"signed", signed}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := proposal.New(c.params); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	signed := propose(b, issue(b, newMSP(b, "Org1MSP"), proposal.IdentityConfig{CommonName: "alice"}))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := proposal.New(p); err != nil {
+		if _, err := proposal.Parse(signed); err != nil {
 			b.Fatal(err)
 		}
 	}

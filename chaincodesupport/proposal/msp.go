@@ -1,0 +1,212 @@
+package proposal
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/json"
+	"encoding/pem"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// How long certificates are valid, from an hour before they are made: the clocks of others may be slow.
+const (
+	clockSkew        = time.Hour
+	caValidity       = 10 * 365 * 24 * time.Hour
+	identityValidity = 365 * 24 * time.Hour
+)
+
+// attributesOID names the extension that holds a certificate's attributes, as Fabric's CA does
+// (fabric-ca/lib/attrmgr).
+var attributesOID = asn1.ObjectIdentifier{1, 2, 3, 4, 5, 6, 7, 8, 1}
+
+// MSPConfig is what NewMSP makes an MSP of.
+type MSPConfig struct {
+	// ID is the MSP's ID, like "Org1MSP". Required.
+	ID string
+	// Organization is O in the certificates' subjects, like "org1.example.com". Empty: the ID.
+	Organization string
+	// NotBefore and NotAfter are when the CA's certificate is valid. Zero: from an hour ago, and for ten years.
+	NotBefore, NotAfter time.Time
+}
+
+// MSP is an organization that issues identities: a CA with a key of its own, which lives as long as the MSP does and
+// is written nowhere. It is meant for tests and for networks of one peer. It is safe for concurrent use.
+type MSP struct {
+	id           string
+	organization string
+	key          signingKey
+	cert         *x509.Certificate
+}
+
+// NewMSP makes an MSP, and a self-signed root certificate for it (ECDSA P-256).
+func NewMSP(cfg MSPConfig) (*MSP, error) {
+	if cfg.ID == "" {
+		return nil, errors.New("make MSP: MSPConfig.ID is empty, want one like Org1MSP")
+	}
+	if cfg.Organization == "" {
+		cfg.Organization = cfg.ID
+	}
+	template := &x509.Certificate{
+		Subject:               pkix.Name{CommonName: "ca." + cfg.Organization, Organization: []string{cfg.Organization}},
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true, // it signs identities, no other CA
+	}
+	if err := setValidity(template, cfg.NotBefore, cfg.NotAfter, caValidity); err != nil {
+		return nil, errors.WithMessage(err, "make MSP")
+	}
+	m := &MSP{id: cfg.ID, organization: cfg.Organization}
+	var err error
+	if m.key, err = newKey(); err != nil {
+		return nil, errors.WithMessage(err, "make MSP")
+	}
+	if m.cert, err = certify(template, template, m.key, m.key); err != nil {
+		return nil, errors.WithMessage(err, "make MSP")
+	}
+	return m, nil
+}
+
+// ID returns the MSP's ID.
+func (m *MSP) ID() string { return m.id }
+
+// Certificate returns the CA's certificate, which must not be modified.
+func (m *MSP) Certificate() *x509.Certificate { return m.cert }
+
+// CertificatePEM returns the CA's certificate as PEM, in a new slice.
+func (m *MSP) CertificatePEM() []byte { return certificatePEM(m.cert) }
+
+// Roots returns a new pool with the CA's certificate: what Parsed.Verify checks the MSP's identities against.
+func (m *MSP) Roots() *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AddCert(m.cert)
+	return roots
+}
+
+// IdentityConfig is what MSP.Issue makes an identity of. Issue only reads it, and keeps nothing of it.
+type IdentityConfig struct {
+	// CommonName is CN in the certificate's subject. Required.
+	CommonName string
+	// OUs are the organizational units in the subject. Fabric tells roles by them: "client", "peer", "admin" and
+	// "orderer". Nil: "client". Empty, but not nil: none.
+	OUs []string
+	// Attributes are what the identity's CA says about it, by name: what chaincode reads with the shims' cid
+	// package and decides on. They are in the certificate, and so for all to read. Empty: the certificate has none.
+	Attributes map[string]string
+	// NotBefore and NotAfter are when the certificate is valid. Zero: from an hour ago, and for a year.
+	NotBefore, NotAfter time.Time
+}
+
+// Issue makes an identity: a new ECDSA P-256 key and a certificate for it that the MSP's CA signs. As those of
+// Fabric's CA, the certificate is for digital signatures and not bound to a use in TLS.
+func (m *MSP) Issue(cfg IdentityConfig) (*Identity, error) {
+	id, err := m.issue(cfg)
+	if err != nil {
+		return nil, errors.WithMessagef(err, "issue identity %q", cfg.CommonName)
+	}
+	return id, nil
+}
+
+func (m *MSP) issue(cfg IdentityConfig) (*Identity, error) {
+	if cfg.CommonName == "" {
+		return nil, errors.New("IdentityConfig.CommonName is empty")
+	}
+	if cfg.OUs == nil {
+		cfg.OUs = []string{"client"}
+	}
+	template := &x509.Certificate{
+		Subject: pkix.Name{
+			CommonName: cfg.CommonName, OrganizationalUnit: cfg.OUs, Organization: []string{m.organization},
+		},
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true,
+	}
+	if err := setValidity(template, cfg.NotBefore, cfg.NotAfter, identityValidity); err != nil {
+		return nil, err
+	}
+	var err error
+	if template.ExtraExtensions, err = attributesExtension(cfg.Attributes); err != nil {
+		return nil, err
+	}
+	id := &Identity{mspID: m.id}
+	if id.key, err = newKey(); err != nil {
+		return nil, err
+	}
+	if id.cert, err = certify(template, m.cert, id.key, m.key); err != nil {
+		return nil, err
+	}
+	id.creator, err = proto.Marshal(&pb.SerializedIdentity{Mspid: m.id, IdBytes: certificatePEM(id.cert)})
+	if err != nil {
+		return nil, errors.Wrap(err, "marshal SerializedIdentity")
+	}
+	return id, nil
+}
+
+func newKey() (signingKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return signingKey{}, errors.Wrap(err, "generate key")
+	}
+	return signingKey{key}, nil
+}
+
+// certify returns template as a certificate of key's public part, signed with the key of parent.
+func certify(template, parent *x509.Certificate, key, signer signingKey) (*x509.Certificate, error) {
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		return nil, errors.Wrap(err, "create certificate")
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, errors.Wrap(err, "parse certificate")
+	}
+	return cert, nil
+}
+
+func certificatePEM(cert *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+}
+
+func setValidity(template *x509.Certificate, from, to time.Time, length time.Duration) error {
+	now := time.Now()
+	if from.IsZero() {
+		from = now.Add(-clockSkew)
+	}
+	if to.IsZero() {
+		to = now.Add(length)
+	}
+	if !to.After(from) {
+		return errors.Errorf("certificate would end, at %s, before it begins, at %s", to.UTC(), from.UTC())
+	}
+	template.NotBefore, template.NotAfter = from, to
+	return nil
+}
+
+// attributesExtension returns the extension for attributes, which is not critical: who does not know it may ignore it.
+func attributesExtension(attributes map[string]string) ([]pkix.Extension, error) {
+	if len(attributes) == 0 {
+		return nil, nil
+	}
+	for name, value := range attributes {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return nil, errors.Errorf("attribute %q is not UTF-8", name)
+		}
+	}
+	b, err := json.Marshal(struct {
+		Attrs map[string]string `json:"attrs"`
+	}{attributes})
+	if err != nil {
+		return nil, errors.Wrap(err, "marshal attributes")
+	}
+	return []pkix.Extension{{Id: attributesOID, Value: b}}, nil
+}
