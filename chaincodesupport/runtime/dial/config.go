@@ -1,0 +1,169 @@
+package dial
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// DefaultDialTimeout is Config.DialTimeout's default, and that of the dial_timeout in a connection.json.
+const DefaultDialTimeout = 3 * time.Second
+
+const (
+	// pingAfter is how long a connection may be quiet before the peer pings: chaincode servers hang up on who does
+	// so more often than every 60 s.
+	pingAfter   = 65 * time.Second
+	pingTimeout = 20 * time.Second
+	// window is the size in bytes of gRPC's flow control windows, as of a peer's own server.
+	window = 1 << 20
+)
+
+// Config says where a chaincode server is and how to talk to it. New copies it.
+type Config struct {
+	// Address is where the server listens: "host:port", or "unix:///path" for a socket. Required.
+	Address string
+	// TLS is the client's side of TLS: the roots that the server's certificate must come from, and the client's
+	// certificate if the server wants one. ServerName is what the certificate must be for; empty means the host in
+	// Address. Nil means plaintext, which is only for a server on this machine: an address that is loopback or a
+	// socket. Whoever can listen there is taken for the chaincode. InsecureSkipVerify is refused.
+	TLS *tls.Config
+	// DialTimeout is how long it may take until the connection is usable, handshakes included. Zero means
+	// DefaultDialTimeout.
+	DialTimeout time.Duration
+	// MaxRecvMsgSize and MaxSendMsgSize limit a message, in bytes. Zero means 100 MiB, which is what shims allow.
+	MaxRecvMsgSize int
+	MaxSendMsgSize int
+	// Logger gets a line for each connection, under the name "extcc". Nil means none.
+	Logger *zap.Logger
+
+	network string // of address
+	address string // to net.Dial
+}
+
+// validate also sets network and address.
+func (c *Config) validate() error {
+	host, err := c.parseAddress()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.TLS == nil && c.network == "tcp" && !isLoopback(host):
+		return errors.Errorf("address %q is not on this machine: plaintext is for loopback and unix: only, give Config.TLS", c.Address)
+	case c.TLS != nil && c.TLS.InsecureSkipVerify:
+		return errors.New("Config.TLS does not verify the server: unset InsecureSkipVerify, and give RootCAs")
+	case c.TLS != nil && c.TLS.ServerName == "" && host == "":
+		return errors.Errorf("address %q has no host to verify the server's certificate for: set ServerName in Config.TLS", c.Address)
+	case c.DialTimeout < 0:
+		return errors.Errorf("dial timeout %s is negative", c.DialTimeout)
+	case c.MaxRecvMsgSize < 0:
+		return errors.Errorf("message size limit %d is negative", c.MaxRecvMsgSize)
+	case c.MaxSendMsgSize < 0:
+		return errors.Errorf("message size limit %d is negative", c.MaxSendMsgSize)
+	}
+	return nil
+}
+
+// parseAddress sets network and address, and returns the host, which a socket hasn't.
+func (c *Config) parseAddress() (host string, err error) {
+	if path, ok := strings.CutPrefix(c.Address, "unix:"); ok {
+		c.network, c.address = "unix", strings.TrimPrefix(path, "//")
+		if c.address == "" {
+			return "", errors.Errorf("address %q has no path: write unix:///path", c.Address)
+		}
+		return "", nil
+	}
+	c.network, c.address = "tcp", c.Address
+	host, port, err := net.SplitHostPort(c.Address)
+	if err != nil || host == "" || port == "" || port == "0" {
+		return "", errors.Errorf("address %q cannot be dialled: write host:port or unix:///path", c.Address)
+	}
+	return host, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// complete returns a copy in which everything that has a default is set.
+func (c Config) complete() Config {
+	if c.TLS != nil {
+		c.TLS = c.TLS.Clone()
+		if c.TLS.ServerName == "" {
+			c.TLS.ServerName, _, _ = net.SplitHostPort(c.Address) // which is valid
+		}
+	}
+	if c.DialTimeout == 0 {
+		c.DialTimeout = DefaultDialTimeout
+	}
+	if c.MaxRecvMsgSize == 0 {
+		c.MaxRecvMsgSize = pb.MaxMessageSize
+	}
+	if c.MaxSendMsgSize == 0 {
+		c.MaxSendMsgSize = pb.MaxMessageSize
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	return c
+}
+
+// dialOptions are for one connection. The first error of dialling is put into failed, which has room for it.
+func (c *Config) dialOptions(failed chan<- error) []grpc.DialOption {
+	options := []grpc.DialOption{
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { // not gRPC's, which asks the environment for proxies
+			conn, err := c.dialer().DialContext(ctx, c.network, c.address)
+			if err != nil && ctx.Err() == nil {
+				select {
+				case failed <- err:
+				default:
+				}
+			}
+			return conn, err
+		}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.MaxRecvMsgSize), grpc.MaxCallSendMsgSize(c.MaxSendMsgSize)),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTimeout}),
+		grpc.WithStaticStreamWindowSize(window),
+		grpc.WithStaticConnWindowSize(window),
+		grpc.WithDisableRetry(), // a stream can't be repeated, and gRPC would keep what was sent
+		grpc.WithDisableServiceConfig(),
+	}
+	if c.TLS != nil {
+		return append(options, grpc.WithTransportCredentials(credentials.NewTLS(c.TLS)))
+	}
+	authority := c.address
+	if c.network == "unix" {
+		authority = "localhost" // a path is none
+	}
+	return append(options, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority(authority))
+}
+
+// dialer probes a quiet TCP connection: one that is half open is noticed within 30 s, between gRPC's rare pings.
+func (c *Config) dialer() *net.Dialer {
+	d := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	if c.TLS == nil {
+		d.Control = refuseRemote
+	}
+	return d
+}
+
+// refuseRemote refuses plaintext to another machine, whatever the name localhost was resolved to.
+func refuseRemote(network, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if strings.HasPrefix(network, "tcp") && (err != nil || !isLoopback(host)) {
+		return errors.New("address is not on this machine, and there is no TLS")
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package dial
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/errors"
+	"google.golang.org/grpc"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// goodbye is how long a server may take to end its side of a stream that the peer has closed.
+const goodbye = time.Second
+
+var errClosed = errors.New("stream is closed")
+
+// stream is the peer's end of a stream. Where handlers have goroutines that still send and receive when the handler
+// has returned, end can do so too: each takes its turn.
+type stream struct {
+	inner pb.ClientStream
+	ctx   context.Context    // Run's, which the stream outlives by its goodbye
+	cut   context.CancelFunc // ends inner at once
+
+	sending   sync.Mutex
+	closed    bool // nothing more is sent; guarded by sending
+	receiving sync.Mutex
+	lost      atomic.Bool // it ended while ctx had not
+}
+
+var _ pb.Stream = (*stream)(nil)
+
+// connect opens the stream, or returns why it couldn't within the dial timeout. failed has the error of the dialler,
+// if there was one: gRPC's error holds no more than its text.
+func (r *Runtime) connect(ctx context.Context, conn *grpc.ClientConn, failed <-chan error) (*stream, error) {
+	dialling, done := context.WithTimeout(ctx, r.cfg.DialTimeout)
+	defer done()
+	lasting, cut := context.WithCancel(context.WithoutCancel(ctx))
+	release := context.AfterFunc(dialling, cut)
+	inner, err := pb.DialChaincode(lasting, conn) // returns when there is a connection, or the first attempt has failed
+	if err == nil && release() {
+		return &stream{inner: inner, ctx: ctx, cut: cut}, nil
+	}
+	cut()
+	select {
+	case err = <-failed:
+		return nil, err
+	default:
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case dialling.Err() != nil:
+		return nil, errors.WithMessagef(dialling.Err(), "no answer from %s within %s", r.cfg.Address, r.cfg.DialTimeout)
+	default:
+		return nil, err
+	}
+}
+
+func (s *stream) Send(m *pb.ChaincodeMessage) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if s.closed { // to gRPC this would be a fault, and end the stream at once
+		return errClosed
+	}
+	return s.inner.Send(m)
+}
+
+func (s *stream) Recv() (*pb.ChaincodeMessage, error) {
+	s.receiving.Lock()
+	defer s.receiving.Unlock()
+	m, err := s.inner.Recv()
+	if err != nil && s.ctx.Err() == nil {
+		s.lost.Store(true)
+	}
+	return m, err
+}
+
+// end closes the stream in good order: it says that nothing more will be sent, and takes what the server still sends,
+// until the server ends its side. One that doesn't in time, or doesn't even take what was sent before, is cut off.
+func (s *stream) end() {
+	overdue := time.AfterFunc(goodbye, s.cut)
+	defer overdue.Stop()
+	s.sending.Lock()
+	s.closed = true
+	_ = s.inner.CloseSend() // on failure the stream has ended
+	s.sending.Unlock()
+	for {
+		if _, err := s.Recv(); err != nil {
+			s.cut()
+			return
+		}
+	}
+}
