@@ -116,28 +116,41 @@ func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(cs.ending, cancel)()
-	err := handler.HandleChaincodeStream(ctx, handler.Config{
-		ChaincodeID:     chaincodeID,
-		Registry:        cs.instances,
-		Invoker:         invoker{cs},
-		Ledgers:         cs.cfg.Ledgers,
-		Observer:        cs.cfg.Observer,
-		Logger:          cs.cfg.Logger,
-		Goroutines:      &cs.goroutines,
-		ExecuteTimeout:  cs.cfg.ExecuteTimeout,
-		RegisterTimeout: cs.cfg.RegisterTimeout,
-		Keepalive:       cs.cfg.Keepalive,
-		TotalQueryLimit: cs.cfg.TotalQueryLimit,
-		MaxQueries:      cs.cfg.MaxQueries,
-		MaxCallDepth:    cs.cfg.MaxCallDepth,
-		Strict:          cs.cfg.Strict,
-	}, stream)
+	err := handler.HandleChaincodeStream(ctx, cs.handlerConfig(chaincodeID), stream)
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.stopping {
 		err = status.Error(codes.Unavailable, ErrClosed.Error())
 	}
 	return err
+}
+
+func (cs *ChaincodeSupport) handlerConfig(chaincodeID string) handler.Config {
+	c := &cs.cfg
+	return handler.Config{
+		ChaincodeID:            chaincodeID,
+		Registry:               cs.instances,
+		Invoker:                invoker{cs},
+		Ledgers:                c.Ledgers,
+		ACL:                    c.ACL,
+		CollectionStore:        c.CollectionStore,
+		ApplicationConfig:      c.ApplicationConfig,
+		Builtins:               c.Builtins,
+		Observer:               c.Observer,
+		Logger:                 c.Logger,
+		Goroutines:             &cs.goroutines,
+		ExecuteTimeout:         c.ExecuteTimeout,
+		RegisterTimeout:        c.RegisterTimeout,
+		Keepalive:              c.Keepalive,
+		TotalQueryLimit:        c.TotalQueryLimit,
+		MaxQueries:             c.MaxQueries,
+		MaxCallDepth:           c.MaxCallDepth,
+		NoWriteBatch:           c.NoWriteBatch,
+		MaxSizeWriteBatch:      c.MaxSizeWriteBatch,
+		NoGetMultipleKeys:      c.NoGetMultipleKeys,
+		MaxSizeGetMultipleKeys: c.MaxSizeGetMultipleKeys,
+		Strict:                 c.Strict,
+	}
 }
 
 // Close lets the transactions in flight finish until ctx ends, then ends every stream (status Unavailable), stops

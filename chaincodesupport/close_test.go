@@ -184,7 +184,7 @@ func TestCloseWithBlockedLedger(t *testing.T) {
 			unblock := make(chan struct{})
 			n.watched["ch1"].On(ledgertest.GetState, ledgertest.Block(unblock))
 			executed := make(chan error, 1)
-			p := handler.TxParams{ChannelID: "ch1", TxID: "t", Simulation: n.simulate("t")}
+			p := n.params("t")
 			go func() {
 				_, err := n.Execute(t.Context(), "keeper", p, input())
 				executed <- err
@@ -262,7 +262,7 @@ func TestCallWhileClosing(t *testing.T) {
 		results := make(chan string, 2)
 		for _, name := range []string{"keeper", "other"} {
 			go func() {
-				r, err := n.Execute(t.Context(), "caller", handler.TxParams{ChannelID: "ch1", TxID: name, Simulation: n.simulate(name)}, input(name))
+				r, err := n.Execute(t.Context(), "caller", n.params(name), input(name))
 				if err != nil {
 					results <- err.Error()
 					return

@@ -2,6 +2,7 @@ package chaincodesupport
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pkg/errors"
@@ -19,9 +20,21 @@ type Config struct {
 	// Runtime returns what runs a chaincode, or nil for a chaincode that this peer does not run. Nil: it runs none,
 	// and chaincode is expected to connect by itself (see DevMode). It must not block.
 	Runtime func(chaincodeID string) runtime.Runtime
-	// Resolve returns the chaincode ID of the chaincode that is called name on a channel, for chaincode that calls
-	// chaincode. Nil: the name is the chaincode ID.
-	Resolve func(ctx context.Context, channelID, name string) (chaincodeID string, err error)
+	// Definitions finds what a channel has agreed on about a chaincode, for Call and for chaincode that calls
+	// chaincode. Nil: the name is the chaincode ID, and no chaincode has to be initialized.
+	Definitions Definitions
+	// Decorators add to the input of every transaction that Execute and Call run, in their order. What a later one adds
+	// under the same name replaces what an earlier one has added.
+	Decorators []Decorator
+	// ACL decides who may have chaincode call chaincode. Nil: everyone on the caller's channel, nobody on others.
+	ACL handler.ACLProvider
+	// CollectionStore decides who may read and write private data. Nil: nobody may.
+	CollectionStore handler.CollectionStore
+	// ApplicationConfig knows the channels' capabilities. Nil: every channel has the newest.
+	ApplicationConfig handler.ApplicationConfig
+	// Builtins are the chaincodes that belong to the peer: Fabric's system chaincodes. They are run like others; but
+	// they need no permission to be called, and no channel. Nil: there are none.
+	Builtins handler.BuiltinChaincodes
 	// Ledgers finds the ledger of a channel, for chaincode that calls chaincode on another channel. Nil: there is
 	// no other channel.
 	Ledgers handler.Ledgers
@@ -57,6 +70,12 @@ type Config struct {
 	// 0: 100 MiB, which is what shims allow.
 	MaxRecvMsgSize int
 	MaxSendMsgSize int
+	// NoWriteBatch, MaxSizeWriteBatch, NoGetMultipleKeys and MaxSizeGetMultipleKeys are what READY offers
+	// (chaincode.runtimeParams). Zero: batches of up to 1,000 writes and reads of up to 1,000 keys.
+	NoWriteBatch           bool
+	MaxSizeWriteBatch      int
+	NoGetMultipleKeys      bool
+	MaxSizeGetMultipleKeys int
 	// Strict ends the stream of a chaincode that sends a request while another of the same transaction is pending.
 	Strict bool
 }
@@ -89,6 +108,8 @@ func (c Config) withDefaults() (Config, error) {
 		{"TotalQueryLimit", &c.TotalQueryLimit, 0},
 		{"MaxQueries", &c.MaxQueries, 0},
 		{"MaxCallDepth", &c.MaxCallDepth, 0},
+		{"MaxSizeWriteBatch", &c.MaxSizeWriteBatch, 0},
+		{"MaxSizeGetMultipleKeys", &c.MaxSizeGetMultipleKeys, 0},
 		{"MaxRecvMsgSize", &c.MaxRecvMsgSize, pb.MaxMessageSize},
 		{"MaxSendMsgSize", &c.MaxSendMsgSize, pb.MaxMessageSize},
 	} {
@@ -105,8 +126,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Runtime == nil {
 		c.Runtime = func(string) runtime.Runtime { return nil }
 	}
-	if c.Resolve == nil {
-		c.Resolve = func(_ context.Context, _, name string) (string, error) { return name, nil }
+	if c.Definitions == nil {
+		c.Definitions = nameIsID{}
 	}
+	c.Decorators = slices.Clone(c.Decorators)
 	return c, nil
 }

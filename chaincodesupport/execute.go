@@ -40,10 +40,16 @@ type Event struct {
 }
 
 // Execute runs one transaction on a chaincode, which is launched if it isn't running, and returns what it answered,
-// whatever the status. Errors are those of Launch and handler.Handler.Execute, and the texts of Fabric's peer when
+// whatever the status. It knows the chaincode by its ID and asks no Definitions: see Call. Errors are those of Launch and handler.Handler.Execute, and the texts of Fabric's peer when
 // the chaincode answered with an error or with something that is not a Response. The caller keeps p.Simulation, reads
 // its results after success, and calls its Done in any case.
 func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (*Result, error) {
+	if len(cs.cfg.Decorators) > 0 {
+		var err error
+		if in.Decorations, err = cs.decorate(ctx, p, in); err != nil {
+			return nil, err
+		}
+	}
 	typ := pb.ChaincodeMessage_TRANSACTION
 	if in.IsInit {
 		typ = pb.ChaincodeMessage_INIT
@@ -106,7 +112,8 @@ type invoker struct{ cs *ChaincodeSupport }
 var _ handler.Invoker = invoker{}
 
 func (i invoker) Invoke(ctx context.Context, p handler.TxParams, name string, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
-	chaincodeID, err := i.cs.cfg.Resolve(ctx, p.ChannelID, name)
+	p.Namespace = name
+	chaincodeID, err := i.cs.checkInvocation(ctx, p, in.IsInit)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +121,9 @@ func (i invoker) Invoke(ctx context.Context, p handler.TxParams, name string, in
 	if err != nil {
 		return nil, err
 	}
-	p.Namespace = name
-	return h.Execute(ctx, p, pb.ChaincodeMessage_TRANSACTION, in)
+	typ := pb.ChaincodeMessage_TRANSACTION
+	if in.IsInit {
+		typ = pb.ChaincodeMessage_INIT
+	}
+	return h.Execute(ctx, p, typ, in)
 }

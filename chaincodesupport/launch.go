@@ -41,6 +41,15 @@ func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error 
 	}
 }
 
+// vanishedError has Fabric's text (core/chaincode/chaincode_support.go) and is a handler.ErrStreamTerminated.
+type vanishedError struct{ chaincodeID string }
+
+func (e *vanishedError) Error() string {
+	return "claimed to start chaincode container for " + e.chaincodeID + " but could not find handler"
+}
+
+func (e *vanishedError) Is(target error) bool { return target == handler.ErrStreamTerminated }
+
 // handler returns the handler of a chaincode, launching it if necessary.
 func (cs *ChaincodeSupport) handler(ctx context.Context, chaincodeID string) (*handler.Handler, error) {
 	for {
@@ -61,7 +70,7 @@ func (cs *ChaincodeSupport) handler(ctx context.Context, chaincodeID string) (*h
 				return h, nil
 			}
 			// It was ready, and has ended at once. Chaincode that always does must not be launched for ever.
-			return nil, handler.ErrStreamTerminated
+			return nil, &vanishedError{chaincodeID: chaincodeID}
 		}
 		if h, ok := in.usable(); ok {
 			return h, nil

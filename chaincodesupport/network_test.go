@@ -5,11 +5,13 @@ import (
 	"testing"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // network is a peer with two channels, ch1 and ch2, and chaincodes in process, whose IDs are their names.
@@ -18,6 +20,8 @@ type network struct {
 	t       *testing.T
 	ledgers map[string]*kvledger.Ledger
 	watched map[string]*ledgertest.Faulty // the same, watched: what chaincode runs on
+
+	transactions int // that next has numbered
 }
 
 func newNetwork(t *testing.T, cfg chaincodesupport.Config, chaincodes map[string]function) *network {
@@ -46,6 +50,9 @@ func newNetwork(t *testing.T, cfg chaincodesupport.Config, chaincodes map[string
 		}
 		return nil
 	}
+	if cfg.ACL == nil {
+		cfg.ACL = handler.AllowAll{}
+	}
 	if cfg.Runtime == nil {
 		cfg.Runtime = inProcess(t, chaincodes)
 	}
@@ -68,11 +75,33 @@ func (n *network) simulate(txID string) *handler.Simulation {
 // run executes a transaction with a simulation on ch1.
 func (n *network) run(ctx context.Context, chaincodeID, txID string, args ...string) (*chaincodesupport.Result, error) {
 	n.t.Helper()
-	p := handler.TxParams{ChannelID: "ch1", TxID: txID, Simulation: n.simulate(txID)}
+	p := n.params(txID)
 	r, err := n.Execute(ctx, chaincodeID, p, input(args...))
 	if err != nil {
 		return nil, err
 	}
+	n.commit(p)
+	return r, nil
+}
+
+// params are those of a transaction on ch1 with a simulation and a proposal.
+func (n *network) params(txID string) handler.TxParams {
+	n.t.Helper()
+	return handler.TxParams{ChannelID: "ch1", TxID: txID, Simulation: n.simulate(txID), SignedProposal: proposed(n.t)}
+}
+
+func proposed(t testing.TB) *pb.SignedProposal {
+	t.Helper()
+	p, err := proposal.New(proposal.Params{Chaincode: "any", Creator: []byte("creator")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Signed
+}
+
+// commit commits what a transaction has simulated, which must be valid.
+func (n *network) commit(p handler.TxParams) {
+	n.t.Helper()
 	sim, ok := ledgertest.Unwrap(p.Simulation.Simulator()).(*kvledger.Simulator)
 	if !ok {
 		n.t.Fatalf("simulator is a %T", p.Simulation.Simulator())
@@ -81,11 +110,12 @@ func (n *network) run(ctx context.Context, chaincodeID, txID string, args ...str
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	code, err := n.ledgers["ch1"].CommitTx(context.WithoutCancel(ctx), kvledger.Transaction{TxID: txID, RWSet: results.RWSet})
+	code, err := n.ledgers["ch1"].CommitTx(context.Background(), kvledger.Transaction{
+		TxID: p.TxID, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
+	})
 	if err != nil || code != kvledger.Valid {
-		n.t.Errorf("commit %s: %s, %v", txID, code, err)
+		n.t.Errorf("commit %s: %s, %v", p.TxID, code, err)
 	}
-	return r, nil
 }
 
 // wantResult runs a transaction that must answer status and text: the message of a failure, or else the payload.

@@ -100,7 +100,7 @@ func (n *network) killMidTransaction(asked <-chan struct{}) int {
 	}
 	executed := make(chan error, 1)
 	go func() {
-		p := handler.TxParams{ChannelID: "ch1", TxID: "t5", Simulation: n.simulate("t5")}
+		p := n.params("t5")
 		_, err := n.Execute(n.t.Context(), "asset:1", p, input("hang"))
 		executed <- err
 	}()

@@ -8,6 +8,8 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 var (
@@ -33,6 +35,20 @@ func (e *existsError) Error() string {
 }
 
 func (e *existsError) Is(target error) bool { return target == ErrExists }
+
+// unsentError is an ErrStreamTerminated that says that the transaction's own message could not be sent.
+type unsentError struct {
+	txID  string
+	typ   pb.ChaincodeMessage_Type
+	cause error
+}
+
+func (e *unsentError) Error() string {
+	return "[" + short(e.txID) + "] error sending " + e.typ.String() + ": " + e.cause.Error()
+}
+
+func (e *unsentError) Is(target error) bool { return target == ErrStreamTerminated }
+func (e *unsentError) Unwrap() error        { return e.cause }
 
 // poisonedError says why a transaction can't succeed any more.
 type poisonedError struct{ cause error }

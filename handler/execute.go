@@ -33,6 +33,7 @@ func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessa
 		return nil, executeError(err, p.TxID)
 	}
 	tx := h.newTransactionContext(ctx, p)
+	tx.isInit = typ == pb.ChaincodeMessage_INIT
 	if err := h.startTransaction(tx); err != nil {
 		return nil, err
 	}
@@ -107,7 +108,7 @@ func (h *Handler) await(tx *transactionContext, msg *pb.ChaincodeMessage) (*pb.C
 		case <-tx.ctx.parent.Done():
 			err = executeError(tx.ctx.parent.Err(), tx.TxID)
 		case <-h.done:
-			err = ErrStreamTerminated
+			err = tx.terminated()
 		}
 	}
 	// A result that is there wins.

@@ -98,6 +98,24 @@ func TestFaultsOfQueries(t *testing.T) {
 			c.say("tx1", next("2"), notFound)
 			c.finish(t, "tx1", x)
 		}},
+		{"F41", "too many keys at once", func(t *testing.T, c *chaincode) {
+			x := c.begin("tx1")
+			c.Deliver(in("tx1", getMultiple("", make([]string, 1000)...)))
+			c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+			c.say("tx1", getMultiple("", make([]string, 1001)...), "1001 keys are asked for at once, the limit is 1000")
+			c.finish(t, "tx1", x)
+		}},
+		{"F41", "too many writes at once", func(t *testing.T, c *chaincode) {
+			x := c.begin("tx1")
+			records := make([]*pb.WriteRecord, 1001)
+			for i := range records {
+				records[i] = &pb.WriteRecord{Type: pb.WriteRecord_DEL_STATE, Key: fmt.Sprint(i)}
+			}
+			c.Deliver(in("tx1", writeBatch(records[:1000]...)))
+			c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+			c.say("tx1", writeBatch(records...), "a batch of 1001 writes is larger than the limit, 1000")
+			c.finish(t, "tx1", x)
+		}},
 		{"F53", "iterator fails midway", func(t *testing.T, c *chaincode) {
 			x := c.beginQuery()
 			c.peer.ledger().On(ledgertest.Next, ledgertest.Once(ledgertest.Error(errors.New("disk on fire"))))
@@ -243,7 +261,13 @@ func TestFaultF47(t *testing.T) {
 func everything() []*pb.ChaincodeMessage {
 	return []*pb.ChaincodeMessage{
 		getState("k000"), putState("a", "1"), delState("b"), getRange("", ""), next("1"), getRange("", ""), closeQuery("2"),
-		getRange("", ""), getHistory("k000"), invoke("b/other"), invoke("b"), completed(),
+		getRange("", ""), getHistory("k000"), invoke("b/other"), invoke("b"),
+		getMultiple("", "k000"), getMultiple("c", "k000"), richQuery("", "v", 1), richQuery("c", "v", 0),
+		getMetadata("", "k000"), getMetadata("c", "k000"), putMetadata("", "k000"), putMetadata("c", "k000"),
+		getPrivate("c", "k000"), getPrivateHash("c", "k000"), getPrivateRange("c"),
+		putPrivate("c", "a"), delPrivate("c", "b"), purge("c"),
+		writeBatch(&pb.WriteRecord{Type: pb.WriteRecord_PUT_STATE, Key: "x", Value: []byte("1")}, &pb.WriteRecord{Type: pb.WriteRecord_DEL_STATE, Key: "y"}),
+		completed(),
 	}
 }
 

@@ -56,6 +56,15 @@ type Config struct {
 	Invoker Invoker
 	// Ledgers is asked when chaincode calls chaincode on another channel. Nil: there is no other channel.
 	Ledgers Ledgers
+	// ACL decides whether a transaction's creator may call a chaincode from another. Nil: on the caller's own channel
+	// everyone may, and on other channels nobody.
+	ACL ACLProvider
+	// CollectionStore decides who may read and write private data. Nil: nobody may; hashes can be read.
+	CollectionStore CollectionStore
+	// ApplicationConfig knows the channels' capabilities. Nil: every channel has the newest.
+	ApplicationConfig ApplicationConfig
+	// Builtins are the chaincodes that belong to the peer. Nil: there are none.
+	Builtins BuiltinChaincodes
 	// Observer is told of messages and faults. Nil: nobody is.
 	Observer Observer
 	// Logger is written to under the name "chaincode". Nil: nothing is.
@@ -78,6 +87,18 @@ type Config struct {
 	MaxQueries int
 	// MaxCallDepth is how deep chaincode may call chaincode. 0: 64.
 	MaxCallDepth int
+	// NoWriteBatch keeps READY from offering write batches (chaincode.runtimeParams.useWriteBatch). One that comes
+	// nevertheless is served.
+	NoWriteBatch bool
+	// MaxSizeWriteBatch is how many writes a batch may have (chaincode.runtimeParams.maxSizeWriteBatch). 0: 1,000. Less
+	// than 100 is as good as 100, which official shims insist on.
+	MaxSizeWriteBatch int
+	// NoGetMultipleKeys keeps READY from offering reads of many keys at once
+	// (chaincode.runtimeParams.useGetMultipleKeys). One that comes nevertheless is served.
+	NoGetMultipleKeys bool
+	// MaxSizeGetMultipleKeys is how many keys may be read at once (chaincode.runtimeParams.maxSizeGetMultipleKeys).
+	// 0: 1,000. Less than 100 is as good as 100.
+	MaxSizeGetMultipleKeys int
 	// SendQueue is how many messages may wait to be sent. 0: 256.
 	SendQueue int
 	// Strict ends the stream when a transaction sends a request while another is pending. Otherwise the second
@@ -104,6 +125,7 @@ func (c Config) withDefaults() (Config, error) {
 		value int
 	}{
 		{"TotalQueryLimit", c.TotalQueryLimit}, {"MaxQueries", c.MaxQueries}, {"MaxCallDepth", c.MaxCallDepth}, {"SendQueue", c.SendQueue},
+		{"MaxSizeWriteBatch", c.MaxSizeWriteBatch}, {"MaxSizeGetMultipleKeys", c.MaxSizeGetMultipleKeys},
 	} {
 		if n.value < 0 {
 			return c, errors.Errorf("handler: Config.%s is %d, want 0 or more", n.name, n.value)
@@ -117,7 +139,12 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.TotalQueryLimit, 100_000)
 	orDefault(&c.MaxQueries, 256)
 	orDefault(&c.MaxCallDepth, 64)
+	orDefault(&c.MaxSizeWriteBatch, 1000)
+	orDefault(&c.MaxSizeGetMultipleKeys, 1000)
 	orDefault(&c.SendQueue, 256)
+	orDefault[CollectionStore](&c.CollectionStore, denyAll{})
+	orDefault[ApplicationConfig](&c.ApplicationConfig, newestChannel{})
+	orDefault[BuiltinChaincodes](&c.Builtins, noBuiltins{})
 	return c, nil
 }
 

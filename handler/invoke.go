@@ -11,15 +11,27 @@ import (
 )
 
 // callee is what the name in INVOKE_CHAINCODE says: name[:version][/channel]. The version is obsolete and ignored.
-type callee struct{ name, channelID string }
+type callee struct{ name, version, channelID string }
 
 func parseCallee(s, callerChannel string) callee {
 	name, channelID, _ := strings.Cut(s, "/")
-	name, _, _ = strings.Cut(name, ":")
+	name, version, _ := strings.Cut(name, ":")
 	if channelID == "" {
 		channelID = callerChannel
 	}
-	return callee{name: name, channelID: channelID}
+	return callee{name: name, version: version, channelID: channelID}
+}
+
+// String returns the callee as Fabric's peer writes it: channel.name#version (core/chaincode, ChaincodeInstance).
+func (c callee) String() string {
+	s := c.name
+	if c.channelID != "" {
+		s = c.channelID + "." + s
+	}
+	if c.version != "" {
+		s += "#" + c.version
+	}
+	return s
 }
 
 // invokeChaincode runs another chaincode within the caller's transaction and answers with the callee's whole message.
@@ -37,6 +49,12 @@ func (h *Handler) invokeChaincode(ctx context.Context, tx *transactionContext, r
 	to := parseCallee(req.ChaincodeId.Name, tx.ChannelID)
 	if to.name == "" {
 		return nil, errors.Errorf("chaincode_id %s has no name: name the chaincode to call", quoted(req.ChaincodeId.Name))
+	}
+	if tx.Simulation == nil && !h.cfg.Builtins.IsBuiltin(to.name) {
+		return nil, errors.New(noTransaction)
+	}
+	if err := h.checkCall(ctx, tx, to); err != nil {
+		return nil, err
 	}
 	p := tx.TxParams
 	p.depth++
@@ -61,6 +79,28 @@ func (h *Handler) invokeChaincode(ctx context.Context, tx *transactionContext, r
 		return nil, errors.Wrap(err, "marshal the callee's answer")
 	}
 	return payload, nil
+}
+
+// checkCall returns why the transaction must not call a chaincode, or nil.
+func (h *Handler) checkCall(ctx context.Context, tx *transactionContext, to callee) error {
+	switch {
+	case h.cfg.Builtins.IsBuiltin(to.name):
+		return nil
+	case h.cfg.ACL == nil && to.channelID == tx.ChannelID:
+		return nil
+	case h.cfg.ACL == nil:
+		return errors.Errorf("access denied: this peer has no access control, so that %s must not be called from channel %s", quoted(to.String()), quoted(tx.ChannelID))
+	case tx.SignedProposal == nil:
+		return errors.Errorf("signed proposal must not be nil from caller [%s]", to)
+	}
+	return h.cfg.ACL.CheckACL(ctx, ChaincodeToChaincode, to.channelID, tx.SignedProposal)
+}
+
+// callsBuiltin says whether a message calls a chaincode of the peer's without naming the caller's channel.
+func (h *Handler) callsBuiltin(msg *pb.ChaincodeMessage) bool {
+	spec := new(pb.ChaincodeSpec)
+	return needsNoSimulator(msg) && proto.Unmarshal(msg.Payload, spec) == nil &&
+		h.cfg.Builtins.IsBuiltin(parseCallee(spec.GetChaincodeId().GetName(), "").name)
 }
 
 // simulateOn opens a simulator on another channel.

@@ -51,7 +51,7 @@ func newPeer(t testing.TB) *peer {
 		p.memory[name] = newMemory()
 		p.ledgers[name] = ledgertest.NewFaulty(p.memory[name])
 	}
-	p.cfg = handler.Config{Invoker: p, Observer: p, Ledgers: func(channelID string) ledger.Ledger {
+	p.cfg = handler.Config{ACL: handler.AllowAll{}, CollectionStore: handler.AllowAll{}, Invoker: p, Observer: p, Ledgers: func(channelID string) ledger.Ledger {
 		if l := p.ledgers[channelID]; l != nil {
 			return l
 		}
@@ -218,7 +218,7 @@ func (p *peer) simulate(txID, channelID string) handler.TxParams {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return handler.TxParams{ChannelID: channelID, TxID: txID, Simulation: handler.NewSimulation(sim)}
+	return handler.TxParams{ChannelID: channelID, TxID: txID, Simulation: handler.NewSimulation(sim), SignedProposal: &pb.SignedProposal{}}
 }
 
 // execute runs a transaction in the background, with a simulation that is done behind it.
@@ -366,6 +366,8 @@ func completed() *pb.ChaincodeMessage {
 func requests() []*pb.ChaincodeMessage {
 	return []*pb.ChaincodeMessage{
 		getState("k000"), putState("a", "1"), delState("a"), getRange("", ""), getHistory("k000"), next("1"), closeQuery("1"), invoke("b"),
+		getMultiple("", "k000"), richQuery("", "v", 0), getMetadata("", "k000"), putMetadata("", "k000"), getPrivateHash("c", "k000"), purge("c"),
+		writeBatch(&pb.WriteRecord{Type: pb.WriteRecord_PUT_STATE, Key: "a", Value: []byte("1")}),
 	}
 }
 

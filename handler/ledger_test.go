@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ccpeer/ccpeer/ledger"
@@ -11,14 +12,17 @@ import (
 
 // memory is a small ledger: a map of namespace/key, filled before it is used, and each key's history.
 type memory struct {
-	state   map[string]string
-	history map[string][]ledger.KeyModification
+	state    map[string]string
+	history  map[string][]ledger.KeyModification
+	metadata map[string]map[string][]byte
+	plain    bool                            // simulators have no optional interface
+	last     atomic.Pointer[memorySimulator] // that was made
 }
 
 var _ ledger.Ledger = (*memory)(nil)
 
 func newMemory() *memory {
-	return &memory{state: map[string]string{}, history: map[string][]ledger.KeyModification{}}
+	return &memory{state: map[string]string{}, history: map[string][]ledger.KeyModification{}, metadata: map[string]map[string][]byte{}}
 }
 
 // put commits a value, or a delete if it is empty.
@@ -34,8 +38,16 @@ func (m *memory) put(namespace, key, value string) {
 }
 
 func (m *memory) NewSimulator(context.Context, string) (ledger.Simulator, error) {
-	return &memorySimulator{m: m, writes: map[string]string{}}, nil
+	s := &memorySimulator{m: m, writes: map[string]string{}}
+	m.last.Store(s)
+	if m.plain {
+		return fiveMethods{s}, nil
+	}
+	return fullSimulator{s}, nil
 }
+
+// fiveMethods is a simulator without what it has beyond those of ledger.Simulator.
+type fiveMethods struct{ ledger.Simulator }
 
 // memorySimulator reads the map and collects writes.
 type memorySimulator struct {

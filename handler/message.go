@@ -103,13 +103,20 @@ var rows = []row{
 	{typ: pb.ChaincodeMessage_RESPONSE, from: FromPeer, in: in(Ready)},
 
 	reads(pb.ChaincodeMessage_GET_STATE, (*Handler).getState),
+	reads(pb.ChaincodeMessage_GET_STATE_MULTIPLE, (*Handler).getStateMultiple),
+	reads(pb.ChaincodeMessage_GET_STATE_METADATA, (*Handler).getStateMetadata),
+	reads(pb.ChaincodeMessage_GET_PRIVATE_DATA_HASH, (*Handler).getPrivateDataHash),
 	reads(pb.ChaincodeMessage_GET_STATE_BY_RANGE, (*Handler).getStateByRange),
+	reads(pb.ChaincodeMessage_GET_QUERY_RESULT, (*Handler).getQueryResult),
 	reads(pb.ChaincodeMessage_GET_HISTORY_FOR_KEY, (*Handler).getHistoryForKey),
 	reads(pb.ChaincodeMessage_QUERY_STATE_NEXT, (*Handler).queryStateNext),
 	reads(pb.ChaincodeMessage_QUERY_STATE_CLOSE, (*Handler).queryStateClose),
 
 	writes(pb.ChaincodeMessage_PUT_STATE, (*Handler).putState),
 	writes(pb.ChaincodeMessage_DEL_STATE, (*Handler).delState),
+	writes(pb.ChaincodeMessage_PUT_STATE_METADATA, (*Handler).putStateMetadata),
+	writes(pb.ChaincodeMessage_PURGE_PRIVATE_DATA, (*Handler).purgePrivateData),
+	writes(pb.ChaincodeMessage_WRITE_BATCH_STATE, (*Handler).writeBatch),
 	calls(pb.ChaincodeMessage_INVOKE_CHAINCODE, (*Handler).invokeChaincode),
 }
 
@@ -125,6 +132,9 @@ type message[T any] interface {
 // what req points to is its own.
 type serveFunc[P any] func(h *Handler, ctx context.Context, tx *transactionContext, req P) ([]byte, error)
 
+// noTransaction is what a call is answered with that comes from no transaction, or from one without a simulator.
+const noTransaction = "could not get valid transaction"
+
 func reads[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P]) row {
 	return requestRow[T](typ, read, "no ledger context", serve)
 }
@@ -134,7 +144,7 @@ func writes[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P
 }
 
 func calls[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P]) row {
-	return requestRow[T](typ, call, "could not get valid transaction", serve)
+	return requestRow[T](typ, call, noTransaction, serve)
 }
 
 func requestRow[T any, P message[T]](typ pb.ChaincodeMessage_Type, k kind, noContext string, serve serveFunc[P]) row {

@@ -96,10 +96,13 @@ func (q *query) full(n, size int) bool {
 	return n == maxPageRecords || n > 0 && size > maxPageBytes
 }
 
-// describe adds to a paginated query's page where it ended: the key of the next record, or "" if there is none.
+// describe adds to a paginated query's page where it ended: what the ledger says of a rich query, and of a range the key
+// of the next record, or "" if there is none.
 func (q *query) describe(resp *pb.QueryResponse) error {
 	m := &pb.QueryResponseMetadata{FetchedRecordsCount: int32(len(resp.Results))} //nolint:gosec // at most size, an int32
-	if q.ahead != nil {
+	if rich, ok := q.results.(interface{ bookmark() string }); ok {
+		m.Bookmark = rich.bookmark()
+	} else if q.ahead != nil {
 		m.Bookmark = q.ahead.key
 	}
 	var err error

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"math"
 	"strconv"
 
 	"github.com/pkg/errors"
@@ -13,13 +14,21 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
+// Texts of a peer of Fabric that keeps its state in LevelDB (core/ledger/kvledger/txmgmt/statedb/stateleveldb).
+var (
+	errNoRichQuery = errors.New("ExecuteQuery not supported for leveldb")
+	errNoRichPage  = errors.New("ExecuteQueryWithPagination not supported for leveldb")
+
+	errNoIterator = errors.New("ledger returned no iterator")
+)
+
 func (h *Handler) getStateByRange(ctx context.Context, tx *transactionContext, req *pb.GetStateByRange) ([]byte, error) {
-	if req.Collection != "" {
-		return nil, errPrivateData
-	}
 	p, err := parsePagination(req.Metadata)
 	if err != nil {
 		return nil, err
+	}
+	if req.Collection != "" { // never paginated
+		return h.getPrivateDataRange(ctx, tx, req)
 	}
 	r := ledger.Range{Start: req.StartKey, End: req.EndKey, PageSize: p.size}
 	if p.bookmark != "" {
@@ -33,9 +42,52 @@ func (h *Handler) getStateByRange(ctx context.Context, tx *transactionContext, r
 		return nil, err
 	}
 	if it == nil {
-		return nil, errors.New("ledger returned no iterator")
+		return nil, errNoIterator
 	}
 	return h.open(ctx, tx, p, rangeResults{it})
+}
+
+func (h *Handler) getQueryResult(ctx context.Context, tx *transactionContext, req *pb.GetQueryResult) ([]byte, error) {
+	p, err := parsePagination(req.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	if req.Collection != "" { // never paginated
+		return h.queryPrivateData(ctx, tx, req)
+	}
+	q, ok := tx.Simulation.sim.(ledger.RichQuerier)
+	switch {
+	case !ok && p.asked():
+		return nil, errNoRichPage
+	case !ok:
+		return nil, errNoRichQuery
+	}
+	var page ledger.Page
+	if p.asked() {
+		if p.size == 0 || int(p.size) > h.cfg.TotalQueryLimit {
+			p.size = int32(min(h.cfg.TotalQueryLimit, math.MaxInt32)) //nolint:gosec // just made to fit
+		}
+		page = ledger.Page{Size: p.size, Bookmark: p.bookmark}
+	}
+	it, err := q.ExecuteQuery(ctx, tx.Namespace, req.Query, page)
+	if err != nil {
+		return nil, err
+	}
+	if it == nil {
+		return nil, errNoIterator
+	}
+	return h.open(ctx, tx, p, richResults{rangeResults{it}, it})
+}
+
+// openStates is open for results that are never paginated, from what a ledger returned.
+func (h *Handler) openStates(ctx context.Context, tx *transactionContext, it ledger.Iterator, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	if it == nil {
+		return nil, errNoIterator
+	}
+	return h.open(ctx, tx, pagination{}, rangeResults{it})
 }
 
 func (h *Handler) getHistoryForKey(ctx context.Context, tx *transactionContext, req *pb.GetHistoryForKey) ([]byte, error) {
@@ -48,7 +100,7 @@ func (h *Handler) getHistoryForKey(ctx context.Context, tx *transactionContext, 
 		return nil, err
 	}
 	if it == nil {
-		return nil, errors.New("ledger returned no iterator")
+		return nil, errNoIterator
 	}
 	return h.open(ctx, tx, pagination{}, historyResults{it})
 }
@@ -155,6 +207,14 @@ func (r rangeResults) next(ctx context.Context) (*record, error) {
 }
 
 func (r rangeResults) close() { r.Close() }
+
+// richResults are the results of a rich query, whose bookmarks the ledger makes.
+type richResults struct {
+	rangeResults
+	it ledger.QueryIterator
+}
+
+func (r richResults) bookmark() string { return r.it.Bookmark() }
 
 type historyResults struct{ ledger.HistoryIterator }
 

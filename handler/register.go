@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"math"
 	"regexp"
 
 	"github.com/pkg/errors"
@@ -70,13 +71,31 @@ func (h *Handler) notifyReady() {
 	ctx := context.Background() // the stream's end is what ends the waits
 	err := h.triggerNextState(ctx, &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTERED}, true)
 	if err == nil {
-		err = h.triggerNextStateSync(ctx, &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_READY})
+		err = h.triggerNextStateSync(ctx, &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_READY, Payload: h.additionalParams()})
 	}
 	if err != nil {
 		h.endWith(err)
 		return
 	}
 	h.cfg.Registry.Ready(h)
+}
+
+// additionalParams is what the peer offers chaincode beyond what all peers do. Older shims ignore it.
+func (h *Handler) additionalParams() []byte {
+	b, err := proto.Marshal(&pb.ChaincodeAdditionalParams{
+		UseWriteBatch:          !h.cfg.NoWriteBatch,
+		MaxSizeWriteBatch:      offered(h.cfg.MaxSizeWriteBatch),
+		UseGetMultipleKeys:     !h.cfg.NoGetMultipleKeys,
+		MaxSizeGetMultipleKeys: offered(h.cfg.MaxSizeGetMultipleKeys),
+	})
+	if err != nil {
+		return nil // there is nothing in it that could not be marshalled
+	}
+	return b
+}
+
+func offered(limit int) uint32 {
+	return uint32(min(atLeast100(limit), math.MaxInt32)) //nolint:gosec // made to fit
 }
 
 // checkRegistered ends a stream whose chaincode has not registered in time.

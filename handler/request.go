@@ -43,6 +43,9 @@ func (h *Handler) answerUnknown(row *row, msg *pb.ChaincodeMessage) error {
 		return endStream(codes.ResourceExhausted, "chaincode sends requests of unknown transactions and does not read the answers, ending chaincode support stream")
 	}
 	cause := errors.New(row.request.noContext)
+	if h.callsBuiltin(msg) {
+		cause = errors.New("failed to get transaction context")
+	}
 	h.post(outgoing{errc: h.errc, msg: &pb.ChaincodeMessage{
 		Type: pb.ChaincodeMessage_ERROR, Payload: errorText(msg, cause), Txid: msg.Txid, ChannelId: msg.ChannelId,
 	}})

@@ -48,6 +48,30 @@ func (s *Simulation) Done() {
 	}
 }
 
+// Do calls f with the simulator, when no other operation on it is running: for what a peer reads and writes of a
+// transaction's state besides its chaincode. Where f panics, the simulator can't be used any more.
+func (s *Simulation) Do(ctx context.Context, f func(ledger.Simulator) error) (err error) {
+	if err := s.hold(); err != nil {
+		return err
+	}
+	defer func() {
+		if doneErr := s.release(); err == nil {
+			err = doneErr
+		}
+	}()
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
+	defer func() {
+		if recover() != nil {
+			s.poison(errPanic)
+			err = errPanic
+		}
+	}()
+	return f(s.sim)
+}
+
 // hold announces a user of the simulator; release must follow.
 func (s *Simulation) hold() error {
 	s.mu.Lock()

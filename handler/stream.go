@@ -296,7 +296,10 @@ func (h *Handler) write() {
 				continue
 			}
 			err := h.serialSend(o.msg)
-			if err == nil && !o.report {
+			switch {
+			case err != nil:
+				err = h.notSent(o, err)
+			case !o.report:
 				continue
 			}
 			select {
@@ -332,11 +335,17 @@ func (h *Handler) serialSend(msg *pb.ChaincodeMessage) error {
 	if h.cfg.Observer != nil {
 		h.cfg.Observer.Message(h.name(), FromPeer, msg)
 	}
-	if err := h.ChatStream.Send(msg); err != nil {
-		return &StreamError{Code: codes.Unavailable, Cause: errors.WithMessage(err,
-			"received error while sending message, ending chaincode support stream")}
+	return h.ChatStream.Send(msg)
+}
+
+// notSent returns why the stream ends when a message could not be sent. The caller of a transaction that the message was
+// to start is told.
+func (h *Handler) notSent(o outgoing, err error) error {
+	if o.tx != nil {
+		o.tx.notSent(o.msg, err)
 	}
-	return nil
+	return &StreamError{Code: codes.Unavailable, Cause: errors.WithMessage(err,
+		"received error while sending message, ending chaincode support stream")}
 }
 
 // maxUnanswered is how many KEEPALIVE messages may be without an echo.

@@ -14,8 +14,11 @@ import (
 
 // What the protocol says of each message that a chaincode sends, written without looking at the handler's table.
 var (
-	requestTypes = map[int32]bool{8: true, 9: true, 10: true, 11: true, 14: true, 16: true, 17: true, 19: true}
-	endsTx       = map[int32]bool{6: true, 7: true}
+	requestTypes = map[int32]bool{
+		8: true, 9: true, 10: true, 11: true, 14: true, 15: true, 16: true, 17: true,
+		19: true, 20: true, 21: true, 22: true, 23: true, 24: true, 25: true,
+	}
+	endsTx = map[int32]bool{6: true, 7: true}
 )
 
 const (

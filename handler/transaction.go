@@ -37,15 +37,17 @@ type txKey struct{ channelID, txID string }
 // transactionContext is one transaction in flight.
 //
 // Its requests are served by a worker goroutine of its own, which is started with the first request. The worker
-// alone touches queries. mu protects the state that the stream's goroutine, the worker and Execute share; whoever
+// alone touches queries and permissions. mu protects the state that the stream's goroutine, the worker and Execute share; whoever
 // changes it wakes the worker.
 type transactionContext struct {
 	TxParams
 	key txKey
 	ctx deadline // ends with Execute
 
-	queries   map[string]*query
-	abandoned *atomic.Int64 // of the handler: operations that nobody waits for
+	isInit      bool
+	queries     map[string]*query
+	permissions map[string]CollectionPermission // by collection, as they were asked for
+	abandoned   *atomic.Int64                   // of the handler: operations that nobody waits for
 
 	wake chan struct{} // to the worker: look at the state. Holds one
 	done chan struct{} // to Execute: reply is there, and the worker has left. Holds one
@@ -59,6 +61,7 @@ type transactionContext struct {
 	ended   bool                 // Execute has returned, or is about to
 	reply   *pb.ChaincodeMessage // COMPLETED or ERROR, once the chaincode has sent it
 	broken  error                // why the transaction can't succeed
+	unsent  error                // why it could not be started
 }
 
 func (h *Handler) newTransactionContext(ctx context.Context, p TxParams) *transactionContext {
@@ -80,6 +83,12 @@ func signal(c chan<- struct{}) {
 	}
 }
 
+// needsNoSimulator says whether a request may be all right in a transaction that has no channel, and so no simulator:
+// chaincode that is a part of the peer may be called then.
+func needsNoSimulator(msg *pb.ChaincodeMessage) bool {
+	return msg.Type == pb.ChaincodeMessage_INVOKE_CHAINCODE && msg.ChannelId == ""
+}
+
 // admission is what becomes of a request.
 type admission uint8
 
@@ -95,7 +104,7 @@ func (tx *transactionContext) admit(msg *pb.ChaincodeMessage) admission {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	switch {
-	case !tx.sent || tx.ended || tx.reply != nil || tx.Simulation == nil:
+	case !tx.sent || tx.ended || tx.reply != nil || tx.Simulation == nil && !needsNoSimulator(msg):
 		return noContext
 	case tx.busy:
 		return pending
@@ -118,6 +127,26 @@ func (tx *transactionContext) start() bool {
 	defer tx.mu.Unlock()
 	tx.sent = true
 	return !tx.ended
+}
+
+// notSent says that a message of the transaction could not be sent, which is of interest where it was to start it.
+func (tx *transactionContext) notSent(msg *pb.ChaincodeMessage, cause error) {
+	if msg.Type != pb.ChaincodeMessage_INIT && msg.Type != pb.ChaincodeMessage_TRANSACTION {
+		return
+	}
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	tx.unsent = &unsentError{txID: tx.TxID, typ: msg.Type, cause: cause}
+}
+
+// terminated is what Execute returns when the stream has ended.
+func (tx *transactionContext) terminated() error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.unsent != nil {
+		return tx.unsent
+	}
+	return ErrStreamTerminated
 }
 
 // next is what the worker finds when it is woken: a request, and whether the transaction is over.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,12 +35,17 @@ func TestTranscripts(t *testing.T) {
 //
 //	> MESSAGE             the chaincode says; another one than the first has a name before the >
 //	connect NAME          another chaincode connects, under that name in the transcript
-//	config KEY=VALUE …    before anything else: strict, id, execute, register, keepalive, limit, queries, depth
+//	config KEY=VALUE …    before anything else: strict, id, execute, register, keepalive, limit, queries, depth, and the
+//	                      keys of configureHook
 //	commit KEY=VALUE …    the ledger has values, of namespace cc; an empty one deletes
+//	private COLL KEY=VALUE …  the same in a collection
+//	metadata NAMESPACE/KEY NAME=VALUE …  a key of the ledger has metadata
+//	plain                 the ledger has no optional interface
+//	writes                what the latest simulator was given to write
 //	rows N                the ledger has N values
 //	fault METHOD KIND     the ledger fails: error, panic, nil, block (until release)
 //	release               what is blocked goes on
-//	execute TXID [NAME]   a transaction runs on a chaincode, with or without ledger (nil), as init, or with a timeout
+//	execute TXID [WORD …] a transaction runs on a chaincode; without ledger (nil), without proposal (noproposal), as init
 //	cancel TXID           its caller has gone
 //	wait DURATION         time passes
 //	hangup, break, cut    the chaincode closes the stream; receiving fails; the connection's context ends
@@ -52,6 +58,8 @@ type player struct {
 	calls   map[string]*running // the latest of each name
 	running []*running          // in the order in which they started
 	blocked chan struct{}
+
+	showWrites bool // when something is observed the next time
 }
 
 // speaker is a chaincode under the name that it has in the transcript; that of the first one is empty.
@@ -141,6 +149,22 @@ func (p *player) do(words []string) error {
 			key, value, _ := strings.Cut(arg, "=")
 			p.memory[channel].put("cc", key, value)
 		}
+	case "private":
+		for _, arg := range args[1:] {
+			key, value, _ := strings.Cut(arg, "=")
+			p.memory[channel].put(private("cc", args[0]), key, value)
+		}
+	case "metadata":
+		m := map[string][]byte{}
+		for _, arg := range args[1:] {
+			name, value, _ := strings.Cut(arg, "=")
+			m[name] = []byte(value)
+		}
+		p.memory[channel].metadata[args[0]] = m
+	case "plain":
+		p.memory[channel].plain = true
+	case "writes":
+		p.showWrites = true
 	case "rows":
 		n, err := strconv.Atoi(args[0])
 		for i := range n {
@@ -213,9 +237,43 @@ func (p *player) configure(args []string) error {
 			p.cfg.MaxQueries = n
 		case "depth":
 			p.cfg.MaxCallDepth = n
+		case "batch":
+			p.cfg.MaxSizeWriteBatch = n
+		case "multiple":
+			p.cfg.MaxSizeGetMultipleKeys = n
 		default:
-			return errors.Errorf("%q can't be configured", key)
+			if err := p.configureHook(key, value); err != nil {
+				return err
+			}
 		}
+	}
+	return nil
+}
+
+// configureHook says what a hook answers: acl and collections may be "none", which leaves the hook out; otherwise acl is
+// the error's text, or nothing, and collections say r, w, rw or nothing. capabilities are words joined by a comma, or "none".
+func (p *player) configureHook(key, value string) error {
+	switch key {
+	case "nobatch":
+		p.cfg.NoWriteBatch = true
+	case "nomultiple":
+		p.cfg.NoGetMultipleKeys = true
+	case "acl":
+		p.cfg.ACL = acl(value)
+		if value == "none" {
+			p.cfg.ACL = nil
+		}
+	case "collections":
+		p.cfg.CollectionStore = collections(value)
+		if value == "none" {
+			p.cfg.CollectionStore = nil
+		}
+	case "capabilities":
+		p.cfg.ApplicationConfig = capabilities(value)
+	case "builtin":
+		p.cfg.Builtins = builtin(value)
+	default:
+		return errors.Errorf("%q can't be configured", key)
 	}
 	return nil
 }
@@ -252,6 +310,9 @@ func (p *player) start(args []string) error {
 	if slices.Contains(args, "init") {
 		typ = pb.ChaincodeMessage_INIT
 	}
+	if slices.Contains(args, "noproposal") {
+		params.SignedProposal = nil
+	}
 	x := &running{call: &call{done: make(chan struct{})}, name: args[0], cancel: cancel}
 	p.calls[x.name] = x
 	p.running = append(p.running, x)
@@ -285,6 +346,13 @@ func (p *player) observe() []string {
 			s.over = true
 			lines = append(lines, label+"end "+reason(e.err))
 		default:
+		}
+	}
+	if p.showWrites {
+		p.showWrites = false
+		writes := p.memory[channel].last.Load().writes
+		for _, key := range slices.Sorted(maps.Keys(writes)) {
+			lines = append(lines, fmt.Sprintf("write %q %q", key, writes[key]))
 		}
 	}
 	return append(lines, p.results()...)

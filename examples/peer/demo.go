@@ -97,7 +97,7 @@ func (d *demonstration) run(ctx context.Context) error {
 	d.printf("A peer listens at %s, with its ledger in memory. The messages between peer and chaincode are\n", d.node.cfg.listen)
 	d.printf("shown with → where the chaincode sends, with ← where the peer does.\n")
 	for _, name := range exampleChaincodes {
-		d.heading("Launch chaincode "+name, d.node.cfg.chaincodes[name])
+		d.heading("Launch chaincode "+name, d.node.cfg.chaincodes[name].path)
 		if err := d.node.support.Launch(ctx, name+":"+version); err != nil {
 			return errors.Wrapf(err, "launch %s", name)
 		}

@@ -5,8 +5,8 @@
 //	peer invoke    runs a transaction on it, and commits what the transaction wrote
 //	peer query     runs a transaction on it, and shows the answer
 //
-// It is an example of how a peer is made from this library: see node.go. It has no consensus, no signatures and no
-// access control, and its ledger is in memory.
+// It is an example of how a peer is made from this library: see node.go. It has no consensus, one identity for all
+// clients and no access control, and its ledger is in memory.
 package main
 
 import (

@@ -111,6 +111,7 @@ func TestCommandLine(t *testing.T) {
 		{"serve|--listen|unix://", exitUsage, "has no path"},
 		{"serve|--log-level|loud", exitUsage, "want debug, info, warn or error"},
 		{"serve|--chaincode|asset", exitUsage, "want name=path"},
+		{"serve|--chaincode|asset= ", exitUsage, `want name=path or "name=path argument…"`},
 		{"serve|--chaincode|as:set=" + self, exitUsage, "want name=path"},
 		{"serve|--chaincode|a=" + self + "|--chaincode|a=" + self, exitUsage, "two of that name"},
 		{"serve|--chaincode|asset=/nowhere", exitFailed, "/nowhere: no such file"},

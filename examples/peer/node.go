@@ -9,7 +9,6 @@ import (
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
@@ -33,18 +32,24 @@ const failed = 400
 
 // nodeConfig says what a node runs.
 type nodeConfig struct {
-	listen     address           // where chaincode connects to
-	channels   []string          // each has a ledger
-	chaincodes map[string]string // the absolute path of each one's program, by name
-	dev        bool              // accept chaincode that somebody else has started
-	observer   handler.Observer  // may be nil
+	listen     address  // where chaincode connects to
+	channels   []string // each has a ledger
+	chaincodes map[string]program
+	dev        bool             // accept chaincode that somebody else has started
+	observer   handler.Observer // may be nil
 	log        *zap.Logger
+}
+
+// program is how a chaincode is run.
+type program struct {
+	path string   // absolute
+	args []string // as in process.Config
 }
 
 // node is the peer: the ledgers of its channels, and the chaincode that runs on them.
 type node struct {
 	cfg     nodeConfig
-	creator []byte // of every proposal
+	client  *proposal.Identity // whose every proposal is
 	ledgers map[string]*kvledger.Ledger
 	support *chaincodesupport.ChaincodeSupport
 	server  *grpc.Server
@@ -74,8 +79,8 @@ type answer struct {
 func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
 	n := &node{cfg: cfg, served: make(chan struct{})}
 	var err error
-	if n.creator, err = proto.Marshal(&pb.SerializedIdentity{Mspid: mspID}); err != nil {
-		return nil, errors.Wrap(err, "marshal identity")
+	if n.client, err = newClient(); err != nil {
+		return nil, err
 	}
 	if err := n.openLedgers(ctx); err != nil {
 		return nil, err
@@ -100,18 +105,33 @@ func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
 	return n, nil
 }
 
+// newClient makes the identity that the calls of all clients are made with. It lives as long as the node.
+func newClient() (*proposal.Identity, error) {
+	msp, err := proposal.NewMSP(proposal.MSPConfig{ID: mspID, Organization: "example.com"})
+	if err != nil {
+		return nil, err
+	}
+	return msp.Issue(proposal.IdentityConfig{CommonName: "client"})
+}
+
 func (n *node) newSupport() (*chaincodesupport.ChaincodeSupport, error) {
 	runtimes, err := n.runtimes()
 	if err != nil {
 		return nil, err
 	}
 	return chaincodesupport.New(chaincodesupport.Config{
-		Runtime:  func(chaincodeID string) runtime.Runtime { return runtimes[chaincodeID] },
-		Resolve:  func(_ context.Context, _, name string) (string, error) { return n.chaincodeID(name) },
-		Ledgers:  n.ledger,
-		Observer: n.cfg.observer,
-		Logger:   n.cfg.log,
-		DevMode:  n.cfg.dev,
+		Runtime: func(chaincodeID string) runtime.Runtime { return runtimes[chaincodeID] },
+		Definitions: chaincodesupport.DefinitionsFunc(func(_ context.Context, _, name string) (chaincodesupport.Definition, error) {
+			id, err := n.chaincodeID(name)
+			return chaincodesupport.Definition{ChaincodeID: id}, err
+		}),
+		// Whoever reaches this peer may do everything.
+		ACL:             handler.AllowAll{},
+		CollectionStore: handler.AllowAll{},
+		Ledgers:         n.ledger,
+		Observer:        n.cfg.observer,
+		Logger:          n.cfg.log,
+		DevMode:         n.cfg.dev,
 	})
 }
 
@@ -129,9 +149,10 @@ func (n *node) openLedgers(ctx context.Context) (err error) {
 // runtimes returns what runs each chaincode, by chaincode ID.
 func (n *node) runtimes() (map[string]runtime.Runtime, error) {
 	runtimes := map[string]runtime.Runtime{}
-	for name, program := range n.cfg.chaincodes {
+	for name, p := range n.cfg.chaincodes {
 		r, err := process.New(process.Config{
-			Command:     program,
+			Command:     p.path,
+			Args:        p.args,
 			PeerAddress: n.cfg.listen.String(),
 			MSPID:       mspID,
 			Logger:      n.cfg.log,
@@ -184,7 +205,7 @@ func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transact
 		return nil, tx, err
 	}
 	p, err := proposal.New(proposal.Params{
-		ChannelID: c.Channel, Chaincode: c.Chaincode, Args: c.Args, IsInit: c.IsInit, Transient: c.Transient, Creator: n.creator,
+		ChannelID: c.Channel, Chaincode: c.Chaincode, Args: c.Args, IsInit: c.IsInit, Transient: c.Transient, Signer: n.client,
 	})
 	if err != nil {
 		return nil, tx, err
@@ -205,7 +226,7 @@ func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transact
 	if err != nil {
 		return nil, tx, errors.Wrap(err, "read results")
 	}
-	tx = kvledger.Transaction{TxID: p.TxID, Timestamp: p.Timestamp, RWSet: results.RWSet}
+	tx = kvledger.Transaction{TxID: p.TxID, Timestamp: p.Timestamp, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet}
 	return &answer{TxID: p.TxID, Status: r.Status, Message: r.Message, Payload: r.Payload}, tx, nil
 }
 

@@ -2,17 +2,22 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
 
+	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -54,7 +59,13 @@ func (p *probe) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 	case function == "transient":
 		return transient(stub)
 	case function == "creator":
-		return outcome(stub.GetCreator())
+		return creator(stub)
+	case function == "hide" && len(args) == 2:
+		return outcome(nil, stub.PutPrivateData("secrets", args[0], []byte(args[1])))
+	case function == "seek" && len(args) == 1:
+		return outcome(stub.GetPrivateData("secrets", args[0]))
+	case function == "arguments":
+		return shim.Success([]byte(strings.Join(os.Args[1:], " ")))
 	case function == "warn":
 		return &shim.Response{Status: 399, Message: "careful"}
 	case function == "wait" && len(args) == 1:
@@ -73,6 +84,27 @@ func (p *probe) meet(stub shim.ChaincodeStubInterface, key string) *shim.Respons
 	p.meeting.Done()
 	p.meeting.Wait()
 	return outcome(nil, stub.PutState(key, []byte(stub.GetTxID())))
+}
+
+// creator returns who the proposal is from: an MSP's ID and a certificate's subject.
+func creator(stub shim.ChaincodeStubInterface) *shim.Response {
+	b, err := stub.GetCreator()
+	if err != nil {
+		return shim.Error(err.Error())
+	}
+	var id pb.SerializedIdentity
+	if err := proto.Unmarshal(b, &id); err != nil {
+		return shim.Error(err.Error())
+	}
+	block, _ := pem.Decode(id.GetIdBytes())
+	if block == nil {
+		return shim.Error("no PEM")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return shim.Error(err.Error())
+	}
+	return shim.Success([]byte(id.GetMspid() + " " + cert.Subject.String()))
 }
 
 func transient(stub shim.ChaincodeStubInterface) *shim.Response {

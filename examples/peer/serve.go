@@ -49,9 +49,13 @@ The ledger is in memory, and gone when the peer is.
 The version of every chaincode is 1.0, which makes the chaincode ID of asset asset:1.0. With --dev, chaincode that was
 started by hand may connect too:
 
-  CORE_CHAINCODE_ID_NAME=mine:1.0 CORE_PEER_TLS_ENABLED=false ./mine -peer.address 127.0.0.1:7052`,
+  CORE_CHAINCODE_ID_NAME=mine:1.0 CORE_PEER_TLS_ENABLED=false ./mine -peer.address 127.0.0.1:7052
+
+The arguments of a chaincode's program are separated by spaces, {{.PeerAddress}} and {{.ChaincodeID}} in them are
+replaced, and no shell sees them. Without any, it gets what Go chaincode wants: -peer.address {{.PeerAddress}}`,
 		Example: `  peer serve
   peer serve --chaincode asset=./asset --chaincode mine=./mine -C mychannel -C other
+  peer serve --chaincode "mine=./mine start --peer.address {{.PeerAddress}}"
   peer serve --listen unix:///tmp/chaincode.sock --api unix:///tmp/peer.sock --log-level debug`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, f) },
@@ -60,7 +64,7 @@ started by hand may connect too:
 	flags.SortFlags = false
 	flags.StringVar(&f.listen, "listen", defaultListen, "where chaincode connects to: loopback host:port, or unix:///path")
 	flags.StringVar(&f.api, "api", defaultAPI, "where peer invoke and query connect to: the same")
-	flags.StringArrayVar(&f.chaincodes, "chaincode", nil, "a chaincode and its program, as name=path; can be repeated (default asset and market, next to this program)")
+	flags.StringArrayVar(&f.chaincodes, "chaincode", nil, `a chaincode and its program, as "name=path" or "name=path argument…"; can be repeated (default asset and market, next to this program)`)
 	flags.StringSliceVarP(&f.channels, "channelID", "C", []string{defaultChannel}, "channels; can be repeated")
 	flags.BoolVar(&f.dev, "dev", false, "accept chaincode that somebody else has started")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -100,7 +104,7 @@ func printServing(w io.Writer, n *node, api address) {
 	chaincodes := slices.Sorted(maps.Keys(n.cfg.chaincodes))
 	_, _ = fmt.Fprintf(w, "chaincode connects to %s, clients to %s\n", n.cfg.listen, api)
 	_, _ = fmt.Fprintf(w, "channels: %s; chaincodes: %s\n", strings.Join(n.cfg.channels, ", "), strings.Join(chaincodes, ", "))
-	if n.cfg.chaincodes["asset"] == "" {
+	if _, ok := n.cfg.chaincodes["asset"]; !ok {
 		return
 	}
 	where := ""
@@ -155,27 +159,32 @@ func (f *serveFlags) config(stderr io.Writer) (nodeConfig, error) {
 	return cfg, err
 }
 
-func parseChaincodes(flags []string) (map[string]string, error) {
-	chaincodes := map[string]string{}
+func parseChaincodes(flags []string) (map[string]program, error) {
+	chaincodes := map[string]program{}
 	for _, s := range flags {
-		name, path, ok := strings.Cut(s, "=")
-		if !ok || path == "" || strings.Contains(name, ":") || handler.CheckChaincodeID(name) != nil {
-			return nil, usagef("--chaincode %s: want name=path, with a name of letters, digits and + _ . -", quote(s))
+		name, command, _ := strings.Cut(s, "=")
+		words := strings.Fields(command)
+		if len(words) == 0 || strings.Contains(name, ":") || handler.CheckChaincodeID(name) != nil {
+			return nil, usagef("--chaincode %s: want name=path or \"name=path argument…\", with a name of letters, digits and + _ . -", quote(s))
 		}
-		if chaincodes[name] != "" {
+		if _, ok := chaincodes[name]; ok {
 			return nil, usagef("--chaincode %s: there are two of that name", quote(s))
 		}
-		program, err := findProgram(path)
+		path, err := findProgram(words[0])
 		if err != nil {
 			return nil, errors.WithMessagef(err, "chaincode %q", name)
 		}
-		chaincodes[name] = program
+		p := program{path: path}
+		if len(words) > 1 { // otherwise it gets what Go chaincode wants
+			p.args = words[1:]
+		}
+		chaincodes[name] = p
 	}
 	return chaincodes, nil
 }
 
 // findChaincodes finds the programs of the example chaincodes in a folder, by default the one that this program is in.
-func findChaincodes(dir string) (map[string]string, error) {
+func findChaincodes(dir string) (map[string]program, error) {
 	if dir == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -183,13 +192,13 @@ func findChaincodes(dir string) (map[string]string, error) {
 		}
 		dir = filepath.Dir(self)
 	}
-	chaincodes := map[string]string{}
+	chaincodes := map[string]program{}
 	for _, name := range exampleChaincodes {
-		program, err := findProgram(filepath.Join(dir, name))
+		path, err := findProgram(filepath.Join(dir, name))
 		if err != nil {
 			return chaincodes, errors.WithMessagef(err, "example chaincode %q (to build it, in folder examples: go build -o %s/ ./chaincode/%s)", name, dir, name)
 		}
-		chaincodes[name] = program
+		chaincodes[name] = program{path: path}
 	}
 	return chaincodes, nil
 }

@@ -110,7 +110,9 @@ func useServed(t *testing.T, s *served) {
 		{`invoke|-n|probe|-I|-c|{"Args":[]}`, exitOK, `payload:"initialized"`},
 		{`invoke|-n|probe|-c|{"Args":["warn"]}`, exitOK, `status:399 message:"careful"`},
 		{`query|-n|probe|-c|{"Args":["transient"]}|--transient|{"b":"AP8=","a":""}`, exitOK, "a= b=00ff \n"},
-		{`query|-n|probe|-c|{"Args":["creator"]}`, exitOK, mspID},
+		{`query|-n|probe|-c|{"Args":["creator"]}`, exitOK, mspID + " CN=client,OU=client,O=example.com\n"},
+		{`invoke|-n|probe|-c|{"Args":["hide","k","gold"]}`, exitOK, "committed with status (VALID)\n"},
+		{`query|-n|probe|-c|{"Args":["seek","k"]}`, exitOK, "gold\n"},
 		{`query|-n|probe|-c|{"Args":["bytes"]}|--hex`, exitOK, "00ff0a\n"},
 		{`query|-n|probe|-c|{"Args":["bytes"]}|--raw`, exitOK, "\x00\xff\n"},
 
@@ -124,7 +126,7 @@ func useServed(t *testing.T, s *served) {
 		t.Run(c.args, func(t *testing.T) {
 			r := peer(t, append(strings.Split(c.args, "|"), "--api", s.api)...)
 			r.check(t, c.status, c.want)
-			if exact := strings.HasPrefix(c.args, "query"); exact && c.status == exitOK && c.want != mspID && r.stdout != c.want {
+			if exact := strings.HasPrefix(c.args, "query"); exact && c.status == exitOK && r.stdout != c.want {
 				t.Errorf("standard output is %q, want %q", r.stdout, c.want)
 			}
 		})
@@ -145,6 +147,23 @@ func conflict(t *testing.T, s *served) {
 	}
 	results[0].check(t, exitOK, "committed with status (VALID)")
 	results[1].check(t, exitFailed, "transaction invalidated with status (MVCC_READ_CONFLICT)")
+}
+
+// TestServeArguments gives a chaincode's program arguments.
+func TestServeArguments(t *testing.T) {
+	t.Parallel()
+	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0",
+		"--chaincode", "other="+os.Args[0]+" start  --peer.address={{.PeerAddress}} --id {{.ChaincodeID}}")
+	for chaincode, want := range map[string]string{
+		"probe": "-peer.address " + s.chaincode + "\n",
+		"other": "start --peer.address=" + s.chaincode + " --id other:1.0\n",
+	} {
+		r := peer(t, "query", "-n", chaincode, "-c", `{"Args":["arguments"]}`, "--api", s.api)
+		if r.check(t, exitOK, want); r.stdout != want {
+			t.Errorf("the arguments of %s are %q, want %q", chaincode, r.stdout, want)
+		}
+	}
+	s.stop(t)
 }
 
 // TestServeDrains stops a peer while a call is under way.

@@ -20,7 +20,8 @@ const Channel = "ch"
 //
 // A message is its type, the transaction as txid or txid@channel where the type has one, and the payload: the fields
 // in protobuf's text form, a quoted string where it is bytes, or raw and a quoted string where it is broken.
-// GET_STATE_BY_RANGE may end in "page", the size and a quoted bookmark; COMPLETED in "event" and a quoted name.
+// GET_STATE_BY_RANGE and GET_QUERY_RESULT may end in "page", the size and a quoted bookmark; COMPLETED in "event" and a
+// quoted name.
 type Stream struct {
 	asked map[string]pb.ChaincodeMessage_Type // by transaction
 }
@@ -52,6 +53,27 @@ func newPayload(typ pb.ChaincodeMessage_Type) proto.Message {
 		return &pb.QueryStateNext{}
 	case pb.ChaincodeMessage_QUERY_STATE_CLOSE:
 		return &pb.QueryStateClose{}
+	}
+	return newExtension(typ)
+}
+
+// newExtension is newPayload for what Fabric's first peers did not know.
+func newExtension(typ pb.ChaincodeMessage_Type) proto.Message {
+	switch typ {
+	case pb.ChaincodeMessage_GET_QUERY_RESULT:
+		return &pb.GetQueryResult{}
+	case pb.ChaincodeMessage_GET_STATE_METADATA:
+		return &pb.GetStateMetadata{}
+	case pb.ChaincodeMessage_PUT_STATE_METADATA:
+		return &pb.PutStateMetadata{}
+	case pb.ChaincodeMessage_GET_PRIVATE_DATA_HASH:
+		return &pb.GetState{}
+	case pb.ChaincodeMessage_PURGE_PRIVATE_DATA:
+		return &pb.PurgePrivateState{}
+	case pb.ChaincodeMessage_WRITE_BATCH_STATE:
+		return &pb.WriteBatchState{}
+	case pb.ChaincodeMessage_GET_STATE_MULTIPLE:
+		return &pb.GetStateMultiple{}
 	}
 	return nil
 }
@@ -126,10 +148,16 @@ func parsePayload(typ pb.ChaincodeMessage_Type, text string) ([]byte, error) {
 	if err := prototext.Unmarshal([]byte(text), payload); err != nil {
 		return nil, err
 	}
-	if r, ok := payload.(*pb.GetStateByRange); ok && page != "" {
-		var err error
-		if r.Metadata, err = parsePage(page); err != nil {
+	if page != "" {
+		metadata, err := parsePage(page)
+		if err != nil {
 			return nil, err
+		}
+		switch r := payload.(type) {
+		case *pb.GetStateByRange:
+			r.Metadata = metadata
+		case *pb.GetQueryResult:
+			r.Metadata = metadata
 		}
 	}
 	return proto.Marshal(payload)
@@ -180,7 +208,17 @@ func formatAnswer(typ pb.ChaincodeMessage_Type, payload []byte) string {
 		if proto.Unmarshal(payload, reply) == nil {
 			return "{" + (&Stream{}).Format(reply) + "}"
 		}
-	case pb.ChaincodeMessage_GET_STATE_BY_RANGE, pb.ChaincodeMessage_GET_HISTORY_FOR_KEY,
+	case pb.ChaincodeMessage_GET_STATE_METADATA:
+		result := &pb.StateMetadataResult{}
+		if proto.Unmarshal(payload, result) == nil {
+			return fields(result)
+		}
+	case pb.ChaincodeMessage_GET_STATE_MULTIPLE:
+		result := &pb.GetStateMultipleResult{}
+		if proto.Unmarshal(payload, result) == nil {
+			return fmt.Sprintf("%q", result.Values)
+		}
+	case pb.ChaincodeMessage_GET_STATE_BY_RANGE, pb.ChaincodeMessage_GET_QUERY_RESULT, pb.ChaincodeMessage_GET_HISTORY_FOR_KEY,
 		pb.ChaincodeMessage_QUERY_STATE_NEXT, pb.ChaincodeMessage_QUERY_STATE_CLOSE:
 		page := &pb.QueryResponse{}
 		if proto.Unmarshal(payload, page) == nil {

@@ -8,7 +8,7 @@
 //
 // A file holds conversations, each under a name. Lines that the chaincode says (>) and what else happens are played
 // to a [Player]; what it observes after each must be the lines that follow: messages of the peer (<), and those that
-// begin with state, result or end. With the flag -update the files are written instead.
+// begin with state, result, end or write. With the flag -update the files are written instead.
 package transcript
 
 import (
@@ -32,7 +32,7 @@ type Player interface {
 }
 
 // observation matches lines that a Player returns. Those of a stream that has a name begin with it.
-var observation = regexp.MustCompile(`^(\w*<|(\w+ )?(state|result|end)\b)`)
+var observation = regexp.MustCompile(`^(\w*<|(\w+ )?(state|result|end|write)\b)`)
 
 // Run plays every conversation of the files that match pattern, each as a test of its own. within wraps each, for
 // example in synctest.Test; it calls its argument with the player.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
@@ -84,6 +85,45 @@ func BenchmarkRange10000(b *testing.B) {
 			n++
 		}
 		if n != 10000 {
+			b.Fatalf("%d results", n)
+		}
+		it.Close()
+		sim.Done()
+	}
+}
+
+func BenchmarkPrivateResults(b *testing.B) {
+	l := openMemory(b)
+	commitResults(b, l, results(b, l, putPrivate("a", "1"), putPrivate("b", "1")))
+	b.ReportAllocs()
+	for b.Loop() {
+		results(b, l, getPrivate("a", "b"), putPrivate("a", "v"), putPrivate("b", "v"))
+	}
+}
+
+// BenchmarkQuery10000 looks at 10,000 documents for 100 of them.
+func BenchmarkQuery10000(b *testing.B) {
+	l := openMemory(b)
+	var puts []op
+	for i := range 10000 {
+		puts = append(puts, put(fmt.Sprintf("k%04d", i), fmt.Sprintf(`{"docType":"asset","owner":"o%d","size":%d}`, i%100, i)))
+	}
+	commit(b, l, simulate(b, l, puts...))
+	b.ReportAllocs()
+	for b.Loop() {
+		sim := newSimulator(b, l, "tx")
+		it, err := sim.ExecuteQuery(b.Context(), ns, `{"selector":{"owner":"o7"}}`, ledger.Page{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		n := 0
+		for kv, err := it.Next(b.Context()); kv != nil; kv, err = it.Next(b.Context()) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		if n != 100 {
 			b.Fatalf("%d results", n)
 		}
 		it.Close()

@@ -18,8 +18,7 @@ const (
 	BadRWSet ValidationCode = 22
 	// InvalidWriteSet says that the transaction writes a key that can't be written.
 	InvalidWriteSet ValidationCode = 24
-	// InvalidOtherReason says that the read/write set has parts that this ledger can't validate: those of private
-	// data, and metadata.
+	// InvalidOtherReason is for what the others don't say. Commit never returns it without an error.
 	InvalidOtherReason ValidationCode = 255
 )
 

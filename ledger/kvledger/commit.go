@@ -23,10 +23,15 @@ type Transaction struct {
 	Timestamp time.Time
 	// RWSet is the public read/write set, a marshalled TxReadWriteSet. It is only read.
 	RWSet []byte
+	// PrivateRWSet is what is known of the private data that the transaction writes, a marshalled
+	// TxPvtReadWriteSet; nil if it writes none, or nothing is known. It is only read. It decides nothing about the
+	// transaction: a valid one's hashes are committed anyway. Of a collection that is not in it, or is not what
+	// the public read/write set has the hashes of, no value is committed; GetPrivateData then says so.
+	PrivateRWSet []byte
 }
 
-// Commit validates the transactions of a block and commits those that are valid: state, history and the block's
-// number, all at once. It returns a code for each transaction, in their order.
+// Commit validates the transactions of a block and commits those that are valid: state, private data, history and
+// the block's number, all at once. It returns a code for each transaction, in their order.
 //
 // A transaction is valid if nothing that it read has changed, neither by an earlier block nor by an earlier valid
 // transaction of this one. Invalid transactions change nothing, but their IDs are used. Read/write sets may come
@@ -93,6 +98,9 @@ func (v *validation) writes(txs []transaction) ([]store.Write, error) {
 		writes = append(writes, w)
 		return true
 	})
+	for key, value := range v.metadata {
+		writes = append(writes, store.Write{Key: key, Value: value})
+	}
 	for i, tx := range txs {
 		at := version{v.block, uint64(i)}
 		if v.codes[i] != DuplicateTxID {

@@ -3,7 +3,6 @@ package kvledger_test
 import (
 	"context"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -101,59 +100,6 @@ func TestLargeRangeConflicts(t *testing.T) {
 		if got := commit(t, l, reader, partly); !slices.Equal(got, codes(phantom, valid)) {
 			t.Errorf("%s changed before the block: %v", key, got)
 		}
-	}
-}
-
-// TestHandMade commits read/write sets that no simulator makes.
-func TestHandMade(t *testing.T) {
-	write := &pb.KVWrite{Key: "k", Value: []byte("v")}
-	summary := func(degree uint32) *pb.RangeQueryInfo {
-		return &pb.RangeQueryInfo{ItrExhausted: true, ReadsInfo: &pb.RangeQueryInfo_ReadsMerkleHashes{
-			ReadsMerkleHashes: &pb.QueryReadsMerkleSummary{MaxDegree: degree},
-		}}
-	}
-	wrap := func(n ...*pb.NsReadWriteSet) []byte { return marshal(t, &pb.TxReadWriteSet{NsRwset: n}) }
-	set := func(name string) *pb.NsReadWriteSet {
-		return &pb.NsReadWriteSet{Namespace: name, Rwset: marshal(t, &pb.KVRWSet{Writes: []*pb.KVWrite{write}})}
-	}
-	const bad, invalid, other = kvledger.BadRWSet, kvledger.InvalidWriteSet, kvledger.InvalidOtherReason
-	for _, test := range []struct {
-		name  string
-		rwset []byte
-		want  kvledger.ValidationCode
-	}{
-		{"nothing", nil, valid},
-		{"garbage", []byte("garbage"), bad},
-		{"garbage inside", wrap(&pb.NsReadWriteSet{Namespace: ns, Rwset: []byte{0xff}}), bad},
-		{"another data model", marshal(t, &pb.TxReadWriteSet{DataModel: 7}), bad},
-		{"no namespace", wrap(set("")), bad},
-		{"a namespace that reaches into another", wrap(set("asset\x00k")), bad},
-		{"a namespace twice", wrap(set(ns), set(ns)), bad},
-		{"key not UTF-8", wrap(&pb.NsReadWriteSet{Namespace: ns, Rwset: []byte{0x1a, 3, 0x0a, 1, 0xff}}), bad},
-		{"empty key", rwsetOf(t, &pb.KVWrite{Value: []byte("v")}), invalid},
-		{"a key twice", rwsetOf(t, write, write), invalid},
-		{"peer's own key", rwsetOf(t, &pb.KVWrite{Key: "\x00\U0010ffffinitialized", Value: []byte("1.0")}), valid},
-		{"metadata", rwsetOf(t, &pb.KVMetadataWrite{Key: "k"}), other},
-		{"private data", wrap(&pb.NsReadWriteSet{Namespace: ns, CollectionHashedRwset: []*pb.CollectionHashedReadWriteSet{{}}}), other},
-		{"degree 0", rwsetOf(t, summary(0)), bad},
-		{"degree 1", rwsetOf(t, summary(1)), bad},
-		{"degree too large", rwsetOf(t, summary(math.MaxUint32)), bad},
-		{"summary of nothing", rwsetOf(t, summary(50)), phantom},
-		{"unread range", rwsetOf(t, &pb.RangeQueryInfo{StartKey: "a"}), valid},
-		{"a version that never was", rwsetOf(t, readOf("k", &pb.Version{BlockNum: 9}), write), mvcc},
-		{"read as absent", rwsetOf(t, readOf("k0000", nil), write), mvcc},
-		{"good", rwsetOf(t, readOf("k0000", &pb.Version{}), &pb.KVWrite{Key: "k"}), valid},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			l := openMemory(t)
-			fill(t, l, 3)
-			if got := commit(t, l, test.rwset); got[0] != test.want {
-				t.Errorf("code is %v, want %v", got[0], test.want)
-			}
-			if value := state(t, l, "k"); value != "" {
-				t.Errorf("it was committed: %q", value)
-			}
-		})
 	}
 }
 

@@ -51,3 +51,47 @@ func Example() {
 	// "" to "blue": VALID
 	// "blue" to "red": VALID
 }
+
+// What is private is not in the public read/write set, and is committed by those who are given it.
+func ExampleTransaction_privateData() {
+	ctx := context.Background()
+	l, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sim, err := l.Simulate(ctx, "tx1")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer sim.Done()
+	if err := sim.SetPrivateData(ctx, "asset", "prices", "a1", []byte(`{"price":7}`)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	results, err := sim.Results()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, private := range [][]byte{nil, results.PrivateRWSet} {
+		tx := kvledger.Transaction{TxID: fmt.Sprint(len(private)), RWSet: results.RWSet, PrivateRWSet: private}
+		code, err := l.CommitTx(ctx, tx)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		after, err := l.Simulate(ctx, "tx2")
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		price, err := after.GetPrivateData(ctx, "asset", "prices", "a1")
+		fmt.Printf("%v: %s, %v\n", code, price, err)
+		after.Done()
+	}
+	// Output:
+	// VALID: , private data matching public hash version is not available. Public hash version = {BlockNum: 0, TxNum: 0}, Private data version = <nil>
+	// VALID: {"price":7}, <nil>
+}

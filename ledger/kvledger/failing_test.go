@@ -2,6 +2,7 @@ package kvledger_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/pkg/errors"
@@ -111,11 +112,24 @@ func TestFailingStore(t *testing.T) {
 			}
 			_, err = history.Next(ctx)
 			want("history's Next", err, method == "Next")
+			for name, call := range reads(t, sim, "k0001") {
+				one := name == "GetState" || name == "GetPrivateDataHash"
+				want(name, call(), (one && method == "Get") || (!one && method == "GetMany" && !strings.Contains(name, "Range")))
+			}
 			for _, rwset := range [][]byte{few, many} {
 				_, err = l.CommitTx(ctx, kvledger.Transaction{TxID: "tx", RWSet: rwset})
 				want("CommitTx", err, true)
 			}
 		})
+	}
+	for method, rwset := range map[string]*kvledger.Results{
+		"Get": results(t, l, setMetadata("k0001", "a=1")), "Next": unknown(results(t, l, purge("p"))),
+	} {
+		s.method = method
+		if _, err := l.CommitTx(ctx, kvledger.Transaction{TxID: "tx", RWSet: rwset.RWSet}); !errors.Is(err, errDisk) {
+			t.Errorf("%s fails: %v", method, err)
+		}
+		s.method = ""
 	}
 	if value := state(t, l, "k0001"); value != "v" {
 		t.Errorf("k0001 is %q: a block was committed that failed", value)

@@ -25,7 +25,7 @@ func (s *Simulator) GetHistoryForKey(_ context.Context, namespace, key string) (
 	prefix := s.ledger.historyPrefix(namespace, key)
 	inner := s.snapshot.Scan(prefix, historyEnd(prefix), store.ScanOptions{Fetch: usualPage})
 	it := &historyIterator{sim: s, key: key, inner: inner}
-	s.histories = append(s.histories, it)
+	s.iterators = append(s.iterators, it)
 	return it, nil
 }
 

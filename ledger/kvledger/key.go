@@ -10,28 +10,57 @@ import (
 
 // Tags of what a store holds, between the channel's ID and the rest.
 const (
-	tagState   = "\x00s"
-	tagHistory = "\x00h"
-	tagTxID    = "\x00t"
-	tagHeight  = "\x00b"
+	tagState        = "\x00s"
+	tagMetadata     = "\x00m"
+	tagPrivate      = "\x00p"
+	tagHash         = "\x00d"
+	tagHashMetadata = "\x00e"
+	tagHistory      = "\x00h"
+	tagTxID         = "\x00t"
+	tagHeight       = "\x00b"
 )
-
-// initializedKey is where Fabric's peer notes that a chaincode's Init was called (core/chaincode, InitializedKeyName).
-const initializedKey = "\x00\U0010ffffinitialized"
 
 // stateKey is where a key's committed value is.
 func (l *Ledger) stateKey(namespace, key string) string {
 	return l.channelID + tagState + namespace + "\x00" + key
 }
 
+// metadataKey is where a key's metadata is.
+func (l *Ledger) metadataKey(namespace, key string) string {
+	return l.channelID + tagMetadata + namespace + "\x00" + key
+}
+
+// privateKey is where the committed value of a collection's key is.
+func (l *Ledger) privateKey(namespace, collection, key string) string {
+	return l.channelID + tagPrivate + namespace + "\x00" + collection + "\x00" + key
+}
+
+// hashKey is where the hash of that value is, by the hash of the key.
+func (l *Ledger) hashKey(namespace, collection, keyHash string) string {
+	return l.channelID + tagHash + namespace + "\x00" + collection + "\x00" + keyHash
+}
+
+// hashMetadataKey is where the metadata of a collection's key is, by the hash of the key.
+func (l *Ledger) hashMetadataKey(namespace, collection, keyHash string) string {
+	return l.channelID + tagHashMetadata + namespace + "\x00" + collection + "\x00" + keyHash
+}
+
 // stateRange is where the keys in [start, end) of a namespace are. The key itself begins at keyAt.
 func (l *Ledger) stateRange(namespace, start, end string) (lo, hi string, keyAt int) {
-	lo = l.stateKey(namespace, start)
-	keyAt = len(lo) - len(start)
+	return rangeOf(l.stateKey(namespace, ""), start, end)
+}
+
+// privateRange is where the keys in [start, end) of a collection are. The key itself begins at keyAt.
+func (l *Ledger) privateRange(namespace, collection, start, end string) (lo, hi string, keyAt int) {
+	return rangeOf(l.privateKey(namespace, collection, ""), start, end)
+}
+
+// rangeOf is where the keys in [start, end) are of those that begin with a prefix, which ends with a zero byte.
+func rangeOf(prefix, start, end string) (lo, hi string, keyAt int) {
 	if end == "" {
-		return lo, l.channelID + tagState + namespace + "\x01", keyAt
+		return prefix + start, prefix[:len(prefix)-1] + "\x01", len(prefix)
 	}
-	return lo, l.stateKey(namespace, end), keyAt
+	return prefix + start, prefix + end, len(prefix)
 }
 
 // historyPrefix is what the history entries of a key, and no others, begin with.
@@ -77,13 +106,10 @@ func checkReadKey(key string) error {
 	return nil
 }
 
-// checkWriteKey refuses keys that chaincode must not write.
+// checkWriteKey refuses keys that can't be written.
 func checkWriteKey(key string) error {
-	switch key {
-	case "":
+	if key == "" {
 		return errors.New("key must not be an empty string")
-	case initializedKey:
-		return errors.Errorf("key %q is reserved for the peer, use another one", key)
 	}
 	return checkReadKey(key)
 }

@@ -2,6 +2,7 @@ package kvledger_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 func TestLedger(t *testing.T) {
@@ -19,6 +21,7 @@ func TestLedger(t *testing.T) {
 		return ledgertest.Fixture{
 			Ledger:    l,
 			Validates: true,
+			Query:     func(field, value string) string { return fmt.Sprintf(`{"selector":{%q:%q}}`, field, value) },
 			Commit: func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
 				code, err := commitSimulation(ctx, l, tx.ID, tx.Timestamp, tx.Simulator)
 				return code == kvledger.Valid, err
@@ -83,8 +86,11 @@ func TestChannels(t *testing.T) {
 // A store that holds something else under a ledger's keys is an error, never a wrong answer.
 func TestDamagedStore(t *testing.T) {
 	s := memory.New()
+	secret := string(hash([]byte("k")))
 	b := &store.Batch{Next: store.Head{Blocks: 1}, Writes: []store.Write{
 		{Key: "c\x00sasset\x00k", Value: []byte{0x80}}, {Key: "c\x00hasset\x00\x01k0123456789abcdef", Value: []byte{0x80}},
+		{Key: "c\x00masset\x00m", Value: []byte{0x80}}, {Key: "c\x00passet\x00secrets\x00k", Value: []byte{0x80}},
+		{Key: "c\x00dasset\x00secrets\x00" + secret, Value: []byte{0x80}},
 	}}
 	if err := s.Commit(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -107,6 +113,29 @@ func TestDamagedStore(t *testing.T) {
 	}
 	if _, err := history.Next(t.Context()); err == nil {
 		t.Error("the history has an entry")
+	}
+	for name, call := range reads(t, sim, "k") {
+		if err := call(); (err == nil) != strings.Contains(name, "Range") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if m, err := sim.GetStateMetadata(t.Context(), ns, "m"); err == nil {
+		t.Errorf("metadata is %v", m)
+	}
+	private, err := sim.GetPrivateDataRange(t.Context(), ns, coll, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := private.Next(t.Context()); err == nil {
+		t.Error("the private range has a result")
+	}
+	for _, rwset := range []*kvledger.Results{
+		{RWSet: rwsetOf(t, &pb.KVMetadataWrite{Key: "k"})}, unknown(results(t, openMemory(t), purge("k"))),
+		results(t, openMemory(t), setPrivateMetadata("k")), results(t, openMemory(t), getHash("k")),
+	} {
+		if code, err := l.CommitTx(t.Context(), kvledger.Transaction{TxID: "tx", RWSet: rwset.RWSet, PrivateRWSet: rwset.PrivateRWSet}); err == nil {
+			t.Errorf("commit: %v", code)
+		}
 	}
 	rwset := rwsetOf(t, readOf("k", nil))
 	if codes, err := l.Commit(t.Context(), kvledger.Block{Transactions: []kvledger.Transaction{{TxID: "tx", RWSet: rwset}}}); err == nil {

@@ -21,13 +21,18 @@ const ns = "asset"
 
 func openMemory(t testing.TB) *kvledger.Ledger {
 	t.Helper()
+	return open(t, kvledger.NewProvider(openStore(t)), "mychannel")
+}
+
+func openStore(t testing.TB) *memory.Store {
+	t.Helper()
 	s := memory.New()
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return open(t, kvledger.NewProvider(s), "mychannel")
+	return s
 }
 
 func open(t testing.TB, p *kvledger.Provider, channelID string) *kvledger.Ledger {
@@ -58,6 +63,14 @@ func get(keys ...string) op {
 			if _, err := sim.GetState(t.Context(), ns, key); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+func getMany(keys ...string) op {
+	return func(t testing.TB, sim *kvledger.Simulator) {
+		if _, err := sim.GetStateMultipleKeys(t.Context(), ns, keys); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -95,6 +108,11 @@ func scan(start, end string, n int) op {
 // simulate returns the read/write set of the steps.
 func simulate(t testing.TB, l *kvledger.Ledger, ops ...op) []byte {
 	t.Helper()
+	return results(t, l, ops...).RWSet
+}
+
+func results(t testing.TB, l *kvledger.Ledger, ops ...op) *kvledger.Results {
+	t.Helper()
 	sim := newSimulator(t, l, "tx")
 	defer sim.Done()
 	for _, o := range ops {
@@ -104,19 +122,31 @@ func simulate(t testing.TB, l *kvledger.Ledger, ops ...op) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return results.RWSet
+	return results
 }
 
 // commit commits read/write sets as one block.
 func commit(t testing.TB, l *kvledger.Ledger, rwsets ...[]byte) []kvledger.ValidationCode {
+	t.Helper()
+	var all []*kvledger.Results
+	for _, rwset := range rwsets {
+		all = append(all, &kvledger.Results{RWSet: rwset})
+	}
+	return commitResults(t, l, all...)
+}
+
+// commitResults commits what was simulated as one block, private data included.
+func commitResults(t testing.TB, l *kvledger.Ledger, all ...*kvledger.Results) []kvledger.ValidationCode {
 	t.Helper()
 	height, err := l.Height(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b kvledger.Block
-	for i, rwset := range rwsets {
-		b.Transactions = append(b.Transactions, kvledger.Transaction{TxID: fmt.Sprintf("tx%p.%d.%d", l, height, i), RWSet: rwset})
+	for i, r := range all {
+		b.Transactions = append(b.Transactions, kvledger.Transaction{
+			TxID: fmt.Sprintf("tx%p.%d.%d", l, height, i), RWSet: r.RWSet, PrivateRWSet: r.PrivateRWSet,
+		})
 	}
 	codes, err := l.Commit(t.Context(), b)
 	if err != nil {
@@ -159,5 +189,5 @@ func commitSimulation(ctx context.Context, l *kvledger.Ledger, txID string, at t
 	if err != nil {
 		return 0, err
 	}
-	return l.CommitTx(ctx, kvledger.Transaction{TxID: txID, Timestamp: at, RWSet: results.RWSet})
+	return l.CommitTx(ctx, kvledger.Transaction{TxID: txID, Timestamp: at, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet})
 }

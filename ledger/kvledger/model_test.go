@@ -13,26 +13,28 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
 
 // model is the state as a serial execution would have it, and says which transactions are valid by what they have
-// observed. Every value that is written is another one, so an equal value is an unchanged one.
+// observed. Every value that is written is another one, so an equal value is an unchanged one. Keys that begin with k
+// have no metadata, those that begin with z and p have, and those that begin with p are in a collection.
 type model struct {
-	state   map[string]string
-	history map[string][]string // newest first; "" is a delete
-	touched map[string]bool     // by this block
+	state    map[string]string
+	metadata map[string]string
+	history  map[string][]string // newest first; "" is a delete
+	touched  map[string]bool     // by this block
 }
 
 // observed is what a transaction saw, and what it wrote.
 type observed struct {
-	txID   string
-	rwset  []byte
-	reads  map[string]string
-	ranges []observedRange
-	writes map[string]string
+	txID     string
+	results  *kvledger.Results
+	reads    map[string]string // value and metadata
+	ranges   []observedRange
+	writes   map[string]string
+	metadata map[string]string
 }
 
 type observedRange struct {
@@ -42,26 +44,50 @@ type observedRange struct {
 }
 
 func (m *model) validate(tx observed) kvledger.ValidationCode {
-	for key, value := range tx.reads {
-		if m.touched[key] || m.state[key] != value {
-			return mvcc
-		}
+	if m.changed(tx, false) {
+		return mvcc
 	}
 	for _, r := range tx.ranges {
 		if !slices.Equal(m.pairs(r), r.pairs) {
 			return phantom
 		}
 	}
+	if m.changed(tx, true) {
+		return mvcc
+	}
+	m.apply(tx)
+	return valid
+}
+
+// changed says whether one of the private keys or of the others that the transaction read has changed.
+func (m *model) changed(tx observed, private bool) bool {
+	for key, seen := range tx.reads {
+		if isPrivate(key) == private && (m.touched[key] || m.state[key]+m.metadata[key] != seen) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) apply(tx observed) {
 	for key, value := range tx.writes {
 		m.touched[key] = true
 		m.history[key] = append([]string{value}, m.history[key]...)
 		m.state[key] = value
 		if value == "" {
 			delete(m.state, key)
+			delete(m.metadata, key)
 		}
 	}
-	return valid
+	for key, value := range tx.metadata {
+		if m.state[key] != "" {
+			m.touched[key] = true
+			m.metadata[key] = value
+		}
+	}
 }
+
+func isPrivate(key string) bool { return key[0] == 'p' }
 
 // pairs reads a range as far as the transaction did.
 func (m *model) pairs(r observedRange) []string {
@@ -94,7 +120,7 @@ func TestAgainstModel(t *testing.T) {
 		})
 	}
 	go func() { wg.Wait(); close(submitted) }()
-	m := &model{state: map[string]string{}, history: map[string][]string{}}
+	m := &model{state: map[string]string{}, metadata: map[string]string{}, history: map[string][]string{}}
 	random, counts := rand.New(rand.NewPCG(2, 0)), map[kvledger.ValidationCode]int{}
 	for block := range blocks(submitted, random) {
 		commitAndCompare(t, l, m, block, counts)
@@ -104,6 +130,9 @@ func TestAgainstModel(t *testing.T) {
 		if counts[code] == 0 {
 			t.Errorf("no transaction was %v: the test tests too little", code)
 		}
+	}
+	if len(m.metadata) == 0 {
+		t.Error("no metadata is left: the test tests too little")
 	}
 	compareState(t, l, m)
 }
@@ -126,7 +155,9 @@ func commitAndCompare(t *testing.T, l *kvledger.Ledger, m *model, block []observ
 	t.Helper()
 	var b kvledger.Block
 	for _, tx := range block {
-		b.Transactions = append(b.Transactions, kvledger.Transaction{TxID: tx.txID, RWSet: tx.rwset})
+		b.Transactions = append(b.Transactions, kvledger.Transaction{
+			TxID: tx.txID, RWSet: tx.results.RWSet, PrivateRWSet: tx.results.PrivateRWSet,
+		})
 	}
 	got, err := l.Commit(t.Context(), b)
 	if err != nil {
@@ -150,6 +181,12 @@ func compareState(t *testing.T, l *kvledger.Ledger, m *model) {
 		t.Errorf("state is %q, %v, want %q", r.pairs, err, m.pairs(r))
 	}
 	for key, want := range m.history {
+		if got, err := observe(t.Context(), sim, key); err != nil || got != m.state[key]+m.metadata[key] {
+			t.Errorf("%s is %q, %v, want %q, %q", key, got, err, m.state[key], m.metadata[key])
+		}
+		if isPrivate(key) {
+			want = nil
+		}
 		it, err := sim.GetHistoryForKey(t.Context(), ns, key)
 		if err != nil {
 			t.Fatal(err)
@@ -170,74 +207,6 @@ func compareState(t *testing.T, l *kvledger.Ledger, m *model) {
 			t.Errorf("history of %s is %q, want %q", key, got, want)
 		}
 	}
-}
-
-func randomSimulation(ctx context.Context, l *kvledger.Ledger, random *rand.Rand, txID string) (observed, error) {
-	tx := observed{txID: txID, reads: map[string]string{}, writes: map[string]string{}}
-	made, err := l.NewSimulator(ctx, txID)
-	if err != nil {
-		return tx, err
-	}
-	defer made.Done()
-	sim := made.(*kvledger.Simulator)
-	key := func() string { return fmt.Sprintf("k%02d", random.IntN(80)) }
-	for range 1 + random.IntN(3) {
-		k := key()
-		switch random.IntN(4) {
-		case 0:
-			value, err := sim.GetState(ctx, ns, k)
-			if err != nil {
-				return tx, err
-			}
-			tx.reads[k] = string(value)
-		case 1:
-			n := -1
-			if random.IntN(2) == 0 {
-				n = 1 + random.IntN(10)
-			}
-			r, err := observeRange(ctx, sim, k, fmt.Sprintf("k%02d", random.IntN(100)), n)
-			if err != nil {
-				return tx, err
-			}
-			tx.ranges = append(tx.ranges, r)
-		default:
-			value := ""
-			if random.IntN(3) > 0 {
-				value = txID + "." + strconv.Itoa(len(tx.writes))
-			}
-			if err := sim.SetState(ctx, ns, k, []byte(value)); err != nil {
-				return tx, err
-			}
-			tx.writes[k] = value
-		}
-	}
-	results, err := sim.Results()
-	if err != nil {
-		return tx, err
-	}
-	tx.rwset = results.RWSet
-	return tx, nil
-}
-
-func observeRange(ctx context.Context, sim ledger.Simulator, start, end string, n int) (observedRange, error) {
-	r := observedRange{start: start, end: end}
-	it, err := sim.GetStateRange(ctx, ns, ledger.Range{Start: start, End: end})
-	if err != nil {
-		return r, err
-	}
-	defer it.Close()
-	for i := 0; i != n; i++ {
-		kv, err := it.Next(ctx)
-		if err != nil {
-			return r, err
-		}
-		if kv == nil {
-			r.ended = true
-			break
-		}
-		r.pairs = append(r.pairs, kv.Key+"="+string(kv.Value))
-	}
-	return r, nil
 }
 
 // TestConcurrentCommitters adds to a counter through two providers of one store: no addition is lost, whoever's.

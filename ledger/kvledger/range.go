@@ -29,6 +29,7 @@ type rangeIterator struct {
 	last      string // key that was yielded
 	pulled    bool   // Next was called
 	exhausted bool   // and has returned nil
+	failed    error  // what Next returned, and returns from then on
 }
 
 var _ ledger.Iterator = (*rangeIterator)(nil)
@@ -52,12 +53,13 @@ func (it *rangeIterator) Next(ctx context.Context) (*ledger.KV, error) {
 		return nil, errDone
 	case it.closed:
 		return nil, errClosed
-	case it.exhausted:
-		return nil, nil
+	case it.exhausted, it.failed != nil:
+		return nil, it.failed
 	}
 	storeKey, b, ok, err := it.inner.Next(ctx)
 	if err != nil {
-		return nil, errors.Wrapf(err, "read range [%q, %q)", it.start, it.end)
+		it.failed = errors.Wrapf(err, "read range [%q, %q)", it.start, it.end)
+		return nil, it.failed
 	}
 	if !ok {
 		it.pulled, it.exhausted = true, true
@@ -66,7 +68,8 @@ func (it *rangeIterator) Next(ctx context.Context) (*ledger.KV, error) {
 	key := storeKey[it.keyAt:]
 	v, value, err := decodeValue(b)
 	if err != nil {
-		return nil, errors.Wrapf(err, "read key %q", key)
+		it.failed = errors.Wrapf(err, "read key %q", key)
+		return nil, it.failed
 	}
 	if err := it.reads.add(key, v.version); err != nil {
 		return nil, err

@@ -10,11 +10,14 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Results is what a transaction read and wrote.
+// Results is what a transaction read and wrote. Equal simulations have equal bytes.
 type Results struct {
-	// RWSet is the public read/write set: a marshalled TxReadWriteSet, as Fabric's peer endorses it. Equal
-	// simulations have equal bytes. It is never nil.
+	// RWSet is the public read/write set: a marshalled TxReadWriteSet, as Fabric's peer endorses it. It is never
+	// nil. Of private data it has hashes.
 	RWSet []byte
+	// PrivateRWSet is what the transaction wrote to collections, a marshalled TxPvtReadWriteSet, for those who may
+	// see it. It is nil if that is nothing.
+	PrivateRWSet []byte
 }
 
 // Results returns what the transaction has read and written. It must be called once, before Done.
@@ -26,22 +29,47 @@ func (s *Simulator) Results() (*Results, error) {
 		return nil, errResults
 	}
 	s.resulted = true
-	rwset := &pb.TxReadWriteSet{DataModel: pb.TxReadWriteSet_KV}
+	public := &pb.TxReadWriteSet{DataModel: pb.TxReadWriteSet_KV}
+	var private []*pb.NsPvtReadWriteSet
 	slices.SortFunc(s.namespaces, func(a, b *namespaceSet) int { return cmp.Compare(a.name, b.name) })
 	for _, set := range s.namespaces {
-		b, err := set.marshal()
+		ns, nsPrivate, err := set.results()
 		if err != nil {
 			return nil, errors.Wrapf(err, "marshal read/write set of namespace %q", set.name)
 		}
-		if len(b) > 0 {
-			rwset.NsRwset = append(rwset.NsRwset, &pb.NsReadWriteSet{Namespace: set.name, Rwset: b})
+		if len(ns.Rwset) > 0 || len(ns.CollectionHashedRwset) > 0 {
+			public.NsRwset = append(public.NsRwset, ns)
+		}
+		if nsPrivate != nil {
+			private = append(private, nsPrivate)
 		}
 	}
-	b, err := marshal(rwset)
+	b, err := marshal(public)
 	if err != nil {
 		return nil, errors.Wrap(err, "marshal read/write set")
 	}
-	return &Results{RWSet: b}, nil
+	results := &Results{RWSet: b}
+	if len(private) > 0 {
+		all := &pb.TxPvtReadWriteSet{DataModel: pb.TxReadWriteSet_KV, NsPvtRwset: private}
+		if results.PrivateRWSet, err = marshal(all); err != nil {
+			return nil, errors.Wrap(err, "marshal private read/write set")
+		}
+	}
+	return results, nil
+}
+
+// results returns the namespace's part of the public read/write set, and of the private one if there is one.
+func (n *namespaceSet) results() (*pb.NsReadWriteSet, *pb.NsPvtReadWriteSet, error) {
+	b, err := n.marshal()
+	if err != nil {
+		return nil, nil, err
+	}
+	ns := &pb.NsReadWriteSet{Namespace: n.name, Rwset: b}
+	if n.rare == nil {
+		return ns, nil, nil
+	}
+	private, err := n.rare.collectionResults(ns)
+	return ns, private, err
 }
 
 // marshal returns the namespace's KVRWSet, which is empty if nothing was noted.
@@ -52,6 +80,11 @@ func (n *namespaceSet) marshal() ([]byte, error) {
 	}
 	for _, w := range n.writes.sorted() {
 		kv.Writes = append(kv.Writes, &pb.KVWrite{Key: w.key, IsDelete: w.value == nil, Value: w.value})
+	}
+	if n.rare != nil {
+		for _, m := range n.rare.metadata.sorted() {
+			kv.MetadataWrites = append(kv.MetadataWrites, &pb.KVMetadataWrite{Key: m.key, Entries: m.value})
+		}
 	}
 	var err error
 	if kv.RangeQueriesInfo, err = n.rangeQueries(); err != nil {

@@ -16,10 +16,18 @@ type transaction struct {
 }
 
 type namespaceRWSet struct {
-	name   string
-	reads  []read
-	ranges []*pb.RangeQueryInfo
-	writes []write // each key once
+	name        string
+	reads       []read
+	ranges      []*pb.RangeQueryInfo
+	hashedReads []read // of all collections
+	collections []collectionRWSet
+	writeSet
+}
+
+// writeSet is what is written to one namespace, or as hashes to one collection: each key once.
+type writeSet struct {
+	writes   []write
+	metadata []metadataWrite
 }
 
 type read struct {
@@ -32,13 +40,19 @@ type write struct {
 	value         []byte // nil is a delete
 }
 
-// decode decodes a transaction's read/write set, of which nothing can be trusted.
+// metadataWrite replaces a key's metadata.
+type metadataWrite struct {
+	key, storeKey string // where the value is
+	value         []byte // for the store; nil deletes
+}
+
+// decode decodes a transaction's read/write sets, of which nothing can be trusted.
 func (l *Ledger) decode(tx Transaction) transaction {
-	namespaces, code := l.decodeRWSet(tx.RWSet)
+	namespaces, code := l.decodeRWSet(tx.RWSet, decodePrivateRWSet(tx.PrivateRWSet))
 	return transaction{Transaction: tx, code: code, namespaces: namespaces}
 }
 
-func (l *Ledger) decodeRWSet(b []byte) ([]namespaceRWSet, ValidationCode) {
+func (l *Ledger) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRWSet, ValidationCode) {
 	rwset := new(pb.TxReadWriteSet)
 	if proto.Unmarshal(b, rwset) != nil || rwset.DataModel != pb.TxReadWriteSet_KV {
 		return nil, BadRWSet
@@ -51,10 +65,10 @@ func (l *Ledger) decodeRWSet(b []byte) ([]namespaceRWSet, ValidationCode) {
 			return nil, BadRWSet
 		}
 		seen[ns.Namespace] = true
-		if len(ns.CollectionHashedRwset) > 0 || len(kv.MetadataWrites) > 0 {
-			return nil, InvalidOtherReason
-		}
 		decoded, code := l.decodeNamespace(ns.Namespace, kv)
+		if code == Valid && len(ns.CollectionHashedRwset) > 0 {
+			decoded.hashedReads, decoded.collections, code = l.decodeCollections(ns, private)
+		}
 		if code != Valid {
 			return nil, code
 		}
@@ -85,6 +99,15 @@ func (l *Ledger) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, V
 			value = nil
 		}
 		ns.writes = append(ns.writes, write{w.Key, l.stateKey(name, w.Key), value})
+	}
+	clear(seen)
+	for _, m := range kv.MetadataWrites {
+		value, err := encodeMetadata(m.Entries)
+		if m.Key == "" || seen[m.Key] || err != nil {
+			return ns, InvalidWriteSet
+		}
+		seen[m.Key] = true
+		ns.metadata = append(ns.metadata, metadataWrite{m.Key, l.stateKey(name, m.Key), value})
 	}
 	return ns, Valid
 }

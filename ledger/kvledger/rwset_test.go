@@ -3,6 +3,7 @@ package kvledger_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"testing"
@@ -30,6 +31,56 @@ func TestGolden(t *testing.T) {
 	got := simulate(t, l, get("b", "absent", "a", "b"), put("c", "w"), put("c", "x"), put("a", "y"), scan("a", "z", 1), del("a"))
 	if hex.EncodeToString(got) != want {
 		t.Errorf("got  %x\nwant %s", got, want)
+	}
+}
+
+// TestGoldenPrivate compares with bytes that were written down by hand too. Hashes are in the order of the keys.
+func TestGoldenPrivate(t *testing.T) {
+	l := openMemory(t)
+	commit(t, l)
+	commitResults(t, l, results(t, l, putPrivate("b", "1")))
+	got := results(t, l, getPrivate("b"), getHash("absent"), purge("c"), putPrivate("a", "x"), putPrivate("b", ""), setPrivateMetadata("b", "n=v"),
+		setMetadata("m", "n=v"))
+	sum := func(s string) string { return "20" + hex.EncodeToString(hash([]byte(s))) }
+	const (
+		entry    = "12060a016e120176"
+		metadata = "220b" + "0a016d" + entry
+		writeA   = "1a06" + "0a0161" + "1a0178"
+		deleteB  = "1a05" + "0a0162" + "1001"
+		deleteC  = "1a05" + "0a0163" + "1001"
+		metaB    = "2203" + "0a0162"
+		private  = writeA + deleteB + deleteC + metaB
+		secrets  = "0a07" + "73656372657473"
+		asset    = "0a05" + "6173736574"
+	)
+	reads := "0a22" + "0a" + sum("absent") + "0a26" + "0a" + sum("b") + "12020801"
+	writes := "1244" + "0a" + sum("a") + "1a" + sum("x") + "1224" + "0a" + sum("b") + "1001" + "1226" + "0a" + sum("c") + "1001" + "2001"
+	hashed := reads + writes + "1a2a" + "0a" + sum("b") + entry
+	privateBytes, err := hex.DecodeString(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	field := func(tag, content string) string {
+		return tag + hex.EncodeToString(binary.AppendUvarint(nil, uint64(len(content)/2))) + content
+	}
+	collection := secrets + field("12", hashed) + "1a" + sum(string(privateBytes))
+	public := field("12", asset+field("12", metadata)+field("1a", collection))
+	if hex.EncodeToString(got.RWSet) != public {
+		t.Errorf("public: got  %x\nwant %s", got.RWSet, public)
+	}
+	if want := field("12", asset+field("12", secrets+field("12", private))); hex.EncodeToString(got.PrivateRWSet) != want {
+		t.Errorf("private: got  %x\nwant %s", got.PrivateRWSet, want)
+	}
+	for name, ops := range map[string][]op{
+		"reads": {getPrivate("b"), getHash("b")}, "public writes": {put("k", "v"), setMetadata("k", "n=v")},
+	} {
+		if got := results(t, l, ops...); got.PrivateRWSet != nil {
+			t.Errorf("%s have the private part %x", name, got.PrivateRWSet)
+		}
+	}
+	set := new(pb.TxReadWriteSet)
+	if err := proto.Unmarshal(simulate(t, l, getPrivate("b")), set); err != nil || set.NsRwset[0].CollectionHashedRwset[0].PvtRwsetHash != nil {
+		t.Errorf("a read alone has %v, %v", set, err)
 	}
 }
 
@@ -65,16 +116,21 @@ func TestNamespacesAreSorted(t *testing.T) {
 func TestEqualSimulations(t *testing.T) {
 	l := openMemory(t)
 	fill(t, l, 200)
-	ops := []op{get("k0001", "k0002"), put("x", "1"), del("k0003"), get("absent"), put("y", "2")}
+	commitResults(t, l, results(t, l, putPrivate("p", "1")))
+	ops := []op{
+		get("k0001", "k0002"), put("x", "1"), del("k0003"), get("absent"), put("y", "2"), getMany("k0004", "k0001"),
+		setMetadata("x", "b=2", "a=1"), getPrivate("p"), putPrivate("x", "1"), putPrivate("p", "2"), purge("z"), setPrivateMetadata("p", "a=1", "b=2"),
+	}
 	ranges := []op{scan("", "k0100", -1), scan("k0001", "", 3), scan("k0001", "", 3), scan("zz", "", -1)}
-	first := simulate(t, l, append(ops, ranges...)...)
+	first := results(t, l, append(ops, ranges...)...)
 	for i := range ops {
 		rotated := append(append([]op{}, ops[i:]...), ops[:i]...)
-		if got := simulate(t, l, append(rotated, ranges...)...); !bytes.Equal(got, first) {
+		got := results(t, l, append(rotated, ranges...)...)
+		if !bytes.Equal(got.RWSet, first.RWSet) || !bytes.Equal(got.PrivateRWSet, first.PrivateRWSet) {
 			t.Errorf("rotated by %d:\n%x, want\n%x", i, got, first)
 		}
 	}
-	if n := len(decode(t, first).RangeQueriesInfo); n != 3 {
+	if n := len(decode(t, first.RWSet).RangeQueriesInfo); n != 3 {
 		t.Errorf("%d ranges are noted, want 3: equal ones once", n)
 	}
 }
@@ -184,6 +240,25 @@ func rwsetOf(t testing.TB, parts ...proto.Message) []byte {
 		}
 	}
 	return marshal(t, &pb.TxReadWriteSet{NsRwset: []*pb.NsReadWriteSet{{Namespace: ns, Rwset: marshal(t, kv)}}})
+}
+
+// hashedSetOf marshals the public read/write set of one collection.
+func hashedSetOf(t testing.TB, collection string, parts ...proto.Message) *pb.CollectionHashedReadWriteSet {
+	t.Helper()
+	set := new(pb.HashedRWSet)
+	for _, p := range parts {
+		switch p := p.(type) {
+		case *pb.KVReadHash:
+			set.HashedReads = append(set.HashedReads, p)
+		case *pb.KVWriteHash:
+			set.HashedWrites = append(set.HashedWrites, p)
+		case *pb.KVMetadataWriteHash:
+			set.MetadataWrites = append(set.MetadataWrites, p)
+		default:
+			t.Fatalf("a collection's read/write set has no %T", p)
+		}
+	}
+	return &pb.CollectionHashedReadWriteSet{CollectionName: collection, HashedRwset: marshal(t, set)}
 }
 
 func marshal(t testing.TB, m proto.Message) []byte {

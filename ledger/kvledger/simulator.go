@@ -21,22 +21,27 @@ type Simulator struct {
 	ledger     *Ledger
 	txID       string
 	snapshot   store.Snapshot
-	namespaces []*namespaceSet // as they were first used: few, so that a search is quicker than a map
-	histories  []*historyIterator
+	namespaces []*namespaceSet        // as they were first used: few, so that a search is quicker than a map
+	iterators  []interface{ Close() } // that are no ranges of the public state
 
 	// Most transactions use one namespace: room for it comes with the simulator.
 	first     namespaceSet
 	onlyFirst [1]*namespaceSet
 
-	written   bool // something was written
-	paginated bool // a paginated query was made
-	resulted  bool // Results was called
-	done      bool
+	written        bool // something was written
+	paginated      bool // a paginated query was made
+	queriedPrivate bool // a range or a rich query of private data was made
+	resulted       bool // Results was called
+	done           bool
 }
 
 var (
-	_ ledger.Simulator     = (*Simulator)(nil)
-	_ ledger.HistoryReader = (*Simulator)(nil)
+	_ ledger.Simulator            = (*Simulator)(nil)
+	_ ledger.HistoryReader        = (*Simulator)(nil)
+	_ ledger.MultiGetter          = (*Simulator)(nil)
+	_ ledger.MetadataState        = (*Simulator)(nil)
+	_ ledger.PrivateState         = (*Simulator)(nil)
+	_ ledger.PrivateMetadataState = (*Simulator)(nil)
 )
 
 // namespaceSet is what was read and written in one namespace.
@@ -45,6 +50,20 @@ type namespaceSet struct {
 	reads  noted[readVersion]
 	writes noted[[]byte]    // nil is a delete
 	ranges []*rangeIterator // as they were opened
+	rare   *rareSet         // nil until it is needed
+}
+
+// rareSet is what most transactions don't have: so it takes no room in the others.
+type rareSet struct {
+	metadata    noted[metadata]
+	collections map[string]*collectionSet
+}
+
+func (n *namespaceSet) needRare() *rareSet {
+	if n.rare == nil {
+		n.rare = &rareSet{collections: map[string]*collectionSet{}}
+	}
+	return n.rare
 }
 
 // GetState implements ledger.Simulator. It notes the version that was read.
@@ -68,24 +87,48 @@ func (s *Simulator) GetState(ctx context.Context, namespace, key string) ([]byte
 	return value, nil
 }
 
-// SetState implements ledger.Simulator. The empty key, keys that are no UTF-8, and the one that is reserved for the
-// peer are refused.
+// GetStateMultipleKeys implements ledger.MultiGetter, in one round trip. It notes what GetState would.
+func (s *Simulator) GetStateMultipleKeys(ctx context.Context, namespace string, keys []string) ([][]byte, error) {
+	set, err := s.namespace(namespace)
+	if err != nil {
+		return nil, err
+	}
+	storeKeys := make([]string, len(keys))
+	for i, key := range keys {
+		if err := checkReadKey(key); err != nil {
+			return nil, err
+		}
+		storeKeys[i] = s.ledger.stateKey(namespace, key)
+	}
+	values, err := s.snapshot.GetMany(ctx, storeKeys)
+	if err != nil {
+		return nil, errors.Wrapf(err, "read %d keys", len(keys))
+	}
+	versions := make([]readVersion, len(keys))
+	for i, b := range values {
+		if versions[i], values[i], err = decodeValue(b); err != nil {
+			return nil, errors.Wrapf(err, "read key %q", keys[i])
+		}
+	}
+	for i, key := range keys {
+		set.reads.set(key, versions[i])
+	}
+	return values, nil
+}
+
+// SetState implements ledger.Simulator. The empty key and keys that are no UTF-8 are refused.
 func (s *Simulator) SetState(_ context.Context, namespace, key string, value []byte) error {
 	set, err := s.namespace(namespace)
 	if err != nil {
 		return err
 	}
-	if s.paginated {
-		return s.unsupported("Transaction has already performed a paginated query. Writes are not allowed")
-	}
-	if err := checkWriteKey(key); err != nil {
+	if err := s.beforeWrite(key); err != nil {
 		return err
 	}
 	if len(value) == 0 {
 		value = nil
 	}
 	set.writes.set(key, value)
-	s.written = true
 	return nil
 }
 
@@ -106,13 +149,10 @@ func (s *Simulator) GetStateRange(_ context.Context, namespace string, r ledger.
 			return nil, err
 		}
 	}
-	switch {
-	case r.PageSize < 0:
-		return nil, errors.Errorf("page size %d must not be negative", r.PageSize)
-	case r.PageSize > 0 && s.written:
-		return nil, s.unsupported("Paginated queries are supported only in a read-only transaction")
-	case r.PageSize > 0:
-		s.paginated = true
+	if r.PageSize != 0 {
+		if err := s.beforePage(r.PageSize); err != nil {
+			return nil, err
+		}
 	}
 	it := newRangeIterator(s, namespace, r)
 	set.ranges = append(set.ranges, it)
@@ -130,7 +170,7 @@ func (s *Simulator) Done() {
 			it.Close()
 		}
 	}
-	for _, it := range s.histories {
+	for _, it := range s.iterators {
 		it.Close()
 	}
 	s.snapshot.Close()
@@ -158,6 +198,40 @@ func (s *Simulator) namespace(name string) (*namespaceSet, error) {
 	set.name = name
 	s.namespaces = append(s.namespaces, set)
 	return set, nil
+}
+
+// beforeWrite says whether the transaction may write a key. One that is refused for what it is counts as a write, as
+// in Fabric.
+func (s *Simulator) beforeWrite(key string) error {
+	switch {
+	case s.queriedPrivate:
+		return s.unsupported("Transaction has already performed queries on pvt data. Writes are not allowed")
+	case s.paginated:
+		return s.unsupported("Transaction has already performed a paginated query. Writes are not allowed")
+	}
+	s.written = true
+	return checkWriteKey(key)
+}
+
+// beforePage says whether the transaction may make a paginated query.
+func (s *Simulator) beforePage(size int32) error {
+	switch {
+	case size < 0:
+		return errors.Errorf("page size %d must not be negative", size)
+	case s.written:
+		return s.unsupported("Paginated queries are supported only in a read-only transaction")
+	}
+	s.paginated = true
+	return nil
+}
+
+// beforePrivateQuery says whether the transaction may make a range or a rich query of private data.
+func (s *Simulator) beforePrivateQuery() error {
+	if s.written {
+		return s.unsupported("Queries on pvt data is supported only in a read-only transaction")
+	}
+	s.queriedPrivate = true
+	return nil
 }
 
 // unsupported returns Fabric's error for what may not follow what the transaction did before. The spelling is

@@ -40,6 +40,14 @@ func TestDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	private, err := sim.GetPrivateDataRange(ctx, ns, coll, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query, err := sim.ExecuteQuery(ctx, ns, everything, ledger.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	sim.Done()
 	sim.Done()
 	for name, call := range map[string]func() error{
@@ -51,11 +59,21 @@ func TestDone(t *testing.T) {
 		"Results":          func() error { _, err := sim.Results(); return err },
 		"Next":             func() error { _, err := it.Next(ctx); return err },
 		"history's Next":   func() error { _, err := history.Next(ctx); return err },
+		"private Next":     func() error { _, err := private.Next(ctx); return err },
+		"query's Next":     func() error { _, err := query.Next(ctx); return err },
 	} {
+		wantError(t, name, call(), doneText)
+	}
+	for name, call := range reads(t, sim, "k") {
+		wantError(t, name, call(), doneText)
+	}
+	for name, call := range writes(t, sim, "k") {
 		wantError(t, name, call(), doneText)
 	}
 	it.Close()
 	history.Close()
+	private.Close()
+	query.Close()
 }
 
 func TestClosedIterators(t *testing.T) {
@@ -87,45 +105,27 @@ func TestResultsOnce(t *testing.T) {
 	wantError(t, "Results", err, resultsText)
 }
 
-func TestBadInput(t *testing.T) {
-	const reserved = "\x00\U0010ffffinitialized"
-	ctx := t.Context()
-	sim := newSimulator(t, openMemory(t), "tx")
-	read := func(namespace, key string) error { _, err := sim.GetState(ctx, namespace, key); return err }
-	write := func(namespace, key string) error { return sim.SetState(ctx, namespace, key, []byte("v")) }
-	remove := func(namespace, key string) error { return sim.DeleteState(ctx, namespace, key) }
-	start := func(namespace, key string) error {
-		_, err := sim.GetStateRange(ctx, namespace, ledger.Range{Start: key})
-		return err
-	}
-	end := func(namespace, key string) error {
-		_, err := sim.GetStateRange(ctx, namespace, ledger.Range{End: key})
-		return err
-	}
-	history := func(namespace, key string) error { _, err := sim.GetHistoryForKey(ctx, namespace, key); return err }
-	type calls map[string]func(namespace, key string) error
-	for _, test := range []struct {
-		namespace, key, want string
-		calls                calls
-	}{
-		{ns, "", "key must not be an empty string", calls{"set": write, "delete": remove}},
-		{ns, reserved, `key "\x00\U0010ffffinitialized" is reserved for the peer, use another one`, calls{"set": write, "delete": remove}},
-		{ns, "a\xff", "invalid key [61ff], must be a UTF-8 string", calls{"get": read, "set": write, "delete": remove, "start": start, "end": end, "history": history}},
-		{"", "k", "namespace must not be an empty string", calls{"get": read, "set": write, "delete": remove, "range": start, "history": history}},
-		{"a\x00b", "k", `invalid namespace "a\x00b", must not contain U+0000`, calls{"get": read, "set": write, "range": start, "history": history}},
-		{"\xff", "k", "invalid namespace [ff], must be a UTF-8 string", calls{"get": read, "set": write, "range": start, "history": history}},
-	} {
-		for name, call := range test.calls {
-			wantError(t, name, call(test.namespace, test.key), test.want)
+func TestMultipleKeys(t *testing.T) {
+	l := openMemory(t)
+	commit(t, l, simulate(t, l, put("a", "1"), put("c", "3")))
+	sim := newSimulator(t, l, "tx")
+	put("b", "own")(t, sim)
+	for _, keys := range [][]string{nil, {"a"}, {"c", "b", "a", "c", ""}} {
+		values, err := sim.GetStateMultipleKeys(t.Context(), ns, keys)
+		if err != nil || len(values) != len(keys) {
+			t.Fatalf("%q: %q, %v", keys, values, err)
+		}
+		for i, key := range keys {
+			want, err := sim.GetState(t.Context(), ns, key)
+			if err != nil || string(values[i]) != string(want) || (values[i] == nil) != (want == nil) {
+				t.Errorf("%q is %q, want %q, %v", key, values[i], want, err)
+			}
 		}
 	}
-	for _, key := range []string{"", reserved, "_k", "\x00", "\U0010ffff"} {
-		if err := read(ns, key); err != nil {
-			t.Errorf("get %q: %v", key, err)
-		}
+	many, one := simulate(t, l, getMany("c", "b", "a")), simulate(t, l, get("a", "b", "c"))
+	if string(many) != string(one) {
+		t.Errorf("noted %x, want %x", many, one)
 	}
-	_, err := sim.GetStateRange(ctx, ns, ledger.Range{PageSize: -1})
-	wantError(t, "negative page size", err, "page size -1 must not be negative")
 }
 
 func TestPaginatedIsReadOnly(t *testing.T) {
@@ -150,6 +150,15 @@ func TestPaginatedIsReadOnly(t *testing.T) {
 	scan("", "", -1)(t, sim)
 	if _, err := sim.GetStateRange(ctx, ns, page); err != nil {
 		t.Errorf("second page: %v", err)
+	}
+}
+
+// The key that Fabric's peer keeps a chaincode's initialization under is the peer's to write, as any other.
+func TestInitializedKey(t *testing.T) {
+	const key = "\x00\U0010ffffinitialized"
+	l := openMemory(t)
+	if got := commit(t, l, simulate(t, l, get(key), put(key, "1.0"))); got[0] != valid || state(t, l, key) != "1.0" {
+		t.Errorf("code is %v, the key has %q", got[0], state(t, l, key))
 	}
 }
 

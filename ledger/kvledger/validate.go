@@ -18,10 +18,11 @@ type validation struct {
 	block    uint64     // number of this block
 
 	// committed has what the store holds, for the transactions in their order: of each one its ID, and then the
-	// keys that it read.
+	// keys that it read, public and private ones of each namespace.
 	committed [][]byte
 	txIDs     map[string]bool            // of this block, so far
 	updates   *btree.Map[string, update] // by the valid transactions so far
+	metadata  map[string][]byte          // by them, for the store; nil is a delete
 	codes     []ValidationCode           // so far
 }
 
@@ -41,6 +42,7 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 	v := &validation{
 		ledger: l, snapshot: snapshot, head: snapshot.Head(),
 		txIDs: make(map[string]bool, len(txs)), updates: btree.NewMap[string, update](0),
+		metadata: map[string][]byte{},
 	}
 	if v.block, err = l.heightAt(ctx, snapshot); err != nil {
 		return nil, err
@@ -54,8 +56,11 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 			return nil, errors.Wrapf(err, "validate transaction %q", tx.TxID)
 		}
 		v.codes = append(v.codes, code)
-		if code == Valid {
-			v.apply(tx, version{v.block, uint64(i)})
+		if code != Valid {
+			continue
+		}
+		if err := v.apply(ctx, tx, version{v.block, uint64(i)}); err != nil {
+			return nil, errors.Wrapf(err, "apply transaction %q", tx.TxID)
 		}
 	}
 	return v, nil
@@ -68,6 +73,9 @@ func (v *validation) prefetch(ctx context.Context, txs []transaction) (err error
 		keys = append(keys, v.ledger.txIDKey(tx.TxID))
 		for _, ns := range tx.namespaces {
 			for _, r := range ns.reads {
+				keys = append(keys, r.storeKey)
+			}
+			for _, r := range ns.hashedReads {
 				keys = append(keys, r.storeKey)
 			}
 		}
@@ -94,7 +102,7 @@ func (v *validation) transaction(ctx context.Context, tx transaction) (Validatio
 	}
 	v.txIDs[tx.TxID] = true
 	for _, ns := range tx.namespaces {
-		committed := v.take(len(ns.reads)) // also those of a transaction that has failed
+		committed := v.take(len(ns.reads) + len(ns.hashedReads)) // also those of a transaction that has failed
 		if code != Valid {
 			continue
 		}
@@ -108,36 +116,31 @@ func (v *validation) transaction(ctx context.Context, tx transaction) (Validatio
 
 // namespace validates what a transaction read in one namespace, given what is committed of the keys that it read.
 func (v *validation) namespace(ctx context.Context, ns namespaceRWSet, committed [][]byte) (ValidationCode, error) {
-	for i, r := range ns.reads {
-		if unchanged, err := v.unchanged(r, committed[i]); !unchanged || err != nil {
-			return MVCCReadConflict, err
-		}
+	if unchanged, err := v.unchanged(ns.reads, committed); !unchanged || err != nil {
+		return MVCCReadConflict, err
 	}
 	for _, info := range ns.ranges {
 		if same, err := v.sameRange(ctx, ns.name, info); !same || err != nil {
 			return PhantomReadConflict, err
 		}
 	}
+	if unchanged, err := v.unchanged(ns.hashedReads, committed[len(ns.reads):]); !unchanged || err != nil {
+		return MVCCReadConflict, err
+	}
 	return Valid, nil
 }
 
-// unchanged says whether a read would read the same now. A key that the block has written before is changed, also
+// unchanged says whether reads would read the same now. A key that the block has written before is changed, also
 // when it was deleted and absent already.
-func (v *validation) unchanged(r read, committed []byte) (bool, error) {
-	if _, written := v.updates.Get(r.storeKey); written {
-		return false, nil
-	}
-	now, _, err := decodeValue(committed)
-	if err != nil {
-		return false, err
-	}
-	return now == r.version, nil
-}
-
-func (v *validation) apply(tx transaction, at version) {
-	for _, ns := range tx.namespaces {
-		for _, w := range ns.writes {
-			v.updates.Set(w.storeKey, update{at, w.value})
+func (v *validation) unchanged(reads []read, committed [][]byte) (bool, error) {
+	for i, r := range reads {
+		if _, written := v.updates.Get(r.storeKey); written {
+			return false, nil
+		}
+		now, _, err := decodeValue(committed[i])
+		if err != nil || now != r.version {
+			return false, err
 		}
 	}
+	return true, nil
 }

@@ -2,6 +2,7 @@ package kvledger
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/pkg/errors"
 
@@ -22,6 +23,14 @@ func (v readVersion) proto() *pb.Version {
 		return nil
 	}
 	return &pb.Version{BlockNum: v.block, TxNum: v.tx}
+}
+
+// String returns what Fabric prints for a version (core/ledger/internal/version, Height).
+func (v readVersion) String() string {
+	if !v.present {
+		return "<nil>"
+	}
+	return fmt.Sprintf("{BlockNum: %d, TxNum: %d}", v.block, v.tx)
 }
 
 func versionOf(v *pb.Version) readVersion {

@@ -8,7 +8,8 @@ import (
 
 // Fault is what happens at a call of a method. It is given the call itself, to make or not to make, and returns the
 // error that the method returns. Where it does not make the call and returns nil, the method's result is nil too.
-// Done and Close return nothing and are made in any case, after the fault: an error of their fault is dropped.
+// Done and Close return nothing and are made in any case, after the fault: an error of their fault is dropped, as is one
+// of Bookmark's, which returns no error.
 type Fault func(ctx context.Context, call func() error) error
 
 // Error makes the method return err, without being called.

@@ -10,22 +10,41 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// Methods that a fault can be set for. Next and Close are those of both kinds of iterator.
+// Methods that a fault can be set for. Next and Close are those of every kind of iterator.
 const (
-	NewSimulator     = "NewSimulator"
-	GetState         = "GetState"
-	SetState         = "SetState"
-	DeleteState      = "DeleteState"
-	GetStateRange    = "GetStateRange"
-	GetHistoryForKey = "GetHistoryForKey"
-	Next             = "Next"
-	Close            = "Close"
-	Done             = "Done"
+	NewSimulator              = "NewSimulator"
+	GetState                  = "GetState"
+	SetState                  = "SetState"
+	DeleteState               = "DeleteState"
+	GetStateRange             = "GetStateRange"
+	GetHistoryForKey          = "GetHistoryForKey"
+	GetStateMultipleKeys      = "GetStateMultipleKeys"
+	ExecuteQuery              = "ExecuteQuery"
+	GetStateMetadata          = "GetStateMetadata"
+	SetStateMetadata          = "SetStateMetadata"
+	GetPrivateData            = "GetPrivateData"
+	GetPrivateDataHash        = "GetPrivateDataHash"
+	SetPrivateData            = "SetPrivateData"
+	DeletePrivateData         = "DeletePrivateData"
+	PurgePrivateData          = "PurgePrivateData"
+	GetPrivateDataRange       = "GetPrivateDataRange"
+	GetPrivateDataMetadata    = "GetPrivateDataMetadata"
+	SetPrivateDataMetadata    = "SetPrivateDataMetadata"
+	ExecuteQueryOnPrivateData = "ExecuteQueryOnPrivateData"
+	Next                      = "Next"
+	Bookmark                  = "Bookmark"
+	Close                     = "Close"
+	Done                      = "Done"
 )
 
 // Methods returns the names of all methods that a fault can be set for, for tests that go through them.
 func Methods() []string {
-	return []string{NewSimulator, GetState, SetState, DeleteState, GetStateRange, GetHistoryForKey, Next, Close, Done}
+	return []string{
+		NewSimulator, GetState, SetState, DeleteState, GetStateRange, GetHistoryForKey, GetStateMultipleKeys, ExecuteQuery,
+		GetStateMetadata, SetStateMetadata, GetPrivateData, GetPrivateDataHash, SetPrivateData, DeletePrivateData,
+		PurgePrivateData, GetPrivateDataRange, GetPrivateDataMetadata, SetPrivateDataMetadata, ExecuteQueryOnPrivateData,
+		Next, Bookmark, Close, Done,
+	}
 }
 
 // Faulty is a ledger that fails as it is told, and watches how it is used:
@@ -36,8 +55,9 @@ func Methods() []string {
 //	f.Check(t)
 //
 // Its simulators and iterators pass every call on to those of the ledger it wraps, through the fault that was set
-// for the method. A simulator has the optional interfaces of the one it wraps. All methods of Faulty are safe for
-// concurrent use; how its simulators and iterators are used is what Check is about.
+// for the method. A simulator has all optional interfaces of package ledger if the one it wraps has them all, and
+// otherwise ledger.HistoryReader if that one has it, and no other. All methods of Faulty are safe for concurrent use; how
+// its simulators and iterators are used is what Check is about.
 type Faulty struct {
 	inner ledger.Ledger
 
@@ -127,11 +147,7 @@ func (f *Faulty) NewSimulator(ctx context.Context, txID string) (ledger.Simulato
 		return nil, err
 	}
 	f.count(func(c *Counts) { c.Simulators++ })
-	s := &simulator{f: f, inner: inner, txID: txID}
-	if history, ok := inner.(ledger.HistoryReader); ok {
-		return &historySimulator{simulator: s, history: history}, nil
-	}
-	return s, nil
+	return (&simulator{f: f, inner: inner, txID: txID}).withOptional(), nil
 }
 
 // Unwrap returns the simulator that one of a Faulty wraps, and any other simulator as it is: for committing what

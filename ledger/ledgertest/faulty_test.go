@@ -18,38 +18,85 @@ import (
 
 var errFault = errors.New("fault")
 
-// exercise calls every method once, and gives back what it got.
+// exercise calls every method at least once, and gives back what it got. It returns the first error.
 func exercise(ctx context.Context, l ledger.Ledger) (err error) {
 	note := func(e error) {
 		if err == nil {
 			err = e
 		}
 	}
-	sim, e := l.NewSimulator(ctx, "tx")
-	note(e)
-	if sim == nil {
-		return err
-	}
-	defer sim.Done()
-	_, e = sim.GetState(ctx, ns, "k")
-	note(e)
-	note(sim.SetState(ctx, ns, "k", []byte("v")))
-	note(sim.DeleteState(ctx, ns, "k"))
-	it, e := sim.GetStateRange(ctx, ns, ledger.Range{})
-	note(e)
-	if it != nil {
-		defer it.Close()
-		_, e = it.Next(ctx)
+	for _, use := range []func(context.Context, full, func(error)){write, read, query} {
+		sim, e := l.NewSimulator(ctx, "tx")
 		note(e)
-	}
-	history, e := sim.(ledger.HistoryReader).GetHistoryForKey(ctx, ns, "k")
-	note(e)
-	if history != nil {
-		defer history.Close()
-		_, e = history.Next(ctx)
-		note(e)
+		if sim == nil {
+			continue
+		}
+		func() {
+			defer sim.Done()
+			use(ctx, sim.(full), note)
+		}()
 	}
 	return err
+}
+
+func write(ctx context.Context, sim full, note func(error)) {
+	note(sim.SetState(ctx, ns, "k", []byte("v")))
+	note(sim.DeleteState(ctx, ns, "k"))
+	note(sim.SetStateMetadata(ctx, ns, "k", nil))
+	note(sim.SetPrivateData(ctx, ns, coll, "k", []byte("v")))
+	note(sim.DeletePrivateData(ctx, ns, coll, "k"))
+	note(sim.PurgePrivateData(ctx, ns, coll, "k"))
+	note(sim.SetPrivateDataMetadata(ctx, ns, coll, "k", nil))
+}
+
+func read(ctx context.Context, sim full, note func(error)) {
+	_, err := sim.GetState(ctx, ns, "k")
+	note(err)
+	_, err = sim.GetStateMultipleKeys(ctx, ns, []string{"k"})
+	note(err)
+	_, err = sim.GetStateMetadata(ctx, ns, "k")
+	note(err)
+	_, err = sim.GetPrivateData(ctx, ns, coll, "k")
+	note(err)
+	_, err = sim.GetPrivateDataHash(ctx, ns, coll, "k")
+	note(err)
+	_, err = sim.GetPrivateDataMetadata(ctx, ns, coll, "k")
+	note(err)
+}
+
+func query(ctx context.Context, sim full, note func(error)) {
+	it, err := sim.GetStateRange(ctx, ns, ledger.Range{})
+	note(err)
+	readOne(ctx, it, note)
+	it, err = sim.GetPrivateDataRange(ctx, ns, coll, ledger.Range{})
+	note(err)
+	readOne(ctx, it, note)
+	it, err = sim.ExecuteQueryOnPrivateData(ctx, ns, coll, everything)
+	note(err)
+	readOne(ctx, it, note)
+	rich, err := sim.ExecuteQuery(ctx, ns, everything, ledger.Page{Size: 1})
+	note(err)
+	if rich != nil {
+		defer rich.Close()
+		_, err = rich.Next(ctx)
+		note(err)
+		rich.Bookmark()
+	}
+	history, err := sim.GetHistoryForKey(ctx, ns, "k")
+	note(err)
+	if history != nil {
+		defer history.Close()
+		_, err = history.Next(ctx)
+		note(err)
+	}
+}
+
+func readOne(ctx context.Context, it ledger.Iterator, note func(error)) {
+	if it != nil {
+		defer it.Close()
+		_, err := it.Next(ctx)
+		note(err)
+	}
 }
 
 // afterCall is a fault that strikes when the call has been made.
@@ -69,7 +116,7 @@ func panics(run func()) (value any) {
 // TestFaults strikes in every method, and finds nothing to blame in a caller that gives back what it got.
 func TestFaults(t *testing.T) {
 	for _, method := range ledgertest.Methods() {
-		returns := method != ledgertest.Close && method != ledgertest.Done
+		returns := method != ledgertest.Bookmark && method != ledgertest.Close && method != ledgertest.Done
 		for name, fault := range map[string]ledgertest.Fault{
 			"none": nil, "error": ledgertest.Error(errFault), "error after the call": afterCall, "nil": ledgertest.Nil(),
 			"panic": ledgertest.Panic("boom"), "once": ledgertest.Once(ledgertest.Error(errFault)),
@@ -104,8 +151,10 @@ func TestNilResults(t *testing.T) {
 	f := newFaulty(t)
 	sim := newSimulator(t, f)
 	defer sim.Done()
-	for _, method := range ledgertest.Methods()[:6] {
-		f.On(method, ledgertest.Nil())
+	for _, method := range ledgertest.Methods() {
+		if method != ledgertest.Done {
+			f.On(method, ledgertest.Nil())
+		}
 	}
 	if s, err := f.NewSimulator(t.Context(), "tx"); s != nil || err != nil {
 		t.Errorf("simulator is %v, %v", s, err)
@@ -115,6 +164,15 @@ func TestNilResults(t *testing.T) {
 	}
 	if it, err := sim.(ledger.HistoryReader).GetHistoryForKey(t.Context(), ns, "k"); it != nil || err != nil {
 		t.Errorf("history is %v, %v", it, err)
+	}
+	if it, err := sim.(full).ExecuteQuery(t.Context(), ns, everything, ledger.Page{}); it != nil || err != nil {
+		t.Errorf("query is %v, %v", it, err)
+	}
+	if it, err := sim.(full).GetPrivateDataRange(t.Context(), ns, coll, ledger.Range{}); it != nil || err != nil {
+		t.Errorf("private iterator is %v, %v", it, err)
+	}
+	if it, err := sim.(full).ExecuteQueryOnPrivateData(t.Context(), ns, coll, everything); it != nil || err != nil {
+		t.Errorf("private query is %v, %v", it, err)
 	}
 	if want := (ledgertest.Counts{Simulators: 1}); f.Counts() != want {
 		t.Errorf("counts are %+v, want %+v", f.Counts(), want)
@@ -190,6 +248,15 @@ func TestViolations(t *testing.T) {
 			_, _ = it.Next(t.Context())
 			sim.Done()
 		}, []string{`txid "tx": Next was called on a closed iterator`}},
+		{"Bookmark after Close", func(t *testing.T, _ *ledgertest.Faulty, sim ledger.Simulator) {
+			it, err := sim.(full).ExecuteQuery(t.Context(), ns, everything, ledger.Page{Size: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			it.Close()
+			it.Bookmark()
+			sim.Done()
+		}, []string{`txid "tx": Bookmark was called on a closed iterator`}},
 		{"two at once", func(t *testing.T, f *ledgertest.Faulty, sim ledger.Simulator) {
 			it := openRange(t, sim)
 			f.On(ledgertest.Next, func(_ context.Context, call func() error) error {
@@ -248,8 +315,18 @@ func TestCheckFindsLeaks(t *testing.T) {
 	f.Check(t)
 }
 
-// plain is a simulator without optional interfaces.
-type plain struct{ ledger.Simulator }
+// These are simulators without optional interfaces, with a history only, and with something else only.
+type (
+	plain       struct{ ledger.Simulator }
+	withHistory struct {
+		ledger.Simulator
+		ledger.HistoryReader
+	}
+	withMetadata struct {
+		ledger.Simulator
+		ledger.MetadataState
+	}
+)
 
 type plainLedger struct{ ledger.Ledger }
 
@@ -261,18 +338,40 @@ func (l plainLedger) NewSimulator(ctx context.Context, txID string) (ledger.Simu
 	return plain{sim}, nil
 }
 
+// ledgerOf makes simulators of the reference's.
+type ledgerOf struct {
+	ledger.Ledger
+	wrap func(full) ledger.Simulator
+}
+
+func (l ledgerOf) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
+	sim, err := l.Ledger.NewSimulator(ctx, txID)
+	if err != nil {
+		return nil, err
+	}
+	return l.wrap(sim.(full)), nil
+}
+
 func TestOptionalInterfaces(t *testing.T) {
 	inner := reference(t).Ledger
-	for _, test := range []struct {
-		ledger ledger.Ledger
-		want   bool
-	}{{inner, true}, {plainLedger{inner}, false}} {
+	for name, test := range map[string]struct {
+		ledger                   ledger.Ledger
+		history, metadata, isAll bool
+	}{
+		"all":      {inner, true, true, true},
+		"none":     {plainLedger{inner}, false, false, false},
+		"history":  {ledgerOf{inner, func(s full) ledger.Simulator { return withHistory{s, s} }}, true, false, false},
+		"metadata": {ledgerOf{inner, func(s full) ledger.Simulator { return withMetadata{s, s} }}, false, false, false},
+	} {
 		sim := newSimulator(t, ledgertest.NewFaulty(test.ledger))
-		if _, got := sim.(ledger.HistoryReader); got != test.want {
-			t.Errorf("%T has a history: %v, want %v", test.ledger, got, test.want)
+		_, history := sim.(ledger.HistoryReader)
+		_, metadata := sim.(ledger.MetadataState)
+		_, isAll := sim.(full)
+		if history != test.history || metadata != test.metadata || isAll != test.isAll {
+			t.Errorf("%s: shows a history: %v, metadata: %v, all: %v", name, history, metadata, isAll)
 		}
-		if _, got := ledgertest.Unwrap(sim).(ledger.HistoryReader); got != test.want {
-			t.Errorf("what %T wraps has a history: %v, want %v", test.ledger, got, test.want)
+		if _, got := ledgertest.Unwrap(sim).(ledger.MetadataState); got != (test.isAll || name == "metadata") {
+			t.Errorf("%s: what is wrapped has metadata: %v", name, got)
 		}
 		sim.Done()
 	}

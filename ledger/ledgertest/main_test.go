@@ -2,6 +2,7 @@ package ledgertest_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -14,7 +15,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const ns = "asset"
+const (
+	ns         = "asset"
+	coll       = "secrets"
+	everything = `{"selector":{}}`
+)
 
 // reference returns a ledger to wrap.
 func reference(t *testing.T) ledgertest.Fixture {
@@ -31,10 +36,25 @@ func reference(t *testing.T) ledgertest.Fixture {
 			if err != nil {
 				return false, err
 			}
-			code, err := l.CommitTx(ctx, kvledger.Transaction{TxID: tx.ID, Timestamp: tx.Timestamp, RWSet: results.RWSet})
+			code, err := l.CommitTx(ctx, kvledger.Transaction{
+				TxID: tx.ID, Timestamp: tx.Timestamp, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
+			})
 			return code == kvledger.Valid, err
 		},
+		Query: func(field, value string) string { return fmt.Sprintf(`{"selector":{%q:%q}}`, field, value) },
 	}
+}
+
+// full is a simulator with all optional interfaces.
+type full interface {
+	ledger.Simulator
+	ledger.HistoryReader
+	ledger.MultiGetter
+	ledger.RichQuerier
+	ledger.MetadataState
+	ledger.PrivateState
+	ledger.PrivateMetadataState
+	ledger.PrivateRichQuerier
 }
 
 func newFaulty(t *testing.T) *ledgertest.Faulty { return ledgertest.NewFaulty(reference(t).Ledger) }

@@ -19,8 +19,12 @@ type Fixture struct {
 	// skips the tests that need it.
 	Commit func(ctx context.Context, tx Tx) (valid bool, err error)
 	// Validates says that Commit finds conflicts: a transaction is not valid if a key that it read, or a range,
-	// has changed since it was simulated.
+	// has changed since it was simulated. So it is with metadata and private data, if there are any: reading one is
+	// reading the key, and writing metadata is writing it.
 	Validates bool
+	// Query returns a rich query, in the ledger's language, for the JSON documents that have the value in the field.
+	// Nil skips the tests of rich queries.
+	Query func(field, value string) string
 }
 
 // Tx is a transaction to commit.
@@ -32,13 +36,30 @@ type Tx struct {
 }
 
 // Run tests that a ledger does what package ledger says. open returns a fixture with an empty ledger; what it has
-// to release it gives to t.Cleanup. History is tested if the ledger's simulators implement ledger.HistoryReader.
+// to release it gives to t.Cleanup. Optional interfaces are tested if the ledger's simulators implement them.
 func Run(t *testing.T, open func(t *testing.T) Fixture) {
-	for _, test := range []struct {
-		name  string
-		needs func(Fixture) bool
-		run   func(s *suite)
-	}{
+	for _, test := range append(required(), optionals()...) {
+		t.Run(test.name, func(t *testing.T) {
+			f := open(t)
+			if !test.needs(f) {
+				t.Skip("the fixture has not what this test needs")
+			}
+			watched := NewFaulty(f.Ledger)
+			test.run(&suite{T: t, fixture: f, ledger: watched})
+			watched.Check(t)
+		})
+	}
+}
+
+// row is one test of the suite.
+type row struct {
+	name  string
+	needs func(Fixture) bool
+	run   func(s *suite)
+}
+
+func required() []row {
+	return []row{
 		{"absent key", anyLedger, testAbsent},
 		{"own writes are not visible", anyLedger, testOwnWrites},
 		{"empty range", anyLedger, testEmptyRange},
@@ -52,20 +73,9 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"snapshot", commits, testSnapshot},
 		{"values are kept", commits, testValuesKept},
 		{"many at once", commits, testConcurrent},
-		{"history", commits, testHistory},
 		{"stale read", validates, testStaleRead},
 		{"phantom", validates, testPhantom},
 		{"blind writes", validates, testBlindWrites},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			f := open(t)
-			if !test.needs(f) {
-				t.Skip("the fixture has not what this test needs")
-			}
-			watched := NewFaulty(f.Ledger)
-			test.run(&suite{T: t, fixture: f, ledger: watched})
-			watched.Check(t)
-		})
 	}
 }
 
@@ -273,25 +283,6 @@ func testConcurrent(s *suite) {
 	for i := range 50 {
 		s.write(fmt.Sprintf("a=%d", i), fmt.Sprintf("b=%d", i))
 	}
-}
-
-func testHistory(s *suite) {
-	probe := s.simulator("probe")
-	_, ok := probe.(ledger.HistoryReader)
-	probe.Done()
-	if !ok {
-		s.Skip("the ledger keeps no history")
-	}
-	s.write("k=1", "k2=other")
-	s.write("other=1")
-	s.write("k=2")
-	s.write("k")
-	sim := s.simulator("read")
-	defer sim.Done()
-	s.set(sim, "k", "not committed")
-	s.wantHistory(sim, "k", "", "2", "1")
-	s.wantHistory(sim, "k2", "other")
-	s.wantHistory(sim, "absent")
 }
 
 func testStaleRead(s *suite) {

@@ -2,8 +2,10 @@ package ledgertest_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +39,31 @@ var broken = map[string]struct {
 	})},
 	"namespaces are one": {"namespaces", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
 		return &oneNamespace{s}
+	})},
+	// These have all optional interfaces but the first, which has one: a Faulty does not show that, and the suite tests it.
+	"metadata is merged": {"metadata", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &mergedMetadata{s, s.(ledger.MetadataState)}
+	})},
+	"keys are sorted": {"multiple_keys", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &sortedKeys{s.(full)}
+	})},
+	"private own writes are visible": {"private_data_of_one's_own", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &ownPrivateWrites{full: s.(full), written: map[string][]byte{}}
+	})},
+	"collections are one": {"collections", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &oneCollection{s.(full)}
+	})},
+	"hashes are values": {"private_data", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &valuesForHashes{s.(full)}
+	})},
+	"private metadata is forgotten": {"private_metadata", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &forgottenMetadata{s.(full)}
+	})},
+	"queries have one page": {"pages_of_a_rich_query", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &onePage{s.(full)}
+	})},
+	"private queries are public": {"private_rich_query", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &publicQueries{s.(full)}
 	})},
 	"conflicts are ignored": {"stale_read", func(f ledgertest.Fixture) ledgertest.Fixture {
 		commit := f.Commit
@@ -76,7 +103,7 @@ func simulating(wrap func(ledger.Ledger, ledger.Simulator) ledger.Simulator) fun
 		inner, commit := f.Ledger, f.Commit
 		f.Ledger = brokenLedger{inner, wrap}
 		f.Commit = func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
-			tx.Simulator = tx.Simulator.(*brokenSimulator).inner
+			tx.Simulator = tx.Simulator.(interface{ unbroken() ledger.Simulator }).unbroken()
 			return commit(ctx, tx)
 		}
 		return f
@@ -88,17 +115,110 @@ type brokenLedger struct {
 	wrap  func(ledger.Ledger, ledger.Simulator) ledger.Simulator
 }
 
-type brokenSimulator struct {
-	ledger.Simulator
-	inner ledger.Simulator
-}
+// A broken simulator has the optional interfaces that breaking it has left.
+type (
+	brokenSimulator struct {
+		ledger.Simulator
+		inner ledger.Simulator
+	}
+	brokenMetadata struct {
+		*mergedMetadata
+		inner ledger.Simulator
+	}
+	brokenFull struct {
+		full
+		inner ledger.Simulator
+	}
+)
+
+func (s *brokenSimulator) unbroken() ledger.Simulator { return s.inner }
+func (s *brokenMetadata) unbroken() ledger.Simulator  { return s.inner }
+func (s *brokenFull) unbroken() ledger.Simulator      { return s.inner }
 
 func (l brokenLedger) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
 	sim, err := l.inner.NewSimulator(ctx, txID)
 	if err != nil {
 		return nil, err
 	}
-	return &brokenSimulator{Simulator: l.wrap(l.inner, sim), inner: sim}, nil
+	switch s := l.wrap(l.inner, sim).(type) {
+	case full:
+		return &brokenFull{s, sim}, nil
+	case *mergedMetadata:
+		return &brokenMetadata{s, sim}, nil
+	default:
+		return &brokenSimulator{s, sim}, nil
+	}
+}
+
+type mergedMetadata struct {
+	ledger.Simulator
+	ledger.MetadataState
+}
+
+func (s *mergedMetadata) SetStateMetadata(ctx context.Context, namespace, key string, metadata map[string][]byte) error {
+	all, err := s.GetStateMetadata(ctx, namespace, key)
+	if err != nil {
+		return err
+	}
+	maps.Copy(all, metadata)
+	return s.MetadataState.SetStateMetadata(ctx, namespace, key, all)
+}
+
+type sortedKeys struct{ full }
+
+func (s *sortedKeys) GetStateMultipleKeys(ctx context.Context, namespace string, keys []string) ([][]byte, error) {
+	return s.full.GetStateMultipleKeys(ctx, namespace, slices.Sorted(slices.Values(keys)))
+}
+
+type ownPrivateWrites struct {
+	full
+	written map[string][]byte
+}
+
+func (s *ownPrivateWrites) SetPrivateData(ctx context.Context, namespace, collection, key string, value []byte) error {
+	s.written[namespace+"/"+collection+"/"+key] = value
+	return s.full.SetPrivateData(ctx, namespace, collection, key, value)
+}
+
+func (s *ownPrivateWrites) GetPrivateData(ctx context.Context, namespace, collection, key string) ([]byte, error) {
+	if value, ok := s.written[namespace+"/"+collection+"/"+key]; ok {
+		return value, nil
+	}
+	return s.full.GetPrivateData(ctx, namespace, collection, key)
+}
+
+type oneCollection struct{ full }
+
+func (s *oneCollection) GetPrivateData(ctx context.Context, namespace, _, key string) ([]byte, error) {
+	return s.full.GetPrivateData(ctx, namespace, "secrets", key)
+}
+
+type valuesForHashes struct{ full }
+
+func (s *valuesForHashes) GetPrivateDataHash(ctx context.Context, namespace, collection, key string) ([]byte, error) {
+	return s.GetPrivateData(ctx, namespace, collection, key)
+}
+
+type forgottenMetadata struct{ full }
+
+func (s *forgottenMetadata) SetPrivateData(ctx context.Context, namespace, collection, key string, value []byte) error {
+	if err := s.SetPrivateDataMetadata(ctx, namespace, collection, key, nil); err != nil {
+		return err
+	}
+	return s.full.SetPrivateData(ctx, namespace, collection, key, value)
+}
+
+type onePage struct{ full }
+
+func (s *onePage) ExecuteQuery(ctx context.Context, namespace, query string, p ledger.Page) (ledger.QueryIterator, error) {
+	p.Bookmark = ""
+	return s.full.ExecuteQuery(ctx, namespace, query, p)
+}
+
+type publicQueries struct{ full }
+
+func (s *publicQueries) ExecuteQueryOnPrivateData(ctx context.Context, namespace, _, query string) (ledger.Iterator, error) {
+	return s.ExecuteQuery(ctx, namespace, query, ledger.Page{})
 }
 
 type ownWrites struct {

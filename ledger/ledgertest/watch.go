@@ -19,16 +19,7 @@ type simulator struct {
 	done   bool
 }
 
-// historySimulator is a simulator over one that has a history.
-type historySimulator struct {
-	*simulator
-	history ledger.HistoryReader
-}
-
-var (
-	_ ledger.Simulator     = (*simulator)(nil)
-	_ ledger.HistoryReader = (*historySimulator)(nil)
-)
+var _ ledger.Simulator = (*simulator)(nil)
 
 func (s *simulator) unwrap() ledger.Simulator { return s.inner }
 
@@ -61,15 +52,21 @@ func (s *simulator) call(ctx context.Context, method string, inner func() error)
 	return s.f.call(ctx, method, inner)
 }
 
-func (s *simulator) GetState(ctx context.Context, namespace, key string) (value []byte, err error) {
-	err = s.call(ctx, GetState, func() (err error) {
-		value, err = s.inner.GetState(ctx, namespace, key)
+// value calls a method that returns something besides an error.
+func value[T any](ctx context.Context, s *simulator, method string, get func() (T, error)) (T, error) {
+	var got, none T
+	err := s.call(ctx, method, func() (err error) {
+		got, err = get()
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	return value, nil
+	return got, nil
+}
+
+func (s *simulator) GetState(ctx context.Context, namespace, key string) ([]byte, error) {
+	return value(ctx, s, GetState, func() ([]byte, error) { return s.inner.GetState(ctx, namespace, key) })
 }
 
 func (s *simulator) SetState(ctx context.Context, namespace, key string, value []byte) error {
@@ -83,16 +80,6 @@ func (s *simulator) DeleteState(ctx context.Context, namespace, key string) erro
 func (s *simulator) GetStateRange(ctx context.Context, namespace string, r ledger.Range) (ledger.Iterator, error) {
 	it, err := opened(ctx, s, GetStateRange, func() (results[ledger.KV], error) {
 		return s.inner.GetStateRange(ctx, namespace, r)
-	})
-	if it == nil {
-		return nil, err
-	}
-	return it, nil
-}
-
-func (s *historySimulator) GetHistoryForKey(ctx context.Context, namespace, key string) (ledger.HistoryIterator, error) {
-	it, err := opened(ctx, s.simulator, GetHistoryForKey, func() (results[ledger.KeyModification], error) {
-		return s.history.GetHistoryForKey(ctx, namespace, key)
 	})
 	if it == nil {
 		return nil, err
@@ -157,21 +144,19 @@ func opened[T any](ctx context.Context, s *simulator, method string, open func()
 	return &iterator[T]{sim: s, inner: inner}, nil
 }
 
-func (it *iterator[T]) Next(ctx context.Context) (next *T, err error) {
+func (it *iterator[T]) Next(ctx context.Context) (*T, error) {
+	it.wantOpen(Next)
+	return value(ctx, it.sim, Next, func() (*T, error) { return it.inner.Next(ctx) })
+}
+
+// wantOpen is for methods that must not be called on a closed iterator.
+func (it *iterator[T]) wantOpen(method string) {
 	it.sim.mu.Lock()
 	closed := it.closed
 	it.sim.mu.Unlock()
 	if closed {
-		it.sim.f.violation("txid %q: Next was called on a closed iterator", it.sim.txID)
+		it.sim.f.violation("txid %q: %s was called on a closed iterator", it.sim.txID, method)
 	}
-	err = it.sim.call(ctx, Next, func() (err error) {
-		next, err = it.inner.Next(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return next, nil
 }
 
 func (it *iterator[T]) Close() {

@@ -1,0 +1,238 @@
+package chaincodesupport_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/ledger/ledgertest"
+	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/shim"
+)
+
+// defined are definitions by the chaincodes' names.
+type defined map[string]chaincodesupport.Definition
+
+func (d defined) Definition(_ context.Context, _, name string) (chaincodesupport.Definition, error) {
+	if def, ok := d[name]; ok {
+		return def, nil
+	}
+	return chaincodesupport.Definition{}, errors.Errorf("chaincode definition for '%s' not found", name)
+}
+
+// called runs a transaction by the chaincode's name, commits it if it succeeds, and says how it went.
+func (n *network) called(name, txID string, in chaincodesupport.Input) string {
+	n.t.Helper()
+	p := n.params(txID)
+	r, err := n.Call(n.t.Context(), name, p, in)
+	if err != nil {
+		return err.Error()
+	}
+	if r.Status < 400 {
+		n.commit(p)
+	}
+	return fmt.Sprintf("%d %s%s", r.Status, r.Payload, r.Message)
+}
+
+func asInit() chaincodesupport.Input { return chaincodesupport.Input{IsInit: true} }
+
+// which is a chaincode that says which of its functions was called.
+type which struct{ id string }
+
+func (w which) Init(stub) *shim.Response   { return shim.Success([]byte("Init of " + w.id)) }
+func (w which) Invoke(stub) *shim.Response { return shim.Success([]byte("Invoke of " + w.id)) }
+
+// A chaincode that requires it is initialized once for each version, before anything else. The texts are those of Fabric
+// (core/chaincode, ChaincodeSupport.CheckInvocation).
+func TestInitExactlyOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		definitions := defined{
+			"plain":  {ChaincodeID: "plain:abc", Version: "1"},
+			"strict": {ChaincodeID: "strict:abc", Version: "1", InitRequired: true},
+		}
+		n := newNetwork(t, chaincodesupport.Config{Definitions: definitions}, map[string]function{
+			"plain:abc": calls, "strict:abc": which{"abc"}.Invoke, "strict:def": which{"def"}.Invoke,
+		})
+		call := func(name string, in chaincodesupport.Input, want string) {
+			t.Helper()
+			txID := n.next()
+			if got := n.called(name, txID, in); got != strings.ReplaceAll(want, "TXID", txID) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+		call("plain", asInit(), "chaincode 'plain' does not require initialization but called as init")
+		call("strict", input(), "chaincode 'strict' has not been initialized for this version, must call as init first")
+		call("plain", input("strict"), "500 INVOKE_CHAINCODE failed: transaction ID: TXID: execute failed: "+
+			"chaincode 'strict' has not been initialized for this version, must call as init first")
+		call("strict", asInit(), "200 Invoke of abc") // inProcess has one function for both
+		call("strict", asInit(), "chaincode 'strict' is already initialized but called as init")
+		call("strict", input(), "200 Invoke of abc")
+		call("plain", input("strict"), "200 Invoke of abc")
+		definitions["strict"] = chaincodesupport.Definition{ChaincodeID: "strict:def", Version: "2", InitRequired: true}
+		call("strict", input(), "chaincode 'strict' has not been initialized for this version, must call as init first")
+		call("strict", asInit(), "200 Invoke of def")
+		call("strict", input(), "200 Invoke of def")
+		call("absent", input(), "[channel ch1] failed to get chaincode container info for absent: chaincode definition for 'absent' not found")
+	})
+}
+
+// next numbers transactions.
+func (n *network) next() string {
+	n.transactions++
+	return fmt.Sprintf("t%d", n.transactions)
+}
+
+// INIT is sent for an init, TRANSACTION otherwise; without definitions, too.
+func TestCallTypes(t *testing.T) {
+	for _, definitions := range []chaincodesupport.Definitions{nil, defined{"asset": {ChaincodeID: "asset", Version: "1", InitRequired: true}}} {
+		synctest.Test(t, func(t *testing.T) {
+			var seen []string
+			rt := scripted(t, func(m *msg) *msg { seen = append(seen, m.Type.String()); return succeed(m) })
+			n := newNetwork(t, chaincodesupport.Config{Runtime: always(rt), Definitions: definitions}, nil)
+			n.called("asset", "t1", asInit())
+			n.called("asset", "t2", input())
+			if want := []string{"INIT", "TRANSACTION"}; !slices.Equal(seen, want) {
+				t.Errorf("chaincode saw %q, want %q", seen, want)
+			}
+		})
+	}
+}
+
+// What keeps an init from being noted.
+func TestInitFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := chaincodesupport.Config{Definitions: defined{
+			"strict": {ChaincodeID: "strict", Version: "1", InitRequired: true}, "nameless": {ChaincodeID: "strict", InitRequired: true},
+		}}
+		n := newNetwork(t, cfg, map[string]function{"strict": keeper})
+		fails := func(method string, fault ledgertest.Fault, want string) {
+			t.Helper()
+			n.watched["ch1"].On(method, fault)
+			if got := n.called("strict", n.next(), asInit()); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			n.watched["ch1"].On(method, nil)
+		}
+		fire := ledgertest.Error(errors.New("disk on fire"))
+		fails(ledgertest.GetState, fire, "could not get 'initialized' key: disk on fire")
+		fails(ledgertest.SetState, fire, "could not set 'initialized' key: disk on fire")
+		fails(ledgertest.GetState, ledgertest.Panic("secret"), "panic during execution")
+		_, err := n.Call(t.Context(), "strict", handler.TxParams{ChannelID: "ch1", TxID: "t"}, asInit())
+		wantError(t, err, "chaincode 'strict' requires initialization, which needs a simulation")
+		if got, want := n.called("nameless", "t", asInit()), "chaincode 'nameless' requires initialization, but its definition has no version"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+// decorator adds its name.
+type decorator string
+
+func (d decorator) Decorate(_ context.Context, p handler.TxParams, in chaincodesupport.Input) (map[string][]byte, error) {
+	switch d {
+	case "bad":
+		return nil, errors.New("no seed")
+	case "worse":
+		panic("secret")
+	}
+	seen := strings.Join(slices.Sorted(maps.Keys(in.Decorations)), ",")
+	return map[string][]byte{string(d): []byte(p.TxID + " after " + seen), "last": []byte(d)}, nil
+}
+
+func TestDecorators(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		show := func(s stub) *shim.Response {
+			var lines []string
+			for name, value := range s.GetDecorations() {
+				lines = append(lines, name+"="+string(value))
+			}
+			slices.Sort(lines)
+			return shim.Success([]byte(strings.Join(lines, "; ")))
+		}
+		chaincodes := map[string]function{"show": show, "caller": calls}
+		n := newNetwork(t, chaincodesupport.Config{Decorators: []chaincodesupport.Decorator{decorator("b"), decorator("a")}}, chaincodes)
+		in := input()
+		in.Decorations = map[string][]byte{"given": []byte("x")}
+		want := "200 a=t1 after b,given,last; b=t1 after given; given=x; last=a"
+		if got := n.called("show", "t1", in); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if len(in.Decorations) != 1 {
+			t.Errorf("the caller's map was changed: %q", in.Decorations)
+		}
+		if got := n.called("caller", "t2", input("show")); got != "200 " { // only what the peer's own caller calls
+			t.Errorf("a called chaincode got %q", got)
+		}
+		for name, want := range map[string]string{
+			"bad": "decorate the input of transaction t: no seed", "worse": "panic during execution",
+		} {
+			n := newNetwork(t, chaincodesupport.Config{Decorators: []chaincodesupport.Decorator{decorator(name)}}, chaincodes)
+			if got := n.called("show", "t", input()); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	})
+}
+
+// only is the name of the one chaincode that belongs to the peer.
+type only string
+
+func (o only) IsBuiltin(name string) bool { return name == string(o) }
+
+// A chaincode of the peer can be called without a channel, also by another chaincode.
+func TestBuiltinChaincode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peerInfo := func(s stub) *shim.Response { return shim.Success([]byte("on channel '" + s.GetChannelID() + "'")) }
+		n := newNetwork(t, chaincodesupport.Config{Builtins: only("qscc")}, map[string]function{"qscc": peerInfo, "caller": calls, "keeper": keeper})
+		for _, test := range []struct{ chaincode, arg, want string }{
+			{"qscc", "", "200 on channel ''"},
+			{"caller", "qscc", "200 on channel ''"},
+			{"caller", "keeper", "500 INVOKE_CHAINCODE failed: transaction ID: t: could not get valid transaction"},
+		} {
+			r, err := n.Call(t.Context(), test.chaincode, handler.TxParams{TxID: "t"}, input(test.arg))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprintf("%d %s%s", r.Status, r.Payload, r.Message); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		}
+	})
+}
+
+// READY carries what the Config says.
+func TestOffers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct {
+			cfg  chaincodesupport.Config
+			want *pb.ChaincodeAdditionalParams
+		}{
+			{chaincodesupport.Config{}, &pb.ChaincodeAdditionalParams{
+				UseWriteBatch: true, MaxSizeWriteBatch: 1000, UseGetMultipleKeys: true, MaxSizeGetMultipleKeys: 1000,
+			}},
+			{chaincodesupport.Config{NoWriteBatch: true, NoGetMultipleKeys: true, MaxSizeWriteBatch: 7, MaxSizeGetMultipleKeys: 200},
+				&pb.ChaincodeAdditionalParams{MaxSizeWriteBatch: 100, MaxSizeGetMultipleKeys: 200}},
+		} {
+			test.cfg.DevMode = true
+			c := connect(t, newSupport(t, test.cfg)).register("asset:1")
+			c.expect(pb.ChaincodeMessage_REGISTERED)
+			if got := c.expect(pb.ChaincodeMessage_READY).Payload; string(got) != string(marshal(test.want)) {
+				t.Errorf("READY says %x, want %v", got, test.want)
+			}
+			if err := c.CloseSend(); err != nil {
+				t.Error(err)
+			}
+			if err := <-c.ended; err != nil {
+				t.Errorf("the stream ended with %v", err)
+			}
+		}
+	})
+}

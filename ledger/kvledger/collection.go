@@ -1,0 +1,152 @@
+package kvledger
+
+import (
+	"bytes"
+	"crypto/sha256"
+
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// collectionRWSet is what a transaction wrote to one collection.
+type collectionRWSet struct {
+	name     string
+	writeSet          // hashes, by the key's hash
+	purges   []string // hashes of keys
+
+	// What is known of the values: all of it or nothing.
+	known           bool
+	private         []write
+	privateMetadata []string // keys whose metadata is written
+}
+
+// privateRWSet has what is known of a transaction's private data: a collection's marshalled KVRWSet.
+type privateRWSet map[collectionName][]byte
+
+type collectionName struct{ namespace, collection string }
+
+// decodePrivateRWSet decodes a private read/write set. One that can't be decoded is as good as none.
+func decodePrivateRWSet(b []byte) privateRWSet {
+	if len(b) == 0 {
+		return nil
+	}
+	rwset := new(pb.TxPvtReadWriteSet)
+	if proto.Unmarshal(b, rwset) != nil {
+		return nil
+	}
+	private := privateRWSet{}
+	for _, ns := range rwset.NsPvtRwset {
+		for _, c := range ns.CollectionPvtRwset {
+			private[collectionName{ns.Namespace, c.CollectionName}] = c.Rwset
+		}
+	}
+	return private
+}
+
+// decodeCollections decodes what a namespace's read/write set says of collections.
+func (l *Ledger) decodeCollections(ns *pb.NsReadWriteSet, private privateRWSet) ([]read, []collectionRWSet, ValidationCode) {
+	var reads []read
+	var collections []collectionRWSet
+	seen := make(map[string]bool, len(ns.CollectionHashedRwset))
+	for _, set := range ns.CollectionHashedRwset {
+		name, hashed := set.CollectionName, new(pb.HashedRWSet)
+		if checkName("collection name", name) != nil || seen[name] || proto.Unmarshal(set.HashedRwset, hashed) != nil {
+			return nil, nil, BadRWSet
+		}
+		seen[name] = true
+		for _, r := range hashed.HashedReads {
+			reads = append(reads, read{l.hashKey(ns.Namespace, name, string(r.KeyHash)), versionOf(r.Version)})
+		}
+		c := collectionRWSet{name: name}
+		if !l.decodeHashedWrites(ns.Namespace, &c, hashed) {
+			return nil, nil, InvalidWriteSet
+		}
+		if b, ok := private[collectionName{ns.Namespace, name}]; ok {
+			if sum := sha256.Sum256(b); bytes.Equal(sum[:], set.PvtRwsetHash) {
+				l.decodePrivateWrites(ns.Namespace, &c, b)
+			}
+		}
+		collections = append(collections, c)
+	}
+	return reads, collections, Valid
+}
+
+// decodeHashedWrites says whether the writes can be used.
+func (l *Ledger) decodeHashedWrites(namespace string, c *collectionRWSet, hashed *pb.HashedRWSet) bool {
+	seen := make(map[string]bool, len(hashed.HashedWrites))
+	for _, w := range hashed.HashedWrites {
+		key, value := string(w.KeyHash), w.ValueHash
+		if w.IsDelete || w.IsPurge {
+			value = nil
+		} else if len(value) != sha256.Size {
+			return false
+		}
+		if len(key) != sha256.Size || seen[key] {
+			return false
+		}
+		seen[key] = true
+		c.writes = append(c.writes, write{key, l.hashKey(namespace, c.name, key), value})
+		if w.IsPurge {
+			c.purges = append(c.purges, key)
+		}
+	}
+	clear(seen)
+	for _, m := range hashed.MetadataWrites {
+		key := string(m.KeyHash)
+		value, err := encodeMetadata(m.Entries)
+		if len(key) != sha256.Size || seen[key] || err != nil {
+			return false
+		}
+		seen[key] = true
+		c.metadata = append(c.metadata, metadataWrite{key, l.hashKey(namespace, c.name, key), value})
+	}
+	return true
+}
+
+// decodePrivateWrites makes the values known if each belongs to a hash, and each hash to a value.
+func (l *Ledger) decodePrivateWrites(namespace string, c *collectionRWSet, b []byte) {
+	kv := new(pb.KVRWSet)
+	if proto.Unmarshal(b, kv) != nil || len(kv.Writes) != len(c.writes) || len(kv.MetadataWrites) != len(c.metadata) {
+		return
+	}
+	hashes := make(map[string][]byte, len(c.writes))
+	for _, w := range c.writes {
+		hashes[w.key] = w.value
+	}
+	private := make([]write, 0, len(kv.Writes))
+	for _, w := range kv.Writes {
+		key := hash(w.Key)
+		want, ok := hashes[key]
+		delete(hashes, key)
+		value := w.Value
+		if w.IsDelete || len(value) == 0 {
+			value = nil
+		}
+		if !ok || w.Key == "" || !isHashOf(want, value) {
+			return
+		}
+		private = append(private, write{w.Key, l.privateKey(namespace, c.name, w.Key), value})
+	}
+	metadata := make(map[string]bool, len(c.metadata))
+	for _, m := range c.metadata {
+		metadata[m.key] = true
+	}
+	var keys []string
+	for _, m := range kv.MetadataWrites {
+		if !metadata[hash(m.Key)] {
+			return
+		}
+		keys = append(keys, m.Key)
+	}
+	c.known, c.private, c.privateMetadata = true, private, keys
+}
+
+// isHashOf says whether h is the hash of a private value; that of a delete is nil.
+func isHashOf(h, value []byte) bool {
+	if value == nil || h == nil {
+		return value == nil && h == nil
+	}
+	sum := sha256.Sum256(value)
+	return bytes.Equal(sum[:], h)
+}

@@ -1,0 +1,99 @@
+package kvledger
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// metadata is all that a key has, by name. None deletes what it had.
+type metadata []*pb.KVMetadataEntry
+
+// GetStateMetadata implements ledger.MetadataState. It notes the version that was read, as GetState does.
+func (s *Simulator) GetStateMetadata(ctx context.Context, namespace, key string) (map[string][]byte, error) {
+	set, err := s.namespace(namespace)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkReadKey(key); err != nil {
+		return nil, err
+	}
+	v, m, err := s.readMetadata(ctx, s.ledger.stateKey(namespace, key), s.ledger.metadataKey(namespace, key))
+	if err != nil {
+		return nil, errors.Wrapf(err, "read metadata of key %q", key)
+	}
+	set.reads.set(key, v)
+	return m, nil
+}
+
+// SetStateMetadata implements ledger.MetadataState. The keys that SetState refuses are refused. When it is committed,
+// the key must be there: otherwise nothing happens, as in Fabric.
+func (s *Simulator) SetStateMetadata(_ context.Context, namespace, key string, m map[string][]byte) error {
+	set, err := s.namespace(namespace)
+	if err != nil {
+		return err
+	}
+	if err := s.beforeWrite(key); err != nil {
+		return err
+	}
+	sorted, err := sortMetadata(m)
+	if err != nil {
+		return err
+	}
+	set.needRare().metadata.set(key, sorted)
+	return nil
+}
+
+// readMetadata reads the version of the value that the store holds at a key, and the metadata at another.
+func (s *Simulator) readMetadata(ctx context.Context, valueKey, metadataKey string) (readVersion, map[string][]byte, error) {
+	b, err := s.snapshot.GetMany(ctx, []string{valueKey, metadataKey})
+	if err != nil {
+		return readVersion{}, nil, err
+	}
+	v, _, err := decodeValue(b[0])
+	if err != nil {
+		return readVersion{}, nil, err
+	}
+	m, err := decodeMetadata(b[1])
+	return v, m, err
+}
+
+// sortMetadata returns metadata as a read/write set has it: by name.
+func sortMetadata(m map[string][]byte) (metadata, error) {
+	var sorted metadata
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if !utf8.ValidString(name) {
+			return nil, errors.Errorf("invalid metadata name [%x], must be a UTF-8 string", name)
+		}
+		sorted = append(sorted, &pb.KVMetadataEntry{Name: name, Value: m[name]})
+	}
+	return sorted, nil
+}
+
+// encodeMetadata returns what the store holds for metadata: nil if there is none.
+func encodeMetadata(m metadata) ([]byte, error) {
+	if len(m) == 0 {
+		return nil, nil
+	}
+	b, err := marshal(&pb.KVMetadataWrite{Entries: m})
+	return b, errors.Wrap(err, "marshal metadata")
+}
+
+// decodeMetadata is the reverse of encodeMetadata.
+func decodeMetadata(b []byte) (map[string][]byte, error) {
+	var stored pb.KVMetadataWrite
+	if err := proto.Unmarshal(b, &stored); err != nil {
+		return nil, errors.Wrap(err, "decode metadata")
+	}
+	m := make(map[string][]byte, len(stored.Entries))
+	for _, e := range stored.Entries {
+		m[e.Name] = e.Value
+	}
+	return m, nil
+}

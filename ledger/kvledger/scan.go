@@ -1,0 +1,81 @@
+package kvledger
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// scan yields the values in a range of the store, and notes nothing.
+type scan struct {
+	sim       *Simulator
+	namespace string
+	keyAt     int // where the key begins in the store's
+	inner     store.Iterator
+	ended     bool
+	failed    error // what Next returned, and returns from then on
+	closed    bool
+}
+
+var _ ledger.Iterator = (*scan)(nil)
+
+// openScan opens a scan, which ends with the simulator.
+func (s *Simulator) openScan(namespace, lo, hi string, keyAt int) *scan {
+	it := &scan{
+		sim: s, namespace: namespace, keyAt: keyAt, inner: s.snapshot.Scan(lo, hi, store.ScanOptions{Fetch: usualPage}),
+	}
+	s.iterators = append(s.iterators, it)
+	return it
+}
+
+// Next implements ledger.Iterator.
+func (it *scan) Next(ctx context.Context) (*ledger.KV, error) {
+	key, _, value, ok, err := it.next(ctx)
+	if !ok || err != nil {
+		return nil, err
+	}
+	return &ledger.KV{Namespace: it.namespace, Key: key, Value: value}, nil
+}
+
+// next is Next for those who need the version.
+func (it *scan) next(ctx context.Context) (key string, v readVersion, value []byte, ok bool, err error) {
+	if err := it.usable(); err != nil || it.ended {
+		return "", v, nil, false, err
+	}
+	storeKey, b, ok, err := it.inner.Next(ctx)
+	if err != nil {
+		it.failed = errors.Wrapf(err, "read keys of namespace %q", it.namespace)
+		return "", v, nil, false, it.failed
+	}
+	if !ok {
+		it.ended = true
+		return "", v, nil, false, nil
+	}
+	key = storeKey[it.keyAt:]
+	v, value, err = decodeValue(b)
+	if err != nil {
+		it.failed = errors.Wrapf(err, "read key %q", key)
+		return "", v, nil, false, it.failed
+	}
+	return key, v, value, true, nil
+}
+
+// usable returns an error if there is nothing to be had any more.
+func (it *scan) usable() error {
+	switch {
+	case it.sim.done:
+		return errDone
+	case it.closed:
+		return errClosed
+	}
+	return it.failed
+}
+
+// Close implements ledger.Iterator.
+func (it *scan) Close() {
+	it.closed = true
+	it.inner.Close()
+}

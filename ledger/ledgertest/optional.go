@@ -1,0 +1,171 @@
+package ledgertest
+
+import (
+	"context"
+
+	"github.com/ccpeer/ccpeer/ledger"
+)
+
+// everything is a simulator with all optional interfaces.
+type everything interface {
+	ledger.Simulator
+	ledger.HistoryReader
+	ledger.MultiGetter
+	ledger.RichQuerier
+	ledger.MetadataState
+	ledger.PrivateState
+	ledger.PrivateMetadataState
+	ledger.PrivateRichQuerier
+}
+
+// historySimulator is a simulator over one that has a history, and fullSimulator over one that has everything. There is
+// none for each of the other combinations: they would be more than a hundred.
+type (
+	historySimulator struct {
+		*simulator
+		history ledger.HistoryReader
+	}
+	fullSimulator struct {
+		historySimulator
+		full everything
+	}
+)
+
+var (
+	_ ledger.HistoryReader = (*historySimulator)(nil)
+	_ everything           = (*fullSimulator)(nil)
+)
+
+// withOptional returns the simulator with the optional interfaces that it is to show.
+func (s *simulator) withOptional() ledger.Simulator {
+	switch inner := s.inner.(type) {
+	case everything:
+		return &fullSimulator{historySimulator{s, inner}, inner}
+	case ledger.HistoryReader:
+		return &historySimulator{s, inner}
+	}
+	return s
+}
+
+// optional returns what a simulator has of an optional interface. Where a Faulty's doesn't show what it wraps, that is
+// used as it is, without being watched.
+func optional[T any](sim ledger.Simulator) (T, bool) {
+	if t, ok := sim.(T); ok {
+		return t, true
+	}
+	t, ok := Unwrap(sim).(T)
+	return t, ok
+}
+
+func (s *historySimulator) GetHistoryForKey(ctx context.Context, namespace, key string) (ledger.HistoryIterator, error) {
+	it, err := opened(ctx, s.simulator, GetHistoryForKey, func() (results[ledger.KeyModification], error) {
+		return s.history.GetHistoryForKey(ctx, namespace, key)
+	})
+	if it == nil {
+		return nil, err
+	}
+	return it, nil
+}
+
+func (s *fullSimulator) GetStateMultipleKeys(ctx context.Context, namespace string, keys []string) ([][]byte, error) {
+	return value(ctx, s.simulator, GetStateMultipleKeys, func() ([][]byte, error) {
+		return s.full.GetStateMultipleKeys(ctx, namespace, keys)
+	})
+}
+
+func (s *fullSimulator) ExecuteQuery(ctx context.Context, namespace, query string, p ledger.Page) (ledger.QueryIterator, error) {
+	var inner ledger.QueryIterator
+	it, err := opened(ctx, s.simulator, ExecuteQuery, func() (_ results[ledger.KV], err error) {
+		if inner, err = s.full.ExecuteQuery(ctx, namespace, query, p); inner == nil {
+			return nil, err
+		}
+		return inner, err
+	})
+	if it == nil {
+		return nil, err
+	}
+	return &queryIterator{it, inner}, nil
+}
+
+func (s *fullSimulator) GetStateMetadata(ctx context.Context, namespace, key string) (map[string][]byte, error) {
+	return value(ctx, s.simulator, GetStateMetadata, func() (map[string][]byte, error) {
+		return s.full.GetStateMetadata(ctx, namespace, key)
+	})
+}
+
+func (s *fullSimulator) SetStateMetadata(ctx context.Context, namespace, key string, metadata map[string][]byte) error {
+	return s.call(ctx, SetStateMetadata, func() error { return s.full.SetStateMetadata(ctx, namespace, key, metadata) })
+}
+
+func (s *fullSimulator) GetPrivateData(ctx context.Context, namespace, collection, key string) ([]byte, error) {
+	return value(ctx, s.simulator, GetPrivateData, func() ([]byte, error) {
+		return s.full.GetPrivateData(ctx, namespace, collection, key)
+	})
+}
+
+func (s *fullSimulator) GetPrivateDataHash(ctx context.Context, namespace, collection, key string) ([]byte, error) {
+	return value(ctx, s.simulator, GetPrivateDataHash, func() ([]byte, error) {
+		return s.full.GetPrivateDataHash(ctx, namespace, collection, key)
+	})
+}
+
+func (s *fullSimulator) SetPrivateData(ctx context.Context, namespace, collection, key string, value []byte) error {
+	return s.call(ctx, SetPrivateData, func() error { return s.full.SetPrivateData(ctx, namespace, collection, key, value) })
+}
+
+func (s *fullSimulator) DeletePrivateData(ctx context.Context, namespace, collection, key string) error {
+	return s.call(ctx, DeletePrivateData, func() error { return s.full.DeletePrivateData(ctx, namespace, collection, key) })
+}
+
+func (s *fullSimulator) PurgePrivateData(ctx context.Context, namespace, collection, key string) error {
+	return s.call(ctx, PurgePrivateData, func() error { return s.full.PurgePrivateData(ctx, namespace, collection, key) })
+}
+
+func (s *fullSimulator) GetPrivateDataRange(ctx context.Context, namespace, collection string, r ledger.Range) (ledger.Iterator, error) {
+	return s.openPrivate(ctx, GetPrivateDataRange, func() (results[ledger.KV], error) {
+		return s.full.GetPrivateDataRange(ctx, namespace, collection, r)
+	})
+}
+
+func (s *fullSimulator) ExecuteQueryOnPrivateData(ctx context.Context, namespace, collection, query string) (ledger.Iterator, error) {
+	return s.openPrivate(ctx, ExecuteQueryOnPrivateData, func() (results[ledger.KV], error) {
+		return s.full.ExecuteQueryOnPrivateData(ctx, namespace, collection, query)
+	})
+}
+
+func (s *fullSimulator) openPrivate(ctx context.Context, method string, open func() (results[ledger.KV], error)) (ledger.Iterator, error) {
+	it, err := opened(ctx, s.simulator, method, open)
+	if it == nil {
+		return nil, err
+	}
+	return it, nil
+}
+
+func (s *fullSimulator) GetPrivateDataMetadata(ctx context.Context, namespace, collection, key string) (map[string][]byte, error) {
+	return value(ctx, s.simulator, GetPrivateDataMetadata, func() (map[string][]byte, error) {
+		return s.full.GetPrivateDataMetadata(ctx, namespace, collection, key)
+	})
+}
+
+func (s *fullSimulator) SetPrivateDataMetadata(ctx context.Context, namespace, collection, key string, metadata map[string][]byte) error {
+	return s.call(ctx, SetPrivateDataMetadata, func() error {
+		return s.full.SetPrivateDataMetadata(ctx, namespace, collection, key, metadata)
+	})
+}
+
+// queryIterator is an iterator over a rich query's results.
+type queryIterator struct {
+	*iterator[ledger.KV]
+	query ledger.QueryIterator
+}
+
+var _ ledger.QueryIterator = (*queryIterator)(nil)
+
+func (it *queryIterator) Bookmark() (bookmark string) {
+	it.wantOpen(Bookmark)
+	_ = it.sim.call(context.Background(), Bookmark, func() error {
+		bookmark = it.query.Bookmark()
+		return nil
+	})
+	return bookmark
+}
