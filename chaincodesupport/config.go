@@ -51,7 +51,7 @@ type Config struct {
 	DevMode bool
 	// StartupTimeout limits a launch, from start to READY (chaincode.startuptimeout). 0: 300 s.
 	StartupTimeout time.Duration
-	// ExecuteTimeout limits every Init and Invoke (chaincode.executetimeout). 0: 30 s.
+	// ExecuteTimeout limits every Init and Invoke (chaincode.executetimeout), and what hooks are asked before it. 0: 30 s.
 	ExecuteTimeout time.Duration
 	// RegisterTimeout is how long a stream may take to send REGISTER. 0: 10 s.
 	RegisterTimeout time.Duration
@@ -88,7 +88,7 @@ func (c Config) withDefaults() (Config, error) {
 		def  time.Duration
 	}{
 		{"StartupTimeout", &c.StartupTimeout, 300 * time.Second},
-		{"ExecuteTimeout", &c.ExecuteTimeout, 0},
+		{"ExecuteTimeout", &c.ExecuteTimeout, 30 * time.Second},
 		{"RegisterTimeout", &c.RegisterTimeout, 0},
 		{"Keepalive", &c.Keepalive, 0},
 		{"StopTimeout", &c.StopTimeout, 30 * time.Second},

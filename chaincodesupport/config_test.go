@@ -76,7 +76,7 @@ func TestStrict(t *testing.T) {
 			}
 		}
 		wantStatus(t, <-c.ended, codes.InvalidArgument, "while an earlier request of the transaction is pending")
-		wantError(t, <-executed, "failed to execute transaction t: chaincode stream terminated")
+		wantError(t, <-executed, "failed to execute transaction t: error sending: chaincode stream terminated")
 		close(unblock)
 	})
 }

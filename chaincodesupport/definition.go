@@ -25,24 +25,25 @@ type Definition struct {
 
 // Definitions knows the chaincodes of channels (Fabric: core/chaincode, Lifecycle.ChaincodeEndorsementInfo).
 type Definitions interface {
-	// Definition returns the definition of the chaincode that is called name on the channel, or an error if there is
-	// none.
-	Definition(ctx context.Context, channelID, name string) (Definition, error)
+	// Definition returns the definition of the chaincode that is called p.Namespace on p.ChannelID, or an error if there
+	// is none. One that is kept in the channel's state is best read by p.Simulation.Do: then the transaction is invalid
+	// if the definition has changed when it is committed.
+	Definition(ctx context.Context, p handler.TxParams) (Definition, error)
 }
 
 // DefinitionsFunc is a function that is Definitions.
-type DefinitionsFunc func(ctx context.Context, channelID, name string) (Definition, error)
+type DefinitionsFunc func(ctx context.Context, p handler.TxParams) (Definition, error)
 
 // Definition implements Definitions.
-func (f DefinitionsFunc) Definition(ctx context.Context, channelID, name string) (Definition, error) {
-	return f(ctx, channelID, name)
+func (f DefinitionsFunc) Definition(ctx context.Context, p handler.TxParams) (Definition, error) {
+	return f(ctx, p)
 }
 
 // nameIsID is the Definitions of a peer that was given none.
 type nameIsID struct{}
 
-func (nameIsID) Definition(_ context.Context, _, name string) (Definition, error) {
-	return Definition{ChaincodeID: name}, nil
+func (nameIsID) Definition(_ context.Context, p handler.TxParams) (Definition, error) {
+	return Definition{ChaincodeID: p.Namespace}, nil
 }
 
 // Decorator adds to what a chaincode is called with (Fabric: core/handlers/decoration).
@@ -56,28 +57,42 @@ type Decorator interface {
 // checked and noted in the state (handler.InitializedKey) as Fabric's peer does, so that it happens once for each
 // version. p.Namespace is set to name.
 func (cs *ChaincodeSupport) Call(ctx context.Context, name string, p handler.TxParams, in Input) (*Result, error) {
-	p.Namespace = name
-	chaincodeID, err := cs.checkInvocation(ctx, p, in.IsInit)
-	if err != nil {
-		return nil, err
+	if err := cs.begin(); err != nil {
+		return nil, executionError(p, err)
 	}
-	return cs.Execute(ctx, chaincodeID, p, in)
+	defer cs.executing.Done()
+	p.Namespace = name
+	chaincodeID := name
+	if cs.cfg.Definitions != Definitions(nameIsID{}) {
+		var err error
+		if chaincodeID, err = cs.awaitCheck(ctx, p, in.IsInit); err != nil {
+			return nil, executionError(p, err)
+		}
+	}
+	return cs.execute(ctx, chaincodeID, p, in)
+}
+
+// awaitCheck is checkInvocation in time.
+func (cs *ChaincodeSupport) awaitCheck(ctx context.Context, p handler.TxParams, isInit bool) (string, error) {
+	return await(ctx, cs, "Config.Definitions or the ledger", func(ctx context.Context) (string, error) {
+		return cs.checkInvocation(ctx, p, isInit)
+	})
 }
 
 // checkInvocation returns the chaincode ID of the chaincode that is called p.Namespace, if it may be called like that now
 // (Fabric: core/chaincode, ChaincodeSupport.CheckInvocation).
-func (cs *ChaincodeSupport) checkInvocation(ctx context.Context, p handler.TxParams, isInit bool) (string, error) {
+func (cs *ChaincodeSupport) checkInvocation(ctx context.Context, p handler.TxParams, isInit bool) (chaincodeID string, err error) {
 	name := p.Namespace
-	d, err := cs.definition(ctx, p.ChannelID, name)
+	d, err := cs.cfg.Definitions.Definition(ctx, p)
 	switch {
 	case err != nil:
-		return "", errors.WithMessagef(err, "[channel %s] failed to get chaincode container info for %s", p.ChannelID, name)
+		err = errors.WithMessagef(err, "[channel %s] failed to get chaincode container info for %s", p.ChannelID, name)
 	case d.InitRequired:
-		return d.ChaincodeID, cs.checkInitialized(ctx, p, d.Version, isInit)
-	case isInit && cs.cfg.Definitions != Definitions(nameIsID{}): // without Definitions nothing is known of inits
-		return "", errors.Errorf("chaincode '%s' does not require initialization but called as init", name)
+		err = cs.checkInitialized(ctx, p, d.Version, isInit)
+	case isInit:
+		err = errors.Errorf("chaincode '%s' does not require initialization but called as init", name)
 	}
-	return d.ChaincodeID, nil
+	return d.ChaincodeID, errors.WithMessage(err, "invalid invocation")
 }
 
 // checkInitialized refuses what is not initialized, and to initialize it twice. It notes the version of an init.
@@ -107,32 +122,51 @@ func (cs *ChaincodeSupport) checkInitialized(ctx context.Context, p handler.TxPa
 	})
 }
 
-// definition asks Config.Definitions. If that panics, the call is refused and nothing else happens.
-func (cs *ChaincodeSupport) definition(ctx context.Context, channelID, name string) (d Definition, err error) {
-	defer cs.confine("Config.Definitions", &err)
-	return cs.cfg.Definitions.Definition(ctx, channelID, name)
-}
-
 // decorate returns the decorations of in, and those that the Decorators add.
-func (cs *ChaincodeSupport) decorate(ctx context.Context, p handler.TxParams, in Input) (_ map[string][]byte, err error) {
-	defer cs.confine("Config.Decorators", &err)
-	all := make(map[string][]byte, len(in.Decorations))
-	maps.Copy(all, in.Decorations)
-	in.Decorations = all
-	for _, d := range cs.cfg.Decorators {
-		added, err := d.Decorate(ctx, p, in)
-		if err != nil {
-			return nil, errors.Wrapf(err, "decorate the input of transaction %s", p.TxID)
+func (cs *ChaincodeSupport) decorate(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error) {
+	return await(ctx, cs, "Config.Decorators", func(ctx context.Context) (map[string][]byte, error) {
+		all := make(map[string][]byte, len(in.Decorations))
+		maps.Copy(all, in.Decorations)
+		in.Decorations = all
+		for _, d := range cs.cfg.Decorators {
+			added, err := d.Decorate(ctx, p, in)
+			if err != nil {
+				return nil, errors.Wrapf(err, "decorate the input of transaction %s", p.TxID)
+			}
+			maps.Copy(all, added)
 		}
-		maps.Copy(all, added)
-	}
-	return all, nil
+		return all, nil
+	})
 }
 
-// confine, deferred, makes a panic of a hook an error that does not tell its value, which is logged.
-func (cs *ChaincodeSupport) confine(hook string, err *error) {
-	if p := recover(); p != nil {
-		cs.write(zap.ErrorLevel, "panic in "+hook, zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
-		*err = errors.New("panic during execution")
+// await calls f, which asks hooks, and returns what it returns. When ctx or ExecuteTimeout ends first, f ends in the
+// background, where Close waits for it. A panic is an error that does not tell its value, which is logged.
+func await[T any](ctx context.Context, cs *ChaincodeSupport, hook string, f func(context.Context) (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
 	}
+	ctx, cancel := context.WithTimeout(ctx, cs.cfg.ExecuteTimeout)
+	defer cancel()
+	done := make(chan outcome, 1)
+	cs.goroutines.Go(func() {
+		o := outcome{err: errors.New("panic during execution")} // unless f returns
+		defer func() {
+			if p := recover(); p != nil {
+				cs.write(zap.ErrorLevel, "panic in "+hook, zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			}
+			done <- o
+		}()
+		o.value, o.err = f(ctx)
+	})
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+	}
+	var none T
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return none, handler.ErrTimeout
+	}
+	return none, ctx.Err()
 }

@@ -21,11 +21,11 @@ import (
 // defined are definitions by the chaincodes' names.
 type defined map[string]chaincodesupport.Definition
 
-func (d defined) Definition(_ context.Context, _, name string) (chaincodesupport.Definition, error) {
-	if def, ok := d[name]; ok {
+func (d defined) Definition(_ context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
+	if def, ok := d[p.Namespace]; ok {
 		return def, nil
 	}
-	return chaincodesupport.Definition{}, errors.Errorf("chaincode definition for '%s' not found", name)
+	return chaincodesupport.Definition{}, errors.Errorf("chaincode definition for '%s' not found", p.Namespace)
 }
 
 // called runs a transaction by the chaincode's name, commits it if it succeeds, and says how it went.
@@ -41,6 +41,9 @@ func (n *network) called(name, txID string, in chaincodesupport.Input) string {
 	}
 	return fmt.Sprintf("%d %s%s", r.Status, r.Payload, r.Message)
 }
+
+// invalid is what Call's error begins with when it refuses to run a chaincode.
+const invalid = "failed to execute transaction TXID: invalid invocation: "
 
 func asInit() chaincodesupport.Input { return chaincodesupport.Input{IsInit: true} }
 
@@ -64,23 +67,24 @@ func TestInitExactlyOnce(t *testing.T) {
 		call := func(name string, in chaincodesupport.Input, want string) {
 			t.Helper()
 			txID := n.next()
-			if got := n.called(name, txID, in); got != strings.ReplaceAll(want, "TXID", txID) {
+			want = strings.ReplaceAll(strings.ReplaceAll(want, "INVALID", invalid), "TXID", txID)
+			if got := n.called(name, txID, in); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		}
-		call("plain", asInit(), "chaincode 'plain' does not require initialization but called as init")
-		call("strict", input(), "chaincode 'strict' has not been initialized for this version, must call as init first")
+		call("plain", asInit(), "INVALIDchaincode 'plain' does not require initialization but called as init")
+		call("strict", input(), "INVALIDchaincode 'strict' has not been initialized for this version, must call as init first")
 		call("plain", input("strict"), "500 INVOKE_CHAINCODE failed: transaction ID: TXID: execute failed: "+
-			"chaincode 'strict' has not been initialized for this version, must call as init first")
+			"invalid invocation: chaincode 'strict' has not been initialized for this version, must call as init first")
 		call("strict", asInit(), "200 Invoke of abc") // inProcess has one function for both
-		call("strict", asInit(), "chaincode 'strict' is already initialized but called as init")
+		call("strict", asInit(), "INVALIDchaincode 'strict' is already initialized but called as init")
 		call("strict", input(), "200 Invoke of abc")
 		call("plain", input("strict"), "200 Invoke of abc")
 		definitions["strict"] = chaincodesupport.Definition{ChaincodeID: "strict:def", Version: "2", InitRequired: true}
-		call("strict", input(), "chaincode 'strict' has not been initialized for this version, must call as init first")
+		call("strict", input(), "INVALIDchaincode 'strict' has not been initialized for this version, must call as init first")
 		call("strict", asInit(), "200 Invoke of def")
 		call("strict", input(), "200 Invoke of def")
-		call("absent", input(), "[channel ch1] failed to get chaincode container info for absent: chaincode definition for 'absent' not found")
+		call("absent", input(), "INVALID[channel ch1] failed to get chaincode container info for absent: chaincode definition for 'absent' not found")
 	})
 }
 
@@ -116,18 +120,19 @@ func TestInitFails(t *testing.T) {
 		fails := func(method string, fault ledgertest.Fault, want string) {
 			t.Helper()
 			n.watched["ch1"].On(method, fault)
-			if got := n.called("strict", n.next(), asInit()); got != want {
+			txID := n.next()
+			if got := n.called("strict", txID, asInit()); got != "failed to execute transaction "+txID+": "+want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			n.watched["ch1"].On(method, nil)
 		}
 		fire := ledgertest.Error(errors.New("disk on fire"))
-		fails(ledgertest.GetState, fire, "could not get 'initialized' key: disk on fire")
-		fails(ledgertest.SetState, fire, "could not set 'initialized' key: disk on fire")
+		fails(ledgertest.GetState, fire, "invalid invocation: could not get 'initialized' key: disk on fire")
+		fails(ledgertest.SetState, fire, "invalid invocation: could not set 'initialized' key: disk on fire")
 		fails(ledgertest.GetState, ledgertest.Panic("secret"), "panic during execution")
 		_, err := n.Call(t.Context(), "strict", handler.TxParams{ChannelID: "ch1", TxID: "t"}, asInit())
-		wantError(t, err, "chaincode 'strict' requires initialization, which needs a simulation")
-		if got, want := n.called("nameless", "t", asInit()), "chaincode 'nameless' requires initialization, but its definition has no version"; got != want {
+		wantError(t, err, "failed to execute transaction t: invalid invocation: chaincode 'strict' requires initialization, which needs a simulation")
+		if got, want := n.called("nameless", "t", asInit()), "failed to execute transaction t: invalid invocation: chaincode 'nameless' requires initialization, but its definition has no version"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
@@ -172,7 +177,7 @@ func TestDecorators(t *testing.T) {
 			t.Errorf("a called chaincode got %q", got)
 		}
 		for name, want := range map[string]string{
-			"bad": "decorate the input of transaction t: no seed", "worse": "panic during execution",
+			"bad": "failed to execute transaction t: decorate the input of transaction t: no seed", "worse": "failed to execute transaction t: panic during execution",
 		} {
 			n := newNetwork(t, chaincodesupport.Config{Decorators: []chaincodesupport.Decorator{decorator(name)}}, chaincodes)
 			if got := n.called("show", "t", input()); got != want {

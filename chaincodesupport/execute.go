@@ -44,10 +44,23 @@ type Event struct {
 // the chaincode answered with an error or with something that is not a Response. The caller keeps p.Simulation, reads
 // its results after success, and calls its Done in any case.
 func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (*Result, error) {
+	if err := cs.begin(); err != nil {
+		return nil, executionError(p, err)
+	}
+	defer cs.executing.Done()
+	return cs.execute(ctx, chaincodeID, p, in)
+}
+
+func executionError(p handler.TxParams, err error) error {
+	return errors.WithMessagef(err, "failed to execute transaction %s", p.TxID)
+}
+
+// execute is Execute for a transaction that has been counted.
+func (cs *ChaincodeSupport) execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (*Result, error) {
 	if len(cs.cfg.Decorators) > 0 {
 		var err error
 		if in.Decorations, err = cs.decorate(ctx, p, in); err != nil {
-			return nil, err
+			return nil, executionError(p, err)
 		}
 	}
 	typ := pb.ChaincodeMessage_TRANSACTION
@@ -59,11 +72,11 @@ func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p h
 		input = new(pb.ChaincodeInput)
 	}
 	input.Args, input.Decorations, input.IsInit = in.Args, in.Decorations, in.IsInit
-	reply, err := cs.Invoke(ctx, chaincodeID, p, typ, input)
+	reply, err := cs.invoke(ctx, chaincodeID, p, typ, input)
 	input.Reset()
 	cs.inputs.Put(input)
 	if err != nil {
-		return nil, errors.WithMessagef(err, "failed to execute transaction %s", p.TxID)
+		return nil, executionError(p, err)
 	}
 	return resultOf(reply, p.TxID)
 }
@@ -74,11 +87,18 @@ func (cs *ChaincodeSupport) Invoke(ctx context.Context, chaincodeID string, p ha
 		return nil, err
 	}
 	defer cs.executing.Done()
+	return cs.invoke(ctx, chaincodeID, p, typ, in)
+}
+
+// invoke is Invoke for a transaction that has been counted. What keeps a chaincode that runs from answering is "error
+// sending", as in Fabric.
+func (cs *ChaincodeSupport) invoke(ctx context.Context, chaincodeID string, p handler.TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	h, err := cs.handler(ctx, chaincodeID)
 	if err != nil {
 		return nil, err
 	}
-	return h.Execute(ctx, p, typ, in)
+	reply, err := h.Execute(ctx, p, typ, in)
+	return reply, errors.WithMessage(err, "error sending")
 }
 
 func resultOf(reply *pb.ChaincodeMessage, txID string) (*Result, error) {
@@ -113,11 +133,8 @@ var _ handler.Invoker = invoker{}
 
 func (i invoker) Invoke(ctx context.Context, p handler.TxParams, name string, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	p.Namespace = name
+	in.Decorations = nil // which are the peer's to make
 	chaincodeID, err := i.cs.checkInvocation(ctx, p, in.IsInit)
-	if err != nil {
-		return nil, err
-	}
-	h, err := i.cs.handler(ctx, chaincodeID)
 	if err != nil {
 		return nil, err
 	}
@@ -125,5 +142,5 @@ func (i invoker) Invoke(ctx context.Context, p handler.TxParams, name string, in
 	if in.IsInit {
 		typ = pb.ChaincodeMessage_INIT
 	}
-	return h.Execute(ctx, p, typ, in)
+	return i.cs.invoke(ctx, chaincodeID, p, typ, in)
 }

@@ -113,7 +113,7 @@ func TestInvoke(t *testing.T) {
 			}
 		}
 		_, err := cs.Invoke(t.Context(), "asset:1", params("t"), pb.ChaincodeMessage_READY, &pb.ChaincodeInput{})
-		wantError(t, err, "[t] cannot execute a message of type READY, want INIT or TRANSACTION")
+		wantError(t, err, "error sending: [t] cannot execute a message of type READY, want INIT or TRANSACTION")
 	})
 }
 
@@ -128,13 +128,13 @@ func TestExecuteEnds(t *testing.T) {
 		want  string
 	}{
 		{"default", 0, context.WithCancel, 30 * time.Second, handler.ErrTimeout,
-			"failed to execute transaction t: timeout expired while executing transaction"},
+			"failed to execute transaction t: error sending: timeout expired while executing transaction"},
 		{"ExecuteTimeout", time.Minute, context.WithCancel, time.Minute, handler.ErrTimeout,
-			"failed to execute transaction t: timeout expired while executing transaction"},
+			"failed to execute transaction t: error sending: timeout expired while executing transaction"},
 		{"deadline", 0, withTimeout, time.Second, handler.ErrTimeout,
-			"failed to execute transaction t: timeout expired while executing transaction"},
+			"failed to execute transaction t: error sending: timeout expired while executing transaction"},
 		{"cancelled", 0, cancelledAfter, time.Second, context.Canceled,
-			`failed to execute transaction t: execute transaction "t": context canceled`},
+			`failed to execute transaction t: error sending: execute transaction "t": context canceled`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestSameTransactionTwice(t *testing.T) {
 		}()
 		synctest.Wait()
 		_, err := cs.Execute(t.Context(), "asset:1", params("t"), input())
-		wantError(t, err, "failed to execute transaction t: txid: t(ch) exists")
+		wantError(t, err, "failed to execute transaction t: error sending: txid: t(ch) exists")
 		if !errors.Is(err, handler.ErrExists) {
 			t.Errorf("%v is not ErrExists", err)
 		}

@@ -134,7 +134,7 @@ func TestCallDepth(t *testing.T) {
 			if limit == 0 {
 				want = 64
 			}
-			text := "INVOKE_CHAINCODE failed: transaction ID: t: execute failed: chaincode calls chaincode more than " + strconv.Itoa(want) + " deep"
+			text := "INVOKE_CHAINCODE failed: transaction ID: t: execute failed: error sending: chaincode calls chaincode more than " + strconv.Itoa(want) + " deep"
 			n.wantResult("0", "t", 500, text)
 			if deepest != want {
 				t.Errorf("the deepest call was %d, want %d", deepest, want)
@@ -249,7 +249,7 @@ func TestCalleeDies(t *testing.T) {
 			return runtimes(id)
 		}}, nil)
 		for _, txID := range []string{"t1", "t2"} {
-			n.wantResult("caller", txID, 500, "INVOKE_CHAINCODE failed: transaction ID: "+txID+": execute failed: chaincode stream terminated", "dying")
+			n.wantResult("caller", txID, 500, "INVOKE_CHAINCODE failed: transaction ID: "+txID+": execute failed: error sending: chaincode stream terminated", "dying")
 		}
 	})
 }
@@ -264,16 +264,16 @@ func TestCallbackPanics(t *testing.T) {
 		is   error  // for the submitter
 	}{
 		{"Definitions fail", func(c *chaincodesupport.Config) {
-			c.Definitions = chaincodesupport.DefinitionsFunc(func(context.Context, string, string) (chaincodesupport.Definition, error) {
+			c.Definitions = chaincodesupport.DefinitionsFunc(func(context.Context, handler.TxParams) (chaincodesupport.Definition, error) {
 				return chaincodesupport.Definition{}, errors.New("not installed")
 			})
-		}, "execute failed: [channel ch1] failed to get chaincode container info for keeper: not installed", nil},
+		}, "execute failed: invalid invocation: [channel ch1] failed to get chaincode container info for keeper: not installed", nil},
 		{"Definitions", func(c *chaincodesupport.Config) {
-			c.Definitions = chaincodesupport.DefinitionsFunc(func(context.Context, string, string) (chaincodesupport.Definition, error) {
+			c.Definitions = chaincodesupport.DefinitionsFunc(func(context.Context, handler.TxParams) (chaincodesupport.Definition, error) {
 				secret()
 				return chaincodesupport.Definition{}, nil
 			})
-		}, "execute failed: [channel ch1] failed to get chaincode container info for keeper: panic during execution", nil},
+		}, "panic during execution", handler.ErrPoisoned},
 		{"Runtime", func(c *chaincodesupport.Config) {
 			runtimes := c.Runtime
 			c.Runtime = func(id string) runtime.Runtime {

@@ -23,9 +23,9 @@ var executeTexts = []struct {
 	text    string
 	runtime func(t *testing.T) runtime.Runtime
 }{
-	{"failed to execute transaction t: timeout expired while executing transaction", func(t *testing.T) runtime.Runtime { return scripted(t, silent) }},
-	{"failed to execute transaction t: chaincode stream terminated", hangsUp},
-	{"failed to execute transaction t: [t] error sending TRANSACTION: broken pipe", unreachable},
+	{"failed to execute transaction t: error sending: timeout expired while executing transaction", func(t *testing.T) runtime.Runtime { return scripted(t, silent) }},
+	{"failed to execute transaction t: error sending: chaincode stream terminated", hangsUp},
+	{"failed to execute transaction t: error sending: [t] error sending TRANSACTION: broken pipe", unreachable},
 	{"transaction returned with failure: boom", func(t *testing.T) runtime.Runtime {
 		return scripted(t, func(*msg) *msg { return &msg{Type: pb.ChaincodeMessage_ERROR, Payload: []byte("boom")} })
 	}},
@@ -117,7 +117,7 @@ func TestExistsText(t *testing.T) {
 		}()
 		synctest.Wait()
 		_, err := cs.Execute(t.Context(), "asset:1", params("t"), input())
-		wantError(t, err, "failed to execute transaction t: txid: t(ch) exists")
+		wantError(t, err, "failed to execute transaction t: error sending: txid: t(ch) exists")
 		if err := <-first; !errors.Is(err, handler.ErrTimeout) {
 			t.Errorf("the first one: %v", err)
 		}

@@ -21,8 +21,8 @@ type ACLProvider interface {
 
 // CollectionStore knows who may read and write which collection of private data.
 type CollectionStore interface {
-	// CollectionPermission returns what the transaction's creator may do. It is asked once for each collection that a
-	// transaction uses. An error refuses the request, with its text.
+	// CollectionPermission returns what the transaction's creator may do. What it allows is remembered until the
+	// transaction's end. An error refuses the request, with its text.
 	CollectionPermission(ctx context.Context, r CollectionRequest) (CollectionPermission, error)
 }
 
@@ -45,7 +45,7 @@ type CollectionPermission struct{ Read, Write bool }
 // ApplicationConfig knows what the members of a channel have agreed on that their peers can do.
 type ApplicationConfig interface {
 	// ApplicationCapabilities returns the capabilities of a channel, or false if the channel has no application
-	// configuration. It must not block.
+	// configuration.
 	ApplicationCapabilities(channelID string) (ApplicationCapabilities, bool)
 }
 
@@ -60,7 +60,7 @@ type ApplicationCapabilities struct {
 // BuiltinChaincodes knows the chaincodes that belong to the peer: Fabric's system chaincodes. They may be called without
 // permission, and by a transaction that has no channel.
 type BuiltinChaincodes interface {
-	// IsBuiltin says whether the chaincode that is called name is one. It must not block.
+	// IsBuiltin says whether the chaincode that is called name is one. It must not block: the stream may wait for it.
 	IsBuiltin(name string) bool
 }
 

@@ -2,6 +2,8 @@ package handler_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -108,6 +111,129 @@ func TestHookPanics(t *testing.T) {
 		x.want(t, handler.ErrPoisoned)
 		y := c.begin("tx2")
 		c.finish(t, "tx2", y)
+		c.stop()
+		p.check()
+	})
+}
+
+// I8: what the CollectionStore refuses is not remembered, since chaincode can make up any number of names.
+func TestRefusedCollectionsAreNotKept(t *testing.T) {
+	p := newPeer(t)
+	p.cfg.CollectionStore = nil
+	c := p.register("cc:1")
+	x := c.begin("tx1")
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc) //nolint:gosec // far from its limit
+	}
+	before := heap()
+	for i := range 100 {
+		c.Deliver(in("tx1", getPrivate(fmt.Sprint(i)+strings.Repeat("c", 1<<20), "k")))
+		c.want(pb.ChaincodeMessage_ERROR, "tx1")
+	}
+	if grown := (heap() - before) >> 20; grown > 20 {
+		t.Errorf("%d MiB are held after 100 refused requests of 1 MiB", grown)
+	}
+	c.finish(t, "tx1", x)
+	c.stop()
+	p.check()
+}
+
+// panickingBuiltins is a BuiltinChaincodes.
+type panickingBuiltins struct{}
+
+func (panickingBuiltins) IsBuiltin(string) bool { panic("secret") }
+
+// F82: it is asked about a transaction that is not running by the stream's goroutine.
+func TestBuiltinsPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(t)
+		p.cfg.Builtins = panickingBuiltins{}
+		c := p.register("cc:1")
+		x := c.begin("tx1")
+		c.Deliver(noChannel(in("unknown", invoke("b"))))
+		c.wantError("unknown", failed(invoke("b"), "unknown", "could not get valid transaction"))
+		c.finish(t, "tx1", x)
+		c.stop()
+		p.check()
+	})
+}
+
+// spy tells of the last range that was asked for.
+type spy struct {
+	ledger.Simulator
+	last ledger.Range
+}
+
+func (s *spy) GetStateRange(ctx context.Context, namespace string, r ledger.Range) (ledger.Iterator, error) {
+	s.last = r
+	return s.Simulator.GetStateRange(ctx, namespace, r)
+}
+
+// F75: the ledger is told that a range is paginated, also where only a bookmark says so.
+func TestBookmarkAlonePaginates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(t)
+		p.rows(10)
+		p.cfg.TotalQueryLimit = 7
+		c := p.register("cc:1")
+		params := p.simulate("tx1", channel)
+		s := &spy{Simulator: params.Simulation.Simulator()}
+		params.Simulation = handler.NewSimulation(s)
+		x := c.execute(context.Background(), params)
+		c.want(pb.ChaincodeMessage_TRANSACTION, "tx1")
+		for _, page := range []*pb.QueryMetadata{{Bookmark: "k001"}, {PageSize: 100}} {
+			c.Deliver(in("tx1", message(pb.ChaincodeMessage_GET_STATE_BY_RANGE, "", &pb.GetStateByRange{Metadata: marshal(page)})))
+			c.wantPage("tx1", 7, false)
+			if s.last.PageSize != 7 {
+				t.Errorf("the ledger was asked for %+v", s.last)
+			}
+		}
+		c.finish(t, "tx1", x)
+		c.stop()
+		p.check()
+	})
+}
+
+// worst is an error that panics when it is asked for its text.
+type worst struct{}
+
+func (worst) Error() string { panic("secret") }
+
+// failsSecond is a simulator whose second write fails.
+type failsSecond struct {
+	ledger.Simulator
+	n int
+}
+
+func (f *failsSecond) SetState(ctx context.Context, namespace, key string, value []byte) error {
+	if f.n++; f.n == 2 {
+		return worst{}
+	}
+	return f.Simulator.SetState(ctx, namespace, key, value)
+}
+
+// I9: what a ledger fails a batch with is confined to the transaction, text and all.
+func TestBatchFailsWithPanickingError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(t)
+		c := p.register("cc:1")
+		params := p.simulate("tx1", channel)
+		params.Simulation = handler.NewSimulation(&failsSecond{Simulator: params.Simulation.Simulator()})
+		x := c.execute(context.Background(), params)
+		c.want(pb.ChaincodeMessage_TRANSACTION, "tx1")
+		put := &pb.WriteRecord{Type: pb.WriteRecord_PUT_STATE, Key: "a"}
+		c.say("tx1", writeBatch(put, put), "panic during execution")
+		c.Deliver(in("tx1", getState("k")))
+		c.wantError("tx1", failed(getState("k"), "tx1", "transaction cannot succeed: panic during execution"))
+		c.complete("tx1")
+		x.want(t, handler.ErrPoisoned)
+		if got := x.err.Error(); got != "transaction cannot succeed: panic during execution" {
+			t.Errorf("Execute returned %q", got)
+		}
 		c.stop()
 		p.check()
 	})

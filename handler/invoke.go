@@ -96,8 +96,15 @@ func (h *Handler) checkCall(ctx context.Context, tx *transactionContext, to call
 	return h.cfg.ACL.CheckACL(ctx, ChaincodeToChaincode, to.channelID, tx.SignedProposal)
 }
 
-// callsBuiltin says whether a message calls a chaincode of the peer's without naming the caller's channel.
-func (h *Handler) callsBuiltin(msg *pb.ChaincodeMessage) bool {
+// callsBuiltin says whether a message calls a chaincode of the peer's without naming the caller's channel. It is asked
+// by the stream's goroutine, which the hook must not end.
+func (h *Handler) callsBuiltin(msg *pb.ChaincodeMessage) (calls bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.logPanic(msg.Txid, p)
+			calls = false
+		}
+	}()
 	spec := new(pb.ChaincodeSpec)
 	return needsNoSimulator(msg) && proto.Unmarshal(msg.Payload, spec) == nil &&
 		h.cfg.Builtins.IsBuiltin(parseCallee(spec.GetChaincodeId().GetName(), "").name)

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"math"
 
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
@@ -24,7 +25,9 @@ type pagination struct {
 
 func (p pagination) asked() bool { return p.size != 0 || p.bookmark != "" }
 
-func parsePagination(metadata []byte) (pagination, error) {
+// parsePagination reads what a request says. A page has no more records than a query may have, which is also the size of
+// one that has none.
+func (h *Handler) parsePagination(metadata []byte) (pagination, error) {
 	if len(metadata) == 0 {
 		return pagination{}, nil
 	}
@@ -35,7 +38,11 @@ func parsePagination(metadata []byte) (pagination, error) {
 	if m.PageSize < 0 {
 		return pagination{}, errors.Errorf("page size %d is negative, want 0 or more", m.PageSize)
 	}
-	return pagination{size: m.PageSize, bookmark: m.Bookmark}, nil
+	p := pagination{size: m.PageSize, bookmark: m.Bookmark}
+	if p.asked() && (p.size == 0 || int(p.size) > h.cfg.TotalQueryLimit) {
+		p.size = int32(min(h.cfg.TotalQueryLimit, math.MaxInt32)) //nolint:gosec // made to fit
+	}
+	return p, nil
 }
 
 // query is an iterator that a transaction has open.
@@ -87,13 +94,10 @@ func (q *query) take(ctx context.Context) (*record, error) {
 
 // full reports whether a page of n records has no room for one that would bring it to size bytes.
 func (q *query) full(n, size int) bool {
-	switch {
-	case n == q.left || q.size > 0 && n == int(q.size):
-		return true
-	case q.asked():
-		return false
+	if q.asked() {
+		return n == int(q.size)
 	}
-	return n == maxPageRecords || n > 0 && size > maxPageBytes
+	return n == q.left || n == maxPageRecords || n > 0 && size > maxPageBytes
 }
 
 // describe adds to a paginated query's page where it ended: what the ledger says of a rich query, and of a range the key

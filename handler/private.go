@@ -56,7 +56,7 @@ func (h *Handler) checkCollection(ctx context.Context, tx *transactionContext, c
 	return nil
 }
 
-// permission asks the CollectionStore, once for each collection of a transaction.
+// permission asks the CollectionStore, unless the transaction may use the collection by an earlier answer.
 func (h *Handler) permission(ctx context.Context, tx *transactionContext, collection string) (CollectionPermission, error) {
 	if may, known := tx.permissions[collection]; known {
 		return may, nil
@@ -65,7 +65,7 @@ func (h *Handler) permission(ctx context.Context, tx *transactionContext, collec
 		ChannelID: tx.ChannelID, TxID: tx.TxID, Namespace: tx.Namespace, Collection: collection,
 		SignedProposal: tx.SignedProposal, Simulator: tx.Simulation.sim,
 	})
-	if err != nil {
+	if err != nil || may == (CollectionPermission{}) { // which isn't kept: chaincode can make up any number of names
 		return CollectionPermission{}, err
 	}
 	if tx.permissions == nil {

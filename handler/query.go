@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"math"
 	"strconv"
 
 	"github.com/pkg/errors"
@@ -23,7 +22,7 @@ var (
 )
 
 func (h *Handler) getStateByRange(ctx context.Context, tx *transactionContext, req *pb.GetStateByRange) ([]byte, error) {
-	p, err := parsePagination(req.Metadata)
+	p, err := h.parsePagination(req.Metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +47,7 @@ func (h *Handler) getStateByRange(ctx context.Context, tx *transactionContext, r
 }
 
 func (h *Handler) getQueryResult(ctx context.Context, tx *transactionContext, req *pb.GetQueryResult) ([]byte, error) {
-	p, err := parsePagination(req.Metadata)
+	p, err := h.parsePagination(req.Metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +61,7 @@ func (h *Handler) getQueryResult(ctx context.Context, tx *transactionContext, re
 	case !ok:
 		return nil, errNoRichQuery
 	}
-	var page ledger.Page
-	if p.asked() {
-		if p.size == 0 || int(p.size) > h.cfg.TotalQueryLimit {
-			p.size = int32(min(h.cfg.TotalQueryLimit, math.MaxInt32)) //nolint:gosec // just made to fit
-		}
-		page = ledger.Page{Size: p.size, Bookmark: p.bookmark}
-	}
-	it, err := q.ExecuteQuery(ctx, tx.Namespace, req.Query, page)
+	it, err := q.ExecuteQuery(ctx, tx.Namespace, req.Query, ledger.Page{Size: p.size, Bookmark: p.bookmark})
 	if err != nil {
 		return nil, err
 	}

@@ -49,27 +49,31 @@ func (s *Simulation) Done() {
 }
 
 // Do calls f with the simulator, when no other operation on it is running: for what a peer reads and writes of a
-// transaction's state besides its chaincode. Where f panics, the simulator can't be used any more.
+// transaction's state besides its chaincode. ctx limits the waiting, not f. f must not come back to this Simulation, by
+// Do or by Execute: it would wait for itself. Where f panics, which is the caller's to deal with, the simulator can't be
+// used any more.
 func (s *Simulation) Do(ctx context.Context, f func(ledger.Simulator) error) (err error) {
 	if err := s.hold(); err != nil {
 		return err
 	}
 	defer func() {
-		if doneErr := s.release(); err == nil {
-			err = doneErr
+		if s.release() != nil && err == nil { // a panic of the simulator's Done, whose value is for logs only
+			err = errPanic
 		}
 	}()
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
 	defer s.end()
+	returned := false
 	defer func() {
-		if recover() != nil {
+		if !returned {
 			s.poison(errPanic)
-			err = errPanic
 		}
 	}()
-	return f(s.sim)
+	err = f(s.sim)
+	returned = true
+	return err
 }
 
 // hold announces a user of the simulator; release must follow.

@@ -47,7 +47,7 @@ func (h *Handler) writeBatch(ctx context.Context, tx *transactionContext, req *p
 	for i, w := range writes {
 		if err := w.apply(ctx, tx); err != nil {
 			if i > 0 {
-				tx.poison(errors.WithMessagef(err, "%d of the %d writes of a batch were made", i, len(writes)))
+				tx.poison(errors.Errorf("%d of the %d writes of a batch were made: %s", i, len(writes), err.Error())) // asked for here: see callRequest
 			}
 			return nil, err
 		}

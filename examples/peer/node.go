@@ -121,8 +121,8 @@ func (n *node) newSupport() (*chaincodesupport.ChaincodeSupport, error) {
 	}
 	return chaincodesupport.New(chaincodesupport.Config{
 		Runtime: func(chaincodeID string) runtime.Runtime { return runtimes[chaincodeID] },
-		Definitions: chaincodesupport.DefinitionsFunc(func(_ context.Context, _, name string) (chaincodesupport.Definition, error) {
-			id, err := n.chaincodeID(name)
+		Definitions: chaincodesupport.DefinitionsFunc(func(_ context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
+			id, err := n.chaincodeID(p.Namespace)
 			return chaincodesupport.Definition{ChaincodeID: id}, err
 		}),
 		// Whoever reaches this peer may do everything.
