@@ -64,9 +64,10 @@ GENERATE := PATH="$(BIN):$$PATH" buf generate
 GENERATORS := $(BIN)/.buf-$(BUF_VERSION) $(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION)
 
 .PHONY: generate
-generate: $(GENERATORS) ## Generate the Go code of the .proto files, and the state diagram in the README
+generate: $(GENERATORS) ## Generate the Go code of the .proto files, and what the README has of other files
 	$(GENERATE)
 	go test ./handler -run TestStateDiagram -update
+	go test ./internal/arch -run TestReadme -update
 
 .PHONY: checkgenerate
 checkgenerate: $(GENERATORS) ## Fail, showing the difference, unless generated code is what generate makes

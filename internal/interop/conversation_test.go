@@ -2,7 +2,6 @@ package interop_test
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,38 +11,51 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/internal/transcript"
-	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// TestConversations holds every way of running the shim to the conversations in testdata. Each begins with "== " and
-// a name, and has a peer of its own. These lines of it are done; the others are what comes of it, and are written
-// anew by -update:
+// TestConversations holds every way of running a shim to the conversations of its family, testdata/<family>.txt. Each
+// begins with "== " and a name, and has a peer of its own. These lines of it are done; the others are what comes of it,
+// and are written anew by -update:
 //
+//	peer SETTING…               the peer is one with these settings (see settings)
 //	launch                      a and the peer greet each other, without being told to in the other conversations
+//	as NAME ATTRIBUTE=VALUE…    who submits the transactions from now on, and what the certificate says of them
 //	invoke CHAINCODE CALL…      a transaction, which is committed if it succeeds; words may be quoted
+//	call CHAINCODE ARGUMENT…    the same, where the words are not a program
 //	init CHAINCODE CALL…        the same, with INIT
 //	noledger CHAINCODE CALL…    without a simulator
 //	noproposal CHAINCODE CALL…  without a proposal
 //	badproposal CHAINCODE CALL… with one that is empty
 //	rows N                      a has the keys r001 … with values
 //	fail METHOD                 the ledger's method returns an error from now on
+//	fail METHOD N               the same, after N calls
+//	mend METHOD                 it doesn't any more
+//	deny WHAT                   something is forbidden from now on (see policy.deny)
+//	define CHAINCODE VERSION    a chaincode that needs no initialization is called by its definition from now on
+//	define CHAINCODE VERSION init … and one that needs it
+//	decorate NAME VALUE         the peer adds to the input of every transaction from now on
 //	state                       what is committed
 func TestConversations(t *testing.T) {
+	writes := firstWays(ways(t))
 	everyWay(t, func(t *testing.T, w way) {
-		if transcript.Update() && w.name != ways[0].name {
-			t.Skip("one way writes the files")
+		if transcript.Update() && w.name != writes[w.family.name] {
+			t.Skip("another way writes the file")
 		}
-		files, err := filepath.Glob("testdata/*.txt")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("there are no conversations: %v", err)
-		}
-		for _, file := range files {
-			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) { converse(t, w, file) })
-		}
+		converse(t, w, filepath.Join("testdata", w.family.name+".txt"))
 	})
+}
+
+// firstWays returns the name of each family's first way, by the family's.
+func firstWays(ways []way) map[string]string {
+	first := map[string]string{}
+	for _, w := range slices.Backward(ways) {
+		first[w.family.name] = w.name
+	}
+	return first
 }
 
 // converse plays the conversations of a file.
@@ -56,11 +68,12 @@ func converse(t *testing.T, w way, file string) {
 	for i, want := range parts[1:] {
 		name, body, _ := strings.Cut(want, "\n")
 		t.Run(name, func(t *testing.T) {
-			p := player{newPeer(t, w)}
-			parts[i+1] = name + "\n" + p.play(strings.Split(body, "\n"))
+			lines := strings.Split(body, "\n")
+			p := player{newPeer(t, w, settings(t, lines)...)}
+			parts[i+1] = name + "\n" + p.play(lines)
 		})
 		if got := parts[i+1]; got != want && !transcript.Update() {
-			t.Errorf("%s: the conversation went otherwise; -update accepts it. Got\n== %s\nwant\n== %s", file, got, want)
+			t.Errorf("%s: the conversation %q went otherwise; -update accepts it. It differs from here on:\n%s", file, name, difference(got, want))
 		}
 	}
 	if transcript.Update() && !t.Failed() {
@@ -68,6 +81,39 @@ func converse(t *testing.T, w way, file string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// difference shows two texts from their first difference on.
+func difference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for len(g) > 0 && len(w) > 0 && g[0] == w[0] {
+		g, w = g[1:], w[1:]
+	}
+	return "got\n" + strings.Join(g[:min(len(g), 12)], "\n") + "\nwant\n" + strings.Join(w[:min(len(w), 12)], "\n")
+}
+
+// settings are what the lines that begin with "peer" say of the peer: "batch N" and "keys N" are the largest batch of
+// writes and of keys that are read that READY offers, and with "batch no" and "keys no" it offers none.
+func settings(t testing.TB, lines []string) []setting {
+	var all []setting
+	for _, line := range lines {
+		what, value, _ := strings.Cut(strings.TrimPrefix(line, "peer "), " ")
+		n, err := strconv.Atoi(value)
+		switch {
+		case !strings.HasPrefix(line, "peer "):
+		case what == "batch" && value == "no":
+			all = append(all, func(c *chaincodesupport.Config) { c.NoWriteBatch = true })
+		case what == "keys" && value == "no":
+			all = append(all, func(c *chaincodesupport.Config) { c.NoGetMultipleKeys = true })
+		case what == "batch" && err == nil:
+			all = append(all, func(c *chaincodesupport.Config) { c.MaxSizeWriteBatch = n })
+		case what == "keys" && err == nil:
+			all = append(all, func(c *chaincodesupport.Config) { c.MaxSizeGetMultipleKeys = n })
+		default:
+			t.Fatalf("%q is no setting of a peer", line)
+		}
+	}
+	return all
 }
 
 // player plays a conversation.
@@ -83,24 +129,62 @@ func (p player) play(lines []string) string {
 			played = append(played, line)
 			continue
 		}
+		words := p.words(rest)
 		observed, known := []string(nil), true
 		switch verb {
 		case "launch":
 			observed = launch
-		case "rows":
-			p.write("rows", rows("r", p.number(rest)))
-		case "fail":
-			p.faulty[channel].On(rest, ledgertest.Error(errors.Errorf("%s fails", rest)))
 		case "state":
 			observed = p.state()
 		default:
-			observed, known = p.transaction(verb, p.words(rest))
+			if known = p.prepared(verb, words); !known {
+				observed, known = p.transaction(verb, words)
+			}
 		}
 		if known {
 			played = append(append(played, line), observed...)
 		}
 	}
 	return p.trace.rename(strings.Join(played, "\n"))
+}
+
+// prepared does what a line says about what is to come, if it is such a line.
+func (p player) prepared(verb string, words []string) bool {
+	switch {
+	case verb == "peer":
+	case verb == "rows" && len(words) == 1:
+		p.write("rows", rows(p.number(words[0])))
+	case verb == "fail" && len(words) == 1:
+		p.faulty[channel].On(words[0], ledgertest.Error(errors.Errorf("%s fails", words[0])))
+	case verb == "fail" && len(words) == 2:
+		p.faulty[channel].On(words[0], ledgertest.After(p.number(words[1]), ledgertest.Error(errors.Errorf("%s fails", words[0]))))
+	case verb == "mend" && len(words) == 1:
+		p.faulty[channel].On(words[0], nil)
+	case verb == "as" && len(words) > 0:
+		p.as(words[0], words[1:])
+	case verb == "deny":
+		p.policy.deny(strings.Join(words, " "))
+	case verb == "define" && len(words) >= 2:
+		p.policy.define(words[0], words[1], slices.Contains(words[2:], "init"))
+	case verb == "decorate" && len(words) == 2:
+		p.policy.decorate(words[0], words[1])
+	default:
+		return false
+	}
+	return true
+}
+
+// as makes name, with attributes NAME=VALUE, who submits the transactions from now on.
+func (p player) as(name string, attributes []string) {
+	m := map[string]string{}
+	for _, a := range attributes {
+		k, v, _ := strings.Cut(a, "=")
+		m[k] = v
+	}
+	var err error
+	if p.client, err = issue(name, m); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 func (p player) number(text string) int {
@@ -138,6 +222,8 @@ func (p player) transaction(verb string, words []string) (lines []string, known 
 	c := call{chaincode: words[0], args: words[1:]}
 	switch verb {
 	case "invoke":
+	case "call":
+		c.function = true
 	case "init":
 		c.isInit = true
 	case "noledger":
@@ -152,7 +238,7 @@ func (p player) transaction(verb string, words []string) (lines []string, known 
 	o := p.run(p.t.Context(), c)
 	lines = p.trace.take()
 	if o.err != nil {
-		return append(lines, fmt.Sprintf("error %q", o.err)), true
+		return append(lines, fmt.Sprintf("error %q", o.err.Error())), true
 	}
 	r := o.result
 	lines = append(lines, fmt.Sprintf("result %d %q %s", r.Status, r.Message, abbreviated(r.Payload)))
@@ -172,41 +258,11 @@ func abbreviated(b []byte) string {
 	return strconv.Quote(string(b))
 }
 
-// state says what is committed.
-func (p player) state() []string {
-	var lines []string
-	for _, name := range slices.Sorted(maps.Keys(p.ledgers)) {
-		s, err := p.ledgers[name].Simulate(p.t.Context(), "state")
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		defer s.Done()
-		for _, namespace := range []string{"a", "b"} {
-			it, err := s.GetStateRange(p.t.Context(), namespace, ledger.Range{})
-			if err != nil {
-				p.t.Fatal(err)
-			}
-			for {
-				kv, err := it.Next(p.t.Context())
-				if err != nil {
-					p.t.Fatal(err)
-				}
-				if kv == nil {
-					break
-				}
-				lines = append(lines, fmt.Sprintf("committed %s %s %q %q", name, namespace, kv.Key, kv.Value))
-			}
-			it.Close()
-		}
-	}
-	return lines
-}
-
 // rows returns n keys and values.
-func rows(prefix string, n int) map[string]string {
+func rows(n int) map[string]string {
 	m := map[string]string{}
 	for i := range n {
-		m[rowKey(prefix, i)] = fmt.Sprint(i + 1)
+		m[rowKey("r", i)] = fmt.Sprint(i + 1)
 	}
 	return m
 }

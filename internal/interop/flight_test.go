@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -75,7 +76,7 @@ func TestNeverAnswers(t *testing.T) {
 		const refusal = `GET_STATE failed: transaction ID: tx1: no ledger context"`
 		p.trace.await(t, `a> GET_STATE tx1 key:"k"`)
 		p.trace.await(t, `a< ERROR tx1 "`+refusal)
-		p.trace.await(t, `a> COMPLETED tx1 status:500 message:"`+refusal)
+		p.trace.await(t, "a> "+w.failure("tx1", `"`+refusal))
 		p.trace.await(t, "fault late_completion")
 		p.text("PutState k v")
 		if got := p.text("GetState k"); got != "v" {
@@ -86,7 +87,8 @@ func TestNeverAnswers(t *testing.T) {
 
 // TestKilled kills the chaincode's process in the middle of a transaction. The next one runs in a new process.
 func TestKilled(t *testing.T) {
-	subprocesses(t, func(t *testing.T, w way) {
+	everyWay(t, func(t *testing.T, w way) {
+		ownProcess(t, w)
 		p := newPeer(t, w)
 		bystander := p.start(t.Context(), "GetState j ; Wait never")
 		p.trace.await(t, "a< RESPONSE tx1")
@@ -101,7 +103,9 @@ func TestKilled(t *testing.T) {
 			t.Errorf("GetState: %q, which was not committed", got)
 		}
 		want := []string{
-			`a> REGISTER name:"a:1"`, `a< REGISTERED`, `a< READY`, `a< TRANSACTION tx3 args:"GetState" args:"k"`,
+			`a> REGISTER name:"a:1"`, `a< REGISTERED`,
+			`a< READY use_write_batch:true max_size_write_batch:1000 use_get_multiple_keys:true max_size_get_multiple_keys:1000`,
+			"a< TRANSACTION tx3 " + p.args("GetState", "k"),
 			`a> GET_STATE tx3 key:"k"`, `a< RESPONSE tx3`, `a> COMPLETED tx3 status:200`,
 		}
 		if got := p.trace.take(); !slices.Equal(got, want) {
@@ -110,17 +114,29 @@ func TestKilled(t *testing.T) {
 	})
 }
 
+// args are the arguments of a call in the trace's form.
+func (p *testPeer) args(words ...string) string {
+	var args []string
+	for _, a := range p.input(call{args: words}) {
+		args = append(args, fmt.Sprintf("args:%q", a))
+	}
+	return strings.Join(args, " ")
+}
+
 // TestIdle checks that a chaincode that has done its work leaves nothing running in the peer but what its connection
 // takes. In process, the shim itself makes a goroutine for each message.
 func TestIdle(t *testing.T) {
-	subprocesses(t, func(t *testing.T, w way) {
-		p := newPeer(t, w)
-		p.write("rows", rows("r", 150))
-		p.text("GetTxID")
-		before := goleak.IgnoreCurrent()
-		for range 20 {
-			p.text("PutState k v ; LeaveOpen a z ; GetStateByRange a z")
-		}
-		goleak.VerifyNone(t, before)
-	})
+	for _, w := range ways(t) { // one after the other: goleak looks at the whole process
+		t.Run(w.String(), func(t *testing.T) {
+			ownProcess(t, w)
+			p := newPeer(t, w)
+			p.write("rows", rows(150))
+			p.text("GetTxID")
+			before := goleak.IgnoreCurrent()
+			for range 20 {
+				p.text("PutState k v ; LeaveOpen a z ; GetStateByRange a z")
+			}
+			goleak.VerifyNone(t, before)
+		})
+	}
 }

@@ -32,20 +32,29 @@ var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // testPeer runs the chaincodes a and b, both the one under test.
 type testPeer struct {
-	t testing.TB
+	t   testing.TB
+	way way
 	*chaincodesupport.ChaincodeSupport
+	policy  *policy
+	client  *proposal.Identity // who submits the transactions
 	trace   *trace
 	ledgers map[string]*kvledger.Ledger
 	faulty  map[string]*ledgertest.Faulty // the same, as chaincode sees them
 	count   int                           // transactions so far
 }
 
+// setting changes how a peer behaves.
+type setting func(*chaincodesupport.Config)
+
 // newPeer starts a peer, which ends with the test. Its trace is what was said since a's launch.
-func newPeer(t testing.TB, w way) *testPeer {
+func newPeer(t testing.TB, w way, settings ...setting) *testPeer {
 	t.Helper()
-	p := &testPeer{t: t, trace: newTrace(), ledgers: map[string]*kvledger.Ledger{}, faulty: map[string]*ledgertest.Faulty{}}
+	p := &testPeer{
+		t: t, way: w, policy: newPolicy(), client: submitter(t), trace: newTrace(),
+		ledgers: map[string]*kvledger.Ledger{}, faulty: map[string]*ledgertest.Faulty{},
+	}
 	p.openLedgers()
-	p.serve(w)
+	p.serve(settings)
 	if err := p.Launch(t.Context(), "a:1"); err != nil {
 		t.Fatal(err)
 	}
@@ -66,27 +75,34 @@ func (p *testPeer) openLedgers() {
 }
 
 // serve makes the ChaincodeSupport, and serves it where chaincode dials.
-func (p *testPeer) serve(w way) {
+func (p *testPeer) serve(settings []setting) {
 	address, start := "", func() {}
-	if w.listen != nil {
-		l := w.listen(p.t)
+	if p.way.listen != nil {
+		l := p.way.listen(p.t)
 		address = dialName(l.Addr())
 		start = func() { p.serveOn(grpc.NewServer(p.ServerOptions()...), l) }
 	}
-	rt := w.runtime(p.t, address)
-	var err error
-	p.ChaincodeSupport, err = chaincodesupport.New(chaincodesupport.Config{
+	rt := p.way.runtime(p.t, address)
+	cfg := chaincodesupport.Config{
 		Runtime: func(chaincodeID string) runtime.Runtime {
 			if chaincodeID == "a:1" || chaincodeID == "b:1" {
 				return rt
 			}
 			return nil
 		},
-		Resolve:  func(_ context.Context, _, name string) (string, error) { return name + ":1", nil },
-		Ledgers:  p.ledger,
-		Observer: p.trace,
-	})
-	if err != nil {
+		Definitions:       p.policy,
+		Decorators:        []chaincodesupport.Decorator{p.policy},
+		ACL:               p.policy,
+		CollectionStore:   p.policy,
+		ApplicationConfig: p.policy,
+		Ledgers:           p.ledger,
+		Observer:          p.trace,
+	}
+	for _, set := range settings {
+		set(&cfg)
+	}
+	var err error
+	if p.ChaincodeSupport, err = chaincodesupport.New(cfg); err != nil {
 		p.t.Fatal(err)
 	}
 	start()
@@ -122,8 +138,9 @@ func (p *testPeer) ledger(channelID string) ledger.Ledger {
 
 // call is a transaction that is to be run on channel.
 type call struct {
-	chaincode string // a if empty
-	args      []string
+	chaincode string   // a if empty
+	args      []string // in words
+	function  bool     // the words are not a program but the arguments
 	isInit    bool
 	transient map[string][]byte
 	decorated map[string][]byte
@@ -146,8 +163,8 @@ func (p *testPeer) prepare(c call) (string, *proposal.Proposal) {
 	p.count++
 	name := fmt.Sprintf("tx%d", p.count)
 	proposed, err := proposal.New(proposal.Params{
-		ChannelID: channel, Chaincode: c.name(), Args: input(c.args), IsInit: c.isInit, Transient: c.transient,
-		Creator: []byte("\n\x06OrgMSP"), Nonce: []byte(name), Timestamp: began.Add(time.Duration(p.count-1) * time.Second),
+		ChannelID: channel, Chaincode: c.name(), Args: p.input(c), IsInit: c.isInit, Transient: c.transient,
+		Signer: p.client, Nonce: []byte(name), Timestamp: began.Add(time.Duration(p.count-1) * time.Second),
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -179,8 +196,13 @@ func (p *testPeer) execute(ctx context.Context, c call, name string, proposed *p
 		tx.Simulation = handler.NewSimulation(sim)
 		defer tx.Simulation.Done()
 	}
-	in := chaincodesupport.Input{Args: input(c.args), IsInit: c.isInit, Decorations: c.decorated}
-	if o.result, o.err = p.Execute(ctx, c.name()+":1", tx, in); o.err == nil && o.result.Status < 400 && !c.noLedger {
+	in := chaincodesupport.Input{Args: p.input(c), IsInit: c.isInit, Decorations: c.decorated}
+	if p.policy.defines(c.name()) {
+		o.result, o.err = p.Call(ctx, c.name(), tx, in)
+	} else {
+		o.result, o.err = p.Execute(ctx, c.name()+":1", tx, in)
+	}
+	if o.err == nil && o.result.Status < 400 && !c.noLedger {
 		o.code, o.err = p.commit(ctx, tx.Simulation, proposed)
 	}
 	return o
@@ -192,7 +214,7 @@ func (p *testPeer) commit(ctx context.Context, s *handler.Simulation, proposed *
 		return "", err
 	}
 	code, err := p.ledgers[channel].CommitTx(ctx, kvledger.Transaction{
-		TxID: proposed.TxID, Timestamp: proposed.Timestamp, RWSet: results.RWSet,
+		TxID: proposed.TxID, Timestamp: proposed.Timestamp, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
 	})
 	return code.String(), err
 }
@@ -204,7 +226,12 @@ func (c call) name() string {
 	return c.chaincode
 }
 
-func input(args []string) [][]byte {
+// input returns the arguments that make the family's chaincode do what a call says.
+func (p *testPeer) input(c call) [][]byte {
+	args := c.args
+	if program := p.way.program; program != nil && !c.function {
+		args = program(args)
+	}
 	var in [][]byte
 	for _, a := range args {
 		in = append(in, []byte(a))
@@ -231,13 +258,28 @@ func (p *testPeer) success(c call) string {
 // write commits values of a's, as the transaction txID.
 func (p *testPeer) write(txID string, values map[string]string) {
 	p.t.Helper()
+	p.writeBy(txID, values, func(s *kvledger.Simulator, key string, value []byte) error {
+		return s.SetState(p.t.Context(), "a", key, value)
+	})
+}
+
+// writeCollection commits values of one of a's collections, as the transaction txID.
+func (p *testPeer) writeCollection(txID, collection string, values map[string]string) {
+	p.t.Helper()
+	p.writeBy(txID, values, func(s *kvledger.Simulator, key string, value []byte) error {
+		return s.SetPrivateData(p.t.Context(), "a", collection, key, value)
+	})
+}
+
+func (p *testPeer) writeBy(txID string, values map[string]string, set func(s *kvledger.Simulator, key string, value []byte) error) {
+	p.t.Helper()
 	s, err := p.ledgers[channel].Simulate(p.t.Context(), txID)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	defer s.Done()
 	for k, v := range values {
-		if err := s.SetState(p.t.Context(), "a", k, []byte(v)); err != nil {
+		if err := set(s, k, []byte(v)); err != nil {
 			p.t.Fatal(err)
 		}
 	}
@@ -245,7 +287,9 @@ func (p *testPeer) write(txID string, values map[string]string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	code, err := p.ledgers[channel].CommitTx(p.t.Context(), kvledger.Transaction{TxID: txID, Timestamp: began, RWSet: results.RWSet})
+	code, err := p.ledgers[channel].CommitTx(p.t.Context(), kvledger.Transaction{
+		TxID: txID, Timestamp: began, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
+	})
 	if err != nil || code != kvledger.Valid {
 		p.t.Fatalf("commit: %v, %v", code, err)
 	}

@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -70,17 +71,50 @@ func (tr *trace) Message(chaincodeID string, from handler.Party, m *pb.Chaincode
 		tr.add(fmt.Sprintf("%s%s with %d MB", arrow(name, from), m.Type, len(m.Payload)/1_000_000))
 		return
 	}
-	text := s.Format(m)
+	text := s.Format(sorted(m))
 	if from == handler.FromChaincode && m.Type != pb.ChaincodeMessage_COMPLETED {
 		// It remembers the question, to read the answer.
 		if _, err := s.Parse(text); err != nil {
 			text += " unreadable: " + err.Error()
 		}
 	}
-	if runes := []rune(text); len(runes) > 500 {
+	if n := many(m); n != "" {
+		text = m.Type.String() + " " + m.Txid + " " + n
+	}
+	if runes := []rune(text); len(runes) > 500 && m.Type != pb.ChaincodeMessage_WRITE_BATCH_STATE {
 		text = string(runes[:200]) + " … " + string(runes[len(runes)-50:])
 	}
 	tr.add(arrow(name, from) + text)
+}
+
+// sorted returns a message whose batch of writes, if it is one, is in the order of its keys: the shims send them in any.
+func sorted(m *pb.ChaincodeMessage) *pb.ChaincodeMessage {
+	var batch pb.WriteBatchState
+	if m.Type != pb.ChaincodeMessage_WRITE_BATCH_STATE || proto.Unmarshal(m.Payload, &batch) != nil {
+		return m
+	}
+	slices.SortFunc(batch.Rec, func(a, b *pb.WriteRecord) int {
+		return cmp.Or(cmp.Compare(a.Collection, b.Collection), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Type, b.Type))
+	})
+	b, err := proto.Marshal(&batch)
+	if err != nil {
+		return m
+	}
+	return &pb.ChaincodeMessage{Type: m.Type, Txid: m.Txid, ChannelId: m.ChannelId, Payload: b}
+}
+
+// many says how many writes or keys are in a message, if they are more than can be shown.
+func many(m *pb.ChaincodeMessage) string {
+	const few = 10
+	var batch pb.WriteBatchState
+	var keys pb.GetStateMultiple
+	switch {
+	case m.Type == pb.ChaincodeMessage_WRITE_BATCH_STATE && proto.Unmarshal(m.Payload, &batch) == nil && len(batch.Rec) > few:
+		return fmt.Sprintf("%d writes", len(batch.Rec))
+	case m.Type == pb.ChaincodeMessage_GET_STATE_MULTIPLE && proto.Unmarshal(m.Payload, &keys) == nil && len(keys.Keys) > few:
+		return fmt.Sprintf("%d keys", len(keys.Keys))
+	}
+	return ""
 }
 
 func arrow(name string, from handler.Party) string {

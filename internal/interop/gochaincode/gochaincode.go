@@ -42,10 +42,13 @@ type function struct {
 func (c *Chaincode) Init(s stub) *peer.Response { return c.Invoke(s) }
 
 // Invoke makes the calls.
-func (c *Chaincode) Invoke(s stub) *peer.Response {
+func (c *Chaincode) Invoke(s stub) *peer.Response { return c.Do(s, s.GetStringArgs()) }
+
+// Do makes the calls that the words say, for chaincode that gets them in another way.
+func (c *Chaincode) Do(s stub, program []string) *peer.Response {
 	functions := c.functions()
 	var said []string
-	for words := range sentences(s.GetStringArgs()) {
+	for words := range sentences(program) {
 		name, args := words[0], words[1:]
 		if name == "Return" && len(args) == 3 {
 			return response(args)

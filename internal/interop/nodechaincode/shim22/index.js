@@ -1,0 +1,3 @@
+'use strict';
+
+require('../chaincode').start(require('fabric-shim'));
