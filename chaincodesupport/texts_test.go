@@ -11,6 +11,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	dialruntime "github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/internal/pipe"
@@ -35,6 +36,9 @@ var executeTexts = []struct {
 	{"failed to execute transaction t: timeout expired while starting chaincode asset:1 for transaction", func(*testing.T) runtime.Runtime { return untilStopped }},
 	{"failed to execute transaction t: chaincode registration failed: container exited with 3", func(*testing.T) runtime.Runtime {
 		return failing(errors.New("container exited with 3"))
+	}},
+	{"failed to execute transaction t: chaincode registration failed: connection to asset:1 failed: refused", func(*testing.T) runtime.Runtime {
+		return failing(&dialruntime.ConnectionError{ChaincodeID: "asset:1", Cause: errors.New("refused")})
 	}},
 	{"failed to execute transaction t: error starting container: no such file", func(*testing.T) runtime.Runtime {
 		return failing(&runtime.StartError{Cause: errors.New("no such file")})

@@ -154,3 +154,35 @@ func TestUnmarshalText(t *testing.T) {
 		p.check()
 	})
 }
+
+// How a stream ends, in the words of Fabric's peer.
+func TestStreamTexts(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		end  func(c *chaincode)
+	}{
+		{"EOF", (*chaincode).CloseSend},
+		{"received nil message, ending chaincode support stream", func(c *chaincode) {
+			c.Do(func() (*pb.ChaincodeMessage, error) { return nil, nil })
+		}},
+		{"receive from chaincode support stream failed: connection reset", func(c *chaincode) { c.Fail(errors.New("connection reset")) }},
+		{"error handling message, ending stream: [tx1] Fabric side handler cannot handle message (RESPONSE) while in ready state", func(c *chaincode) {
+			c.Deliver(message(pb.ChaincodeMessage_RESPONSE, "tx1", nil))
+		}},
+		{"received error while sending message, ending chaincode support stream: broken pipe", func(c *chaincode) {
+			c.OnSend(func(*pb.ChaincodeMessage) error { return errors.New("broken pipe") })
+			c.Deliver(in("tx1", getState("k")))
+		}},
+	} {
+		t.Run(test.text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newPeer(t).register("cc:1")
+				test.end(c)
+				if got := (<-c.ended).err.Error(); got != test.text {
+					t.Errorf("ended with %q, want %q", got, test.text)
+				}
+				c.wait()
+			})
+		})
+	}
+}
