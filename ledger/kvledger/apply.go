@@ -59,15 +59,10 @@ func (v *validation) applyCollection(ctx context.Context, namespace string, c co
 			return err
 		}
 	}
-	if c.known {
+	if c.known || len(c.purges) == 0 {
 		return nil
 	}
-	for _, keyHash := range c.purges {
-		if err := v.purgeUnknown(ctx, namespace, c.name, keyHash); err != nil {
-			return err
-		}
-	}
-	return nil
+	return v.purgeUnknown(ctx, namespace, c)
 }
 
 // renewPrivate gives a private value the version that its hash got because of metadata, if it is the value that the
@@ -82,22 +77,33 @@ func (v *validation) renewPrivate(ctx context.Context, namespace, collection, ke
 	return err
 }
 
-// purgeUnknown deletes the private value of whose key only the hash is known, if it is there. All of the collection
-// is searched for it: this is for ledgers that were not given the private data of the purge itself.
-func (v *validation) purgeUnknown(ctx context.Context, namespace, collection, keyHash string) error {
-	lo, hi, keyAt := v.ledger.privateRange(namespace, collection, "", "")
+// purgeUnknown deletes the private values of whose keys only the hashes are known, if they are there. All of the
+// collection is searched for them, once: this is for ledgers that were not given the private data of the purges.
+func (v *validation) purgeUnknown(ctx context.Context, namespace string, c collectionRWSet) error {
+	wanted := make(map[string]bool, len(c.purges))
+	for _, keyHash := range c.purges {
+		wanted[keyHash] = true
+	}
+	lo, hi, keyAt := v.ledger.privateRange(namespace, c.name, "", "")
 	values := newMergedRange(v.snapshot, v.updates, lo, hi)
 	defer values.close()
-	for {
+	purged := map[string]update{} // which the range must not see while it is read
+	for len(purged) < len(wanted) {
 		storeKey, found, ok, err := values.next(ctx)
-		if !ok || err != nil {
+		if err != nil {
 			return err
 		}
-		if hash(storeKey[keyAt:]) == keyHash {
-			v.updates.Set(storeKey, update{found.version, nil})
-			return nil
+		if !ok {
+			break
+		}
+		if wanted[hash(storeKey[keyAt:])] {
+			purged[storeKey] = update{version: found.version}
 		}
 	}
+	for storeKey, u := range purged {
+		v.updates.Set(storeKey, u)
+	}
+	return nil
 }
 
 // latest returns the value that a key would have if the block's updates so far were committed, or nil.

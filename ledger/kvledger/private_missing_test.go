@@ -1,12 +1,16 @@
 package kvledger_test
 
 import (
+	"context"
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -199,6 +203,52 @@ func TestPurgeUnknown(t *testing.T) {
 	if got := collection(t, l, ledger.Range{}); got != "z=1" {
 		t.Errorf("collection has %q", got)
 	}
+}
+
+// TestPurgeManyUnknown counts how often the collection is searched: once, and only for purges that are not known.
+func TestPurgeManyUnknown(t *testing.T) {
+	s := &countingStore{Store: openStore(t)}
+	l := open(t, kvledger.NewProvider(s), "mychannel")
+	var puts, purges []op
+	for i := range 100 {
+		key := fmt.Sprintf("k%02d", i)
+		puts, purges = append(puts, putPrivate(key, "1")), append(purges, purge(key), purge("absent"+key))
+	}
+	commitResults(t, l, results(t, l, append(puts, putPrivate("other", "1"))...))
+	known := results(t, l, purge("k00"))
+	for i, test := range []struct {
+		r     *kvledger.Results
+		scans int64
+	}{{known, 0}, {unknown(results(t, l, putPrivate("k01", "2"))), 0}, {unknown(results(t, l, purges...)), 1}} {
+		s.scans.Store(0)
+		if got := commitResults(t, l, test.r); got[0] != valid || s.scans.Load() != test.scans {
+			t.Errorf("%d: %v, with %d scans, want %d", i, got, s.scans.Load(), test.scans)
+		}
+	}
+	if got := collection(t, l, ledger.Range{}); got != "other=1" {
+		t.Errorf("collection has %q", got)
+	}
+}
+
+// countingStore counts the scans that were opened.
+type countingStore struct {
+	store.Store
+	scans atomic.Int64
+}
+
+func (s *countingStore) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	inner, err := s.Store.Snapshot(ctx)
+	return &countingSnapshot{inner, &s.scans}, err
+}
+
+type countingSnapshot struct {
+	store.Snapshot
+	scans *atomic.Int64
+}
+
+func (s *countingSnapshot) Scan(lo, hi string, o store.ScanOptions) store.Iterator {
+	s.scans.Add(1)
+	return s.Snapshot.Scan(lo, hi, o)
 }
 
 // Metadata gives a value another version only if it is the one that the hash is of.

@@ -155,8 +155,15 @@ func (it *queryIterator) nextMatch(ctx context.Context) (queryResult, bool, erro
 			return queryResult{}, false, err
 		}
 		d, err := mango.NewDocument(key, value)
-		if err != nil || !it.query.Match(d) {
+		if err != nil {
 			continue // what is no document is no result
+		}
+		matched, err := it.query.MatchContext(ctx, d)
+		if err != nil {
+			return queryResult{}, false, it.scan.fail(errors.Wrapf(err, "match key %q", key))
+		}
+		if !matched {
+			continue
 		}
 		projected, err := it.query.Project(d)
 		if err != nil {

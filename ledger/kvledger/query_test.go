@@ -244,3 +244,40 @@ func TestQueryFails(t *testing.T) {
 		wantError(t, "Next after Close", err, "the iterator is closed")
 	}
 }
+
+// endsAfter is a context that is cancelled when it has been asked a number of times.
+type endsAfter struct {
+	context.Context
+	left int
+}
+
+func (c *endsAfter) Err() error {
+	if c.left == 0 {
+		return context.Canceled
+	}
+	c.left--
+	return nil
+}
+
+// A query that finds nothing ends with its context, in the store or while a document is matched, not with the namespace.
+func TestQueryIsCancelled(t *testing.T) {
+	l := openDocuments(t)
+	for _, query := range []string{`{"selector":{"colour":"green"}}`, `{"selector":{"colour":"green"},"sort":["colour"]}`} {
+		for left := range 8 {
+			sim := newSimulator(t, l, "tx")
+			public, err1 := sim.ExecuteQuery(t.Context(), ns, query, ledger.Page{})
+			private, err2 := sim.ExecuteQueryOnPrivateData(t.Context(), ns, coll, query)
+			if err1 != nil || err2 != nil {
+				t.Fatal(err1, err2)
+			}
+			for _, it := range []ledger.Iterator{public, private} {
+				for _, ctx := range []context.Context{&endsAfter{t.Context(), left}, t.Context()} {
+					if kv, err := it.Next(ctx); kv != nil || !errors.Is(err, context.Canceled) {
+						t.Errorf("%s after %d: %v, %v", query, left, kv, err)
+					}
+				}
+			}
+			sim.Done()
+		}
+	}
+}

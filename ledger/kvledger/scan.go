@@ -47,8 +47,7 @@ func (it *scan) next(ctx context.Context) (key string, v readVersion, value []by
 	}
 	storeKey, b, ok, err := it.inner.Next(ctx)
 	if err != nil {
-		it.failed = errors.Wrapf(err, "read keys of namespace %q", it.namespace)
-		return "", v, nil, false, it.failed
+		return "", v, nil, false, it.fail(errors.Wrapf(err, "read keys of namespace %q", it.namespace))
 	}
 	if !ok {
 		it.ended = true
@@ -57,8 +56,7 @@ func (it *scan) next(ctx context.Context) (key string, v readVersion, value []by
 	key = storeKey[it.keyAt:]
 	v, value, err = decodeValue(b)
 	if err != nil {
-		it.failed = errors.Wrapf(err, "read key %q", key)
-		return "", v, nil, false, it.failed
+		return "", v, nil, false, it.fail(errors.Wrapf(err, "read key %q", key))
 	}
 	return key, v, value, true, nil
 }
@@ -72,6 +70,12 @@ func (it *scan) usable() error {
 		return errClosed
 	}
 	return it.failed
+}
+
+// fail makes Next return err from now on.
+func (it *scan) fail(err error) error {
+	it.failed = err
+	return err
 }
 
 // Close implements ledger.Iterator.

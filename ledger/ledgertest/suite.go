@@ -62,6 +62,7 @@ func required() []row {
 	return []row{
 		{"absent key", anyLedger, testAbsent},
 		{"own writes are not visible", anyLedger, testOwnWrites},
+		{"own deletes are not visible", commits, testOwnDeletes},
 		{"empty range", anyLedger, testEmptyRange},
 		{"commit", commits, testCommit},
 		{"namespaces", commits, testNamespaces},
@@ -100,6 +101,19 @@ func testOwnWrites(s *suite) {
 	s.set(sim, "k", "v")
 	s.wantState(sim, ns, "k", "")
 	s.wantRange(sim, ledger.Range{}, "")
+}
+
+func testOwnDeletes(s *suite) {
+	s.write("a=1", "b=1")
+	sim := s.simulator("tx")
+	defer sim.Done()
+	if err := sim.DeleteState(s.Context(), ns, "a"); err != nil {
+		s.Error(err)
+	}
+	s.set(sim, "b", "")
+	s.wantState(sim, ns, "a", "1")
+	s.wantState(sim, ns, "b", "1")
+	s.wantRange(sim, ledger.Range{}, "a=1 b=1")
 }
 
 func testEmptyRange(s *suite) {

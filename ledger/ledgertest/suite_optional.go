@@ -17,6 +17,7 @@ func optionals() []row {
 	return []row{
 		{"history", commits, testHistory},
 		{"multiple keys", commits, testMultipleKeys},
+		{"stale read of multiple keys", validates, testStaleMultipleKeys},
 		{"metadata", commits, testMetadata},
 		{"metadata of one's own", commits, testOwnMetadata},
 		{"metadata conflicts", validates, testMetadataConflicts},
@@ -27,6 +28,7 @@ func optionals() []row {
 		{"private ranges", commits, testPrivateRanges},
 		{"private snapshot", commits, testPrivateSnapshot},
 		{"private conflicts", validates, testPrivateConflicts},
+		{"private blind writes", validates, testPrivateBlindWrites},
 		{"private metadata", commits, testPrivateMetadata},
 		{"rich query", queries, testRichQuery},
 		{"rich query conflicts", func(f Fixture) bool { return queries(f) && f.Validates }, testRichQueryConflicts},
@@ -84,6 +86,20 @@ func testMultipleKeys(s *suite) {
 		if i := slices.Index(strings.Fields(keys), "absent"); i >= 0 && i < len(got) && got[i] != nil {
 			s.Error("an absent key is not nil")
 		}
+	}
+}
+
+func testStaleMultipleKeys(s *suite) {
+	for change, valid := range map[string]bool{"k=1": false, "new=1": false, "other=1": true} {
+		s.write("k=1", "new")
+		sim, m := having[ledger.MultiGetter](s, "stale")
+		if _, err := m.GetStateMultipleKeys(s.Context(), ns, []string{"new", "k"}); err != nil {
+			s.Error(err)
+		}
+		s.set(sim, "result", change)
+		s.write(change)
+		s.wantValid(sim, "stale", valid)
+		sim.Done()
 	}
 }
 

@@ -87,13 +87,15 @@ func testPrivateDeletes(s *suite) {
 		"empty":  func(p ledger.PrivateState) error { return p.SetPrivateData(s.Context(), ns, coll, "k", []byte{}) },
 	} {
 		s.writePrivate(coll, "k=1", "other=1")
-		for range 2 { // of a key that is there, and of one that is absent
-			commitHaving(s, name, func(p ledger.PrivateState) {
-				if err := remove(p); err != nil {
-					s.Errorf("%s: %v", name, err)
-				}
-			})
-			sim, p := having[ledger.PrivateState](s, "read")
+		for _, before := range []string{"1", ""} { // of a key that is there, and of one that is absent
+			sim, p := having[ledger.PrivateState](s, name)
+			if err := remove(p); err != nil {
+				s.Errorf("%s: %v", name, err)
+			}
+			s.wantPrivate(p, coll, "k", before) // one's own are not visible
+			s.wantValid(sim, name, true)
+			sim.Done()
+			sim, p = having[ledger.PrivateState](s, "read")
 			s.wantPrivate(p, coll, "k", "")
 			s.wantPrivateRange(p, ledger.Range{}, "other=1")
 			sim.Done()
@@ -148,7 +150,7 @@ func testPrivateSnapshot(s *suite) {
 	s.wantPrivate(p, coll, "c", "")
 }
 
-// testPrivateConflicts has a key change that was read, or whose hash was, and a range, which is no read.
+// testPrivateConflicts has a key change that was read, or whose hash or metadata was.
 func testPrivateConflicts(s *suite) {
 	for name, test := range map[string]struct {
 		read  func(p ledger.PrivateState) error
@@ -163,6 +165,15 @@ func testPrivateConflicts(s *suite) {
 			_, err := p.GetPrivateData(s.Context(), ns, coll, "new")
 			return err
 		}, false},
+		"metadata": {func(p ledger.PrivateState) error {
+			m, ok := p.(ledger.PrivateMetadataState)
+			if !ok {
+				_, err := p.GetPrivateData(s.Context(), ns, coll, "k")
+				return err
+			}
+			_, err := m.GetPrivateDataMetadata(s.Context(), ns, coll, "k")
+			return err
+		}, false},
 		"others": {func(p ledger.PrivateState) error { _, err := p.GetPrivateData(s.Context(), ns, coll, "x"); return err }, true},
 	} {
 		s.writePrivate(coll, "k=1", "x=1", "new")
@@ -175,6 +186,20 @@ func testPrivateConflicts(s *suite) {
 		s.wantValid(sim, name, test.valid)
 		sim.Done()
 	}
+}
+
+func testPrivateBlindWrites(s *suite) {
+	one, p1 := having[ledger.PrivateState](s, "one")
+	two, p2 := having[ledger.PrivateState](s, "two")
+	s.setPrivate(p1, coll, "k=1")
+	s.setPrivate(p2, coll, "k=2")
+	s.wantValid(one, "one", true)
+	s.wantValid(two, "two", true)
+	one.Done()
+	two.Done()
+	sim, p := having[ledger.PrivateState](s, "read")
+	defer sim.Done()
+	s.wantPrivate(p, coll, "k", "2")
 }
 
 func testPrivateMetadata(s *suite) {

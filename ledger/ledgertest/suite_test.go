@@ -65,6 +65,21 @@ var broken = map[string]struct {
 	"private queries are public": {"private_rich_query", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
 		return &publicQueries{s.(full)}
 	})},
+	"own deletes are visible": {"own_deletes_are_not_visible", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &ownDeletes{s, map[string]bool{}}
+	})},
+	"private own deletes are visible": {"private_data_is_deleted", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &ownPurges{s.(full), map[string]bool{}}
+	})},
+	"private writes are reads": {"private_blind_writes", simulating(func(_ ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &readingWrites{s.(full)}
+	})},
+	"multiple keys are no reads": {"stale_read_of_multiple_keys", simulating(func(l ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &unnoted{s.(full), l}
+	})},
+	"private metadata is no read": {"private_conflicts", simulating(func(l ledger.Ledger, s ledger.Simulator) ledger.Simulator {
+		return &unnotedMetadata{s.(full), l}
+	})},
 	"conflicts are ignored": {"stale_read", func(f ledgertest.Fixture) ledgertest.Fixture {
 		commit := f.Commit
 		f.Commit = func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
@@ -236,6 +251,77 @@ func (s *ownWrites) GetState(ctx context.Context, namespace, key string) ([]byte
 		return value, nil
 	}
 	return s.Simulator.GetState(ctx, namespace, key)
+}
+
+type ownDeletes struct {
+	ledger.Simulator
+	deleted map[string]bool
+}
+
+func (s *ownDeletes) DeleteState(ctx context.Context, namespace, key string) error {
+	s.deleted[namespace+"/"+key] = true
+	return s.Simulator.DeleteState(ctx, namespace, key)
+}
+
+func (s *ownDeletes) GetState(ctx context.Context, namespace, key string) ([]byte, error) {
+	if s.deleted[namespace+"/"+key] {
+		return nil, nil
+	}
+	return s.Simulator.GetState(ctx, namespace, key)
+}
+
+type ownPurges struct {
+	full
+	purged map[string]bool
+}
+
+func (s *ownPurges) PurgePrivateData(ctx context.Context, namespace, collection, key string) error {
+	s.purged[namespace+"/"+collection+"/"+key] = true
+	return s.full.PurgePrivateData(ctx, namespace, collection, key)
+}
+
+func (s *ownPurges) GetPrivateDataHash(ctx context.Context, namespace, collection, key string) ([]byte, error) {
+	if s.purged[namespace+"/"+collection+"/"+key] {
+		return nil, nil
+	}
+	return s.full.GetPrivateDataHash(ctx, namespace, collection, key)
+}
+
+type readingWrites struct{ full }
+
+func (s *readingWrites) SetPrivateData(ctx context.Context, namespace, collection, key string, value []byte) error {
+	if _, err := s.GetPrivateData(ctx, namespace, collection, key); err != nil {
+		return err
+	}
+	return s.full.SetPrivateData(ctx, namespace, collection, key, value)
+}
+
+type unnoted struct {
+	full
+	ledger ledger.Ledger
+}
+
+func (s *unnoted) GetStateMultipleKeys(ctx context.Context, namespace string, keys []string) ([][]byte, error) {
+	now, err := s.ledger.NewSimulator(ctx, "now")
+	if err != nil {
+		return nil, err
+	}
+	defer now.Done()
+	return now.(full).GetStateMultipleKeys(ctx, namespace, keys)
+}
+
+type unnotedMetadata struct {
+	full
+	ledger ledger.Ledger
+}
+
+func (s *unnotedMetadata) GetPrivateDataMetadata(ctx context.Context, namespace, collection, key string) (map[string][]byte, error) {
+	now, err := s.ledger.NewSimulator(ctx, "now")
+	if err != nil {
+		return nil, err
+	}
+	defer now.Done()
+	return now.(full).GetPrivateDataMetadata(ctx, namespace, collection, key)
 }
 
 type noSnapshot struct {

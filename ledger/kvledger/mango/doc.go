@@ -45,7 +45,8 @@
 //   - A $mod by 0 is an error when the query is parsed, not when the first integer is met.
 //   - $nor within $elemMatch, $allMatch and $keyMapMatch works; CouchDB doesn't get it there.
 //   - Without fields, the value of a result is what is stored, to the byte. Fabric's peer encodes it anew.
-//   - A document has no _rev. Queries and documents are nested [MaxDepth] levels deep at most.
+//   - A document has no _rev. Queries and documents are nested [MaxDepth] levels deep at most, their numbers have at most
+//     [MaxDigits] digits in a row, and the conditions of a selector are as many as [MaxSelector] allows.
 //   - A number that doesn't fit into a float64 and is not an integer is infinite; CouchDB would not store it.
 //
 // # Errors

@@ -20,13 +20,13 @@ type Document struct {
 	fields map[string]any
 }
 
-// NewDocument decodes a value. Its errors are ErrNotObject, for anything but a JSON object, and ErrTooDeep; either means
-// that no query returns the value, and that the next may be tried. The document keeps value, which must not be modified
+// NewDocument decodes a value. Its errors are ErrNotObject, for anything but a JSON object, ErrTooDeep and ErrLongNumber;
+// each means that no query returns the value, and that the next may be tried. The document keeps value, which must not be modified
 // any more. A member _id of the value is hidden by the key.
 func NewDocument(key string, value []byte) (*Document, error) {
 	var fields map[string]any
 	rest, err := decode(value, &fields)
-	if errors.Is(err, ErrTooDeep) && json.Valid(value) {
+	if (errors.Is(err, ErrTooDeep) || errors.Is(err, ErrLongNumber)) && json.Valid(value) {
 		return nil, err
 	}
 	if err != nil || fields == nil || len(bytes.TrimLeft(rest, " \t\r\n")) > 0 {

@@ -12,6 +12,10 @@ import (
 var (
 	// ErrTooDeep is returned for a query or document that is nested more than MaxDepth levels deep.
 	ErrTooDeep = errors.New("JSON is nested too deep")
+	// ErrLongNumber is returned for a query or document with a number that has more than MaxDigits digits in a row.
+	ErrLongNumber = errors.New("JSON has a number that is too long")
+	// ErrLargeSelector is returned for a query whose selector has more conditions and longer names than MaxSelector.
+	ErrLargeSelector = errors.New("selector is too large")
 	// ErrNotObject is returned for a value that is not a JSON object. No query ever matches it.
 	ErrNotObject = errors.New("value is not a JSON object")
 	// ErrFields is returned for a query whose fields are no array. The text is Fabric's peer's own (statecouchdb).

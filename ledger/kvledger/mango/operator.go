@@ -1,14 +1,16 @@
 package mango
 
 import (
+	"context"
 	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// compile checks the argument of a condition, and makes its test, which is for values that are present.
-func (c *Condition) compile() error {
+// compile checks the argument of a condition, and makes its test, which is for values that are present. p is where the
+// condition is.
+func (c *Condition) compile(p parser) error {
 	switch c.Op {
 	case OpLt, OpLte, OpEq, OpNe, OpGte, OpGt:
 		c.test = comparison(c.Op, c.Arg)
@@ -16,7 +18,7 @@ func (c *Condition) compile() error {
 	case OpIn, OpNin, OpAll:
 		return c.compileList()
 	case OpElemMatch, OpAllMatch, OpKeyMapMatch:
-		return c.compileElements()
+		return c.compileElements(p)
 	case OpType, OpRegex, OpBeginsWith:
 		return c.compileString()
 	case OpExists:
@@ -63,8 +65,14 @@ func comparison(op string, arg any) func(any) bool {
 
 func (c *Condition) compileList() error {
 	list, ok := c.Arg.([]any)
+	if c.Op == OpAll {
+		c.test = all(list)
+		return c.argument(ok)
+	}
+	sorted := slices.SortedFunc(slices.Values(list), compare)
 	in := func(value any) bool {
-		return slices.ContainsFunc(list, func(arg any) bool { return compare(value, arg) == 0 })
+		_, found := slices.BinarySearchFunc(sorted, value, compare)
+		return found
 	}
 	isIn := func(value any) bool {
 		if values, isList := value.([]any); isList {
@@ -72,63 +80,65 @@ func (c *Condition) compileList() error {
 		}
 		return in(value)
 	}
-	switch c.Op {
-	case OpIn:
-		c.test = isIn
-	case OpNin:
-		c.test = func(value any) bool { return !isIn(value) }
-	default:
-		c.test = func(value any) bool { return hasAll(value, list) }
-	}
+	c.test = func(value any) bool { return isIn(value) == (c.Op == OpIn) }
 	return c.argument(ok)
 }
 
-// hasAll is $all: value is a list with all of the arguments, or equal to the only one, a list.
-func hasAll(value any, args []any) bool {
-	values, ok := value.([]any)
-	if !ok || len(args) == 0 {
-		return false
+// all is the test of $all: a value is a list with all of the arguments, or equal to the only one, a list.
+func all(args []any) func(value any) bool {
+	var whole []any
+	if len(args) == 1 {
+		whole, _ = args[0].([]any)
 	}
-	if whole, ok := args[0].([]any); ok && len(args) == 1 && compare(whole, values) == 0 {
-		return true
+	sorted := slices.SortedFunc(slices.Values(args), compareExact)
+	sorted = slices.CompactFunc(sorted, func(a, b any) bool { return compareExact(a, b) == 0 })
+	return func(value any) bool {
+		values, ok := value.([]any)
+		if !ok || len(args) == 0 {
+			return false
+		}
+		if whole != nil && compare(whole, values) == 0 {
+			return true
+		}
+		missing, found := len(sorted), make([]bool, len(sorted))
+		for _, v := range values {
+			if i, ok := slices.BinarySearchFunc(sorted, v, compareExact); ok && !found[i] {
+				found[i] = true
+				missing--
+			}
+		}
+		return missing == 0
 	}
-	return !slices.ContainsFunc(args, func(arg any) bool {
-		return !slices.ContainsFunc(values, func(v any) bool { return identical(v, arg) })
-	})
 }
 
-func (c *Condition) compileElements() error {
+func (c *Condition) compileElements(p parser) error {
 	if _, ok := c.Arg.(map[string]any); !ok {
 		return badArg(c.Op, c.Arg)
 	}
-	elements, err := parser{elements: true}.parse(c.Arg)
+	elements, err := parser{elements: true, room: p.room}.parse(c.Arg)
 	if err != nil {
 		return err
 	}
 	c.Elements = elements
+	return nil
+}
+
+// matchElements is the test of $elemMatch, $allMatch and $keyMapMatch.
+func (c *Condition) matchElements(ctx context.Context, value any) bool {
+	list, _ := value.([]any)
 	switch c.Op {
 	case OpElemMatch:
-		c.test = func(value any) bool {
-			list, _ := value.([]any)
-			return slices.ContainsFunc(list, elements.matches)
-		}
+		return slices.ContainsFunc(list, func(v any) bool { return c.Elements.matches(ctx, v) })
 	case OpAllMatch:
-		c.test = func(value any) bool {
-			list, _ := value.([]any)
-			return len(list) > 0 && !slices.ContainsFunc(list, func(v any) bool { return !elements.matches(v) })
-		}
-	default:
-		c.test = func(value any) bool {
-			object, _ := value.(map[string]any)
-			for name := range object {
-				if elements.matches(name) {
-					return true
-				}
-			}
-			return false
+		return len(list) > 0 && !slices.ContainsFunc(list, func(v any) bool { return !c.Elements.matches(ctx, v) })
+	}
+	object, _ := value.(map[string]any)
+	for name := range object {
+		if c.Elements.matches(ctx, name) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 func (c *Condition) compileString() error {

@@ -15,7 +15,8 @@ func parseSelector(value any) (Selector, error) {
 	if len(object) == 0 {
 		return And(nil), nil
 	}
-	s, err := parser{}.parse(object)
+	room := MaxSelector
+	s, err := parser{room: &room}.parse(object)
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +35,24 @@ type parser struct {
 	negated bool
 	// elements says that an operator above applies this to elements or keys, where negations stay where they are.
 	elements bool
+	// room is what is left of MaxSelector, for all of the selector.
+	room *int
+}
+
+// MaxSelector is how many bytes of field names the conditions of a selector may have together: each counts with all the
+// names that it is below, and 64 bytes more. Without it a selector could become much larger than its text, since a name
+// that is written once may have any number of conditions below it.
+const (
+	MaxSelector   = 4 << 20
+	conditionSize = 64
+)
+
+// spend takes n bytes of the room.
+func (p parser) spend(n int) error {
+	if *p.room -= n; *p.room < 0 {
+		return ErrLargeSelector
+	}
+	return nil
 }
 
 // parse makes a node of any value: what is not an object with members is what the field must be equal to.
@@ -88,6 +107,9 @@ func (p parser) member(name string, arg any) (Selector, error) {
 		return p.condition(name, arg)
 	}
 	if p.field != "" {
+		if err := p.spend(len(p.field)); err != nil {
+			return nil, err
+		}
 		name = p.field + "." + name
 	}
 	p.field = name
@@ -120,6 +142,9 @@ func (p parser) logical(op string, arg any) (Selector, error) {
 
 // condition makes a node of an operator that applies to the field.
 func (p parser) condition(op string, arg any) (Selector, error) {
+	if err := p.spend(len(p.field) + conditionSize); err != nil {
+		return nil, err
+	}
 	c := &Condition{Field: p.field, Op: op, Arg: arg}
 	if p.field != "" {
 		path, err := parsePath(p.field)
@@ -128,7 +153,7 @@ func (p parser) condition(op string, arg any) (Selector, error) {
 		}
 		c.Path = path
 	}
-	if err := c.compile(); err != nil {
+	if err := c.compile(p); err != nil {
 		return nil, err
 	}
 	if !p.negated {
@@ -143,7 +168,7 @@ func (p parser) condition(op string, arg any) (Selector, error) {
 		c.Negated = true
 		return c, nil
 	}
-	return c, c.compile()
+	return c, c.compile(p)
 }
 
 // oppositeOf returns the operator that is true of a value where op is false, or "".

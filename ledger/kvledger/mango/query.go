@@ -1,6 +1,7 @@
 package mango
 
 import (
+	"context"
 	"encoding/json"
 	"maps"
 	"math"
@@ -47,8 +48,8 @@ type IndexName struct {
 	Name string
 }
 
-// Parse parses a query. It returns an [*Error] for one that CouchDB would refuse, ErrFields, ErrTooDeep, and
-// encoding/json's error for what is not even JSON.
+// Parse parses a query. It returns an [*Error] for one that CouchDB would refuse, ErrFields, ErrTooDeep, ErrLongNumber,
+// ErrLargeSelector, and encoding/json's error for what is not even JSON.
 func Parse(query []byte) (*Query, error) {
 	var members map[string]any
 	if _, err := decode(query, &members); err != nil {
@@ -219,12 +220,22 @@ func (q *Query) parseFields(value any) error {
 
 // Match says whether the query wants a document. Skip and bookmark are for the caller to apply.
 func (q *Query) Match(d *Document) bool {
+	matched, _ := q.MatchContext(context.Background(), d)
+	return matched
+}
+
+// MatchContext is Match until ctx ends, whose error it returns then: a large selector takes long on a large document.
+func (q *Query) MatchContext(ctx context.Context, d *Document) (bool, error) {
 	for _, f := range q.Sort {
 		if _, p := lookup(d.fields, f.Path); p != present {
-			return false
+			return false, ctx.Err()
 		}
 	}
-	return q.Selector.matches(d.fields)
+	matched := q.Selector.matches(ctx, d.fields)
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	return matched, nil
 }
 
 // Project returns what the query wants of a document: all of it, as it is stored, or the fields that it names, as

@@ -1,12 +1,16 @@
 package mango
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // Selector is a node of a normalized selector: [And], [Or], [Condition], and, within conditions only, [Not]. There are
 // no other implementations. It is made for those who look for an index that serves it: negations are in the conditions,
 // and those are on full paths. A Selector must not be modified.
 type Selector interface {
-	matches(value any) bool
+	// matches means nothing once ctx has ended: it is in a hurry then.
+	matches(ctx context.Context, value any) bool
 }
 
 var (
@@ -19,21 +23,21 @@ var (
 // And is true if all of its parts are, and so if it has none: an empty selector is And(nil).
 type And []Selector
 
-func (a And) matches(value any) bool {
-	return !slices.ContainsFunc(a, func(s Selector) bool { return !s.matches(value) })
+func (a And) matches(ctx context.Context, value any) bool {
+	return !slices.ContainsFunc(a, func(s Selector) bool { return !s.matches(ctx, value) })
 }
 
 // Or is true if one of its parts is, and also if it has none.
 type Or []Selector
 
-func (o Or) matches(value any) bool {
-	return len(o) == 0 || slices.ContainsFunc(o, func(s Selector) bool { return s.matches(value) })
+func (o Or) matches(ctx context.Context, value any) bool {
+	return len(o) == 0 || slices.ContainsFunc(o, func(s Selector) bool { return s.matches(ctx, value) })
 }
 
 // Not is true if its selector is false. It only occurs below a Condition's Elements: see the package's comment.
 type Not struct{ Selector Selector }
 
-func (n Not) matches(value any) bool { return !n.Selector.matches(value) }
+func (n Not) matches(ctx context.Context, value any) bool { return !n.Selector.matches(ctx, value) }
 
 // Condition is one operator, applied to one field.
 type Condition struct {
@@ -81,13 +85,18 @@ const (
 // RequiresField says whether a document without the field can't satisfy the condition: all but {"$exists": false}.
 func (c *Condition) RequiresField() bool { return c.Op != OpExists || c.Arg == true }
 
-func (c *Condition) matches(value any) bool {
-	switch v, p := lookup(value, c.Path); p {
-	case present:
-		return c.test(v) != c.Negated
-	case missing:
-		return !c.RequiresField()
-	default:
+func (c *Condition) matches(ctx context.Context, value any) bool {
+	if ctx.Err() != nil {
 		return false
 	}
+	v, p := lookup(value, c.Path)
+	switch {
+	case p == missing:
+		return !c.RequiresField()
+	case p != present:
+		return false
+	case c.Elements != nil:
+		return c.matchElements(ctx, v) != c.Negated
+	}
+	return c.test(v) != c.Negated
 }

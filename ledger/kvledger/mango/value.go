@@ -11,35 +11,47 @@ import (
 	"strings"
 )
 
-// MaxDepth is how many levels of objects and arrays a query or a document may have.
-const MaxDepth = 256
+const (
+	// MaxDepth is how many levels of objects and arrays a query or a document may have.
+	MaxDepth = 256
+	// MaxDigits is how many digits in a row a number in a query or a document may have. To compare long
+	// ones takes long, and a selector may do it often.
+	MaxDigits = 1000
+)
 
-// tooDeep says whether JSON has more than MaxDepth levels. It counts brackets, and leaves errors to the decoder.
-func tooDeep(data []byte) bool {
-	depth, quoted := 0, false
+// checkLimits returns ErrTooDeep and ErrLongNumber. It counts brackets and digits, and leaves errors to the decoder.
+func checkLimits(data []byte) error {
+	depth, digits, quoted := 0, 0, false
 	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
+		c := data[i]
+		switch {
 		case quoted && c == '\\':
 			i++
 		case c == '"':
 			quoted = !quoted
 		case quoted:
+		case '0' <= c && c <= '9':
+			if digits++; digits > MaxDigits {
+				return ErrLongNumber
+			}
+			continue
 		case c == '{' || c == '[':
 			if depth++; depth > MaxDepth {
-				return true
+				return ErrTooDeep
 			}
 		case c == '}' || c == ']':
 			depth--
 		}
+		digits = 0
 	}
-	return false
+	return nil
 }
 
 // decode makes nil, bool, json.Number, string, []any and map[string]any of the JSON value that data begins with. It
 // returns what follows the value.
 func decode(data []byte, into any) (rest []byte, err error) {
-	if tooDeep(data) {
-		return nil, ErrTooDeep
+	if err := checkLimits(data); err != nil {
+		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -69,47 +81,41 @@ func rank(v any) int {
 }
 
 // compare orders two decoded JSON values as CouchDB's couch_ejson_compare does, but for the collation of strings.
-func compare(a, b any) int {
+func compare(a, b any) int { return order(a, b, false) }
+
+// compareExact is compare, but an integer is before a float that it is equal to. What it finds equal is what Erlang's =:=
+// does.
+func compareExact(a, b any) int { return order(a, b, true) }
+
+func order(a, b any, exact bool) int {
 	if c := cmp.Compare(rank(a), rank(b)); c != 0 {
 		return c
 	}
 	switch a := a.(type) {
 	case json.Number:
-		return parseNumber(a).compare(parseNumber(b.(json.Number)))
+		n, m := parseNumber(a), parseNumber(b.(json.Number))
+		if c := n.compare(m); c != 0 || !exact || n.isFloat == m.isFloat {
+			return c
+		}
+		return cmp.Compare(rank(n.isFloat), rank(m.isFloat))
 	case string:
 		return strings.Compare(a, b.(string))
 	case []any:
-		return slices.CompareFunc(a, b.([]any), compare)
+		return slices.CompareFunc(a, b.([]any), func(a, b any) int { return order(a, b, exact) })
 	case map[string]any:
-		return compareObjects(a, b.(map[string]any))
+		return orderObjects(a, b.(map[string]any), exact)
 	}
 	return 0
 }
 
-// compareObjects compares the members one by one in the order of their names, first the name and then the value.
-func compareObjects(a, b map[string]any) int {
+// orderObjects compares the members one by one in the order of their names, first the name and then the value.
+func orderObjects(a, b map[string]any, exact bool) int {
 	return slices.CompareFunc(slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)), func(nameA, nameB string) int {
 		if c := strings.Compare(nameA, nameB); c != 0 {
 			return c
 		}
-		return compare(a[nameA], b[nameB])
+		return order(a[nameA], b[nameB], exact)
 	})
-}
-
-// identical is Erlang's =:=, which is equality except that an integer is never identical to a float.
-func identical(a, b any) bool {
-	switch a := a.(type) {
-	case json.Number:
-		n, ok := b.(json.Number)
-		return ok && parseNumber(a).isFloat == parseNumber(n).isFloat && compare(a, n) == 0
-	case []any:
-		values, ok := b.([]any)
-		return ok && slices.EqualFunc(a, values, identical)
-	case map[string]any:
-		members, ok := b.(map[string]any)
-		return ok && maps.EqualFunc(a, members, identical)
-	}
-	return compare(a, b) == 0
 }
 
 // number is a JSON number's exact value, as Erlang has it: an integer of any size, or a float64.

@@ -89,8 +89,9 @@ type ScanOptions struct {
 
 // Iterator yields the pairs of a range. It is used by one goroutine at a time.
 type Iterator interface {
-	// Next returns the next pair. After the last one, and after an error, ok is false. What it returns may be kept
-	// for ever, and must not be modified.
+	// Next returns the next pair. After the last one, and after an error, ok is false. It returns ctx's error if ctx
+	// has ended, also where there is nothing to wait for: who reads a long range relies on it to stop. What it
+	// returns may be kept for ever, and must not be modified.
 	Next(ctx context.Context) (key string, value []byte, ok bool, err error)
 	// Close releases the iterator. It may be called more than once; Next must not be called after it.
 	Close()

@@ -108,6 +108,7 @@ type iterator struct {
 	lo, hi  string
 	reverse bool
 	state   position
+	failed  error // what Next returned, and returns from then on
 }
 
 type position uint8
@@ -118,7 +119,13 @@ const (
 	ended
 )
 
-func (it *iterator) Next(context.Context) (string, []byte, bool, error) {
+func (it *iterator) Next(ctx context.Context) (string, []byte, bool, error) {
+	if it.failed == nil {
+		it.failed = ctx.Err()
+	}
+	if it.failed != nil {
+		return "", nil, false, it.failed
+	}
 	if it.state == ended || !it.step() || !it.inRange(it.tree.Key()) {
 		it.state = ended
 		return "", nil, false, nil

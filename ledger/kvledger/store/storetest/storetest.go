@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"snapshots don't change", testSnapshot},
 		{"head", testHead},
 		{"cancelled commit", testCancelled},
+		{"cancelled scan", testCancelledScan},
 		{"writers", testWriters},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -201,6 +202,23 @@ func testCancelled(t *testing.T, s store.Store) {
 	b := &store.Batch{Next: store.Head{Blocks: 1}, Writes: []store.Write{{Key: "k", Value: []byte("v")}}}
 	if err := s.Commit(ctx, b); !errors.Is(err, context.Canceled) {
 		t.Errorf("a commit whose context has ended: %v", err)
+	}
+}
+
+// A scan ends with its context, not with the range, and does not take another one up.
+func testCancelledScan(t *testing.T, s store.Store) {
+	commit(t, s, map[string]string{"a": "1", "b": "2", "c": "3"})
+	it := snapshot(t, s).Scan("", "", store.ScanOptions{})
+	defer it.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	if key, _, ok, err := it.Next(ctx); key != "a" || !ok || err != nil {
+		t.Errorf("Next is %q, %v, %v", key, ok, err)
+	}
+	cancel()
+	for _, ctx := range []context.Context{ctx, t.Context()} {
+		if key, _, ok, err := it.Next(ctx); ok || !errors.Is(err, context.Canceled) {
+			t.Errorf("Next after the cancellation is %q, %v, %v", key, ok, err)
+		}
 	}
 }
 
