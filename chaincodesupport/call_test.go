@@ -127,3 +127,27 @@ func TestForgedInput(t *testing.T) {
 		})
 	}
 }
+
+// Without Definitions Call is Execute: a version in the chaincode ID is no part of the namespace.
+func TestCallWithoutDefinitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, chaincodesupport.Config{}, map[string]function{"keeper:1.0": keeper})
+		if got := n.called("keeper:1.0", "t1", input()); got != "200 " {
+			t.Errorf("got %q", got)
+		}
+		n.wantResult("keeper:1.0", "t2", 200, "t1")
+	})
+}
+
+// A status of 400 or more is an error to who asks.
+func TestResultErr(t *testing.T) {
+	for status, want := range map[int32]string{200: "", 399: "", 400: "chaincode failed with status 400: no", 500: "chaincode failed with status 500: no"} {
+		got := ""
+		if err := (&chaincodesupport.Result{Status: status, Message: "no"}).Err(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("status %d: %q, want %q", status, got, want)
+		}
+	}
+}

@@ -7,6 +7,9 @@
 //	go srv.Serve(listener)
 //	result, err := cs.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: …, TxID: …, Simulation: …}, input)
 //
+// Execute knows a chaincode by its ID. A peer that has definitions of chaincodes, as Fabric's, calls them by name, with
+// Call: that finds the ID, and has a chaincode initialized that must be.
+//
 // What happens on one chaincode's stream is package handler's; what starts a chaincode is a Runtime.
 package chaincodesupport
 

@@ -21,7 +21,8 @@ type Config struct {
 	// and chaincode is expected to connect by itself (see DevMode). It must not block.
 	Runtime func(chaincodeID string) runtime.Runtime
 	// Definitions finds what a channel has agreed on about a chaincode, for Call and for chaincode that calls
-	// chaincode. Nil: the name is the chaincode ID, and no chaincode has to be initialized.
+	// chaincode. Nil: the name is the chaincode ID, and no chaincode has to be initialized. It is needed where chaincode
+	// IDs have a version (asset:1.0) and chaincode calls chaincode, which does so by name.
 	Definitions Definitions
 	// Decorators add to the input of every transaction that Execute and Call run, in their order. What a later one adds
 	// under the same name replaces what an earlier one has added.

@@ -42,6 +42,9 @@ func (f DefinitionsFunc) Definition(ctx context.Context, p handler.TxParams) (De
 // nameIsID is the Definitions of a peer that was given none.
 type nameIsID struct{}
 
+// namesAreIDs says that there are no Definitions to ask.
+func (cs *ChaincodeSupport) namesAreIDs() bool { return cs.cfg.Definitions == Definitions(nameIsID{}) }
+
 func (nameIsID) Definition(_ context.Context, p handler.TxParams) (Definition, error) {
 	return Definition{ChaincodeID: p.Namespace}, nil
 }
@@ -55,19 +58,20 @@ type Decorator interface {
 
 // Call is Execute for the chaincode that is called name on p.ChannelID: its definition is asked for, and an init of it is
 // checked and noted in the state (handler.InitializedKey) as Fabric's peer does, so that it happens once for each
-// version. p.Namespace is set to name.
+// version. p.Namespace is set to name. Without Config.Definitions it is Execute.
 func (cs *ChaincodeSupport) Call(ctx context.Context, name string, p handler.TxParams, in Input) (*Result, error) {
 	if err := cs.begin(); err != nil {
 		return nil, executionError(p, err)
 	}
 	defer cs.executing.Done()
+	if cs.namesAreIDs() {
+		p.Namespace = "" // what Execute makes of it
+		return cs.execute(ctx, name, p, in)
+	}
 	p.Namespace = name
-	chaincodeID := name
-	if cs.cfg.Definitions != Definitions(nameIsID{}) {
-		var err error
-		if chaincodeID, err = cs.awaitCheck(ctx, p, in.IsInit); err != nil {
-			return nil, executionError(p, err)
-		}
+	chaincodeID, err := cs.awaitCheck(ctx, p, in.IsInit)
+	if err != nil {
+		return nil, executionError(p, err)
 	}
 	return cs.execute(ctx, chaincodeID, p, in)
 }
@@ -85,6 +89,8 @@ func (cs *ChaincodeSupport) checkInvocation(ctx context.Context, p handler.TxPar
 	name := p.Namespace
 	d, err := cs.cfg.Definitions.Definition(ctx, p)
 	switch {
+	case err == nil && d.ChaincodeID == "":
+		err = errors.Errorf("definition of chaincode '%s' has no chaincode ID", name)
 	case err != nil:
 		err = errors.WithMessagef(err, "[channel %s] failed to get chaincode container info for %s", p.ChannelID, name)
 	case d.InitRequired:

@@ -60,6 +60,7 @@ func TestInitExactlyOnce(t *testing.T) {
 		definitions := defined{
 			"plain":  {ChaincodeID: "plain:abc", Version: "1"},
 			"strict": {ChaincodeID: "strict:abc", Version: "1", InitRequired: true},
+			"blank":  {},
 		}
 		n := newNetwork(t, chaincodesupport.Config{Definitions: definitions}, map[string]function{
 			"plain:abc": calls, "strict:abc": which{"abc"}.Invoke, "strict:def": which{"def"}.Invoke,
@@ -84,6 +85,7 @@ func TestInitExactlyOnce(t *testing.T) {
 		call("strict", input(), "INVALIDchaincode 'strict' has not been initialized for this version, must call as init first")
 		call("strict", asInit(), "200 Invoke of def")
 		call("strict", input(), "200 Invoke of def")
+		call("blank", input(), "INVALIDdefinition of chaincode 'blank' has no chaincode ID")
 		call("absent", input(), "INVALID[channel ch1] failed to get chaincode container info for absent: chaincode definition for 'absent' not found")
 	})
 }

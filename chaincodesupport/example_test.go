@@ -100,6 +100,9 @@ func transact(ctx context.Context, peer *chaincodesupport.ChaincodeSupport, stat
 	defer simulation.Done()
 	result, err := peer.Execute(ctx, "visits:1.0",
 		handler.TxParams{ChannelID: "mychannel", TxID: txID, Simulation: simulation}, chaincodesupport.Input{})
+	if err == nil {
+		err = result.Err() // what a chaincode has refused is not committed
+	}
 	if err != nil {
 		return err
 	}
@@ -107,10 +110,52 @@ func transact(ctx context.Context, peer *chaincodesupport.ChaincodeSupport, stat
 	if err != nil {
 		return err
 	}
-	code, err := state.CommitTx(ctx, kvledger.Transaction{TxID: txID, RWSet: results.RWSet})
+	code, err := state.CommitTx(ctx, kvledger.Transaction{TxID: txID, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet})
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%s: %d %q, %s\n", txID, result.Status, result.Payload, code)
 	return nil
+}
+
+// A channel's definitions say which chaincode ID a name means, and that a chaincode has to be initialized.
+func ExampleChaincodeSupport_Call() {
+	inProcess := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
+		return shim.StartInProc(chaincodeID, s, visits{})
+	})
+	peer, err := chaincodesupport.New(chaincodesupport.Config{
+		Runtime: func(string) runtime.Runtime { return inProcess },
+		Definitions: chaincodesupport.DefinitionsFunc(func(_ context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
+			return chaincodesupport.Definition{ChaincodeID: p.Namespace + ":1.0", Version: "1.0", InitRequired: true}, nil
+		}),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	defer peer.Close(ctx) //nolint:errcheck // an example
+	state, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, in := range []chaincodesupport.Input{{}, {IsInit: true}} {
+		simulator, err := state.NewSimulator(ctx, "tx")
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		simulation := handler.NewSimulation(simulator)
+		result, err := peer.Call(ctx, "visits", handler.TxParams{ChannelID: "mychannel", TxID: "tx", Simulation: simulation}, in)
+		simulation.Done()
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		fmt.Println("init:", result.Status)
+	}
+	// Output:
+	// failed to execute transaction tx: invalid invocation: chaincode 'visits' has not been initialized for this version, must call as init first
+	// init: 200
 }

@@ -22,14 +22,25 @@ type Input struct {
 
 // Result is what a chaincode answered.
 type Result struct {
-	// Status is 200 by convention. One below 400 is a success; from 400 on the transaction has failed and should
-	// not be committed.
+	// Status is 200 by convention. One below 400 is a success; from 400 on the transaction has failed and must not be
+	// committed: see Err.
 	Status  int32
 	Message string
 	Payload []byte
 	// Event is what the chaincode set, or nil.
 	Event *Event
 }
+
+// Err returns nil for a success, and otherwise an error that says with which status and message the chaincode failed.
+func (r *Result) Err() error {
+	if r.Status < failed {
+		return nil
+	}
+	return errors.Errorf("chaincode failed with status %d: %s", r.Status, r.Message)
+}
+
+// failed is the lowest status of a transaction that must not be committed (Fabric: shim.ERRORTHRESHOLD).
+const failed = 400
 
 // Event is an event that a chaincode set.
 type Event struct {

@@ -80,7 +80,7 @@ func TestCallFails(t *testing.T) {
 		{"A calls B calls A by another channel", []string{"B/ch2", "A/ch1"}, "txid: t(ch1) exists"},
 		{"unknown channel", []string{"keeper/ch3"}, "INVOKE_CHAINCODE failed: transaction ID: t: failed to find ledger for channel: ch3"},
 		{"unknown chaincode", []string{"nobody"},
-			"INVOKE_CHAINCODE failed: transaction ID: t: execute failed: chaincode nobody is not running, and this peer has no runtime for it"},
+			"INVOKE_CHAINCODE failed: transaction ID: t: execute failed: chaincode nobody is not running, and this peer has no runtime for it (without Config.Definitions, a chaincode's name is its chaincode ID)"},
 		{"callee fails", []string{"failing"}, "no such asset"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,7 +2,9 @@ package chaincodesupport
 
 import (
 	"context"
+	"reflect"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/pkg/errors"
@@ -105,9 +107,16 @@ func (cs *ChaincodeSupport) instance(chaincodeID string) (in *instance, started 
 		return nil, false, err
 	}
 	rt := cs.cfg.Runtime(chaincodeID)
+	if v := reflect.ValueOf(rt); v.Kind() == reflect.Pointer && v.IsNil() { // as a map of pointers has it
+		rt = nil
+	}
 	in = cs.instances.getOrAdd(chaincodeID, func() *instance {
 		if rt == nil {
-			err = errors.Errorf("chaincode %s is not running, and this peer has no runtime for it", chaincodeID)
+			hint := ""
+			if cs.namesAreIDs() && !strings.Contains(chaincodeID, ":") {
+				hint = " (without Config.Definitions, a chaincode's name is its chaincode ID)"
+			}
+			err = errors.Errorf("chaincode %s is not running, and this peer has no runtime for it%s", chaincodeID, hint)
 			return nil
 		}
 		started = true

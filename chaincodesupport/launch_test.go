@@ -10,6 +10,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	dialruntime "github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/internal/pipe"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -87,6 +88,8 @@ func TestWhyLaunchFails(t *testing.T) {
 		want              string
 	}{
 		{"no runtime", "asset:1", func(*testing.T) runtime.Runtime { return nil },
+			"chaincode asset:1 is not running, and this peer has no runtime for it"},
+		{"no runtime, in a pointer", "asset:1", func(*testing.T) runtime.Runtime { return (*dialruntime.Runtime)(nil) },
 			"chaincode asset:1 is not running, and this peer has no runtime for it"},
 		{"empty ID", "", func(*testing.T) runtime.Runtime { return untilStopped }, "chaincodeID name is empty"},
 		{"hostile ID", "../asset", func(*testing.T) runtime.Runtime { return untilStopped },

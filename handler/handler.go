@@ -230,7 +230,7 @@ func HandleChaincodeStream(ctx context.Context, cfg Config, s pb.Stream) error {
 // logEnd says why the stream has ended. There is nowhere for a panic of the logger to go.
 func (h *Handler) logEnd(err error) {
 	defer func() { _ = recover() }()
-	h.log.Info("chaincode stream ended", zap.String("chaincode", quoted(h.name())), zap.String("cause", err.Error()))
+	h.log.Info("chaincode stream ended", zap.String("chaincode", h.name()), zap.String("cause", err.Error()))
 }
 
 // Done is closed when the stream has ended.

@@ -3,6 +3,8 @@ package handler
 import (
 	"context"
 
+	"github.com/pkg/errors"
+
 	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -64,8 +66,8 @@ type BuiltinChaincodes interface {
 	IsBuiltin(name string) bool
 }
 
-// AllowAll is an ACLProvider and a CollectionStore that allows everything: for tests, and where everyone who reaches the
-// peer may do everything.
+// AllowAll is an ACLProvider and a CollectionStore that allows everything, with a proposal or without: for tests, and
+// where everyone who reaches the peer may do everything.
 type AllowAll struct{}
 
 var (
@@ -84,8 +86,9 @@ func (AllowAll) CollectionPermission(context.Context, CollectionRequest) (Collec
 // denyAll is the CollectionStore of a peer that was given none.
 type denyAll struct{}
 
-func (denyAll) CollectionPermission(context.Context, CollectionRequest) (CollectionPermission, error) {
-	return CollectionPermission{}, nil
+func (denyAll) CollectionPermission(_ context.Context, r CollectionRequest) (CollectionPermission, error) {
+	return CollectionPermission{}, errors.Errorf("access denied: this peer has no CollectionStore, so that nobody reads or writes collection %s of %s",
+		quoted(r.Collection), r.Namespace)
 }
 
 // newestChannel is the ApplicationConfig of a peer that was given none.

@@ -91,7 +91,7 @@ func (h *Handler) fault(f Fault, txID string, fields ...zap.Field) {
 	h.log.Warn("fault", append([]zap.Field{
 		zap.String("txid", short(txID)),
 		zap.Stringer("reason", f),
-		zap.String("chaincode", quoted(h.name())),
+		zap.String("chaincode", h.name()),
 		zap.Int64("skipped", k.skipped.Swap(0)),
 	}, fields...)...)
 }

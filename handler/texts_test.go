@@ -32,6 +32,8 @@ func noSimulation(p *handler.TxParams) {
 	p.Simulation = nil
 }
 
+func someACL(p *peer) { p.cfg.ACL = acl("") }
+
 func noProposal(p *handler.TxParams) { p.SignedProposal = nil }
 
 func plainLedger(p *peer) { p.memory[channel].plain = true }
@@ -79,8 +81,8 @@ var texts = []textTest{
 	{text: "unknown operation type", request: writeBatch(&pb.WriteRecord{Key: "k", Type: 99})},
 	{text: "execute failed: chaincode nowhere is not running", request: invoke("nowhere")},
 	{text: "failed to find ledger for channel: nowhere", request: invoke("b/nowhere")},
-	{text: "signed proposal must not be nil from caller [ch.b]", request: invoke("b"), params: noProposal},
-	{text: "signed proposal must not be nil from caller [other.b#1.0]", request: invoke("b:1.0/other"), params: noProposal},
+	{text: "signed proposal must not be nil from caller [ch.b]", request: invoke("b"), params: noProposal, peer: someACL},
+	{text: "signed proposal must not be nil from caller [other.b#1.0]", request: invoke("b:1.0/other"), params: noProposal, peer: someACL},
 	{text: "disk on fire", request: getState("k"), peer: failing(ledgertest.GetState, ledgertest.Error(errors.New("disk on fire")))},
 	{text: "panic during execution", request: getState("k"), peer: failing(ledgertest.GetState, ledgertest.Panic("secret"))},
 	{text: "key must not be an empty string", request: putState("", "v")},

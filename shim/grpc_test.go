@@ -367,12 +367,12 @@ func TestServeFails(t *testing.T) {
 	valid := shim.ChaincodeServer{CCID: "cc:1", Address: "127.0.0.1:0", CC: function(ok), TLSProps: shim.TLSProperties{Disabled: true}}
 	id := newIdentity(t)
 	for want, change := range map[string]func(*shim.ChaincodeServer){
-		"ccid must be specified":      func(cs *shim.ChaincodeServer) { cs.CCID = "" },
-		"address must be specified":   func(cs *shim.ChaincodeServer) { cs.Address = "" },
-		"chaincode must be specified": func(cs *shim.ChaincodeServer) { cs.CC = nil },
-		"key not provided":            func(cs *shim.ChaincodeServer) { cs.TLSProps = shim.TLSProperties{} },
-		"cert not provided":           func(cs *shim.ChaincodeServer) { cs.TLSProps = shim.TLSProperties{Key: id.key} },
-		"parse server key pair: ":     func(cs *shim.ChaincodeServer) { cs.TLSProps = shim.TLSProperties{Key: id.key, Cert: id.key} },
+		"ccid must be specified":                                      func(cs *shim.ChaincodeServer) { cs.CCID = "" },
+		"address must be specified":                                   func(cs *shim.ChaincodeServer) { cs.Address = "" },
+		"chaincode must be specified":                                 func(cs *shim.ChaincodeServer) { cs.CC = nil },
+		"key not provided: set Key and Cert of TLSProps, or Disabled": func(cs *shim.ChaincodeServer) { cs.TLSProps = shim.TLSProperties{} },
+		"cert not provided: set Cert of TLSProps":                     func(cs *shim.ChaincodeServer) { cs.TLSProps = shim.TLSProperties{Key: id.key} },
+		"parse server key pair: ":                                     func(cs *shim.ChaincodeServer) { cs.TLSProps = shim.TLSProperties{Key: id.key, Cert: id.key} },
 		"parse client CA certificates: no PEM certificate found": func(cs *shim.ChaincodeServer) {
 			cs.TLSProps = shim.TLSProperties{Key: id.key, Cert: id.cert, ClientCACerts: id.key}
 		},

@@ -129,10 +129,10 @@ func (cs *ChaincodeServer) options() ([]grpc.ServerOption, error) {
 
 func (p TLSProperties) config() (*tls.Config, error) {
 	if p.Key == nil {
-		return nil, errors.New("key not provided")
+		return nil, errors.New("key not provided: set Key and Cert of TLSProps, or Disabled")
 	}
 	if p.Cert == nil {
-		return nil, errors.New("cert not provided")
+		return nil, errors.New("cert not provided: set Cert of TLSProps")
 	}
 	pair, err := tls.X509KeyPair(p.Cert, p.Key)
 	if err != nil {

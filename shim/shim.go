@@ -115,10 +115,11 @@ func dialOptions(cfg Config) []grpc.DialOption {
 }
 
 // StartInProc serves a peer in the same process, on the chaincode's end of a stream between the two, until the
-// stream ends. It closes its side of the stream and returns why it ended, as Run does.
+// stream ends. It closes its side of the stream and returns why it ended, as Run does. It logs as Start does, to standard
+// error: a chaincode that panics should leave a trace. Chat lets the Logger be chosen.
 func StartInProc(chaincodeID string, s pb.ClientStream, cc Chaincode) error {
 	defer func() { _ = s.CloseSend() }()
-	return Chat(s, Config{ChaincodeID: chaincodeID}, cc)
+	return Chat(s, Config{ChaincodeID: chaincodeID, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}, cc)
 }
 
 // Chat registers on a stream that the caller has opened, serves it until it ends, and returns why it ended: an error

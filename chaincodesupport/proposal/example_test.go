@@ -60,6 +60,11 @@ func ExampleParse() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%s calls %s %s on %s\n", cert.Subject, p.Chaincode, p.Args[0], p.ChannelID)
-	// Output: CN=alice,OU=client,O=org1.example.com calls asset Read on mychannel
+	mspID, err := p.MSPID()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%s of %s calls %s %s on %s\n", cert.Subject, mspID, p.Chaincode, p.Args[0], p.ChannelID)
+	// Output: CN=alice,OU=client,O=org1.example.com of Org1MSP calls asset Read on mychannel
 }

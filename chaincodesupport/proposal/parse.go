@@ -72,6 +72,15 @@ func Parse(signed *pb.SignedProposal) (*Parsed, error) {
 	return p, nil
 }
 
+// MSPID returns the ID of the MSP that Creator names: of which the proposal claims to be, until Verify says so.
+func (p *Parsed) MSPID() (string, error) {
+	var id pb.SerializedIdentity
+	if err := proto.Unmarshal(p.Creator, &id); err != nil {
+		return "", errors.Wrap(err, "decode creator")
+	}
+	return id.GetMspid(), nil
+}
+
 // layers are the messages of a proposal, which are nested as bytes.
 type layers struct {
 	channel   pb.ChannelHeader

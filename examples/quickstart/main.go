@@ -53,10 +53,13 @@ func main() {
 		result, err := peer.Execute(ctx, "counter:1.0",
 			handler.TxParams{ChannelID: "mychannel", TxID: txID, Simulation: simulation}, chaincodesupport.Input{})
 		check(err)
+		check(result.Err()) // what a chaincode has refused is not committed
 		rwset, err := sim.Results()
 		check(err)
 		simulation.Done()
-		code, err := ledger.CommitTx(ctx, kvledger.Transaction{TxID: txID, Timestamp: time.Now(), RWSet: rwset.RWSet})
+		code, err := ledger.CommitTx(ctx, kvledger.Transaction{
+			TxID: txID, Timestamp: time.Now(), RWSet: rwset.RWSet, PrivateRWSet: rwset.PrivateRWSet,
+		})
 		check(err)
 		fmt.Printf("%s: %d %q %s\n", txID, result.Status, result.Payload, code)
 	}
