@@ -43,6 +43,10 @@ race: test ## The same as test
 interop: ## Run the official shims against the library
 	cd internal/interop && go test $(RACE) ./...
 
+.PHONY: crash
+crash: ## Kill writers of the Pebble store, and simulate crashes of its machine, a thousand times each (make test: 25 and 30)
+	cd ledger/kvledger/store/pebble && go test -run 'TestCrash|TestKill' -crashes 1000 -kills 1000 -timeout 30m .
+
 .PHONY: lint
 lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with golangci-lint
 	$(call each_module,$(BIN)/golangci-lint run ./...)

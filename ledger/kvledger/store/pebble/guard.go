@@ -1,0 +1,104 @@
+package pebble
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+)
+
+// guard is told what Pebble does behind the scenes, and stands between it and the file system. After some failures Pebble
+// expects that the process ends: were it to write anything more, the folder could not be opened again. The process is
+// not ours, so the guard lets nothing more be written instead.
+//
+// It also supplies a sync that Pebble leaves out: the marker that names the current MANIFEST could be on the disk before
+// the MANIFEST's own entry in the folder.
+type guard struct {
+	log     *zap.Logger
+	fs      vfs.FS
+	dir     string
+	failure atomic.Pointer[error] // the first of those
+
+	mu   sync.Mutex
+	last string // the last error of a background job, which is retried at once and for ever
+}
+
+var (
+	_ pebble.Logger    = (*guard)(nil)
+	_ errorfs.Injector = (*guard)(nil)
+)
+
+// retryDelay is how long a background job that can't write waits before it fails and is tried again: only Close ends it.
+const retryDelay = 100 * time.Millisecond
+
+func (g *guard) Infof(format string, args ...any) { g.log.Sugar().Debugf(format, args...) }
+
+func (g *guard) Errorf(format string, args ...any) { g.log.Sugar().Errorf(format, args...) }
+
+// Fatalf returns, unlike those of other loggers. Pebble then takes for done what is not: who has called it asks failed.
+func (g *guard) Fatalf(format string, args ...any) {
+	g.fail(errors.Errorf(format, args...))
+}
+
+func (g *guard) fail(err error) {
+	if g.failure.CompareAndSwap(nil, &err) {
+		g.log.Error("the store has failed and must be opened again", zap.Error(err))
+	}
+}
+
+// failed returns what has failed, or nil.
+func (g *guard) failed() error {
+	if err := g.failure.Load(); err != nil {
+		return errors.Wrap(*err, "the store has failed and must be opened again")
+	}
+	return nil
+}
+
+func (g *guard) listener() *pebble.EventListener {
+	return &pebble.EventListener{
+		BackgroundError: g.background,
+		// Whoever reads it gets the error too.
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			g.log.Error("a file of the store is damaged", zap.String("file", info.Path), zap.Error(info.Details))
+		},
+	}
+}
+
+// background logs an error of a background job once, not each time that Pebble retries.
+func (g *guard) background(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if text := err.Error(); text != g.last {
+		g.last = text
+		g.log.Error("a background job of the store has failed", zap.Error(err))
+	}
+}
+
+// manifestMarker begins the name of the empty file whose name ends with that of the current MANIFEST.
+const manifestMarker = "marker.manifest."
+
+// MaybeError implements errorfs.Injector, which is asked before each operation.
+func (g *guard) MaybeError(op errorfs.Op) error {
+	if op.Kind.ReadOrWrite() == errorfs.OpIsRead || op.Kind == errorfs.OpFileClose {
+		return nil
+	}
+	err := g.failed()
+	switch {
+	case op.Kind != errorfs.OpCreate:
+		return err
+	case err != nil:
+		<-time.After(retryDelay)
+		return err
+	case strings.HasPrefix(g.fs.PathBase(op.Path), manifestMarker):
+		return syncFolder(g.fs, g.dir)
+	}
+	return nil
+}
+
+func (g *guard) String() string { return "guard" }

@@ -1,0 +1,85 @@
+package pebble_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble"
+	"github.com/ccpeer/ccpeer/ledger/ledgertest"
+)
+
+func openLedger(t testing.TB, cfg pebble.Config) *kvledger.Ledger {
+	t.Helper()
+	l, err := kvledger.NewProvider(openStore(t, cfg)).Open(t.Context(), "mychannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLedger(t *testing.T) {
+	ledgertest.Run(t, func(t *testing.T) ledgertest.Fixture {
+		l := openLedger(t, small(t.TempDir()))
+		return ledgertest.Fixture{
+			Ledger:    l,
+			Validates: true,
+			Query:     func(field, value string) string { return fmt.Sprintf(`{"selector":{%q:%q}}`, field, value) },
+			Commit: func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
+				code, err := commitSimulation(ctx, l, tx.ID, tx.Timestamp, tx.Simulator)
+				return code == kvledger.Valid, err
+			},
+		}
+	})
+}
+
+// A ledger's state and history are there, and its blocks go on, when its store is opened again.
+func TestLedgerReopened(t *testing.T) {
+	dir := t.TempDir()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for block := range 3 {
+		t.Run(fmt.Sprint(block), func(t *testing.T) {
+			l := openLedger(t, small(dir))
+			if height, err := l.Height(t.Context()); height != uint64(block) || err != nil {
+				t.Errorf("height is %d, %v, want %d", height, err, block)
+			}
+			sim, err := l.Simulate(t.Context(), "tx")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sim.Done()
+			value, err := sim.GetState(t.Context(), "asset", "k")
+			if want := fmt.Sprintf("%.*s", block, "abc"); string(value) != want || err != nil {
+				t.Errorf("state is %q, %v, want %q", value, err, want)
+			}
+			history, err := sim.GetHistoryForKey(t.Context(), "asset", "k")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer history.Close()
+			entries := 0
+			for entry, err := history.Next(t.Context()); entry != nil; entry, err = history.Next(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				entries++
+			}
+			if entries != block {
+				t.Errorf("the history has %d entries, want %d", entries, block)
+			}
+			writer, err := l.Simulate(t.Context(), "tx")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer writer.Done()
+			if err := writer.SetState(t.Context(), "asset", "k", append(value, "abc"[block])); err != nil {
+				t.Fatal(err)
+			}
+			if code, err := commitSimulation(t.Context(), l, fmt.Sprintf("tx%d", block), at, writer); code != kvledger.Valid || err != nil {
+				t.Errorf("commit: %v, %v", code, err)
+			}
+		})
+	}
+}
