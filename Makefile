@@ -1,5 +1,5 @@
-# make help lists the targets. Go and make, and node and npm for the tests, are all that is needed; tools are built into
-# .bin at the versions below.
+# make help lists the targets. Go and make, and node, npm and PostgreSQL for the tests, are all that is needed; tools are
+# built into .bin at the versions below.
 
 BUF_VERSION           := v1.75.0
 PROTOC_GEN_GO_VERSION := v1.36.12

@@ -1,0 +1,190 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// maxBatch is how many bytes a batch may have. What PostgreSQL receives at once, and an array in it, end at 1 GiB.
+const maxBatch = 512 << 20
+
+// How long to wait before asking a server again.
+const minBackOff, maxBackOff = 10 * time.Millisecond, 500 * time.Millisecond
+
+// Commit implements store.Store. A batch may have up to 512 MiB. A commit that has begun goes on for up to
+// Config.Timeout, whatever becomes of ctx.
+func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.committing <- struct{}{}:
+		defer func() { <-s.committing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.isClosed() {
+		return store.ErrClosed
+	}
+	args, err := commitArgs(b)
+	if err != nil {
+		return err
+	}
+	limited, cancel := s.limited()
+	defer cancel()
+	return s.commit(limited, b, args)
+}
+
+func commitArgs(b *store.Batch) ([]any, error) {
+	var keys, values, deleted [][]byte
+	size := 0
+	for _, w := range b.Writes {
+		size += len(w.Key) + len(w.Value) + 8 // for their lengths
+		if w.Value == nil {
+			deleted = append(deleted, []byte(w.Key))
+			continue
+		}
+		keys, values = append(keys, []byte(w.Key)), append(values, w.Value)
+	}
+	if size > maxBatch {
+		return nil, errors.Errorf("the batch has %d bytes, at most %d are possible", size, maxBatch)
+	}
+	// The server's numbers are signed. Only equality matters.
+	return []any{
+		int64(b.Prev.Blocks), int64(b.Prev.Epoch), int64(b.Next.Blocks), int64(b.Next.Epoch), keys, values, deleted,
+	}, nil
+}
+
+// commit tries until it is known what has become of the batch.
+func (s *Store) commit(ctx context.Context, b *store.Batch, args []any) error {
+	for tries := 0; ; tries++ {
+		applied, err := s.try(ctx, args)
+		switch {
+		case err == nil && applied:
+			return nil
+		case err == nil && tries == 0:
+			return store.ErrHeadMoved
+		case err != nil && !transient(err):
+			return errors.Wrap(err, "write batch")
+		}
+		// Applied or not, by this try or an earlier one. A server may even be at it yet, but only one can succeed.
+		now, settleErr := s.settle(ctx)
+		switch {
+		case settleErr != nil:
+			s.unsettled.Store(true)
+			return errors.Wrapf(settleErr, "find out whether the batch is applied, after %v", err)
+		case now.tells(b.Next):
+			return nil
+		case now.head.Blocks >= b.Next.Blocks+keptEpochs:
+			return errors.Errorf("find out whether the batch is applied, after %v: there are %d later ones",
+				err, now.head.Blocks-b.Next.Blocks)
+		case now.head != b.Prev:
+			return store.ErrHeadMoved
+		}
+		if !sleep(ctx, backOff(tries)) {
+			return errors.Wrap(ctx.Err(), "write batch")
+		}
+	}
+}
+
+// try sends the batch once. It is not applied if the head is another one.
+func (s *Store) try(ctx context.Context, args []any) (applied bool, err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	_ = takeWarning(conn.Conn().PgConn()) // an earlier one, which is of no interest
+	tag, err := conn.Exec(ctx, s.sql.commit, args...)
+	if err == nil {
+		err = takeWarning(conn.Conn().PgConn())
+	}
+	return tag.RowsAffected() == 1, err
+}
+
+// settled is a head that is as durable as the server makes it.
+type settled struct {
+	head   store.Head
+	recent []int64 // epochs, the newest first
+}
+
+// tells says whether a batch is known to be applied: whether it is the head or among the ones before it.
+func (s settled) tells(next store.Head) bool {
+	back := s.head.Blocks - next.Blocks
+	return s.head.Blocks >= next.Blocks && back < uint64(len(s.recent)) && uint64(s.recent[back]) == next.Epoch
+}
+
+// settle waits for a server where everything that was committed before is durable.
+func (s *Store) settle(ctx context.Context) (settled, error) {
+	var cause error // the last one that is not just the end of ctx
+	for tries := 0; ; tries++ {
+		now, err := settle(ctx, s.pool, s.sql)
+		if err == nil {
+			s.unsettled.Store(false)
+			return now, nil
+		}
+		if cause == nil || ctx.Err() == nil {
+			cause = err
+		}
+		if !transient(err) || !sleep(ctx, backOff(tries)) {
+			return now, errors.Wrap(cause, "settle head")
+		}
+		s.pool.Reset() // other connections may be to a server that has gone, too
+	}
+}
+
+func settle(ctx context.Context, pool *pgxpool.Pool, q statements) (now settled, err error) {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return now, err
+	}
+	defer conn.Release()
+	_ = takeWarning(conn.Conn().PgConn())
+	var blocks, epoch int64
+	if err := conn.QueryRow(ctx, q.settle).Scan(&blocks, &epoch, &now.recent); err != nil {
+		return now, err
+	}
+	now.head = store.Head{Blocks: uint64(blocks), Epoch: uint64(epoch)}
+	return now, takeWarning(conn.Conn().PgConn())
+}
+
+// transient says whether an error may be gone at the next try, on this server or on another one. The outcome is open then.
+func transient(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return true // the connection
+	}
+	switch pgErr.Code {
+	case "40001", "40P01", // serialization failure, deadlock
+		"25006", // read-only transaction: the server is a standby
+		"25P03", // the server has ended an idle transaction
+		"53300": // too many connections
+		return true
+	}
+	// Connections, and servers that end or begin.
+	return strings.HasPrefix(pgErr.Code, "08") || strings.HasPrefix(pgErr.Code, "57P")
+}
+
+// backOff is how long to wait after so many tries.
+func backOff(tries int) time.Duration {
+	return min(minBackOff<<min(tries, 10), maxBackOff)
+}
+
+// sleep returns false if ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,91 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+const (
+	// A range is read by pages of so many pairs, each twice as big as the one before it.
+	firstPage, maxPage = 100, 1000
+	// maxPageBytes is when a page ends even though it has fewer pairs.
+	maxPageBytes = 4 << 20
+)
+
+// iterator reads a range page by page, each from where the last one ended. Between two pages it holds nothing.
+type iterator struct {
+	snapshot *snapshot
+	next     page
+	pairs    []pair // of the current page, those that are not yet returned
+	ended    bool   // there is no next page
+	err      error  // why there is nothing more to be had, if not because it has ended
+}
+
+func newIterator(s *snapshot, lo, hi string, o store.ScanOptions) *iterator {
+	size := firstPage
+	if o.Fetch > 0 {
+		size = min(o.Fetch, maxPage)
+	}
+	return &iterator{
+		snapshot: s, next: page{lo: lo, hi: hi, options: o, size: size}, ended: hi != "" && lo >= hi,
+	}
+}
+
+func (it *iterator) Next(ctx context.Context) (string, []byte, bool, error) {
+	if it.err == nil {
+		it.err = ctx.Err()
+	}
+	if it.err == nil && len(it.pairs) == 0 && !it.ended {
+		it.err = it.fetch(ctx)
+	}
+	if it.err != nil || len(it.pairs) == 0 {
+		return "", nil, false, it.err
+	}
+	p := it.pairs[0]
+	it.pairs = it.pairs[1:]
+	return p.key, p.value, true, nil
+}
+
+func (it *iterator) fetch(ctx context.Context) error {
+	asked := it.next
+	r := &read{page: &asked}
+	if err := it.snapshot.read(ctx, r); err != nil {
+		return err
+	}
+	it.pairs = r.pairs
+	size := 0
+	for _, p := range r.pairs {
+		size += len(p.value)
+	}
+	if len(r.pairs) < asked.size && size < maxPageBytes {
+		it.ended = true
+		return nil
+	}
+	last := r.pairs[len(r.pairs)-1].key
+	if asked.options.Reverse {
+		it.next.hi = last
+		it.ended = last == "" // where "" would be no end
+	} else {
+		it.next.lo = last + "\x00"
+	}
+	it.next.size = min(2*asked.size, maxPage)
+	return nil
+}
+
+func (it *iterator) Close() {
+	it.ended, it.pairs = true, nil
+}
+
+// statement returns the page's SQL and its arguments.
+func (p *page) statement(q statements) (string, []any) {
+	args := []any{[]byte(p.lo)}
+	if p.hi != "" {
+		args = append(args, []byte(p.hi))
+	}
+	args = append(args, p.size)
+	if !p.options.KeysOnly {
+		args = append(args, maxPageBytes)
+	}
+	return q.page(p.hi != "", p.options.Reverse, p.options.KeysOnly), args
+}
