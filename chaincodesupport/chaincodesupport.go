@@ -99,7 +99,7 @@ func (cs *ChaincodeSupport) identify(ctx context.Context) (chaincodeID string, e
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			cs.write(zap.ErrorLevel, "panic in Config.Identify", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			cs.logPanic("Config.Identify", p)
 			err = errors.New("panic during identification")
 		}
 	}()
@@ -203,6 +203,11 @@ func (cs *ChaincodeSupport) begin() error {
 	}
 	cs.executing.Add(1)
 	return nil
+}
+
+// logPanic is for what recovers from a panic, whose value only the log is told.
+func (cs *ChaincodeSupport) logPanic(where string, p any, fields ...zap.Field) {
+	cs.write(zap.ErrorLevel, "panic in "+where, append(fields, zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))...)
 }
 
 // write writes a line to the log. If the Logger panics, the line is lost and nothing else happens.

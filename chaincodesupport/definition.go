@@ -3,10 +3,8 @@ package chaincodesupport
 import (
 	"context"
 	"maps"
-	"runtime/debug"
 
 	"github.com/pkg/errors"
-	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger"
@@ -42,12 +40,12 @@ func (f DefinitionsFunc) Definition(ctx context.Context, p handler.TxParams) (De
 // nameIsID is the Definitions of a peer that was given none.
 type nameIsID struct{}
 
-// namesAreIDs says that there are no Definitions to ask.
-func (cs *ChaincodeSupport) namesAreIDs() bool { return cs.cfg.Definitions == Definitions(nameIsID{}) }
-
 func (nameIsID) Definition(_ context.Context, p handler.TxParams) (Definition, error) {
 	return Definition{ChaincodeID: p.Namespace}, nil
 }
+
+// namesAreIDs says that there are no Definitions to ask.
+func (cs *ChaincodeSupport) namesAreIDs() bool { return cs.cfg.Definitions == Definitions(nameIsID{}) }
 
 // Decorator adds to what a chaincode is called with (Fabric: core/handlers/decoration).
 type Decorator interface {
@@ -159,7 +157,7 @@ func await[T any](ctx context.Context, cs *ChaincodeSupport, hook string, f func
 		o := outcome{err: errors.New("panic during execution")} // unless f returns
 		defer func() {
 			if p := recover(); p != nil {
-				cs.write(zap.ErrorLevel, "panic in "+hook, zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+				cs.logPanic(hook, p)
 			}
 			done <- o
 		}()

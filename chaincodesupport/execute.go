@@ -51,9 +51,9 @@ type Event struct {
 }
 
 // Execute runs one transaction on a chaincode, which is launched if it isn't running, and returns what it answered,
-// whatever the status. It knows the chaincode by its ID and asks no Definitions: see Call. Errors are those of Launch and handler.Handler.Execute, and the texts of Fabric's peer when
-// the chaincode answered with an error or with something that is not a Response. The caller keeps p.Simulation, reads
-// its results after success, and calls its Done in any case.
+// whatever the status. It knows the chaincode by its ID and asks no Definitions: see Call. Errors are those of Launch and
+// handler.Handler.Execute, and the texts of Fabric's peer when the chaincode answered with an error or with something that
+// is not a Response. The caller keeps p.Simulation, reads its results after success, and calls its Done in any case.
 func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (*Result, error) {
 	if err := cs.begin(); err != nil {
 		return nil, executionError(p, err)

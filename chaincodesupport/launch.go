@@ -3,7 +3,6 @@ package chaincodesupport
 import (
 	"context"
 	"reflect"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -177,7 +176,7 @@ func launchError(err error) error {
 func (cs *ChaincodeSupport) runGuarded(ctx context.Context, chaincodeID string, rt runtime.Runtime) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			cs.write(zap.ErrorLevel, "panic in a runtime", zap.String("chaincode", chaincodeID), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+			cs.logPanic("a runtime", p, zap.String("chaincode", chaincodeID))
 			err = errors.New("the runtime panicked")
 		}
 	}()

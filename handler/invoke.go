@@ -51,9 +51,6 @@ func (h *Handler) invokeChaincode(ctx context.Context, tx *transactionContext, r
 	if to.name == "" {
 		return nil, errors.Errorf("chaincode_id %s has no name: name the chaincode to call", quoted(req.ChaincodeId.Name))
 	}
-	if tx.Simulation == nil && !h.cfg.Builtins.IsBuiltin(to.name) {
-		return nil, errors.New(noTransaction)
-	}
 	if err := h.checkCall(ctx, tx, to); err != nil {
 		return nil, err
 	}
@@ -87,6 +84,8 @@ func (h *Handler) checkCall(ctx context.Context, tx *transactionContext, to call
 	switch {
 	case h.cfg.Builtins.IsBuiltin(to.name):
 		return nil
+	case tx.Simulation == nil:
+		return errors.New(noTransaction)
 	case h.cfg.ACL == nil && to.channelID == tx.ChannelID, h.cfg.ACL == ACLProvider(AllowAll{}):
 		return nil
 	case h.cfg.ACL == nil:

@@ -77,18 +77,26 @@ func BenchmarkRange10000(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		n := 0
-		for kv, err := it.Next(b.Context()); kv != nil; kv, err = it.Next(b.Context()) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			n++
-		}
-		if n != 10000 {
-			b.Fatalf("%d results", n)
-		}
-		it.Close()
+		wantResults(b, it, 10000)
 		sim.Done()
+	}
+}
+
+// wantResults reads an iterator to its end, which must be behind n results, and closes it.
+func wantResults(b *testing.B, it ledger.Iterator, n int) {
+	b.Helper()
+	defer it.Close()
+	for got := 0; ; got++ {
+		kv, err := it.Next(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if kv == nil {
+			if got != n {
+				b.Fatalf("%d results, want %d", got, n)
+			}
+			return
+		}
 	}
 }
 
@@ -116,17 +124,7 @@ func BenchmarkQuery10000(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		n := 0
-		for kv, err := it.Next(b.Context()); kv != nil; kv, err = it.Next(b.Context()) {
-			if err != nil {
-				b.Fatal(err)
-			}
-			n++
-		}
-		if n != 100 {
-			b.Fatalf("%d results", n)
-		}
-		it.Close()
+		wantResults(b, it, 100)
 		sim.Done()
 	}
 }

@@ -46,16 +46,7 @@ func reference(t *testing.T) ledgertest.Fixture {
 }
 
 // full is a simulator with all optional interfaces.
-type full interface {
-	ledger.Simulator
-	ledger.HistoryReader
-	ledger.MultiGetter
-	ledger.RichQuerier
-	ledger.MetadataState
-	ledger.PrivateState
-	ledger.PrivateMetadataState
-	ledger.PrivateRichQuerier
-}
+type full = ledgertest.Everything
 
 func newFaulty(t *testing.T) *ledgertest.Faulty { return ledgertest.NewFaulty(reference(t).Ledger) }
 

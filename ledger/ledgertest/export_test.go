@@ -1,0 +1,4 @@
+package ledgertest
+
+// Everything is a simulator with all optional interfaces.
+type Everything = everything
