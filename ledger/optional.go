@@ -109,3 +109,30 @@ type PrivateRichQuerier interface {
 	// ExecuteQueryOnPrivateData returns the keys of a collection whose values match the query.
 	ExecuteQueryOnPrivateData(ctx context.Context, namespace, collection, query string) (Iterator, error)
 }
+
+// CollectionConfigs is implemented by a Simulator whose ledger knows how chaincodes' collections are defined. Who decides
+// about access can ask it: see handler.CollectionRequest.
+type CollectionConfigs interface {
+	// GetCollectionConfig returns the definition of a collection, or nil if there is none. The collections that exist
+	// without a definition, _implicit_org_ and an MSP's ID, are nil too. The caller must not modify the result.
+	GetCollectionConfig(ctx context.Context, namespace, collection string) (*CollectionConfig, error)
+}
+
+// CollectionConfig defines a collection of private data, as Fabric's StaticCollectionConfig does. Its JSON is what Fabric's
+// tools read from a file, less the endorsement policy.
+type CollectionConfig struct {
+	// Name is the collection's; it is unique in its chaincode.
+	Name string `json:"name"`
+	// Policy says whose members may have the data, such as OR('Org1MSP.member', 'Org2MSP.member').
+	Policy string `json:"policy"`
+	// RequiredPeerCount and MaxPeerCount say to how many other peers a peer gives the data when it endorses. Nothing in
+	// this module does.
+	RequiredPeerCount int32 `json:"requiredPeerCount"`
+	MaxPeerCount      int32 `json:"maxPeerCount"`
+	// BlockToLive is how many blocks after the one that wrote it a value lives; 0 is for ever.
+	BlockToLive uint64 `json:"blockToLive"`
+	// MemberOnlyRead and MemberOnlyWrite keep the clients of other organizations from reading and writing through
+	// chaincode.
+	MemberOnlyRead  bool `json:"memberOnlyRead"`
+	MemberOnlyWrite bool `json:"memberOnlyWrite"`
+}

@@ -45,12 +45,16 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", zap},
 	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "proto", grpc, zap},
 	"chaincodesupport/proposal":        {"proto", protobuf},
+	"chaincodesupport/collections":     {"handler", "ledger", "proto", "chaincodesupport/proposal", protobuf},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
 	// The B-tree orders a block's own updates, for the ranges that are validated over them.
 	"ledger/kvledger":       {"ledger", "proto", "ledger/kvledger/...", protobuf, btree},
 	"ledger/kvledger/mango": {},
+	"ledger/kvledger/kvledgertest": {
+		"ledger", "ledger/ledgertest", "ledger/kvledger", "ledger/kvledger/mango", "ledger/kvledger/store",
+	},
 	// A store knows keys and values, not what a ledger makes of them.
 	"ledger/kvledger/store/...":    {"ledger/kvledger/store"},
 	"ledger/kvledger/store/memory": {"ledger/kvledger/store", btree},

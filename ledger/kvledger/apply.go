@@ -2,8 +2,12 @@ package kvledger
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
 // apply adds what a valid transaction writes to the block's updates.
@@ -53,55 +57,96 @@ func (v *validation) applyCollection(ctx context.Context, namespace string, c co
 	}
 	for _, w := range c.private {
 		v.updates.Set(w.storeKey, update{at, w.value})
+		v.names[collectionKey{namespace, c.name, w.keyHash}] = w.key
 	}
-	for _, key := range c.privateMetadata {
-		if err := v.renewPrivate(ctx, namespace, c.name, key, at); err != nil {
-			return err
-		}
+	for _, m := range c.metadata {
+		v.renewed[collectionKey{namespace, c.name, m.key}] = true
 	}
-	if c.known || len(c.purges) == 0 {
+	if c.known {
 		return nil
 	}
-	return v.purgeUnknown(ctx, namespace, c)
-}
-
-// renewPrivate gives a private value the version that its hash got because of metadata, if it is the value that the
-// hash is of.
-func (v *validation) renewPrivate(ctx context.Context, namespace, collection, key string, at version) error {
-	hashed, _ := v.updates.Get(v.ledger.hashKey(namespace, collection, hash(key))) // none if the key is not there
-	storeKey := v.ledger.privateKey(namespace, collection, key)
-	value, err := v.latest(ctx, storeKey)
-	if err == nil && value != nil && isHashOf(hashed.value, value) {
-		v.updates.Set(storeKey, update{at, value})
-	}
-	return err
-}
-
-// purgeUnknown deletes the private values of whose keys only the hashes are known, if they are there. All of the
-// collection is searched for them, once: this is for ledgers that were not given the private data of the purges.
-func (v *validation) purgeUnknown(ctx context.Context, namespace string, c collectionRWSet) error {
-	wanted := make(map[string]bool, len(c.purges))
+	// Of private data that is not known, the values that are purged are deleted anyway, if they are there.
 	for _, keyHash := range c.purges {
-		wanted[keyHash] = true
-	}
-	lo, hi, keyAt := v.ledger.privateRange(namespace, c.name, "", "")
-	values := newMergedRange(v.snapshot, v.updates, lo, hi)
-	defer values.close()
-	purged := map[string]update{} // which the range must not see while it is read
-	for len(purged) < len(wanted) {
-		storeKey, found, ok, err := values.next(ctx)
+		key, err := v.privateName(ctx, collectionKey{namespace, c.name, keyHash})
 		if err != nil {
 			return err
 		}
-		if !ok {
-			break
-		}
-		if wanted[hash(storeKey[keyAt:])] {
-			purged[storeKey] = update{version: found.version}
+		if key != "" {
+			v.updates.Set(v.ledger.privateKey(namespace, c.name, key), update{version: at})
 		}
 	}
-	for storeKey, u := range purged {
-		v.updates.Set(storeKey, u)
+	return nil
+}
+
+// privateName returns the key of a collection that a hash is of, or "" if this ledger has no value of that key.
+func (v *validation) privateName(ctx context.Context, of collectionKey) (string, error) {
+	nameKey := v.ledger.privateNameKey(of.namespace, of.collection, of.key)
+	if err := v.fetch(ctx, []string{nameKey}); err != nil {
+		return "", err
+	}
+	if name := v.fetched[nameKey]; name != nil {
+		return string(name), nil
+	}
+	return v.names[of], nil
+}
+
+// finish does what is to be done once for the block, when all valid transactions are applied.
+func (v *validation) finish(ctx context.Context) error {
+	if err := v.renew(ctx); err != nil {
+		return err
+	}
+	if err := v.expire(ctx); err != nil {
+		return err
+	}
+	v.updates.Scan(func(storeKey string, u update) bool {
+		switch tag, of := v.ledger.parseKey(storeKey); tag {
+		case tagHash:
+			v.noteExpiry(of, u)
+		case tagPrivate:
+			v.noteName(of, u)
+		}
+		return true
+	})
+	return v.updateIndexes(ctx)
+}
+
+// noteName keeps the key of a private value where it is found by its hash.
+func (v *validation) noteName(of collectionKey, u update) {
+	w := store.Write{Key: v.ledger.privateNameKey(of.namespace, of.collection, hash(of.key))}
+	if u.value != nil {
+		w.Value = []byte(of.key)
+	}
+	v.also = append(v.also, w)
+}
+
+// renew gives private values the versions that their hashes got because of metadata, where the value is the one that the
+// hash is of: who was not given the value that the hash is of now has another one, or none.
+func (v *validation) renew(ctx context.Context) error {
+	values := map[string]update{} // the hashes, by where the values are
+	for of := range v.renewed {
+		hashed, ok := v.updates.Get(v.ledger.hashKey(of.namespace, of.collection, of.key))
+		if !ok || hashed.value == nil {
+			continue // the key was not there, or is not any more
+		}
+		name, err := v.privateName(ctx, of)
+		if err != nil {
+			return err
+		}
+		if name != "" {
+			values[v.ledger.privateKey(of.namespace, of.collection, name)] = hashed
+		}
+	}
+	if err := v.fetch(ctx, slices.Collect(maps.Keys(values))); err != nil {
+		return err
+	}
+	for storeKey, hashed := range values {
+		value, err := v.latest(ctx, storeKey)
+		if err != nil {
+			return err
+		}
+		if value != nil && isHashOf(hashed.value, value) {
+			v.updates.Set(storeKey, update{hashed.version, value})
+		}
 	}
 	return nil
 }
@@ -111,10 +156,9 @@ func (v *validation) latest(ctx context.Context, storeKey string) ([]byte, error
 	if u, ok := v.updates.Get(storeKey); ok {
 		return u.value, nil
 	}
-	b, err := v.snapshot.Get(ctx, storeKey)
-	if err != nil {
-		return nil, errors.Wrap(err, "read committed value")
+	if err := v.fetch(ctx, []string{storeKey}); err != nil {
+		return nil, err
 	}
-	_, value, err := decodeValue(b)
+	_, value, err := decodeValue(v.fetched[storeKey])
 	return value, err
 }

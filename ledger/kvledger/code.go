@@ -10,6 +10,9 @@ const (
 	Valid ValidationCode = 0
 	// DuplicateTxID says that a transaction with this ID was committed before, validly or not.
 	DuplicateTxID ValidationCode = 9
+	// EndorsementPolicyFailure says that those who must have endorsed the transaction have not. Only callers of Commit
+	// can tell.
+	EndorsementPolicyFailure ValidationCode = 10
 	// MVCCReadConflict says that a key that the transaction read has changed since.
 	MVCCReadConflict ValidationCode = 11
 	// PhantomReadConflict says that a range that the transaction read has changed since.
@@ -18,7 +21,7 @@ const (
 	BadRWSet ValidationCode = 22
 	// InvalidWriteSet says that the transaction writes a key that can't be written.
 	InvalidWriteSet ValidationCode = 24
-	// InvalidOtherReason is for what the others don't say. Commit never returns it without an error.
+	// InvalidOtherReason is for what the others don't say. The ledger itself never finds it.
 	InvalidOtherReason ValidationCode = 255
 )
 
@@ -29,6 +32,8 @@ func (c ValidationCode) String() string {
 		return "VALID"
 	case DuplicateTxID:
 		return "DUPLICATE_TXID"
+	case EndorsementPolicyFailure:
+		return "ENDORSEMENT_POLICY_FAILURE"
 	case MVCCReadConflict:
 		return "MVCC_READ_CONFLICT"
 	case PhantomReadConflict:

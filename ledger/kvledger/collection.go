@@ -16,9 +16,14 @@ type collectionRWSet struct {
 	purges   []string // hashes of keys
 
 	// What is known of the values: all of it or nothing.
-	known           bool
-	private         []write
-	privateMetadata []string // keys whose metadata is written
+	known   bool
+	private []privateUpdate
+}
+
+// privateUpdate is a write of a private value.
+type privateUpdate struct {
+	keyHash string
+	write
 }
 
 // privateRWSet has what is known of a transaction's private data: a collection's marshalled KVRWSet.
@@ -114,7 +119,7 @@ func (l *Ledger) decodePrivateWrites(namespace string, c *collectionRWSet, b []b
 	for _, w := range c.writes {
 		hashes[w.key] = w.value
 	}
-	private := make([]write, 0, len(kv.Writes))
+	private := make([]privateUpdate, 0, len(kv.Writes))
 	for _, w := range kv.Writes {
 		key := hash(w.Key)
 		want, ok := hashes[key]
@@ -123,23 +128,21 @@ func (l *Ledger) decodePrivateWrites(namespace string, c *collectionRWSet, b []b
 		if w.IsDelete || len(value) == 0 {
 			value = nil
 		}
-		if !ok || w.Key == "" || !isHashOf(want, value) {
+		if !ok || l.checkKey(namespace, c.name, w.Key) != nil || !isHashOf(want, value) {
 			return
 		}
-		private = append(private, write{w.Key, l.privateKey(namespace, c.name, w.Key), value})
+		private = append(private, privateUpdate{key, write{w.Key, l.privateKey(namespace, c.name, w.Key), value}})
 	}
 	metadata := make(map[string]bool, len(c.metadata))
 	for _, m := range c.metadata {
 		metadata[m.key] = true
 	}
-	var keys []string
 	for _, m := range kv.MetadataWrites {
 		if !metadata[hash(m.Key)] {
 			return
 		}
-		keys = append(keys, m.Key)
 	}
-	c.known, c.private, c.privateMetadata = true, private, keys
+	c.known, c.private = true, private
 }
 
 // isHashOf says whether h is the hash of a private value; that of a delete is nil.

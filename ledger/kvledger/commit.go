@@ -28,13 +28,20 @@ type Transaction struct {
 	// transaction: a valid one's hashes are committed anyway. Of a collection that is not in it, or is not what
 	// the public read/write set has the hashes of, no value is committed; GetPrivateData then says so.
 	PrivateRWSet []byte
+	// Code is why the caller has found the transaction to be invalid, such as EndorsementPolicyFailure. It is kept
+	// with the transaction, which changes nothing. Zero, which is Valid, leaves it to the ledger.
+	Code ValidationCode
 }
 
-// Commit validates the transactions of a block and commits those that are valid: state, private data, history and
-// the block's number, all at once. It returns a code for each transaction, in their order.
+// maxTxID is how many bytes a transaction's ID may have: Fabric's have 64.
+const maxTxID = 1024
+
+// Commit validates the transactions of a block and commits those that are valid: state, private data, history, indexes
+// and the block itself, all at once. It returns a code for each transaction, in their order.
 //
 // A transaction is valid if nothing that it read has changed, neither by an earlier block nor by an earlier valid
-// transaction of this one. Invalid transactions change nothing, but their IDs are used. Read/write sets may come
+// transaction of this one. Invalid transactions change nothing, but their IDs are used. An ID that was used decides first,
+// then the caller's code. Read/write sets may come
 // from anywhere: one that can't be decoded makes its transaction invalid, no more.
 //
 // After an error there are no codes. Nothing was committed, unless it was the store's Commit that failed in a way
@@ -42,17 +49,17 @@ type Transaction struct {
 func (l *Ledger) Commit(ctx context.Context, b Block) ([]ValidationCode, error) {
 	txs := make([]transaction, len(b.Transactions))
 	for i, tx := range b.Transactions {
-		if tx.TxID == "" || !utf8.ValidString(tx.TxID) {
-			return nil, errors.Errorf("transaction %d of the block has the ID %q, which must be UTF-8 and not empty", i, tx.TxID)
+		if tx.TxID == "" || !utf8.ValidString(tx.TxID) || len(tx.TxID) > maxTxID {
+			return nil, errors.Errorf("transaction %d of the block has the ID %.100q, which must be UTF-8, not empty, and of up to %d bytes",
+				i, tx.TxID, maxTxID)
 		}
 		txs[i] = l.decode(tx)
 	}
-	select {
-	case l.provider.committing <- struct{}{}:
-		defer func() { <-l.provider.committing }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	release, err := l.provider.lock(ctx)
+	if err != nil {
+		return nil, err
 	}
+	defer release()
 	for {
 		codes, err := l.tryCommit(ctx, txs)
 		if !errors.Is(err, store.ErrHeadMoved) {
@@ -80,8 +87,7 @@ func (l *Ledger) tryCommit(ctx context.Context, txs []transaction) ([]Validation
 	if err != nil {
 		return nil, err
 	}
-	next := store.Head{Blocks: v.head.Blocks + 1, Epoch: l.provider.epoch}
-	if err := l.provider.store.Commit(ctx, &store.Batch{Prev: v.head, Next: next, Writes: writes}); err != nil {
+	if err := l.provider.commit(ctx, v.head, writes); err != nil {
 		return nil, errors.Wrapf(err, "commit block %d", v.block)
 	}
 	return v.codes, nil
@@ -101,6 +107,8 @@ func (v *validation) writes(txs []transaction) ([]store.Write, error) {
 	for key, value := range v.metadata {
 		writes = append(writes, store.Write{Key: key, Value: value})
 	}
+	writes = append(writes, v.also...)
+	writes = append(writes, v.blockWrites(txs)...)
 	for i, tx := range txs {
 		at := version{v.block, uint64(i)}
 		if v.codes[i] != DuplicateTxID {

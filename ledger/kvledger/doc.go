@@ -8,19 +8,26 @@
 //	codes, err := l.Commit(ctx, kvledger.Block{Transactions: ...})
 //
 // and validated when it is committed: every transaction of a block gets a code of its own, and one whose reads are
-// no longer what is committed changes nothing.
+// no longer what is committed changes nothing. Blocks are kept, and can be read: Ledger.Block, Ledger.Transaction.
 //
 // # Private data
 //
 // A transaction's private writes are in its public read/write set as hashes, which are committed like public state. The
 // values are in a read/write set of their own, Results.PrivateRWSet: they are committed if Transaction.PrivateRWSet has
 // them and they are what the hashes are of. Otherwise the hash alone gets the new version, and GetPrivateData returns
-// Fabric's error until somebody writes the key again. Which collections there are, who may use them, and how long
-// their data lives, is not known here.
+// Fabric's error until somebody writes the key again.
+//
+// Which collections there are, and how many blocks what is in them lives, is a part of the namespace's definition:
+// Ledger.Define. Who may use them is for others to decide, who find there what they need. In a namespace that has no
+// definition, every collection exists.
 //
 // # Rich queries
 //
-// The language is that of CouchDB (package mango). Every document of the namespace or the collection is looked at.
+// The language is that of CouchDB (package mango). A query uses the index that CouchDB would use, of those that the
+// namespace's definition has, and without one looks at every document of the namespace or the collection. As in CouchDB,
+// there is no sorting without an index. Ledger.Explain says what a query would use.
+//
+// An index's entries are committed together with the documents, so that a simulator's snapshot has both.
 //
 // # Keys
 //
@@ -32,9 +39,16 @@
 //	channel 00 'p' namespace 00 collection 00 key                 private data: version, value
 //	channel 00 'd' namespace 00 collection 00 SHA-256 of key      its hash: version, SHA-256 of value
 //	channel 00 'e' namespace 00 collection 00 SHA-256 of key      its metadata
+//	channel 00 'n' namespace 00 collection 00 SHA-256 of key      the key, if there is a value at 'p'
 //	channel 00 'h' namespace 00 len(key) key ^block ^transaction  history: a KeyModification; the newest is first
 //	channel 00 't' transaction ID                                 block, position in it, validation code
+//	channel 00 'c' namespace                                      its definition
+//	channel 00 'i' namespace 00 index columns key                 an entry of an index: the length of the columns
+//	channel 00 'x' block namespace 00 collection 00 SHA-256 of key
+//	                                                              version of a hash that expires with the block
+//	channel 00 'x'                                                there if there may be such
+//	channel 00 'k' block transaction                              the block from that transaction on, or a part of it
 //	channel 00 'b'                                                format, number of blocks
 //
-// Metadata has keys of its own, so that neither a read nor a blind write of a value has to read or write it.
+// The numbers of blocks, transactions and indexes are big-endian. Metadata has keys of its own, so that neither a read nor a blind write of a value has to read or write it.
 package kvledger

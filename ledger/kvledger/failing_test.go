@@ -114,22 +114,18 @@ func TestFailingStore(t *testing.T) {
 			want("history's Next", err, method == "Next")
 			for name, call := range reads(t, sim, "k0001") {
 				one := name == "GetState" || name == "GetPrivateDataHash"
-				want(name, call(), (one && method == "Get") || (!one && method == "GetMany" && !strings.Contains(name, "Range")))
+				// The first use of a collection reads its definition.
+				defines := method == "Get" && strings.Contains(name, "Private")
+				want(name, call(), defines || (one && method == "Get") || (!one && method == "GetMany" && !strings.Contains(name, "Range")))
+			}
+			if method == "Get" {
+				return // a commit reads many at once
 			}
 			for _, rwset := range [][]byte{few, many} {
 				_, err = l.CommitTx(ctx, kvledger.Transaction{TxID: "tx", RWSet: rwset})
 				want("CommitTx", err, true)
 			}
 		})
-	}
-	for method, rwset := range map[string]*kvledger.Results{
-		"Get": results(t, l, setMetadata("k0001", "a=1")), "Next": unknown(results(t, l, purge("p"))),
-	} {
-		s.method = method
-		if _, err := l.CommitTx(ctx, kvledger.Transaction{TxID: "tx", RWSet: rwset.RWSet}); !errors.Is(err, errDisk) {
-			t.Errorf("%s fails: %v", method, err)
-		}
-		s.method = ""
 	}
 	if value := state(t, l, "k0001"); value != "v" {
 		t.Errorf("k0001 is %q: a block was committed that failed", value)

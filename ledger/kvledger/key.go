@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 )
 
 // Tags of what a store holds, between the channel's ID and the rest.
@@ -18,7 +20,15 @@ const (
 	tagHistory      = "\x00h"
 	tagTxID         = "\x00t"
 	tagHeight       = "\x00b"
+	tagPrivateName  = "\x00n"
+	tagExpiry       = "\x00x"
+	tagDefinition   = "\x00c"
+	tagIndex        = "\x00i"
+	tagBlock        = "\x00k"
 )
+
+// tagSize is how long each of them is.
+const tagSize = 2
 
 // stateKey is where a key's committed value is.
 func (l *Ledger) stateKey(namespace, key string) string {
@@ -43,6 +53,55 @@ func (l *Ledger) hashKey(namespace, collection, keyHash string) string {
 // hashMetadataKey is where the metadata of a collection's key is, by the hash of the key.
 func (l *Ledger) hashMetadataKey(namespace, collection, keyHash string) string {
 	return l.channelID + tagHashMetadata + namespace + "\x00" + collection + "\x00" + keyHash
+}
+
+// privateNameKey is where a collection's key is, by its hash, if there is a value that this ledger has.
+func (l *Ledger) privateNameKey(namespace, collection, keyHash string) string {
+	return l.channelID + tagPrivateName + namespace + "\x00" + collection + "\x00" + keyHash
+}
+
+// expiryKey is where it is noted that a value of a collection expires when a block is committed.
+func (l *Ledger) expiryKey(block uint64, c collectionKey) string {
+	return l.channelID + tagExpiry + bigEndian(block) + c.namespace + "\x00" + c.collection + "\x00" + c.key
+}
+
+// expiresKey is where it is noted that something may ever expire, so that most ledgers need not look.
+func (l *Ledger) expiresKey() string { return l.channelID + tagExpiry }
+
+// definitionKey is where a namespace's definition is.
+func (l *Ledger) definitionKey(namespace string) string {
+	return l.channelID + tagDefinition + namespace
+}
+
+// indexPrefix is what the entries of an index begin with.
+func (l *Ledger) indexPrefix(namespace string, id uint32) string {
+	return l.channelID + tagIndex + namespace + "\x00" + bigEndian(uint64(id))[4:]
+}
+
+// blockKey is where the part of a block is that begins with the transaction at a position.
+func (l *Ledger) blockKey(block, position uint64) string {
+	return l.channelID + tagBlock + bigEndian(block) + bigEndian(position)
+}
+
+func bigEndian(n uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], n)
+	return string(b[:])
+}
+
+// collectionKey is a key of a collection, or its hash; or a key of the public state, where the collection is "".
+type collectionKey struct{ namespace, collection, key string }
+
+// parseKey tells what a key of one of the tags for state and private data is of.
+func (l *Ledger) parseKey(storeKey string) (tag string, c collectionKey) {
+	rest := storeKey[len(l.channelID):]
+	tag, rest = rest[:tagSize], rest[tagSize:]
+	c.namespace, rest, _ = strings.Cut(rest, "\x00")
+	if tag != tagState {
+		c.collection, rest, _ = strings.Cut(rest, "\x00")
+	}
+	c.key = rest
+	return tag, c
 }
 
 // stateRange is where the keys in [start, end) of a namespace are. The key itself begins at keyAt.
@@ -72,10 +131,7 @@ func (l *Ledger) historyPrefix(namespace, key string) string {
 
 // historyKey is where the modification by a transaction is. The later ones come first.
 func historyKey(prefix string, v version) string {
-	var suffix [16]byte
-	binary.BigEndian.PutUint64(suffix[:8], ^v.block)
-	binary.BigEndian.PutUint64(suffix[8:], ^v.tx)
-	return prefix + string(suffix[:])
+	return prefix + bigEndian(^v.block) + bigEndian(^v.tx)
 }
 
 // historyEnd is behind every historyKey of a prefix.
@@ -106,10 +162,22 @@ func checkReadKey(key string) error {
 	return nil
 }
 
-// checkWriteKey refuses keys that can't be written.
-func checkWriteKey(key string) error {
+// checkKey refuses keys that can't be written to a namespace, or to one of its collections.
+func (l *Ledger) checkKey(namespace, collection, key string) error {
 	if key == "" {
 		return errors.New("key must not be an empty string")
 	}
-	return checkReadKey(key)
+	if err := checkReadKey(key); err != nil || l.provider.maxKey == 0 {
+		return err
+	}
+	// What makes a key of the store longer than the others is that of an index entry.
+	most := l.provider.maxKey - len(l.channelID) - len(namespace) - len(collection) - mango.MaxColumns - keyOverhead
+	if len(key) > most {
+		return errors.Errorf("key of %d bytes is too long: the ledger's store takes up to %d here", len(key), max(most, 0))
+	}
+	return nil
 }
+
+// keyOverhead is more than what a key of the store has besides the names, the key and an index's columns: a tag, zero bytes,
+// a length, numbers.
+const keyOverhead = 64

@@ -3,6 +3,8 @@ package kvledger
 import (
 	"context"
 	"math/rand/v2"
+	"strings"
+	"sync"
 
 	"github.com/pkg/errors"
 
@@ -16,12 +18,59 @@ type Provider struct {
 	store      store.Store
 	epoch      uint64        // of the store's head, when this writer has moved it: at random, so that no other one has it
 	committing chan struct{} // holds one token while a block is being committed
+	maxKey     int           // bytes that a key of the store may have; 0 is any number
+
+	definitions sync.Map // what was decoded last, a decodedDefinition by the store's key
 }
 
 // NewProvider returns the Provider of a store. The store remains the caller's to close, when nothing uses the
 // provider's ledgers any more.
 func NewProvider(s store.Store) *Provider {
-	return &Provider{store: s, epoch: rand.Uint64(), committing: make(chan struct{}, 1)}
+	p := &Provider{store: s, epoch: rand.Uint64(), committing: make(chan struct{}, 1)}
+	if limited, ok := s.(store.Limited); ok {
+		p.maxKey = limited.MaxKeySize()
+	}
+	return p
+}
+
+// Channels returns the IDs of the channels that the store has something of, sorted.
+func (p *Provider) Channels(ctx context.Context) ([]string, error) {
+	snapshot, err := p.store.Snapshot(ctx)
+	if err != nil {
+		return nil, errors.Wrap(err, "take snapshot")
+	}
+	defer snapshot.Close()
+	var channels []string
+	for lo := ""; ; {
+		it := snapshot.Scan(lo, "", store.ScanOptions{KeysOnly: true, Fetch: 1})
+		key, _, ok, err := it.Next(ctx)
+		it.Close()
+		if err != nil {
+			return nil, errors.Wrap(err, "read channels")
+		}
+		if !ok {
+			return channels, nil
+		}
+		channelID, _, _ := strings.Cut(key, "\x00")
+		channels = append(channels, channelID)
+		lo = channelID + "\x01" // the next channel's keys come behind it, since an ID has no zero bytes
+	}
+}
+
+// lock returns when nobody else is committing to the store through this provider, with what ends that.
+func (p *Provider) lock(ctx context.Context) (release func(), err error) {
+	select {
+	case p.committing <- struct{}{}:
+		return func() { <-p.committing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// commit writes to the store what was made at a head.
+func (p *Provider) commit(ctx context.Context, at store.Head, writes []store.Write) error {
+	next := store.Head{Blocks: at.Blocks + 1, Epoch: p.epoch}
+	return p.store.Commit(ctx, &store.Batch{Prev: at, Next: next, Writes: writes})
 }
 
 // Ledger is a channel's ledger. All methods are safe for concurrent use.
@@ -48,12 +97,21 @@ func (p *Provider) Open(ctx context.Context, channelID string) (*Ledger, error) 
 
 // Height returns the number of blocks that are committed. The first block has number 0.
 func (l *Ledger) Height(ctx context.Context) (uint64, error) {
-	snapshot, err := l.provider.store.Snapshot(ctx)
+	snapshot, err := l.snapshot(ctx)
 	if err != nil {
-		return 0, errors.Wrap(err, "take snapshot")
+		return 0, err
 	}
 	defer snapshot.Close()
 	return l.heightAt(ctx, snapshot)
+}
+
+// snapshot returns what is committed now.
+func (l *Ledger) snapshot(ctx context.Context) (store.Snapshot, error) {
+	snapshot, err := l.provider.store.Snapshot(ctx)
+	if err != nil {
+		return nil, errors.Wrap(err, "take snapshot")
+	}
+	return snapshot, nil
 }
 
 func (l *Ledger) heightAt(ctx context.Context, snapshot store.Snapshot) (uint64, error) {
@@ -75,9 +133,9 @@ func (l *Ledger) NewSimulator(ctx context.Context, txID string) (ledger.Simulato
 
 // Simulate returns a simulator on what is committed now.
 func (l *Ledger) Simulate(ctx context.Context, txID string) (*Simulator, error) {
-	snapshot, err := l.provider.store.Snapshot(ctx)
+	snapshot, err := l.snapshot(ctx)
 	if err != nil {
-		return nil, errors.Wrap(err, "take snapshot")
+		return nil, err
 	}
 	return &Simulator{ledger: l, txID: txID, snapshot: snapshot}, nil
 }

@@ -1,33 +1,21 @@
 package kvledger_test
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
-	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 func TestLedger(t *testing.T) {
-	ledgertest.Run(t, func(t *testing.T) ledgertest.Fixture {
-		l := openMemory(t)
-		return ledgertest.Fixture{
-			Ledger:    l,
-			Validates: true,
-			Query:     func(field, value string) string { return fmt.Sprintf(`{"selector":{%q:%q}}`, field, value) },
-			Commit: func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
-				code, err := commitSimulation(ctx, l, tx.ID, tx.Timestamp, tx.Simulator)
-				return code == kvledger.Valid, err
-			},
-		}
-	})
+	kvledgertest.Run(t, func(t *testing.T) store.Store { return openStore(t) })
 }
 
 func TestOpen(t *testing.T) {
@@ -43,7 +31,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	b := &store.Batch{Next: store.Head{Blocks: 1}, Writes: []store.Write{
-		{Key: "later\x00b", Value: []byte{99, 1}}, {Key: "empty\x00b", Value: []byte{}}, {Key: "cut\x00b", Value: []byte{1}},
+		{Key: "later\x00b", Value: []byte{99, 1}}, {Key: "empty\x00b", Value: []byte{}}, {Key: "cut\x00b", Value: []byte{2}},
 	}}
 	if err := s.Commit(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -91,6 +79,8 @@ func TestDamagedStore(t *testing.T) {
 		{Key: "c\x00sasset\x00k", Value: []byte{0x80}}, {Key: "c\x00hasset\x00\x01k0123456789abcdef", Value: []byte{0x80}},
 		{Key: "c\x00masset\x00m", Value: []byte{0x80}}, {Key: "c\x00passet\x00secrets\x00k", Value: []byte{0x80}},
 		{Key: "c\x00dasset\x00secrets\x00" + secret, Value: []byte{0x80}},
+		{Key: "d\x00casset", Value: []byte("{")}, {Key: "d\x00ttx", Value: []byte{0, 0, 0}}, {Key: "d\x00tpart", Value: []byte{1, 1, 0}},
+		{Key: "d\x00k\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00", Value: []byte{4, 'p'}},
 	}}
 	if err := s.Commit(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -130,7 +120,7 @@ func TestDamagedStore(t *testing.T) {
 		t.Error("the private range has a result")
 	}
 	for _, rwset := range []*kvledger.Results{
-		{RWSet: rwsetOf(t, &pb.KVMetadataWrite{Key: "k"})}, unknown(results(t, openMemory(t), purge("k"))),
+		{RWSet: rwsetOf(t, &pb.KVMetadataWrite{Key: "k"})},
 		results(t, openMemory(t), setPrivateMetadata("k")), results(t, openMemory(t), getHash("k")),
 	} {
 		if code, err := l.CommitTx(t.Context(), kvledger.Transaction{TxID: "tx", RWSet: rwset.RWSet, PrivateRWSet: rwset.PrivateRWSet}); err == nil {
@@ -141,4 +131,19 @@ func TestDamagedStore(t *testing.T) {
 	if codes, err := l.Commit(t.Context(), kvledger.Block{Transactions: []kvledger.Transaction{{TxID: "tx", RWSet: rwset}}}); err == nil {
 		t.Errorf("commit: %v", codes)
 	}
+	damagedDefinition(t, open(t, kvledger.NewProvider(s), "d"))
+}
+
+// damagedDefinition uses a namespace whose definition can't be decoded, and blocks that can't.
+func damagedDefinition(t *testing.T, l *kvledger.Ledger) {
+	const want = `definition of namespace "asset"`
+	sim := newSimulator(t, l, "tx")
+	wantErrorHas(t, "collection", second(sim.GetPrivateData(t.Context(), ns, coll, "k")), want)
+	wantErrorHas(t, "query", second(sim.ExecuteQuery(t.Context(), ns, `{"selector":{}}`, ledger.Page{})), want)
+	wantErrorHas(t, "Definition", second(l.Definition(t.Context(), ns)), want)
+	wantErrorHas(t, "Define", l.Define(t.Context(), ns, kvledger.Definition{}), "decode definition")
+	wantErrorHas(t, "commit", second(l.CommitTx(t.Context(), kvledger.Transaction{TxID: "new", RWSet: rwsetOf(t, readOf("k", nil))})), want)
+	wantErrorHas(t, "Transaction", second(l.Transaction(t.Context(), "tx")), "the store holds block 0 damaged")
+	wantErrorHas(t, "Transaction", second(l.Transaction(t.Context(), "part")), "the store holds block 1 damaged")
+	wantErrorHas(t, "Block", second(l.Block(t.Context(), 1)), "the store holds block 1 damaged")
 }

@@ -39,7 +39,7 @@ func (s *Simulator) SetStateMetadata(_ context.Context, namespace, key string, m
 	if err != nil {
 		return err
 	}
-	if err := s.beforeWrite(key); err != nil {
+	if err := s.beforeWrite(namespace, "", key); err != nil {
 		return err
 	}
 	sorted, err := sortMetadata(m)
@@ -82,7 +82,10 @@ func encodeMetadata(m metadata) ([]byte, error) {
 		return nil, nil
 	}
 	b, err := marshal(&pb.KVMetadataWrite{Entries: m})
-	return b, errors.Wrap(err, "marshal metadata")
+	if err != nil {
+		return nil, errors.Wrap(err, "marshal metadata")
+	}
+	return b, nil
 }
 
 // decodeMetadata is the reverse of encodeMetadata.

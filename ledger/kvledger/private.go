@@ -3,10 +3,12 @@ package kvledger
 import (
 	"context"
 	"crypto/sha256"
+	"strings"
 
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
 // collectionSet is what was read and written in one collection. Ranges and rich queries leave no trace, as in Fabric.
@@ -25,7 +27,7 @@ type privateWrite struct {
 // the value that this ledger has is not of the version that the hash is of: whoever committed the block did not have
 // the private data of the transaction that wrote it.
 func (s *Simulator) GetPrivateData(ctx context.Context, namespace, collection, key string) ([]byte, error) {
-	set, err := s.collection(namespace, collection, key)
+	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +55,7 @@ func (s *Simulator) GetPrivateData(ctx context.Context, namespace, collection, k
 
 // GetPrivateDataHash implements ledger.PrivateState. It notes what GetPrivateData notes.
 func (s *Simulator) GetPrivateDataHash(ctx context.Context, namespace, collection, key string) ([]byte, error) {
-	set, err := s.collection(namespace, collection, key)
+	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
 		return nil, err
 	}
@@ -69,32 +71,31 @@ func (s *Simulator) GetPrivateDataHash(ctx context.Context, namespace, collectio
 	return value, nil
 }
 
-// SetPrivateData implements ledger.PrivateState. The keys that SetState refuses are refused. That the collection is
-// defined is not checked: any name that is UTF-8 without U+0000 is a collection.
-func (s *Simulator) SetPrivateData(_ context.Context, namespace, collection, key string, value []byte) error {
+// SetPrivateData implements ledger.PrivateState. The keys that SetState refuses are refused.
+func (s *Simulator) SetPrivateData(ctx context.Context, namespace, collection, key string, value []byte) error {
 	if len(value) == 0 {
 		value = nil
 	}
-	return s.writePrivate(namespace, collection, key, privateWrite{value: value})
+	return s.writePrivate(ctx, namespace, collection, key, privateWrite{value: value})
 }
 
 // DeletePrivateData implements ledger.PrivateState.
-func (s *Simulator) DeletePrivateData(_ context.Context, namespace, collection, key string) error {
-	return s.writePrivate(namespace, collection, key, privateWrite{})
+func (s *Simulator) DeletePrivateData(ctx context.Context, namespace, collection, key string) error {
+	return s.writePrivate(ctx, namespace, collection, key, privateWrite{})
 }
 
 // PurgePrivateData implements ledger.PrivateState. There is no history of private data: what is kept of it is the one
 // value, which goes also if it is not of the version that the hash is of.
-func (s *Simulator) PurgePrivateData(_ context.Context, namespace, collection, key string) error {
-	return s.writePrivate(namespace, collection, key, privateWrite{purge: true})
+func (s *Simulator) PurgePrivateData(ctx context.Context, namespace, collection, key string) error {
+	return s.writePrivate(ctx, namespace, collection, key, privateWrite{purge: true})
 }
 
-func (s *Simulator) writePrivate(namespace, collection, key string, w privateWrite) error {
-	set, err := s.collection(namespace, collection, key)
+func (s *Simulator) writePrivate(ctx context.Context, namespace, collection, key string, w privateWrite) error {
+	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
 		return err
 	}
-	if err := s.beforeWrite(key); err != nil {
+	if err := s.beforeWrite(namespace, collection, key); err != nil {
 		return err
 	}
 	set.writes.set(key, w)
@@ -103,7 +104,7 @@ func (s *Simulator) writePrivate(namespace, collection, key string, w privateWri
 
 // GetPrivateDataMetadata implements ledger.PrivateMetadataState. It notes what GetPrivateData notes.
 func (s *Simulator) GetPrivateDataMetadata(ctx context.Context, namespace, collection, key string) (map[string][]byte, error) {
-	set, err := s.collection(namespace, collection, key)
+	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
 		return nil, err
 	}
@@ -118,12 +119,12 @@ func (s *Simulator) GetPrivateDataMetadata(ctx context.Context, namespace, colle
 }
 
 // SetPrivateDataMetadata implements ledger.PrivateMetadataState. What SetStateMetadata says holds.
-func (s *Simulator) SetPrivateDataMetadata(_ context.Context, namespace, collection, key string, m map[string][]byte) error {
-	set, err := s.collection(namespace, collection, key)
+func (s *Simulator) SetPrivateDataMetadata(ctx context.Context, namespace, collection, key string, m map[string][]byte) error {
+	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
 		return err
 	}
-	if err := s.beforeWrite(key); err != nil {
+	if err := s.beforeWrite(namespace, collection, key); err != nil {
 		return err
 	}
 	sorted, err := sortMetadata(m)
@@ -136,8 +137,8 @@ func (s *Simulator) SetPrivateDataMetadata(_ context.Context, namespace, collect
 
 // GetPrivateDataRange implements ledger.PrivateState. It notes nothing, is refused after a write, and makes every
 // later write be refused. The values are those that this ledger has, whatever the hashes say, as in Fabric.
-func (s *Simulator) GetPrivateDataRange(_ context.Context, namespace, collection string, r ledger.Range) (ledger.Iterator, error) {
-	if _, err := s.collection(namespace, collection, r.Start); err != nil {
+func (s *Simulator) GetPrivateDataRange(ctx context.Context, namespace, collection string, r ledger.Range) (ledger.Iterator, error) {
+	if _, err := s.collection(ctx, namespace, collection, r.Start); err != nil {
 		return nil, err
 	}
 	if err := checkReadKey(r.End); err != nil {
@@ -147,11 +148,11 @@ func (s *Simulator) GetPrivateDataRange(_ context.Context, namespace, collection
 		return nil, err
 	}
 	lo, hi, keyAt := s.ledger.privateRange(namespace, collection, r.Start, r.End)
-	return s.openScan(namespace, lo, hi, keyAt), nil
+	return s.openScan(scan{namespace: namespace, keyAt: keyAt}, lo, hi, store.ScanOptions{Fetch: usualPage}), nil
 }
 
 // collection returns what was noted of a collection so far, for a method that is given a key to go on with.
-func (s *Simulator) collection(namespace, collection, key string) (*collectionSet, error) {
+func (s *Simulator) collection(ctx context.Context, namespace, collection, key string) (*collectionSet, error) {
 	set, err := s.namespace(namespace)
 	if err != nil {
 		return nil, err
@@ -164,9 +165,54 @@ func (s *Simulator) collection(namespace, collection, key string) (*collectionSe
 	}
 	rare := set.needRare()
 	if rare.collections[collection] == nil {
+		if err := s.checkCollection(ctx, set, collection); err != nil {
+			return nil, err
+		}
 		rare.collections[collection] = new(collectionSet)
 	}
 	return rare.collections[collection], nil
+}
+
+// checkCollection refuses collections that are not defined, if the namespace has a definition. The texts are Fabric's
+// (core/ledger, CollConfigNotDefinedError and InvalidCollNameError).
+func (s *Simulator) checkCollection(ctx context.Context, set *namespaceSet, collection string) error {
+	d, err := s.definition(ctx, set)
+	switch {
+	case err != nil:
+		return err
+	case d == nil || strings.HasPrefix(collection, implicitCollection) || d.collection(collection) != nil:
+		return nil
+	case len(d.Collections) == 0:
+		return errors.Errorf("collection config not defined for chaincode [%s], "+
+			"pass the collection configuration upon chaincode definition/instantiation", set.name)
+	}
+	return errors.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", collection, set.name)
+}
+
+// definition returns the definition of a namespace, or nil. It reads it once.
+func (s *Simulator) definition(ctx context.Context, set *namespaceSet) (*definition, error) {
+	rare := set.needRare()
+	if !rare.defined {
+		d, err := s.ledger.definitionAt(ctx, s.snapshot, set.name)
+		if err != nil {
+			return nil, err
+		}
+		rare.definition, rare.defined = d, true
+	}
+	return rare.definition, nil
+}
+
+// GetCollectionConfig implements ledger.CollectionConfigs.
+func (s *Simulator) GetCollectionConfig(ctx context.Context, namespace, collection string) (*ledger.CollectionConfig, error) {
+	set, err := s.namespace(namespace)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.definition(ctx, set)
+	if d == nil || err != nil {
+		return nil, err
+	}
+	return d.collection(collection), nil
 }
 
 // hash is how a private key or value is known in public.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
 var (
@@ -15,11 +16,12 @@ var (
 	_ ledger.PrivateRichQuerier = (*Simulator)(nil)
 )
 
-// ExecuteQuery implements ledger.RichQuerier for CouchDB's Mango queries; package mango says what they mean. It notes
-// the keys that the iterator yields as read, as far as it is read, and nothing of what else there might be. A paginated
-// query is refused after a write, and makes every later write be refused. All values of the namespace are looked at;
-// those of a sorted query's results are kept in memory. CouchDB refuses to sort without an index; here it may be done.
-func (s *Simulator) ExecuteQuery(_ context.Context, namespace, query string, p ledger.Page) (ledger.QueryIterator, error) {
+// ExecuteQuery implements ledger.RichQuerier for CouchDB's Mango queries; package mango says what they mean, and which
+// index a query uses. It notes the keys that the iterator yields as read, as far as it is read, and nothing of what else
+// there might be. A paginated query is refused after a write, and makes every later write be refused. Results are read as
+// they are asked for, and come in the order of the index, or of the keys. As in CouchDB, it is an error to sort by what no
+// index has.
+func (s *Simulator) ExecuteQuery(ctx context.Context, namespace, query string, p ledger.Page) (ledger.QueryIterator, error) {
 	set, err := s.namespace(namespace)
 	if err != nil {
 		return nil, err
@@ -29,46 +31,66 @@ func (s *Simulator) ExecuteQuery(_ context.Context, namespace, query string, p l
 			return nil, err
 		}
 	}
-	it, err := newQueryIterator(query, p)
+	it, err := s.openQuery(ctx, set, "", query, p)
 	if err != nil {
 		return nil, err
 	}
 	it.set = set
-	lo, hi, keyAt := s.ledger.stateRange(namespace, it.start(), "")
-	it.scan = s.openScan(namespace, lo, hi, keyAt)
 	return it, nil
 }
 
 // ExecuteQueryOnPrivateData implements ledger.PrivateRichQuerier for the same queries. It notes nothing, is refused after
 // a write, and makes every later write be refused.
-func (s *Simulator) ExecuteQueryOnPrivateData(_ context.Context, namespace, collection, query string) (ledger.Iterator, error) {
-	if _, err := s.collection(namespace, collection, ""); err != nil {
+func (s *Simulator) ExecuteQueryOnPrivateData(ctx context.Context, namespace, collection, query string) (ledger.Iterator, error) {
+	if _, err := s.collection(ctx, namespace, collection, ""); err != nil {
 		return nil, err
 	}
 	if err := s.beforePrivateQuery(); err != nil {
 		return nil, err
 	}
-	it, err := newQueryIterator(query, ledger.Page{})
+	set, err := s.namespace(namespace)
 	if err != nil {
 		return nil, err
 	}
-	lo, hi, keyAt := s.ledger.privateRange(namespace, collection, it.start(), "")
-	it.scan = s.openScan(namespace, lo, hi, keyAt)
-	return it, nil
+	return s.openQuery(ctx, set, collection, query, ledger.Page{})
+}
+
+// Explain says how a query of a namespace, or of one of its collections unless that is "", would be run now: which index it
+// would use. The error is that of the query.
+func (l *Ledger) Explain(ctx context.Context, namespace, collection, query string) (*mango.Explanation, error) {
+	q, err := mango.Parse([]byte(query))
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := l.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer snapshot.Close()
+	d, err := l.definitionAt(ctx, snapshot, namespace)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := q.Plan(d.builtIndexes(collection))
+	if err != nil {
+		return nil, err
+	}
+	return plan.Explain(), nil
 }
 
 // queryIterator yields the results of a rich query.
 type queryIterator struct {
 	query *mango.Query
-	scan  *scan           // of all documents that may be results
-	set   *namespaceSet   // where the results are noted as read; nil if they are not
-	after *mango.Position // of the result before the first one, or nil
+	plan  *mango.Plan
+	from  candidates    // all that may be results
+	set   *namespaceSet // where the results are noted as read; nil if they are not
 
-	skip   int
-	limit  int           // of results that may still come; negative is none
-	sorted []queryResult // that are still to come, of a query with a sort, once it has begun
-	begun  bool
-	last   *mango.Position // of what was yielded
+	namespace string
+	skip      int
+	limit     int           // of results that may still come; negative is none
+	run       []queryResult // that were read together, and are still to come
+	ahead     *candidate    // was read with them, and is behind them
+	last      *mango.Position
 }
 
 var _ ledger.QueryIterator = (*queryIterator)(nil)
@@ -79,8 +101,17 @@ type queryResult struct {
 	value    []byte
 }
 
-func newQueryIterator(query string, p ledger.Page) (*queryIterator, error) {
+// openQuery begins to run a query over the public state, or over a collection.
+func (s *Simulator) openQuery(ctx context.Context, set *namespaceSet, collection, query string, p ledger.Page) (*queryIterator, error) {
 	q, err := mango.Parse([]byte(query))
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.definition(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := q.Plan(d.builtIndexes(collection))
 	if err != nil {
 		return nil, err
 	}
@@ -88,28 +119,43 @@ func newQueryIterator(query string, p ledger.Page) (*queryIterator, error) {
 	if bookmark == "" {
 		bookmark = q.Bookmark
 	}
-	after, err := q.Resume(bookmark)
-	if err != nil {
+	if err := plan.Resume(bookmark); err != nil {
 		return nil, err
 	}
-	it := &queryIterator{query: q, after: after, skip: q.Skip, limit: -1}
+	it := &queryIterator{query: q, plan: plan, namespace: set.name, skip: q.Skip, limit: -1}
+	o := store.ScanOptions{Reverse: plan.Reverse, Fetch: usualPage}
 	if p.Size > 0 {
 		it.limit = int(p.Size)
+		o.Fetch = min(usualPage, it.limit+min(it.skip, usualPage))
 	}
+	it.from = s.openCandidates(set.name, collection, d, plan, o)
 	return it, nil
 }
 
-// start returns the first key that may be of a result.
-func (it *queryIterator) start() string {
-	if it.after == nil || len(it.query.Sort) > 0 {
-		return ""
+// openCandidates opens the part of an index, or of all documents, that a plan reads.
+func (s *Simulator) openCandidates(namespace, collection string, d *definition, plan *mango.Plan, o store.ScanOptions) candidates {
+	l := s.ledger
+	if plan.Index == nil {
+		lo, hi, keyAt := l.documentRange(namespace, collection, string(plan.Lo))
+		if plan.Hi != nil {
+			hi = lo[:keyAt] + string(plan.Hi)
+		}
+		return s.openScan(scan{namespace: namespace, keyAt: keyAt}, lo, hi, o)
 	}
-	return it.after.Key + "\x00"
+	at := slices.IndexFunc(d.Indexes, func(x *index) bool { return x.Index.Index == plan.Index })
+	prefix, end := l.indexPrefix(namespace, d.Indexes[at].ID), l.indexPrefix(namespace, d.Indexes[at].ID+1)
+	if plan.Hi != nil {
+		end = prefix + string(plan.Hi)
+	}
+	documents, _, keyAt := l.documentRange(namespace, collection, "")
+	it := s.openLookup(namespace, prefix+string(plan.Lo), end, o)
+	it.prefix, it.documents = prefix, documents[:keyAt]
+	return it
 }
 
 // Next implements ledger.Iterator.
 func (it *queryIterator) Next(ctx context.Context) (*ledger.KV, error) {
-	if err := it.scan.usable(); err != nil || it.limit == 0 {
+	if err := it.from.usable(); err != nil || it.limit == 0 {
 		return nil, err
 	}
 	r, ok, err := it.next(ctx)
@@ -125,69 +171,84 @@ func (it *queryIterator) Next(ctx context.Context) (*ledger.KV, error) {
 	}
 	it.limit--
 	it.last = &r.position
-	return &ledger.KV{Namespace: it.scan.namespace, Key: r.position.Key, Value: r.value}, nil
+	return &ledger.KV{Namespace: it.namespace, Key: r.position.Key, Value: r.value}, nil
 }
 
 // next returns the next result, before any is skipped.
 func (it *queryIterator) next(ctx context.Context) (queryResult, bool, error) {
-	if len(it.query.Sort) == 0 {
-		return it.nextMatch(ctx)
-	}
-	if !it.begun {
-		if err := it.sort(ctx); err != nil {
+	for len(it.run) == 0 {
+		more, err := it.readRun(ctx)
+		if !more || err != nil {
 			return queryResult{}, false, err
 		}
-		it.begun = true
 	}
-	if len(it.sorted) == 0 {
-		return queryResult{}, false, nil
-	}
-	r := it.sorted[0]
-	it.sorted = it.sorted[1:]
+	r := it.run[0]
+	it.run = it.run[1:]
 	return r, true, nil
 }
 
-// nextMatch returns the next document that matches, by its key.
-func (it *queryIterator) nextMatch(ctx context.Context) (queryResult, bool, error) {
-	for {
-		key, v, value, ok, err := it.scan.next(ctx)
-		if !ok || err != nil {
-			return queryResult{}, false, err
-		}
-		d, err := mango.NewDocument(key, value)
-		if err != nil {
-			continue // what is no document is no result
-		}
-		matched, err := it.query.MatchContext(ctx, d)
-		if err != nil {
-			return queryResult{}, false, it.scan.fail(errors.Wrapf(err, "match key %q", key))
-		}
-		if !matched {
-			continue
-		}
-		projected, err := it.query.Project(d)
-		if err != nil {
-			return queryResult{}, false, errors.Wrapf(err, "project key %q", key)
-		}
-		return queryResult{v, it.query.Position(d), projected}, true, nil
+// readRun reads the next candidate, and those behind it that it may not be in order with. It returns false if there are no
+// more.
+func (it *queryIterator) readRun(ctx context.Context) (bool, error) {
+	first, ok, err := it.nextCandidate(ctx)
+	if !ok || err != nil {
+		return false, err
 	}
-}
-
-// sort reads all results, and sorts those that come after the bookmark.
-func (it *queryIterator) sort(ctx context.Context) error {
+	if err := it.addResult(ctx, first); err != nil {
+		return false, err
+	}
+	if len(first.columns) < mango.MaxColumns {
+		return true, nil
+	}
 	for {
-		r, ok, err := it.nextMatch(ctx)
+		c, ok, err := it.nextCandidate(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if !ok {
+		if ok && c.columns != first.columns {
+			it.ahead = &c
+		}
+		if !ok || it.ahead != nil {
 			break
 		}
-		if it.after == nil || it.query.ComparePositions(r.position, *it.after) > 0 {
-			it.sorted = append(it.sorted, r)
+		if err := it.addResult(ctx, c); err != nil {
+			return false, err
 		}
 	}
-	slices.SortFunc(it.sorted, func(a, b queryResult) int { return it.query.ComparePositions(a.position, b.position) })
+	slices.SortFunc(it.run, func(a, b queryResult) int { return it.plan.Compare(a.position, b.position) })
+	return true, nil
+}
+
+func (it *queryIterator) nextCandidate(ctx context.Context) (candidate, bool, error) {
+	if c := it.ahead; c != nil {
+		it.ahead = nil
+		return *c, true, nil
+	}
+	return it.from.nextCandidate(ctx)
+}
+
+// addResult adds a candidate to the run, if it is a result.
+func (it *queryIterator) addResult(ctx context.Context, c candidate) error {
+	d, err := mango.NewDocument(c.key, c.value)
+	if err != nil {
+		return nil //nolint:nilerr // what is no document is no result
+	}
+	matched, err := it.query.MatchContext(ctx, d)
+	if err != nil {
+		return it.from.fail(errors.Wrapf(err, "match key %q", c.key))
+	}
+	if !matched {
+		return nil
+	}
+	position := it.plan.Position(d)
+	if !it.plan.Follows(position) {
+		return nil
+	}
+	projected, err := it.query.Project(d)
+	if err != nil {
+		return it.from.fail(errors.Wrapf(err, "project key %q", c.key))
+	}
+	it.run = append(it.run, queryResult{c.version, position, projected})
 	return nil
 }
 
@@ -196,7 +257,7 @@ func (it *queryIterator) Bookmark() string {
 	if it.last == nil {
 		return "nil"
 	}
-	bookmark, err := it.query.BookmarkAfter(*it.last)
+	bookmark, err := it.plan.BookmarkAfter(*it.last)
 	if err != nil {
 		return "nil"
 	}
@@ -204,4 +265,4 @@ func (it *queryIterator) Bookmark() string {
 }
 
 // Close implements ledger.Iterator. What was yielded stays noted.
-func (it *queryIterator) Close() { it.scan.Close() }
+func (it *queryIterator) Close() { it.from.Close() }

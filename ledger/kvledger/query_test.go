@@ -23,6 +23,7 @@ var documents = map[string]string{
 func openDocuments(t *testing.T) *kvledger.Ledger {
 	t.Helper()
 	l := openMemory(t)
+	defineIndexes(t, l, `["size"]`, `["colour","size"]`, `["owner.name"]`)
 	var ops []op
 	for key, value := range documents {
 		ops = append(ops, put(key, value), putPrivate(key, value))
@@ -33,6 +34,22 @@ func openDocuments(t *testing.T) *kvledger.Ledger {
 	return l
 }
 
+// defineIndexes gives the public state and the collection indexes on lists of fields.
+func defineIndexes(t testing.TB, l *kvledger.Ledger, fields ...string) {
+	t.Helper()
+	d := kvledger.Definition{Collections: []ledger.CollectionConfig{{Name: coll}}}
+	for i, f := range fields {
+		x, err := mango.ParseIndex([]byte(fmt.Sprintf(`{"index":{"fields":%s},"ddoc":"i%d"}`, f, i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Indexes = append(d.Indexes, kvledger.Index{Index: x}, kvledger.Index{Collection: coll, Index: x})
+	}
+	if err := l.Define(t.Context(), ns, d); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestQueries asks every query of the public state and of a collection that has the same values.
 func TestQueries(t *testing.T) {
 	l := openDocuments(t)
@@ -40,7 +57,7 @@ func TestQueries(t *testing.T) {
 		{`{"selector":{}}`, "\x00k\x001\x00 a b c d e"},
 		{`{"selector":{"colour":"red"}}`, "a c d e"},
 		{`{"selector":{"colour":"green"}}`, ""},
-		{`{"selector":{"size":{"$gte":2}}}`, "a c e"},
+		{`{"selector":{"size":{"$gte":2}}}`, "c a e"}, // by size
 		{`{"selector":{"_id":{"$gt":"b"},"colour":"red"}}`, "c d e"},
 		{`{"selector":{"colour":"red"},"skip":2}`, "d e"},
 		{`{"selector":{"colour":"red"},"skip":9}`, ""},
@@ -80,7 +97,7 @@ func TestQueryFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := pairs(t, it), `a={"size":3} c={"size":2} e={"owner":{"name":"Eve"},"size":3}`; got != want {
+	if got, want := pairs(t, it), `c={"size":2} a={"size":3} e={"owner":{"name":"Eve"},"size":3}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -88,6 +105,7 @@ func TestQueryFields(t *testing.T) {
 func TestQueryErrors(t *testing.T) {
 	l := openDocuments(t)
 	for query, want := range map[string]string{
+		`{"selector":{},"sort":["weight"]}`:    "error handling CouchDB request. Error:no_usable_index,  Status Code:400,  Reason:No index exists for this sort, try indexing by the sort fields.",
 		`{"selector":{"a":{"$no":1}}}`:         "error handling CouchDB request. Error:invalid_operator,  Status Code:400,  Reason:Invalid operator: $no",
 		`{"selector":{},"fields":"a"}`:         "fields definition must be an array",
 		`{"selector":{},"bookmark":"garbage"}`: `error handling CouchDB request. Error:invalid_bookmark,  Status Code:400,  Reason:Invalid bookmark value: "garbage"`,
@@ -218,6 +236,7 @@ func TestQueryReads(t *testing.T) {
 func TestQueryFails(t *testing.T) {
 	s := &failingStore{Store: openStore(t)}
 	l := open(t, kvledger.NewProvider(s), "c")
+	defineIndexes(t, l, `["n"]`)
 	commit(t, l, simulate(t, l, put("a", `{"n":1}`), put("b", `{"n":2}`)))
 	for _, query := range []string{everything, `{"selector":{},"sort":["n"]}`} {
 		sim := newSimulator(t, l, "tx")
@@ -262,7 +281,7 @@ func (c *endsAfter) Err() error {
 // A query that finds nothing ends with its context, in the store or while a document is matched, not with the namespace.
 func TestQueryIsCancelled(t *testing.T) {
 	l := openDocuments(t)
-	for _, query := range []string{`{"selector":{"colour":"green"}}`, `{"selector":{"colour":"green"},"sort":["colour"]}`} {
+	for _, query := range []string{`{"selector":{"colour":"green"}}`, `{"selector":{"weight":1},"sort":["size"]}`} {
 		for left := range 8 {
 			sim := newSimulator(t, l, "tx")
 			public, err1 := sim.ExecuteQuery(t.Context(), ns, query, ledger.Page{})

@@ -48,6 +48,9 @@ type metadataWrite struct {
 
 // decode decodes a transaction's read/write sets, of which nothing can be trusted.
 func (l *Ledger) decode(tx Transaction) transaction {
+	if tx.Code != Valid {
+		return transaction{Transaction: tx, code: tx.Code}
+	}
 	namespaces, code := l.decodeRWSet(tx.RWSet, decodePrivateRWSet(tx.PrivateRWSet))
 	return transaction{Transaction: tx, code: code, namespaces: namespaces}
 }
@@ -90,7 +93,7 @@ func (l *Ledger) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, V
 	}
 	seen := make(map[string]bool, len(kv.Writes))
 	for _, w := range kv.Writes {
-		if w.Key == "" || seen[w.Key] {
+		if l.checkKey(name, "", w.Key) != nil || seen[w.Key] {
 			return ns, InvalidWriteSet
 		}
 		seen[w.Key] = true
@@ -103,7 +106,7 @@ func (l *Ledger) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, V
 	clear(seen)
 	for _, m := range kv.MetadataWrites {
 		value, err := encodeMetadata(m.Entries)
-		if m.Key == "" || seen[m.Key] || err != nil {
+		if l.checkKey(name, "", m.Key) != nil || seen[m.Key] || err != nil {
 			return ns, InvalidWriteSet
 		}
 		seen[m.Key] = true

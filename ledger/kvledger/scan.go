@@ -23,12 +23,10 @@ type scan struct {
 var _ ledger.Iterator = (*scan)(nil)
 
 // openScan opens a scan, which ends with the simulator.
-func (s *Simulator) openScan(namespace, lo, hi string, keyAt int) *scan {
-	it := &scan{
-		sim: s, namespace: namespace, keyAt: keyAt, inner: s.snapshot.Scan(lo, hi, store.ScanOptions{Fetch: usualPage}),
-	}
-	s.iterators = append(s.iterators, it)
-	return it
+func (s *Simulator) openScan(it scan, lo, hi string, o store.ScanOptions) *scan {
+	it.sim, it.inner = s, s.snapshot.Scan(lo, hi, o)
+	s.iterators = append(s.iterators, &it)
+	return &it
 }
 
 // Next implements ledger.Iterator.

@@ -42,6 +42,7 @@ var (
 	_ ledger.MetadataState        = (*Simulator)(nil)
 	_ ledger.PrivateState         = (*Simulator)(nil)
 	_ ledger.PrivateMetadataState = (*Simulator)(nil)
+	_ ledger.CollectionConfigs    = (*Simulator)(nil)
 )
 
 // namespaceSet is what was read and written in one namespace.
@@ -57,6 +58,8 @@ type namespaceSet struct {
 type rareSet struct {
 	metadata    noted[metadata]
 	collections map[string]*collectionSet
+	definition  *definition // of the namespace, or nil
+	defined     bool        // definition was read
 }
 
 func (n *namespaceSet) needRare() *rareSet {
@@ -122,7 +125,7 @@ func (s *Simulator) SetState(_ context.Context, namespace, key string, value []b
 	if err != nil {
 		return err
 	}
-	if err := s.beforeWrite(key); err != nil {
+	if err := s.beforeWrite(namespace, "", key); err != nil {
 		return err
 	}
 	if len(value) == 0 {
@@ -202,7 +205,7 @@ func (s *Simulator) namespace(name string) (*namespaceSet, error) {
 
 // beforeWrite says whether the transaction may write a key. One that is refused for what it is counts as a write, as
 // in Fabric.
-func (s *Simulator) beforeWrite(key string) error {
+func (s *Simulator) beforeWrite(namespace, collection, key string) error {
 	switch {
 	case s.queriedPrivate:
 		return s.unsupported("Transaction has already performed queries on pvt data. Writes are not allowed")
@@ -210,7 +213,7 @@ func (s *Simulator) beforeWrite(key string) error {
 		return s.unsupported("Transaction has already performed a paginated query. Writes are not allowed")
 	}
 	s.written = true
-	return checkWriteKey(key)
+	return s.ledger.checkKey(namespace, collection, key)
 }
 
 // beforePage says whether the transaction may make a paginated query.

@@ -20,6 +20,13 @@ const (
 	resultsText = "this function should only be called once on a transaction simulator instance"
 )
 
+func wantErrorHas(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: error is %v, want %q in it", what, err, want)
+	}
+}
+
 func wantError(t *testing.T, what string, err error, want string) {
 	t.Helper()
 	if err == nil || err.Error() != want {

@@ -2,6 +2,7 @@ package kvledger
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pkg/errors"
 	"github.com/tidwall/btree"
@@ -20,10 +21,16 @@ type validation struct {
 	// committed has what the store holds, for the transactions in their order: of each one its ID, and then the
 	// keys that it read, public and private ones of each namespace.
 	committed [][]byte
-	txIDs     map[string]bool            // of this block, so far
-	updates   *btree.Map[string, update] // by the valid transactions so far
-	metadata  map[string][]byte          // by them, for the store; nil is a delete
-	codes     []ValidationCode           // so far
+	fetched   map[string][]byte // what it holds of other keys; nil if it is absent
+
+	definitions map[string]*definition     // of the namespaces that the block has to do with; nil is none
+	txIDs       map[string]bool            // of this block, so far
+	updates     *btree.Map[string, update] // by the valid transactions so far
+	metadata    map[string][]byte          // by them, for the store; nil is a delete
+	renewed     map[collectionKey]bool     // hashes whose metadata they wrote
+	names       map[collectionKey]string   // keys of the private data that they wrote, by the hashes
+	also        []store.Write              // what follows from the updates
+	codes       []ValidationCode           // so far
 }
 
 // update is the last write of a key in the block.
@@ -34,18 +41,16 @@ type update struct {
 
 // validate gives every transaction its code. The snapshot is closed when it returns.
 func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, error) {
-	snapshot, err := l.provider.store.Snapshot(ctx)
+	snapshot, err := l.snapshot(ctx)
 	if err != nil {
-		return nil, errors.Wrap(err, "take snapshot")
+		return nil, err
 	}
 	defer snapshot.Close()
 	v := &validation{
 		ledger: l, snapshot: snapshot, head: snapshot.Head(),
 		txIDs: make(map[string]bool, len(txs)), updates: btree.NewMap[string, update](0),
-		metadata: map[string][]byte{},
-	}
-	if v.block, err = l.heightAt(ctx, snapshot); err != nil {
-		return nil, err
+		metadata: map[string][]byte{}, fetched: map[string][]byte{}, definitions: map[string]*definition{},
+		renewed: map[collectionKey]bool{}, names: map[collectionKey]string{},
 	}
 	if err := v.prefetch(ctx, txs); err != nil {
 		return nil, err
@@ -63,11 +68,14 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 			return nil, errors.Wrapf(err, "apply transaction %q", tx.TxID)
 		}
 	}
+	if err := v.finish(ctx); err != nil {
+		return nil, err
+	}
 	return v, nil
 }
 
 // prefetch reads everything but ranges that the block's validation needs, in one go.
-func (v *validation) prefetch(ctx context.Context, txs []transaction) (err error) {
+func (v *validation) prefetch(ctx context.Context, txs []transaction) error {
 	var keys []string
 	for _, tx := range txs {
 		keys = append(keys, v.ledger.txIDKey(tx.TxID))
@@ -80,9 +88,74 @@ func (v *validation) prefetch(ctx context.Context, txs []transaction) (err error
 			}
 		}
 	}
-	v.committed, err = v.snapshot.GetMany(ctx, keys)
+	reads := len(keys)
+	keys = append(keys, v.ledger.heightKey(), v.ledger.expiresKey())
+	for _, tx := range txs {
+		keys = v.appendOthers(keys, tx)
+	}
+	values, err := v.snapshot.GetMany(ctx, keys)
 	if err != nil {
 		return errors.Wrap(err, "read committed versions")
+	}
+	v.committed = values[:reads:reads]
+	for i, key := range keys[reads:] {
+		v.fetched[key] = values[reads+i]
+	}
+	if v.block, err = decodeHeight(v.fetched[v.ledger.heightKey()]); err != nil {
+		return err
+	}
+	return v.decodeDefinitions()
+}
+
+// decodeDefinitions makes known those whose namespaces are named.
+func (v *validation) decodeDefinitions() (err error) {
+	for namespace := range v.definitions {
+		v.definitions[namespace], err = v.ledger.decodeDefinition(namespace, v.fetched[v.ledger.definitionKey(namespace)])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendOthers appends the keys that a transaction needs besides those that it has read: definitions, what it writes
+// metadata of, and what it purges of private data that this ledger was not given.
+func (v *validation) appendOthers(keys []string, tx transaction) []string {
+	for _, ns := range tx.namespaces {
+		if _, ok := v.definitions[ns.name]; !ok {
+			v.definitions[ns.name] = nil
+			keys = append(keys, v.ledger.definitionKey(ns.name))
+		}
+		for _, m := range ns.metadata {
+			keys = append(keys, m.storeKey)
+		}
+		for _, c := range ns.collections {
+			for _, m := range c.metadata {
+				keys = append(keys, m.storeKey, v.ledger.privateNameKey(ns.name, c.name, m.key))
+			}
+			for _, keyHash := range c.purges {
+				keys = append(keys, v.ledger.privateNameKey(ns.name, c.name, keyHash))
+			}
+		}
+	}
+	return keys
+}
+
+// fetch reads more of the store, in one go.
+func (v *validation) fetch(ctx context.Context, keys []string) error {
+	missing := slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		_, ok := v.fetched[key]
+		return ok
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	values, err := v.snapshot.GetMany(ctx, missing)
+	if err != nil {
+		return errors.Wrap(err, "read committed values")
+	}
+	for i, key := range missing {
+		v.fetched[key] = values[i]
 	}
 	return nil
 }

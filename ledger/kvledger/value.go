@@ -70,7 +70,7 @@ func cutUvarint(b []byte) (uint64, []byte, bool) {
 }
 
 // format is the version of what the store's keys and values look like.
-const format = 1
+const format = 2
 
 func encodeHeight(height uint64) []byte { return binary.AppendUvarint([]byte{format}, height) }
 

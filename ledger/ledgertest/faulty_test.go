@@ -417,3 +417,21 @@ func ExampleFaulty() {
 	// GetState: disk on fire
 	// 2 calls; [txid "tx1": Done was called after the simulator's Done]
 }
+
+// A Faulty shows definitions of collections where the ledger that it wraps knows them.
+func TestDefinitions(t *testing.T) {
+	f := newFaulty(t)
+	sim := newSimulator(t, f)
+	defer sim.Done()
+	definitions, ok := sim.(ledger.CollectionConfigs)
+	if !ok {
+		t.Fatal("the simulator doesn't know definitions")
+	}
+	if c, err := definitions.GetCollectionConfig(t.Context(), ns, coll); c != nil || err != nil {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	f.On(ledgertest.GetCollectionConfig, ledgertest.Error(errFault))
+	if _, err := definitions.GetCollectionConfig(t.Context(), ns, coll); !errors.Is(err, errFault) {
+		t.Errorf("error is %v", err)
+	}
+}

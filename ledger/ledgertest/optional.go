@@ -18,8 +18,8 @@ type everything interface {
 	ledger.PrivateRichQuerier
 }
 
-// historySimulator is a simulator over one that has a history, and fullSimulator over one that has everything. There is
-// none for each of the other combinations: they would be more than a hundred.
+// historySimulator is a simulator over one that has a history, fullSimulator over one that has everything, and
+// definedSimulator over one that knows definitions as well. There is none for each of the other combinations: they would be more than a hundred.
 type (
 	historySimulator struct {
 		*simulator
@@ -29,18 +29,28 @@ type (
 		historySimulator
 		full everything
 	}
+	definedSimulator struct {
+		fullSimulator
+		definitions ledger.CollectionConfigs
+	}
 )
 
 var (
 	_ ledger.HistoryReader = (*historySimulator)(nil)
 	_ everything           = (*fullSimulator)(nil)
+
+	_ ledger.CollectionConfigs = (*definedSimulator)(nil)
 )
 
 // withOptional returns the simulator with the optional interfaces that it is to show.
 func (s *simulator) withOptional() ledger.Simulator {
 	switch inner := s.inner.(type) {
 	case everything:
-		return &fullSimulator{historySimulator{s, inner}, inner}
+		full := fullSimulator{historySimulator{s, inner}, inner}
+		if definitions, ok := inner.(ledger.CollectionConfigs); ok {
+			return &definedSimulator{full, definitions}
+		}
+		return &full
 	case ledger.HistoryReader:
 		return &historySimulator{s, inner}
 	}
@@ -168,4 +178,10 @@ func (it *queryIterator) Bookmark() (bookmark string) {
 		return nil
 	})
 	return bookmark
+}
+
+func (s *definedSimulator) GetCollectionConfig(ctx context.Context, namespace, collection string) (*ledger.CollectionConfig, error) {
+	return value(ctx, s.simulator, GetCollectionConfig, func() (*ledger.CollectionConfig, error) {
+		return s.definitions.GetCollectionConfig(ctx, namespace, collection)
+	})
 }

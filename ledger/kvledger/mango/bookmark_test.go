@@ -3,6 +3,7 @@ package mango_test
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,52 +15,48 @@ import (
 )
 
 // page returns the first documents of a query after a bookmark, and the next page's bookmark.
-func page(t *testing.T, q *mango.Query, docs []*mango.Document, bookmark string, size int) ([]*mango.Document, string) {
+func page(t *testing.T, q *mango.Query, indexes []*mango.Index, docs []*mango.Document, bookmark string, size int) ([]*mango.Document, string) {
 	t.Helper()
-	from, err := q.Resume(bookmark)
-	if err != nil {
+	p := planOf(t, q, indexes...)
+	if err := p.Resume(bookmark); err != nil {
 		t.Fatal(err)
 	}
-	var hits []*mango.Document
-	for _, d := range docs {
-		if q.Match(d) && (from == nil || q.ComparePositions(q.Position(d), *from) > 0) {
-			hits = append(hits, d)
-		}
-	}
-	slices.SortFunc(hits, q.Compare)
+	hits := results(q, p, docs)
 	hits = hits[:min(size, len(hits))]
 	if len(hits) == 0 {
 		return nil, "nil"
 	}
-	next, err := q.BookmarkAfter(q.Position(hits[len(hits)-1]))
+	next, err := p.BookmarkAfter(p.Position(hits[len(hits)-1]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return hits, next
 }
 
-const (
-	unsorted   = `{"selector": {}}`
-	ascending  = `{"selector": {}, "sort": ["n", "s"]}`
-	descending = `{"selector": {}, "sort": [{"n": "desc"}, {"s": "desc"}]}`
-)
-
 // TestPages reads page by page while documents come and go, the one that a page ended with among them. What was there
 // all the time must be read once, and in order.
 func TestPages(t *testing.T) {
-	for _, query := range []string{unsorted, ascending, descending} {
+	on := indexOn(t, `["n", "s"]`)
+	for _, query := range []string{
+		`{"selector": {}}`,
+		`{"selector": {}, "sort": [{"_id": "desc"}]}`,
+		`{"selector": {}, "sort": ["n", "s"]}`,
+		`{"selector": {}, "sort": [{"n": "desc"}, {"s": "desc"}]}`,
+		`{"selector": {"n": {"$gte": null}, "s": {"$exists": true}}}`,
+	} {
 		t.Run(query, func(t *testing.T) {
-			for seed := range uint64(50) {
-				testPages(t, parse(t, query), rand.New(rand.NewPCG(seed, 0)))
+			for seed := range uint64(30) {
+				testPages(t, parse(t, query), on, rand.New(rand.NewPCG(seed, 0)))
 			}
 		})
 	}
 }
 
-func testPages(t *testing.T, q *mango.Query, random *rand.Rand) {
+func testPages(t *testing.T, q *mango.Query, on *mango.Index, random *rand.Rand) {
 	t.Helper()
+	long := strings.Repeat("long", mango.MaxColumns)
 	values := []string{`null`, `true`, `1`, `1.0`, `2`, `9007199254740993`, `1e30`, `"é"`, `"a\u0000b"`,
-		`[1]`, `{"x": [1.50]}`}
+		`[1]`, `{"x": [1.50]}`, `"` + long + `"`, `"` + long + `1"`, `"` + long + `2"`}
 	fresh := func() *mango.Document {
 		key := fmt.Sprintf("\x00k\x00%d\x00", random.IntN(1000))
 		n, s := values[random.IntN(len(values))], values[random.IntN(len(values))]
@@ -70,25 +67,21 @@ func testPages(t *testing.T, q *mango.Query, random *rand.Rand) {
 		d := fresh()
 		docs[d.Key()] = d
 	}
-	stays := map[string]bool{}
-	for key := range docs {
-		stays[key] = true
-	}
-	var read []*mango.Document
+	stays := maps.Clone(docs)
+	var found []*mango.Document
 	seen := map[string]bool{}
 	for bookmark := ""; bookmark != "nil"; {
 		var hits []*mango.Document
-		hits, bookmark = page(t, q, slices.Collect(valuesOf(docs)), bookmark, 1+random.IntN(5))
+		hits, bookmark = page(t, q, []*mango.Index{on}, slices.Collect(maps.Values(docs)), bookmark, 1+random.IntN(5))
 		for _, d := range hits {
 			if seen[d.Key()] {
 				t.Fatalf("%q was returned twice", d.Key())
 			}
 			seen[d.Key()] = true
-			read = append(read, d)
+			found = append(found, d)
 		}
 		if len(hits) > 0 {
-			last := hits[len(hits)-1].Key()
-			delete(docs, last)
+			delete(docs, hits[len(hits)-1].Key())
 		}
 		for _, d := range []*mango.Document{fresh(), fresh()} {
 			// One that has been there, and so may have been returned, keeps its place.
@@ -97,7 +90,8 @@ func testPages(t *testing.T, q *mango.Query, random *rand.Rand) {
 			}
 		}
 	}
-	if !slices.IsSortedFunc(read, q.Compare) {
+	p := planOf(t, q, on)
+	if !slices.IsSortedFunc(found, func(a, b *mango.Document) int { return p.Compare(p.Position(a), p.Position(b)) }) {
 		t.Error("not in order")
 	}
 	for key := range stays {
@@ -107,83 +101,114 @@ func testPages(t *testing.T, q *mango.Query, random *rand.Rand) {
 	}
 }
 
-func valuesOf(docs map[string]*mango.Document) func(func(*mango.Document) bool) {
-	return func(yield func(*mango.Document) bool) {
-		for _, d := range docs {
-			if !yield(d) {
-				return
-			}
-		}
-	}
-}
-
 func TestResume(t *testing.T) {
-	q := parse(t, ascending)
+	const fields = `["n", "s"]`
 	for _, beginning := range []string{"", "nil"} {
-		if p, err := q.Resume(beginning); p != nil || err != nil {
-			t.Errorf("%q: %v, %v", beginning, p, err)
+		p := sortPlan(t, fields)
+		if err := p.Resume(beginning); err != nil || p.Lo != nil || p.Hi != nil || !p.Follows(mango.Position{Values: []any{nil, nil}}) {
+			t.Errorf("%q: %v, %x, %x", beginning, err, p.Lo, p.Hi)
 		}
 	}
 	d := document(t, "k\x00\xff", `{"n": 100000000000000000001, "s": {"b": [null, "<"]}}`)
-	bookmark, err := q.BookmarkAfter(q.Position(d))
+	p := sortPlan(t, fields)
+	bookmark, err := p.BookmarkAfter(p.Position(d))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := q.Resume(bookmark)
-	if err != nil || q.ComparePositions(*p, q.Position(d)) != 0 || p.Key != d.Key() {
-		t.Fatalf("%+v, %v", p, err)
+	columns, _ := p.Index.Columns(d)
+	again := sortPlan(t, fields)
+	if err := again.Resume(bookmark); err != nil || again.Follows(p.Position(d)) || string(again.Lo) != string(columns)+d.Key()+"\x00" {
+		t.Errorf("%v, %q", err, again.Lo)
 	}
-	// The selector is no part of the order.
-	if _, err := parse(t, `{"selector": {"n": 1}, "sort": ["n", "s"]}`).Resume(bookmark); err != nil {
+	// The selector is no part of the order, nor is the sort, where the index is the same.
+	other := planOf(t, parse(t, `{"selector": {"n": 1, "s": {"$gt": 1}}}`), indexOn(t, fields))
+	if err := other.Resume(bookmark); err != nil {
 		t.Error(err)
 	}
 }
 
+// TestResumeAtLimits has bookmarks after documents that are just what package mango takes.
+func TestResumeAtLimits(t *testing.T) {
+	deep := strings.Repeat("[", mango.MaxDepth-1) + strings.Repeat("]", mango.MaxDepth-1)
+	digits := strings.Repeat("7", mango.MaxDigits)
+	for fields, d := range map[string]*mango.Document{
+		`["n"]`:        document(t, "k", `{"n": `+deep+`}`),
+		`["n", "s"]`:   document(t, "k", `{"n": `+digits+`, "s": -`+digits+`.`+digits+`}`),
+		`["_id", "n"]`: document(t, "\xff not UTF-8", `{"n": 1}`),
+	} {
+		p := sortPlan(t, fields)
+		bookmark, err := p.BookmarkAfter(p.Position(d))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Resume(bookmark); err != nil || len(read(p, []*mango.Document{d})) > 0 || p.Follows(p.Position(d)) {
+			t.Errorf("%s: %v", fields, err)
+		}
+	}
+}
+
 func TestBadBookmarks(t *testing.T) {
-	q := parse(t, ascending)
+	const fields = `["n", "s"]`
+	bad := func(bookmark string) { wantInvalid(t, sortPlan(t, fields), bookmark) }
 	// Keys of several lengths, so that the text ends with bits that mean nothing and with none.
 	for _, key := range []string{"k", "key", "keys56789"} {
-		good, err := q.BookmarkAfter(q.Position(document(t, key, `{"n": 1, "s": 2}`)))
+		p := sortPlan(t, fields)
+		good, err := p.BookmarkAfter(p.Position(document(t, key, `{"n": 1, "s": 2}`)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for i := range len(good) {
 			changed := []byte(good)
 			changed[i]++
-			wantInvalid(t, q, string(changed))
-			wantInvalid(t, q, good[:i]+good[i+1:])
+			bad(string(changed))
+			bad(good[:i] + good[i+1:])
 			if i > 0 {
-				wantInvalid(t, q, good[:i])
+				bad(good[:i])
 			}
 		}
 		for _, text := range []string{good + "A", good + "=", good + "\n", strings.ToUpper(good)} {
-			wantInvalid(t, q, text)
+			bad(text)
 		}
-		for _, other := range []string{
-			unsorted, descending, `{"selector": {}, "sort": ["s", "n"]}`, `{"selector": {}, "sort": ["n.s"]}`,
-		} {
-			wantInvalid(t, parse(t, other), good)
+		for _, other := range []string{`[{"n": "desc"}, {"s": "desc"}]`, `["s", "n"]`, `["n"]`, `["n.s"]`, `["_id"]`} {
+			wantInvalid(t, sortPlan(t, other), good)
 		}
+		wantInvalid(t, planOf(t, parse(t, `{"selector": {}}`)), good)
+		named := index(t, `{"index": {"fields": `+fields+`}, "ddoc": "other"}`)
+		wantInvalid(t, planOf(t, parse(t, `{"selector": {}, "sort": `+fields+`}`), named), good)
 	}
 	for _, text := range []string{"x", "null", "Nil", " ", base64.RawURLEncoding.EncodeToString([]byte(`{"v":[1,2],"k":"aw=="}`))} {
-		wantInvalid(t, q, text)
+		bad(text)
 	}
-	incomplete, err := q.BookmarkAfter(mango.Position{Values: []any{"one"}, Key: "k"})
-	if err != nil {
-		t.Fatal(err)
+	p := sortPlan(t, fields)
+	for _, values := range [][]any{{}, {"one"}, {1, 2, 3}, {1, nested(mango.MaxDepth)}} {
+		text, err := p.BookmarkAfter(mango.Position{Values: values, Key: "k"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad(text)
 	}
-	wantInvalid(t, q, incomplete)
-	if text, err := q.BookmarkAfter(mango.Position{Values: []any{make(chan int), 1}}); err == nil {
+	if text, err := p.BookmarkAfter(mango.Position{Values: []any{make(chan int), 1}}); err == nil {
 		t.Errorf("what is no JSON became %q", text)
 	}
 }
 
-func wantInvalid(t *testing.T, q *mango.Query, bookmark string) {
+func nested(levels int) any {
+	var value any
+	for range levels {
+		value = []any{value}
+	}
+	return value
+}
+
+func wantInvalid(t *testing.T, p *mango.Plan, bookmark string) {
 	t.Helper()
-	p, err := q.Resume(bookmark)
+	lo, hi := string(p.Lo), string(p.Hi)
+	err := p.Resume(bookmark)
 	var e *mango.Error
-	if p != nil || !errors.As(err, &e) || e.Name != "invalid_bookmark" ||
-		!strings.HasPrefix(e.Reason, `Invalid bookmark value: "`) {
-		t.Errorf("%q: %v, %v", bookmark, p, err)
+	if !errors.As(err, &e) || e.Name != "invalid_bookmark" || !strings.HasPrefix(e.Reason, `Invalid bookmark value: "`) {
+		t.Errorf("%q: %v", bookmark, err)
+	}
+	if string(p.Lo) != lo || string(p.Hi) != hi {
+		t.Errorf("%q moves the bounds to %x, %x", bookmark, p.Lo, p.Hi)
 	}
 }

@@ -20,8 +20,7 @@ var (
 	ErrNotObject = errors.New("value is not a JSON object")
 	// ErrFields is returned for a query whose fields are no array. The text is Fabric's peer's own (statecouchdb).
 	ErrFields = errors.New("fields definition must be an array")
-	// ErrNoSortIndex is what CouchDB answers to a query whose sort no index serves. Nothing in this package returns
-	// it: whether there is an index is for whoever keeps the documents to say.
+	// ErrNoSortIndex is what CouchDB answers to a query whose sort no index serves.
 	ErrNoSortIndex error = &Error{
 		Name:   "no_usable_index",
 		Status: http.StatusBadRequest,

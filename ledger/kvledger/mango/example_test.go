@@ -11,7 +11,6 @@ import (
 func Example() {
 	query, err := mango.Parse([]byte(`{
 		"selector": {"owner": "tom", "size": {"$gte": 5}},
-		"sort": [{"size": "desc"}],
 		"fields": ["size", "color"]
 	}`))
 	if err != nil {
@@ -24,15 +23,11 @@ func Example() {
 		"marble3": `{"owner": "tom", "size": 35, "color": "green"}`,
 		"counter": `42`,
 	}
-	var hits []*mango.Document
-	for key, value := range state {
-		doc, err := mango.NewDocument(key, []byte(value))
-		if err == nil && query.Match(doc) {
-			hits = append(hits, doc)
+	for _, key := range []string{"counter", "marble1", "marble2", "marble3"} {
+		doc, err := mango.NewDocument(key, []byte(state[key]))
+		if err != nil || !query.Match(doc) {
+			continue
 		}
-	}
-	slices.SortFunc(hits, query.Compare)
-	for _, doc := range hits {
 		value, err := query.Project(doc)
 		if err != nil {
 			fmt.Println(err)
@@ -41,36 +36,85 @@ func Example() {
 		fmt.Printf("%s %s\n", doc.Key(), value)
 	}
 	// Output:
-	// marble3 {"color":"green","size":35}
 	// marble1 {"color":"blue","size":5}
+	// marble3 {"color":"green","size":35}
+}
+
+// A ledger keeps the entries of an index in order, and reads those between the bounds that the query's plan has.
+func ExampleQuery_Plan() {
+	index, err := mango.ParseIndex([]byte(`{"index": {"fields": ["owner", "size"]}, "ddoc": "indexOwner", "name": "bySize"}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var entries []string
+	for key, value := range map[string]string{
+		"marble1": `{"owner": "tom", "size": 5}`,
+		"marble2": `{"owner": "jerry", "size": 50}`,
+		"marble3": `{"owner": "tom", "size": 35}`,
+		"marble4": `{"owner": "tom"}`,
+		"marble5": `{"owner": "tom", "size": 1}`,
+	} {
+		doc, err := mango.NewDocument(key, []byte(value))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if columns, ok := index.Columns(doc); ok {
+			entries = append(entries, string(columns)+key)
+		}
+	}
+	slices.Sort(entries)
+
+	query, err := mango.Parse([]byte(`{"selector": {"owner": "tom", "size": {"$gt": 1}}, "sort": [{"size": "desc"}]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	plan, err := query.Plan([]*mango.Index{index})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(plan.Explain())
+	for _, entry := range entries {
+		if entry >= string(plan.Lo) && entry < string(plan.Hi) {
+			fmt.Println(entry[len(entry)-len("marble1"):])
+		}
+	}
+	// Output:
+	// json index "indexOwner/bySize", rev
+	// marble1
+	// marble3
 }
 
 // A bookmark is where a page ended, whatever becomes of the document that it ended with.
-func ExampleQuery_Resume() {
-	query, err := mango.Parse([]byte(`{"selector": {}, "sort": ["size"]}`))
+func ExamplePlan_Resume() {
+	query, err := mango.Parse([]byte(`{"selector": {}}`))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	small, _ := mango.NewDocument("a", []byte(`{"size": 1}`))
-	large, _ := mango.NewDocument("b", []byte(`{"size": 2}`))
-	bookmark, err := query.BookmarkAfter(query.Position(small))
+	plan, err := query.Plan(nil)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	from, err := query.Resume(bookmark)
+	last, err := mango.NewDocument("marble1", []byte(`{"size": 5}`))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, doc := range []*mango.Document{small, large} {
-		fmt.Println(doc.Key(), query.ComparePositions(query.Position(doc), *from) > 0)
+	bookmark, err := plan.BookmarkAfter(plan.Position(last))
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
-	_, err = query.Resume("tampered" + bookmark)
-	fmt.Println(err != nil)
+	fmt.Println(plan.Resume("tampered"+bookmark) != nil)
+	fmt.Println(plan.Resume(bookmark))
+	fmt.Printf("%q\n", plan.Lo)
 	// Output:
-	// a false
-	// b true
 	// true
+	// <nil>
+	// "marble1\x00"
 }

@@ -2,6 +2,7 @@ package mango_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/pkg/errors"
@@ -27,7 +28,6 @@ func FuzzQuery(f *testing.F) {
 			return
 		}
 		again := parse(t, query)
-		var docs []*mango.Document
 		for key, value := range map[string]string{"k1": doc1, "k2": doc2} {
 			d, err := mango.NewDocument(key, []byte(value))
 			if err != nil {
@@ -36,23 +36,91 @@ func FuzzQuery(f *testing.F) {
 				}
 				continue
 			}
-			docs = append(docs, d)
 			if first := q.Match(d); first != q.Match(d) || first != again.Match(d) {
 				t.Fatal("matching is not deterministic")
 			}
 			if projected, err := q.Project(d); err != nil || !json.Valid(projected) {
 				t.Fatalf("%s: %v", projected, err)
 			}
-			bookmark, err := q.BookmarkAfter(q.Position(d))
+		}
+	})
+}
+
+// FuzzPlan finds with an index what is found without, and goes on behind each result.
+func FuzzPlan(f *testing.F) {
+	f.Add(`{"selector": {"a": {"$gt": 1, "$lte": [2]}, "b": "x"}, "sort": [{"a": "desc"}]}`, `["b", "a"]`, `{"a": 2, "b": "x"}`, `{"a": [1], "b": "x"}`)
+	f.Add(`{"selector": {"$or": [{"a": 1}, {"a": {"$regex": "x"}}]}}`, `["a"]`, `{"a": 1.0}`, `{"b": 1}`)
+	f.Add(`{"selector": {"a.b": {"$beginsWith": "x\u0000"}, "_id": {"$lt": {}}}}`, `["a.b", "_id"]`, `{"a": {"b": "x\u0000y"}}`, `{"a": ["x"]}`)
+	f.Add(`{"selector": {"a": {"$gte": -9007199254740993}, "$and": [{"a": {"$lt": 1e30}}]}}`, `[{"a": "desc"}]`, `{"a": -9007199254740992.0}`, `{"a": 1e-9}`)
+	f.Fuzz(func(t *testing.T, query, fields, doc1, doc2 string) {
+		q, err := mango.Parse([]byte(query))
+		if err != nil {
+			return
+		}
+		x, err := mango.ParseIndex([]byte(`{"index": {"fields": ` + fields + `}}`))
+		if err != nil {
+			return
+		}
+		var docs, want []*mango.Document
+		for key, value := range map[string]string{"k1": doc1, "k2": doc2} {
+			if d, err := mango.NewDocument(key, []byte(value)); err == nil {
+				docs = append(docs, d)
+				if q.Match(d) {
+					want = append(want, d)
+				}
+			}
+		}
+		q.Skip = 0
+		p, err := q.Plan([]*mango.Index{x})
+		if err != nil {
+			if !errors.Is(err, mango.ErrNoSortIndex) || len(q.Sort) == 0 {
+				t.Fatal(err)
+			}
+			return
+		}
+		if _, err := json.Marshal(p.Explain()); err != nil {
+			t.Fatal(err)
+		}
+		found := results(q, p, docs)
+		if len(found) != len(want) {
+			t.Fatalf("found %d of %d with %s", len(found), len(want), p.Explain())
+		}
+		for i, d := range found {
+			bookmark, err := p.BookmarkAfter(p.Position(d))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if p, err := again.Resume(bookmark); err != nil || q.ComparePositions(*p, q.Position(d)) != 0 {
-				t.Fatalf("%+v, %v", p, err)
+			rest := planOf(t, q, x)
+			if err := rest.Resume(bookmark); err != nil {
+				t.Fatal(err)
+			}
+			if got := results(q, rest, docs); len(got) != len(found)-i-1 {
+				t.Fatalf("%d results after %d of %d", len(got), i+1, len(found))
 			}
 		}
-		if len(docs) == 2 && (q.Compare(docs[0], docs[1]) == 0 || q.Compare(docs[0], docs[1]) != -q.Compare(docs[1], docs[0])) {
-			t.Fatal("no order")
+	})
+}
+
+// FuzzIndex parses definitions of indexes. What is right means the same when it is written and parsed again.
+func FuzzIndex(f *testing.F) {
+	f.Add(`{"index": {"fields": ["owner", {"size": "asc"}]}, "ddoc": "_design/d", "name": "n", "type": "json"}`)
+	f.Add(`{"index": {"fields": [{"a\\.b.0": "desc"}], "partial_filter_selector": {"a": {"$gt": 1e400}, "b": "<"}}}`)
+	f.Fuzz(func(t *testing.T, file string) {
+		x, err := mango.ParseIndex([]byte(file))
+		if err != nil {
+			if x != nil || len(err.Error()) > 10*len(file)+1000 {
+				t.Fatalf("%v, %v", x, err)
+			}
+			return
+		}
+		text, err := json.Marshal(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := index(t, string(text))
+		if !again.Equal(x) || again.Ddoc != x.Ddoc || again.Name != x.Name || again.Descending != x.Descending || !slices.EqualFunc(again.Fields, x.Fields,
+			func(a, b mango.SortField) bool { return a.Field == b.Field && slices.Equal(a.Path, b.Path) }) {
+			t.Fatalf("%+v became %+v", x, again)
 		}
 	})
 }
@@ -122,23 +190,27 @@ func splits(s mango.Selector) bool {
 	return len(parts) > 0
 }
 
-// FuzzOrder checks that any three values are ordered, and that the operators see it.
+// FuzzOrder checks that any three values are ordered, and that the operators and the columns of an index see it.
 func FuzzOrder(f *testing.F) {
 	f.Add(`1`, `1.0`, `"1"`)
 	f.Add(`9007199254740993`, `9007199254740992.0`, `1e400`)
 	f.Add(`{"a": 1, "b": 2}`, `{"a": 1}`, `[[], {}]`)
 	f.Add(`-0.0`, `0`, `-1e-400`)
 	f.Fuzz(func(t *testing.T, a, b, c string) {
-		q := parse(t, `{"selector": {}, "sort": ["x"]}`)
+		p := sortPlan(t, `["x"]`)
 		var at []mango.Position
+		var columns [][]byte
 		for _, value := range []string{a, b, c} {
 			d, err := mango.NewDocument("k", []byte(`{"x": `+value+`}`))
 			if err != nil || !json.Valid([]byte(value)) {
 				return
 			}
-			at = append(at, q.Position(d))
+			at = append(at, p.Position(d))
+			x, _ := p.Index.Columns(d)
+			columns = append(columns, x)
 		}
-		order := func(i, j int) int { return q.ComparePositions(at[i], at[j]) }
+		order := func(i, j int) int { return p.Compare(at[i], at[j]) }
+		wantColumns(t, order(0, 1), columns[0], columns[1])
 		if order(0, 0) != 0 || order(0, 1) != -order(1, 0) {
 			t.Errorf("%s, %s: %d, %d", a, b, order(0, 1), order(1, 0))
 		}

@@ -15,9 +15,9 @@ import (
 type Query struct {
 	// Selector says which documents are wanted.
 	Selector Selector
-	// Sort is the order that they are wanted in; empty for that of their keys.
+	// Sort is the order that they are wanted in; empty for any.
 	Sort []SortField
-	// Descending turns that order around, for all fields and keys alike.
+	// Descending turns that order around, for all fields and keys alike. It's false without a Sort.
 	Descending bool
 	// Skip is how many of the matching documents, the first ones, are not wanted. As in CouchDB, it applies again to
 	// every page that a bookmark begins.
@@ -28,13 +28,13 @@ type Query struct {
 	// UseIndex is the index that the query asks for, the zero value if it doesn't.
 	UseIndex IndexName
 
-	fields   [][]string
+	fields   []SortField
 	selected bool // there are fields, if only an empty list
 }
 
-// SortField is a field that documents are sorted by.
+// SortField is a field that documents are sorted by, or that an index is of.
 type SortField struct {
-	// Field is the field's name as in the query, with its dots and backslashes.
+	// Field is the field's name as it was written, with its dots and backslashes.
 	Field string
 	// Path is Field in parts.
 	Path []string
@@ -43,9 +43,22 @@ type SortField struct {
 // IndexName names an index.
 type IndexName struct {
 	// Ddoc is the index's design document, without the prefix "_design/".
-	Ddoc string
+	Ddoc string `json:"ddoc"`
 	// Name is the index's name, or "" for any of the design document.
-	Name string
+	Name string `json:"name"`
+}
+
+// String returns the name as use_index may have it.
+func (n IndexName) String() string {
+	if n.Name == "" {
+		return n.Ddoc
+	}
+	return n.Ddoc + "/" + n.Name
+}
+
+// names says whether it is an index's name, or that of its design document.
+func (n IndexName) names(x *Index) bool {
+	return n.Ddoc != "" && n.Ddoc == x.Ddoc && (n.Name == "" || n.Name == x.Name)
 }
 
 // Parse parses a query. It returns an [*Error] for one that CouchDB would refuse, ErrFields, ErrTooDeep, ErrLongNumber,
@@ -213,7 +226,7 @@ func (q *Query) parseFields(value any) error {
 		if err != nil {
 			return err
 		}
-		q.fields = append(q.fields, path)
+		q.fields = append(q.fields, SortField{Field: field, Path: path})
 	}
 	return nil
 }
@@ -246,9 +259,9 @@ func (q *Query) Project(d *Document) ([]byte, error) {
 		return d.value, nil
 	}
 	result := projection{}
-	for _, path := range q.fields {
-		if value, p := lookup(d.fields, path); p == present && path[0] != idField {
-			result.set(path, value)
+	for _, f := range q.fields {
+		if value, p := lookup(d.fields, f.Path); p == present && f.Path[0] != idField {
+			result.set(f.Path, value)
 		}
 	}
 	projected, err := json.Marshal(result)

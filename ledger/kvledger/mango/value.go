@@ -19,8 +19,9 @@ const (
 	MaxDigits = 1000
 )
 
-// checkLimits returns ErrTooDeep and ErrLongNumber. It counts brackets and digits, and leaves errors to the decoder.
-func checkLimits(data []byte) error {
+// checkLimits returns ErrTooDeep for more levels than maxDepth, and ErrLongNumber. It counts brackets and digits, and leaves
+// errors to the decoder.
+func checkLimits(data []byte, maxDepth int) error {
 	depth, digits, quoted := 0, 0, false
 	for i := 0; i < len(data); i++ {
 		c := data[i]
@@ -36,7 +37,7 @@ func checkLimits(data []byte) error {
 			}
 			continue
 		case c == '{' || c == '[':
-			if depth++; depth > MaxDepth {
+			if depth++; depth > maxDepth {
 				return ErrTooDeep
 			}
 		case c == '}' || c == ']':
@@ -50,7 +51,7 @@ func checkLimits(data []byte) error {
 // decode makes nil, bool, json.Number, string, []any and map[string]any of the JSON value that data begins with. It
 // returns what follows the value.
 func decode(data []byte, into any) (rest []byte, err error) {
-	if err := checkLimits(data); err != nil {
+	if err := checkLimits(data, MaxDepth); err != nil {
 		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(data))

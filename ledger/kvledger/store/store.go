@@ -43,6 +43,12 @@ type Store interface {
 	Close() error
 }
 
+// Limited is implemented by a Store that can't hold every key.
+type Limited interface {
+	// MaxKeySize is how many bytes a key may have. Commit refuses a batch with a longer one.
+	MaxKeySize() int
+}
+
 // Batch is what a commit writes. It belongs to the store from the call of Commit on, also when it fails.
 type Batch struct {
 	// Prev is the head that the batch was made for, and Next the one that it leads to.

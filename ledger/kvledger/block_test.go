@@ -1,0 +1,130 @@
+package kvledger_test
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+)
+
+// TestBlocks reads blocks back: small ones, an empty one, and one that is kept in several parts.
+func TestBlocks(t *testing.T) {
+	l := openMemory(t)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	big := simulate(t, l, put("big", string(bytes.Repeat([]byte("x"), 100<<10))))
+	var many []kvledger.Transaction
+	for i := range 10 {
+		many = append(many, kvledger.Transaction{TxID: fmt.Sprint("many", i), Timestamp: at.Add(time.Duration(i) * time.Nanosecond), RWSet: big})
+	}
+	blocks := [][]kvledger.Transaction{
+		{
+			{TxID: "a", Timestamp: at, RWSet: simulate(t, l, get("k"), put("k", "1"))},
+			{TxID: "b", Timestamp: at.Add(-time.Hour), RWSet: simulate(t, l, get("k"), put("k", "2"))},
+			{TxID: "a", Timestamp: at, RWSet: simulate(t, l, put("k", "3"))},
+			{TxID: "c", RWSet: []byte("garbage")},
+			{TxID: "e", Timestamp: at, RWSet: simulate(t, l, put("k", "4")), Code: kvledger.EndorsementPolicyFailure},
+			{TxID: "f", Timestamp: at, RWSet: simulate(t, l, get("x"), put("x", "5"))},
+		},
+		{},
+		many,
+		{{TxID: "b", Timestamp: at, RWSet: simulate(t, l), Code: kvledger.EndorsementPolicyFailure}},
+	}
+	var all []kvledger.ValidationCode
+	for i, txs := range blocks {
+		codes, err := l.Commit(t.Context(), kvledger.Block{Transactions: txs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, codes...)
+		b, err := l.Block(t.Context(), uint64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Number != uint64(i) || len(b.Transactions) != len(txs) {
+			t.Fatalf("block %d is read as %d with %d transactions", i, b.Number, len(b.Transactions))
+		}
+		for j, tx := range b.Transactions {
+			want := kvledger.CommittedTransaction{
+				TxID: txs[j].TxID, Timestamp: txs[j].Timestamp, Version: kvledger.Version{Block: uint64(i), Tx: uint64(j)},
+				Code: codes[j], RWSet: txs[j].RWSet,
+			}
+			if !reflect.DeepEqual(tx, want) {
+				t.Errorf("transaction %d of block %d is read as %+v, want %+v", j, i, tx, want)
+			}
+			got, err := l.Transaction(t.Context(), tx.TxID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again := codes[j] == kvledger.DuplicateTxID; !again && !reflect.DeepEqual(*got, want) || again && got.Version == want.Version {
+				t.Errorf("transaction %q is read as %+v, want %+v", tx.TxID, got, want)
+			}
+		}
+	}
+	dup, bad := kvledger.DuplicateTxID, kvledger.BadRWSet
+	want := append(codes(valid, mvcc, dup, bad, kvledger.EndorsementPolicyFailure, valid), append(bytesOf(valid, 10), dup)...)
+	if !reflect.DeepEqual(all, want) {
+		t.Errorf("codes are %v, want %v", all, want)
+	}
+	if got := state(t, l, "k"); got != "1" {
+		t.Errorf("k is %q: an invalid transaction has written", got)
+	}
+	for _, err := range []error{second(l.Block(t.Context(), 4)), second(l.Transaction(t.Context(), "d")), second(l.Transaction(t.Context(), ""))} {
+		if !errors.Is(err, kvledger.ErrNotFound) {
+			t.Errorf("what is not committed: %v", err)
+		}
+	}
+}
+
+func bytesOf(code kvledger.ValidationCode, n int) []kvledger.ValidationCode {
+	all := make([]kvledger.ValidationCode, n)
+	for i := range all {
+		all[i] = code
+	}
+	return all
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestKeyState reads a key as people see it.
+func TestKeyState(t *testing.T) {
+	l := openMemory(t)
+	commit(t, l, simulate(t, l, put("other", "1")), simulate(t, l, put("k", "v"), put("gone", "v")))
+	commit(t, l, simulate(t, l, setMetadata("k", "a=1"), del("gone")))
+	s, err := l.KeyState(t.Context(), ns, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := kvledger.KeyState{Value: []byte("v"), Version: kvledger.Version{Block: 1}, Metadata: map[string][]byte{"a": []byte("1")}}
+	if !reflect.DeepEqual(*s, want) {
+		t.Errorf("state is %+v, want %+v", *s, want)
+	}
+	for _, key := range []string{"gone", "never", "", "\xff"} {
+		if s, err := l.KeyState(t.Context(), ns, key); s != nil || err != nil {
+			t.Errorf("key %q: %+v, %v", key, s, err)
+		}
+	}
+}
+
+// TestListChannels lists the channels of a store.
+func TestListChannels(t *testing.T) {
+	p := kvledger.NewProvider(openStore(t))
+	for _, want := range [][]string{nil, {"b"}, {"a", "b"}, {"a", "ab", "b"}} {
+		got, err := p.Channels(t.Context())
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("channels are %q, %v, want %q", got, err, want)
+		}
+		next := []string{"b", "a", "ab", "c"}[len(want)]
+		l := open(t, p, next)
+		commit(t, l, simulate(t, l, put("k", "v"), put("\x00k", "v")))
+		if next == "c" {
+			if err := l.Define(t.Context(), ns, kvledger.Definition{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package kvledger
+
+import (
+	"context"
+	"math"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// expiresAt returns the block with which a value expires that is written by a block, or false for never (Fabric:
+// core/ledger/pvtdatapolicy).
+func expiresAt(block, blockToLive uint64) (uint64, bool) {
+	if blockToLive == 0 || blockToLive >= math.MaxUint64-block-1 {
+		return 0, false
+	}
+	return block + blockToLive + 1, true
+}
+
+// expiry is a note that a value of a collection, which a version wrote, expires.
+type expiry struct {
+	noteKey string
+	of      collectionKey // the hash
+	version version
+}
+
+// expire adds to the block's updates that what expires with it is deleted: the hash, its metadata and the value, unless
+// they were written after the note was made, also by this block.
+func (v *validation) expire(ctx context.Context) error {
+	if v.fetched[v.ledger.expiresKey()] == nil {
+		return nil // nothing ever does
+	}
+	notes, err := v.dueNotes(ctx)
+	if err != nil || len(notes) == 0 {
+		return err
+	}
+	var keys []string
+	for _, n := range notes {
+		v.also = append(v.also, store.Write{Key: n.noteKey})
+		keys = append(keys, v.ledger.hashKey(n.of.namespace, n.of.collection, n.of.key),
+			v.ledger.privateNameKey(n.of.namespace, n.of.collection, n.of.key))
+	}
+	others := keys
+	for _, n := range notes { // the block's transactions may have to do with other namespaces
+		if _, ok := v.definitions[n.of.namespace]; !ok {
+			v.definitions[n.of.namespace] = nil
+			others = append(others, v.ledger.definitionKey(n.of.namespace))
+		}
+	}
+	if err := v.fetch(ctx, others); err != nil {
+		return err
+	}
+	if err := v.decodeDefinitions(); err != nil {
+		return err
+	}
+	for i, n := range notes {
+		hashKey := keys[2*i]
+		if _, written := v.updates.Get(hashKey); written {
+			continue
+		}
+		now, _, err := decodeValue(v.fetched[hashKey])
+		if err != nil {
+			return err
+		}
+		if now != (readVersion{n.version, true}) {
+			continue
+		}
+		at := version{block: v.block}
+		v.updates.Set(hashKey, update{version: at})
+		v.metadata[v.ledger.hashMetadataKey(n.of.namespace, n.of.collection, n.of.key)] = nil
+		if name := v.fetched[keys[2*i+1]]; name != nil {
+			v.updates.Set(v.ledger.privateKey(n.of.namespace, n.of.collection, string(name)), update{version: at})
+		}
+	}
+	return nil
+}
+
+// dueNotes returns what is noted to expire with this block. If an earlier one was to do it, this one does.
+func (v *validation) dueNotes(ctx context.Context) ([]expiry, error) {
+	prefix := v.ledger.expiresKey()
+	it := v.snapshot.Scan(prefix+bigEndian(0), prefix+bigEndian(v.block+1), store.ScanOptions{Fetch: usualPage})
+	defer it.Close()
+	var notes []expiry
+	for {
+		key, b, ok, err := it.Next(ctx)
+		if err != nil {
+			return nil, errors.Wrap(err, "read what expires")
+		}
+		if !ok {
+			return notes, nil
+		}
+		at, _, err := decodeValue(b)
+		if err != nil {
+			return nil, errors.Wrap(err, "read what expires")
+		}
+		_, of := v.ledger.parseKey(v.ledger.channelID + tagHash + key[len(prefix)+8:])
+		notes = append(notes, expiry{noteKey: key, of: of, version: at.version})
+	}
+}
+
+// noteExpiry notes when a hash that the block writes expires.
+func (v *validation) noteExpiry(of collectionKey, u update) {
+	d := v.definitions[of.namespace]
+	if d == nil || u.value == nil {
+		return
+	}
+	c := d.collection(of.collection)
+	if c == nil {
+		return
+	}
+	if at, ok := expiresAt(v.block, c.BlockToLive); ok {
+		v.also = append(v.also, store.Write{Key: v.ledger.expiryKey(at, of), Value: encodeValue(u.version, nil)})
+	}
+}

@@ -1,0 +1,108 @@
+package kvledger
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// candidate is a value that may be a query's result.
+type candidate struct {
+	columns string // of the index that it was found in
+	key     string
+	version readVersion
+	value   []byte
+}
+
+// candidates yields those of one query, in an order that its plan knows.
+type candidates interface {
+	nextCandidate(ctx context.Context) (candidate, bool, error)
+	// usable returns an error if there is nothing to be had any more.
+	usable() error
+	// fail makes usable return err from now on.
+	fail(err error) error
+	Close()
+}
+
+var (
+	_ candidates = (*scan)(nil)
+	_ candidates = (*lookup)(nil)
+)
+
+// nextCandidate implements candidates: they are all values of the range.
+func (it *scan) nextCandidate(ctx context.Context) (candidate, bool, error) {
+	key, v, value, ok, err := it.next(ctx)
+	return candidate{key: key, version: v, value: value}, ok, err
+}
+
+// lookup yields the documents that the entries in a range of an index are of. It reads entries one by one and documents
+// many at once.
+type lookup struct {
+	scan                  // of the entries; what it yields is not used
+	prefix    string      // of the index
+	documents string      // what the store's keys of the documents begin with
+	many      int         // how many documents are read at once
+	pending   []candidate // that were read
+}
+
+// openLookup opens a lookup, which ends with the simulator.
+func (s *Simulator) openLookup(namespace, lo, hi string, o store.ScanOptions) *lookup {
+	it := &lookup{scan: scan{sim: s, namespace: namespace, inner: s.snapshot.Scan(lo, hi, o)}, many: max(o.Fetch, 1)}
+	s.iterators = append(s.iterators, it)
+	return it
+}
+
+func (it *lookup) nextCandidate(ctx context.Context) (candidate, bool, error) {
+	if err := it.usable(); err != nil {
+		return candidate{}, false, err
+	}
+	if len(it.pending) == 0 && !it.ended {
+		if err := it.read(ctx); err != nil {
+			return candidate{}, false, it.fail(errors.Wrapf(err, "read an index of namespace %q", it.namespace))
+		}
+	}
+	if len(it.pending) == 0 {
+		return candidate{}, false, nil
+	}
+	c := it.pending[0]
+	it.pending = it.pending[1:]
+	return c, true, nil
+}
+
+// read reads the next documents.
+func (it *lookup) read(ctx context.Context) error {
+	var found []candidate
+	var keys []string
+	for len(found) < it.many {
+		storeKey, b, ok, err := it.inner.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			it.ended = true
+			break
+		}
+		columns, key, err := decodeEntry(it.prefix, storeKey, b)
+		if err != nil {
+			return err
+		}
+		found = append(found, candidate{columns: columns, key: key})
+		keys = append(keys, it.documents+key)
+	}
+	values, err := it.sim.snapshot.GetMany(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		if found[i].version, found[i].value, err = decodeValue(values[i]); err != nil {
+			return errors.Wrapf(err, "read key %q", found[i].key)
+		}
+		if !found[i].version.present {
+			return errors.Errorf("an index has key %q, which is not there: the store is damaged", found[i].key)
+		}
+	}
+	it.pending = found
+	return nil
+}
