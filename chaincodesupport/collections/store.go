@@ -1,0 +1,149 @@
+// Package collections decides who may read and write which collection of private data, as Fabric's peers do.
+//
+//	definitions, err := collections.Parse(file)                                              // a collections_config.json
+//	err = ledger.Define(ctx, "asset", kvledger.Definition{Collections: definitions})         // for chaincode asset
+//	peer, err := chaincodesupport.New(chaincodesupport.Config{CollectionStore: collections.Store{}, …})
+package collections
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/ledger"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// implicitCollection is what the names of collections begin with that exist without a definition: the rest is an MSP's ID
+// (Fabric: core/chaincode/implicitcollection).
+const implicitCollection = "_implicit_org_"
+
+// Store is a handler.CollectionStore that goes by the definitions of the collections, as Fabric's SimpleCollectionStore
+// does (core/common/privdata). Whoever the collection's policy names reads and writes it; others read it unless it is
+// memberOnlyRead, and write it unless it is memberOnlyWrite. One that is neither is for everyone, also for a transaction
+// without a proposal. The implicit collections of organizations are such ones: Fabric generates them like that.
+//
+// The transaction's simulator is asked for the definitions, so that they are those of the state that the transaction sees.
+// If it is no ledger.CollectionConfigs, as when something is wrapped around it that hides that, every collection could
+// not be found, except implicit ones. Such a wrapper must pass GetCollectionConfig on.
+//
+// Who asks is what the signed proposal's creator says. An MSP's member is everyone who names its ID. Whether somebody has
+// another role is told by the organizational units in the certificate's subject: client, peer, admin or orderer, of which
+// it must have exactly one. The lists of administrators that an MSP can have in Fabric are not known here.
+//
+// The zero Store believes the creator. That is right for a peer that has verified each proposal before it executes it, as
+// Fabric's do; any other must set Verify, or whoever writes another MSP's ID into a proposal reads that MSP's data.
+// A Store is safe for concurrent use if its functions are.
+type Store struct {
+	// Verify returns an error unless the proposal is its creator's and the creator its MSP's, which proposal.Parsed.Verify
+	// finds out. The request is refused with the error's text. It is not called for collections that are for everyone.
+	// The channel is the chaincode's; for one that was called from another channel it is not the proposal's. p is not to
+	// be modified. Nil: the proposal has been verified.
+	Verify func(ctx context.Context, channelID string, p *proposal.Parsed) error
+	// MSPIDs returns the IDs of the MSPs that are members of a channel; only they have implicit collections. It must not
+	// block. Nil: every name with the prefix of implicit collections is one, as to Fabric.
+	MSPIDs func(channelID string) []string
+}
+
+var _ handler.CollectionStore = Store{}
+
+// CollectionPermission implements handler.CollectionStore.
+func (s Store) CollectionPermission(ctx context.Context, r handler.CollectionRequest) (handler.CollectionPermission, error) {
+	everything := handler.CollectionPermission{Read: true, Write: true}
+	if s.isImplicit(r) {
+		return everything, nil
+	}
+	config, err := configOf(ctx, r)
+	if err != nil {
+		return handler.CollectionPermission{}, err
+	}
+	if !config.MemberOnlyRead && !config.MemberOnlyWrite {
+		return everything, nil
+	}
+	member, err := s.isMember(ctx, r, config)
+	if err != nil {
+		return handler.CollectionPermission{}, errors.WithMessagef(err, "collection %s/%s/%s", r.ChannelID, r.Namespace, r.Collection)
+	}
+	return handler.CollectionPermission{Read: member || !config.MemberOnlyRead, Write: member || !config.MemberOnlyWrite}, nil
+}
+
+// isImplicit says whether the collection is an organization's own.
+func (s Store) isImplicit(r handler.CollectionRequest) bool {
+	mspID, ok := strings.CutPrefix(r.Collection, implicitCollection)
+	return ok && mspID != "" && (s.MSPIDs == nil || slices.Contains(s.MSPIDs(r.ChannelID), mspID))
+}
+
+// configOf returns the definition of the collection.
+func configOf(ctx context.Context, r handler.CollectionRequest) (*ledger.CollectionConfig, error) {
+	configs, ok := r.Simulator.(ledger.CollectionConfigs)
+	if !ok {
+		return nil, errors.Errorf("collection %s/%s/%s could not be found: this peer's ledger has no definitions of collections",
+			r.ChannelID, r.Namespace, r.Collection)
+	}
+	config, err := configs.GetCollectionConfig(ctx, r.Namespace, r.Collection)
+	if err != nil {
+		return nil, errors.WithMessagef(err, "read definition of collection %s/%s/%s", r.ChannelID, r.Namespace, r.Collection)
+	}
+	if config == nil {
+		return nil, errors.Errorf("collection %s/%s/%s could not be found", r.ChannelID, r.Namespace, r.Collection)
+	}
+	return config, nil
+}
+
+// isMember says whether the collection's policy names the creator of the proposal.
+func (s Store) isMember(ctx context.Context, r handler.CollectionRequest, config *ledger.CollectionConfig) (bool, error) {
+	principals, err := ParsePolicy(config.Policy)
+	if err != nil {
+		return false, errors.WithMessage(err, "parse policy")
+	}
+	if r.SignedProposal == nil {
+		return false, errors.New("it is for its members, and the transaction has no signed proposal that says who asks")
+	}
+	p, err := proposal.Parse(r.SignedProposal)
+	if err != nil {
+		return false, err
+	}
+	if s.Verify != nil {
+		if err := s.Verify(ctx, r.ChannelID, p); err != nil {
+			return false, err
+		}
+	}
+	var creator pb.SerializedIdentity
+	if err := proto.Unmarshal(p.Creator, &creator); err != nil {
+		return false, errors.Wrap(err, "decode creator")
+	}
+	return slices.ContainsFunc(principals, func(p Principal) bool {
+		return p.MSPID == creator.GetMspid() && (p.Role == Member || p.Role == roleIn(creator.GetIdBytes()))
+	}), nil
+}
+
+// roleIn returns the role that a certificate, in PEM, gives who has it; "" if it gives none, or more than one, which makes
+// it invalid to Fabric (msp, mspimplvalidate.go).
+func roleIn(certificate []byte) Role {
+	block, _ := pem.Decode(certificate)
+	if block == nil {
+		return ""
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return ""
+	}
+	var found Role
+	for _, ou := range cert.Subject.OrganizationalUnit {
+		switch role := Role(ou); role {
+		case Admin, Client, Peer, Orderer:
+			if found != "" {
+				return ""
+			}
+			found = role
+		}
+	}
+	return found
+}
