@@ -43,8 +43,12 @@ race: test ## The same as test
 interop: ## Run the official shims against the library
 	cd internal/interop && go test $(RACE) ./...
 
+.PHONY: linear
+linear: ## Check many histories of concurrent clients of the ledger for linearizability (make test: a few)
+	cd internal/linear && go test $(RACE) -rounds 500 -timeout 60m .
+
 .PHONY: crash
-crash: ## Kill writers of the Pebble store, and simulate crashes of its machine, a thousand times each (make test: 25 and 30)
+crash: ## Kill writers of the Pebble store and of ledgers in it, and simulate crashes of its machine, a thousand times each (make test: 25 and 30)
 	cd ledger/kvledger/store/pebble && go test -run 'TestCrash|TestKill' -crashes 1000 -kills 1000 -timeout 30m .
 
 .PHONY: lint
@@ -54,6 +58,10 @@ lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with 
 .PHONY: bench
 bench: ## Measure latency, CPU and allocations against a bare gRPC stream
 	go run ./internal/bench
+
+.PHONY: bench-ledger
+bench-ledger: ## Measure the ledger on every store: blocks, simulations, queries
+	cd internal/benchledger && go run .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m)

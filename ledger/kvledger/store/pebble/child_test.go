@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble"
 )
 
@@ -22,6 +23,30 @@ func writeForEver(dir string) error {
 	snap.Close()
 	for {
 		if err := commitNext(ctx, s, n); err != nil {
+			return err
+		}
+		n++
+		fmt.Println(n)
+	}
+}
+
+func commitForEver(dir string) error {
+	fmt.Println("start")
+	ctx := context.Background()
+	s, err := pebble.Open(small(dir))
+	if err != nil {
+		return err
+	}
+	l, err := kvledger.NewProvider(s).Open(ctx, "mychannel")
+	if err != nil {
+		return err
+	}
+	n, err := l.Height(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		if err := commitNumbered(ctx, l, n); err != nil {
 			return err
 		}
 		n++

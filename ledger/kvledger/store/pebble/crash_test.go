@@ -2,6 +2,7 @@ package pebble_test
 
 import (
 	"bufio"
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -17,13 +18,15 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble"
 )
 
 var (
 	crashes = flag.Int("crashes", 30, "how many crashes of the machine to simulate")
 	kills   = flag.Int("kills", 25, "how many writing processes to kill")
-	seed    = flag.Uint64("seed", 0, "what the crashes are chosen by; 0 is a new one each time")
+	rounds  = flag.Int("rounds", 0, "how many blocks each concurrent submitter commits; 0 is the suite's default")
+	seed    = flag.Uint64("seed", 0, "what is chosen at random is chosen by; 0 is a new one each time")
 )
 
 func newRandom(t *testing.T) *rand.Rand {
@@ -69,23 +72,21 @@ func (m *machine) crash() {
 	m.atMost = m.started.Load()
 }
 
-// run opens the store, checks it, and commits batches until the machine has crashed.
-func (m *machine) run(t *testing.T, atLeast, atMost uint64) {
+// run opens the store, checks it, and commits until the machine has crashed.
+func (m *machine) run(t *testing.T, w work, atLeast, atMost uint64) {
 	m.acked.Store(atLeast)
 	m.started.Store(atMost)
 	s, err := pebble.Open(pebble.Config{Dir: "data", FS: errorfs.Wrap(m.fs, m), CacheSize: 8 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := verify(t.Context(), s, atLeast, atMost); err != nil {
+	n, err := w.verify(t.Context(), s, atLeast, atMost)
+	if err != nil {
 		t.Fatal(err)
 	}
-	snap := snapshot(t, s)
-	n := snap.Head().Blocks
-	snap.Close()
 	for crashed := false; !crashed; n++ {
 		m.started.Store(n + 1)
-		if err := commitNext(t.Context(), s, n); err != nil {
+		if err := w.next(t.Context(), s, n); err != nil {
 			t.Fatal(err)
 		}
 		m.acked.Store(n + 1)
@@ -98,73 +99,112 @@ func (m *machine) run(t *testing.T, atLeast, atMost uint64) {
 	}
 }
 
-// Every start is from what a crash has left, which may have come while the store was created, recovered, or written to.
-func TestCrash(t *testing.T) {
+// work is what a machine does until it crashes: it commits batches, or blocks, one after the other.
+type work interface {
+	// verify checks that a store has what so many of them leave, at least and at most, and returns how many.
+	verify(ctx context.Context, s store.Store, atLeast, atMost uint64) (n uint64, err error)
+	// next commits the one that follows n others.
+	next(ctx context.Context, s store.Store, n uint64) error
+}
+
+// batches are the work of a store, and a *reference is that of a ledger.
+type batches struct{}
+
+func (batches) next(ctx context.Context, s store.Store, n uint64) error { return commitNext(ctx, s, n) }
+
+func (batches) verify(ctx context.Context, s store.Store, atLeast, atMost uint64) (uint64, error) {
+	if err := verify(ctx, s, atLeast, atMost); err != nil {
+		return 0, err
+	}
+	snap, err := s.Snapshot(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer snap.Close()
+	return snap.Head().Blocks, nil
+}
+
+func TestCrash(t *testing.T) { crash(t, *crashes, func() work { return batches{} }) }
+
+// crash has a machine crash again and again. Every start is from what a crash has left, which may have come while the store
+// was created, recovered, or written to.
+func crash(t *testing.T, times int, newWork func() work) {
 	random := newRandom(t)
-	fs := vfs.NewCrashableMem()
+	fs, w := vfs.NewCrashableMem(), newWork()
 	var atLeast, atMost uint64
-	for i := range *crashes {
+	for i := range times {
 		if i%10 == 0 { // the first operations of all, those that create a store
-			fs, atLeast, atMost = vfs.NewCrashableMem(), 0, 0
+			fs, w, atLeast, atMost = vfs.NewCrashableMem(), newWork(), 0, 0
 		}
 		operations := 1 + random.IntN(40)
 		if i%2 == 1 {
 			operations = 1 + random.IntN(1000)
 		}
 		m := &machine{fs: fs, random: random, left: operations}
-		m.run(t, atLeast, atMost)
+		m.run(t, w, atLeast, atMost)
 		fs, atLeast, atMost = m.crashed, m.atLeast, m.atMost
 	}
 }
 
-// childVar names the data folder of a process that is to write until it is killed.
-const childVar = "CCPEER_PEBBLE_WRITER"
+// What names the data folder of a process that is to write until it is killed: batches of a store, or blocks of a ledger.
+const (
+	storeVar  = "CCPEER_PEBBLE_WRITER"
+	ledgerVar = "CCPEER_PEBBLE_COMMITTER"
+)
 
-// playWriter opens the store and commits batches, and writes the number of each one that is acknowledged.
-func playWriter(dir string) int {
-	if err := writeForEver(dir); err != nil {
+// playWriter opens the store and commits, and writes the number of each batch, or block, that is acknowledged.
+func playWriter(dir string, write func(dir string) error) int {
+	if err := write(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	return 1
 }
 
-// A writing process is killed at any time: while it opens the store, while it writes, at once or late.
 func TestKill(t *testing.T) {
-	random, dir := newRandom(t), t.TempDir()
+	kill(t, writer{storeVar, 100 * time.Millisecond}, func() work { return batches{} })
+}
+
+// kill kills a writing process at any time: while it opens the store, while it writes, at once or late.
+func kill(t *testing.T, child writer, newWork func() work) {
+	random := newRandom(t)
+	var dir string
+	var w work
 	var acked uint64
 	for i := range *kills {
 		if i%10 == 0 {
-			dir, acked = t.TempDir(), 0
+			dir, w, acked = t.TempDir(), newWork(), 0
 		}
-		last := killWriter(t, dir, random)
-		acked = max(acked, last)
+		acked = max(acked, child.kill(t, dir, random))
 		s, err := pebble.Open(small(dir))
 		if err != nil {
 			t.Fatal(err)
 		}
-		// One batch was perhaps written but not yet acknowledged.
-		if err := verify(t.Context(), s, acked, acked+1); err != nil {
+		// One was perhaps committed but not yet acknowledged.
+		if acked, err = w.verify(t.Context(), s, acked, acked+1); err != nil {
 			t.Fatal(err)
 		}
-		snap := snapshot(t, s)
-		acked = snap.Head().Blocks
-		snap.Close()
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d batches since the last new folder", acked)
+	t.Logf("%d commits since the last new folder", acked)
 }
 
-// killWriter starts a writer, kills it, and returns the last batch that it says was acknowledged.
-func killWriter(t *testing.T, dir string, random *rand.Rand) (acked uint64) {
+// writer is a process that writes.
+type writer struct {
+	variable string
+	within   time.Duration // of its start it is killed
+}
+
+// kill starts a writer, kills it, and returns the number of the last batch or block that it says was acknowledged.
+func (w writer) kill(t *testing.T, dir string, random *rand.Rand) (acked uint64) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), childVar+"="+dir)
+	cmd.Env = append(os.Environ(), w.variable+"="+dir)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -179,7 +219,7 @@ func killWriter(t *testing.T, dir string, random *rand.Rand) (acked uint64) {
 	if line, err := lines.ReadString('\n'); line != "start\n" {
 		t.Fatalf("the writer says %q, %v, %s", line, err, stderr.String())
 	}
-	killed := time.AfterFunc(time.Duration(random.Int64N(int64(100*time.Millisecond))), func() {
+	killed := time.AfterFunc(time.Duration(random.Int64N(int64(w.within))), func() {
 		if err := cmd.Process.Kill(); err != nil {
 			t.Error(err)
 		}

@@ -312,7 +312,7 @@ func TestLockedByAnotherProcess(t *testing.T) {
 	}
 	dir := t.TempDir()
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), childVar+"="+dir)
+	cmd.Env = append(os.Environ(), storeVar+"="+dir)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

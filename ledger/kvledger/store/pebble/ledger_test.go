@@ -1,14 +1,14 @@
 package pebble_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble"
-	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 )
 
 func openLedger(t testing.TB, cfg pebble.Config) *kvledger.Ledger {
@@ -21,18 +21,8 @@ func openLedger(t testing.TB, cfg pebble.Config) *kvledger.Ledger {
 }
 
 func TestLedger(t *testing.T) {
-	ledgertest.Run(t, func(t *testing.T) ledgertest.Fixture {
-		l := openLedger(t, small(t.TempDir()))
-		return ledgertest.Fixture{
-			Ledger:    l,
-			Validates: true,
-			Query:     func(field, value string) string { return fmt.Sprintf(`{"selector":{%q:%q}}`, field, value) },
-			Commit: func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
-				code, err := commitSimulation(ctx, l, tx.ID, tx.Timestamp, tx.Simulator)
-				return code == kvledger.Valid, err
-			},
-		}
-	})
+	open := func(t *testing.T) store.Store { return openStore(t, small(t.TempDir())) }
+	kvledgertest.Config{Open: open, Rounds: *rounds, Seed: *seed}.Run(t)
 }
 
 // A ledger's state and history are there, and its blocks go on, when its store is opened again.

@@ -15,8 +15,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childVar); dir != "" {
-		os.Exit(playWriter(dir))
+	for variable, write := range map[string]func(dir string) error{storeVar: writeForEver, ledgerVar: commitForEver} {
+		if dir := os.Getenv(variable); dir != "" {
+			os.Exit(playWriter(dir, write))
+		}
 	}
 	goleak.VerifyTestMain(m)
 }

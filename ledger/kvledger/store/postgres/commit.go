@@ -15,10 +15,19 @@ import (
 // maxBatch is how many bytes a batch may have. What PostgreSQL receives at once, and an array in it, end at 1 GiB.
 const maxBatch = 512 << 20
 
+// maxKey is how many bytes a key may have. PostgreSQL's B-tree refuses entries of more than 2,704 bytes, of which 12 are not
+// the key's; what the server compresses may be longer, so that a key of one kind could pass and one of another could not.
+const maxKey = 2600
+
 // How long to wait before asking a server again.
 const minBackOff, maxBackOff = 10 * time.Millisecond, 500 * time.Millisecond
 
-// Commit implements store.Store. A batch may have up to 512 MiB. A commit that has begun goes on for up to
+var _ store.Limited = (*Store)(nil)
+
+// MaxKeySize implements store.Limited.
+func (s *Store) MaxKeySize() int { return maxKey }
+
+// Commit implements store.Store. A batch may have up to 512 MiB, and a key up to 2,600 bytes. A commit that has begun goes on for up to
 // Config.Timeout, whatever becomes of ctx.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	if err := ctx.Err(); err != nil {
@@ -46,6 +55,9 @@ func commitArgs(b *store.Batch) ([]any, error) {
 	var keys, values, deleted [][]byte
 	size := 0
 	for _, w := range b.Writes {
+		if len(w.Key) > maxKey {
+			return nil, errors.Errorf("the key %.40q… has %d bytes, at most %d are possible", w.Key, len(w.Key), maxKey)
+		}
 		size += len(w.Key) + len(w.Value) + 8 // for their lengths
 		if w.Value == nil {
 			deleted = append(deleted, []byte(w.Key))

@@ -37,6 +37,9 @@
 //	table         k bytea PRIMARY KEY, v bytea
 //	table_head    format, blocks, epoch, and the epochs of the last 100 batches, the newest first
 //
+// A key may have up to 2,600 bytes: the server's B-tree takes little more. Package kvledger lets chaincode have no longer
+// ones.
+//
 // YugabyteDB is told from PostgreSQL by what version() says. All that differs is how the primary key is declared, as
 // YugabyteDB would not keep it in order otherwise. This was not tested against a YugabyteDB server.
 package postgres

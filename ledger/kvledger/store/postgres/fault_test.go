@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres/postgrestest"
 )
 
 // kill ends every connection with the application's name.
@@ -159,7 +161,7 @@ func TestLostAnswer(t *testing.T) {
 			cfg := config()
 			other := openStore(t, cfg)
 			p := newProxy(t, primary, []byte("lose this"))
-			cfg.URL = url(&server{dir: p.dir})
+			cfg.URL = strings.Replace(cfg.URL, filepath.Dir(primary.Socket()), p.dir, 1)
 			s := openStore(t, cfg)
 			commit(t, s, batch(1, "k", "1"))
 			p.deliver = test.delivered
@@ -209,13 +211,13 @@ type proxy struct {
 	lost      atomic.Int64
 }
 
-func newProxy(t *testing.T, to *server, what []byte) *proxy {
+func newProxy(t *testing.T, to *postgrestest.Server, what []byte) *proxy {
 	dir, err := os.MkdirTemp("", "proxy")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &proxy{dir: dir, what: what}
-	listener, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	listener, err := net.Listen("unix", filepath.Join(dir, filepath.Base(to.Socket())))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +228,7 @@ func newProxy(t *testing.T, to *server, what []byte) *proxy {
 			if err != nil {
 				return
 			}
-			wg.Go(func() { p.serve(client, filepath.Join(to.dir, ".s.PGSQL.5432")) })
+			wg.Go(func() { p.serve(client, to.Socket()) })
 		}
 	})
 	t.Cleanup(func() { // the store is closed before it, and so are its connections

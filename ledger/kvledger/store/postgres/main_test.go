@@ -13,28 +13,22 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres/postgrestest"
 )
 
 // primary is the server that most tests share, each with tables of its own.
-var primary *server
+var primary *postgrestest.Server
 
 func TestMain(m *testing.M) {
 	var err error
-	if primary, err = newServer("-c", "shared_buffers=256MB", "-c", "max_connections=200"); err == nil {
-		if err = primary.initialize(); err == nil {
-			err = primary.start()
-		}
-	}
+	primary, err = postgrestest.Start(postgrestest.Config{Settings: []string{"shared_buffers=256MB", "max_connections=200"}})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "start PostgreSQL:", err)
-		if primary != nil {
-			primary.remove()
-		}
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	goroutine := goleak.IgnoreCurrent() // the one that waits for the server
 	goleak.VerifyTestMain(m, goroutine, goleak.Cleanup(func(code int) {
-		primary.remove()
+		primary.Stop()
 		os.Exit(code)
 	}))
 }
@@ -43,7 +37,7 @@ var tables atomic.Int64
 
 // config is that of an empty store on the shared server.
 func config() postgres.Config {
-	return postgres.Config{URL: url(primary), Table: fmt.Sprintf("store%d", tables.Add(1))}
+	return postgres.Config{URL: primary.URL(), Table: fmt.Sprintf("store%d", tables.Add(1))}
 }
 
 func open(t testing.TB, cfg postgres.Config) *postgres.Store {
@@ -105,9 +99,9 @@ func wantState(t testing.TB, s store.Store, blocks uint64, key, value string) {
 }
 
 // connect is for what an administrator would do.
-func connect(t testing.TB, s *server) *pgx.Conn {
+func connect(t testing.TB, s *postgrestest.Server) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), anyURL(s))
+	conn, err := pgx.Connect(t.Context(), s.ReadURL())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,42 +14,37 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres/postgrestest"
 )
 
 // small servers are started by some tests. Nothing that durability depends on differs from the default.
-var small = []string{"-c", "shared_buffers=16MB", "-c", "max_connections=40", "-c", "wal_retrieve_retry_interval=100ms"}
+var small = []string{"shared_buffers=16MB", "max_connections=40", "wal_retrieve_retry_interval=100ms"}
+
+func start(t *testing.T, cfg postgrestest.Config) *postgrestest.Server {
+	t.Helper()
+	s, err := postgrestest.Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
 
 // startPair starts a primary and its synchronous standby.
-func startPair(t *testing.T) (first, standby *server) {
+func startPair(t *testing.T) (first, standby *postgrestest.Server) {
 	t.Helper()
-	first, err := newServer(append(small, "-c", "synchronous_standby_names=*")...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(first.remove)
-	standby, err = newServer(small...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(standby.remove)
-	for _, step := range []func() error{
-		first.initialize, first.start, func() error { return standby.copyOf(first) }, standby.start,
-	} {
-		if err := step(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return first, standby
+	first = start(t, postgrestest.Config{Settings: append([]string{"synchronous_standby_names=*"}, small...)})
+	return first, start(t, postgrestest.Config{Settings: small, Primary: first})
 }
 
 // The primary is lost while several commit, and its standby takes over.
 func TestFailover(t *testing.T) {
 	first, standby := startPair(t)
-	rideOut(t, postgres.Config{URL: url(first, standby)}, func() {
+	rideOut(t, postgres.Config{URL: first.URL(standby)}, func() {
 		// What is being committed when the primary is lost is there, but not on the standby.
 		receiver := pauseReceiver(t, standby)
 		await(t, connect(t, first), "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
-		first.stop(syscall.SIGQUIT)
+		first.Crash()
 		if err := syscall.Kill(receiver, syscall.SIGCONT); err != nil {
 			t.Error(err)
 		}
@@ -59,19 +54,10 @@ func TestFailover(t *testing.T) {
 
 // A server without standby crashes while several commit, and recovers.
 func TestCrash(t *testing.T) {
-	s, err := newServer(small...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.remove)
-	for _, step := range []func() error{s.initialize, s.start} {
-		if err := step(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rideOut(t, postgres.Config{URL: url(s)}, func() {
-		s.stop(syscall.SIGQUIT)
-		if err := s.start(); err != nil {
+	s := start(t, postgrestest.Config{Settings: small})
+	rideOut(t, postgres.Config{URL: s.URL()}, func() {
+		s.Crash()
+		if err := s.Restart(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -121,7 +107,7 @@ func rideOut(t *testing.T, cfg postgres.Config, happen func()) {
 }
 
 // pauseReceiver stops the process by which a standby follows its primary, and returns its ID.
-func pauseReceiver(t *testing.T, standby *server) (pid int) {
+func pauseReceiver(t *testing.T, standby *postgrestest.Server) (pid int) {
 	t.Helper()
 	if err := connect(t, standby).QueryRow(t.Context(), "SELECT pid FROM pg_stat_wal_receiver").Scan(&pid); err != nil {
 		t.Fatal(err)
@@ -210,7 +196,7 @@ func (w *writer) simulate(ctx context.Context, txID string) (*kvledger.Results, 
 // sees it either.
 func TestNoAcknowledgementWithoutStandby(t *testing.T) {
 	first, standby := startPair(t)
-	cfg := postgres.Config{URL: url(first) + " application_name=store"}
+	cfg := postgres.Config{URL: first.URL() + " application_name=store"}
 	hasty := cfg
 	hasty.Timeout = 300 * time.Millisecond
 	s, short := openStore(t, cfg), openStore(t, hasty)
@@ -218,7 +204,7 @@ func TestNoAcknowledgementWithoutStandby(t *testing.T) {
 	commit(t, s, batch(1, "k", "1"))
 	n := uint64(1)
 	for _, interrupt := range []string{"pg_cancel_backend", "pg_terminate_backend"} {
-		standby.stop(syscall.SIGINT)
+		standby.Shutdown()
 		n++
 		done := make(chan error, 1)
 		go func() { done <- s.Commit(t.Context(), batch(n, "k", fmt.Sprint(n))) }()
@@ -232,7 +218,7 @@ func TestNoAcknowledgementWithoutStandby(t *testing.T) {
 			t.Fatalf("%s: the commit is acknowledged without standby: %v", interrupt, err)
 		default:
 		}
-		if err := standby.start(); err != nil {
+		if err := standby.Restart(); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-done; err != nil {
@@ -241,7 +227,7 @@ func TestNoAcknowledgementWithoutStandby(t *testing.T) {
 		wantState(t, s, n, "k", fmt.Sprint(n))
 	}
 
-	standby.stop(syscall.SIGINT)
+	standby.Shutdown()
 	if err := short.Commit(t.Context(), batch(4, "k", "4")); err == nil || errors.Is(err, store.ErrHeadMoved) {
 		t.Errorf("commit without standby: %v, want another error", err)
 	}
@@ -249,7 +235,7 @@ func TestNoAcknowledgementWithoutStandby(t *testing.T) {
 		t.Errorf("a snapshot shows head %+v", snap.Head())
 		snap.Close()
 	}
-	if err := standby.start(); err != nil {
+	if err := standby.Restart(); err != nil {
 		t.Fatal(err)
 	}
 	wantState(t, short, 4, "k", "4")

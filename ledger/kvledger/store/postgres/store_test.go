@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,35 +13,24 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/storetest"
-	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 )
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, config()) })
 }
 
+var (
+	rounds = flag.Int("rounds", 0, "how many blocks each concurrent submitter commits; 0 is the suite's default")
+	seed   = flag.Uint64("seed", 0, "what submitters choose by; 0 is a new one each time")
+)
+
 func TestLedger(t *testing.T) {
-	ledgertest.Run(t, func(t *testing.T) ledgertest.Fixture {
-		l := openLedger(t, openStore(t, config()))
-		return ledgertest.Fixture{
-			Ledger:    l,
-			Validates: true,
-			Query:     func(field, value string) string { return fmt.Sprintf(`{"selector":{%q:%q}}`, field, value) },
-			Commit: func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
-				results, err := tx.Simulator.(*kvledger.Simulator).Results()
-				if err != nil {
-					return false, err
-				}
-				code, err := l.CommitTx(ctx, kvledger.Transaction{
-					TxID: tx.ID, Timestamp: tx.Timestamp, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
-				})
-				return code == kvledger.Valid, err
-			},
-		}
-	})
+	open := func(t *testing.T) store.Store { return openStore(t, config()) }
+	kvledgertest.Config{Open: open, Rounds: *rounds, Seed: *seed}.Run(t)
 }
 
 func openLedger(t testing.TB, s store.Store) *kvledger.Ledger {
@@ -56,7 +46,7 @@ func openLedger(t testing.TB, s store.Store) *kvledger.Ledger {
 func TestReopen(t *testing.T) {
 	conn := connect(t, primary)
 	execute(t, conn, `DROP SCHEMA IF EXISTS "Other ""Schema""" CASCADE; CREATE SCHEMA "Other ""Schema"""`)
-	cfg := postgres.Config{URL: url(primary), Schema: `Other "Schema"`, Table: `Table "'` + strings.Repeat("x", 50)}
+	cfg := postgres.Config{URL: primary.URL(), Schema: `Other "Schema"`, Table: `Table "'` + strings.Repeat("x", 50)}
 	for n := range uint64(3) {
 		s := open(t, cfg)
 		commit(t, s, batch(n+1, "k", fmt.Sprint(n)))
@@ -75,10 +65,10 @@ func TestConfig(t *testing.T) {
 		"Config.Timeout is -1ns, less than 0":     {URL: "x", Timeout: -1},
 		"parse Config.URL":                        {URL: "postgres://localhost:port"},
 		"open store in table ccpeer_ledger":       {URL: "host=/nowhere user=tester"},
-		`schema "none" does not exist`:            {URL: url(primary), Schema: "none"},
-		"has no current schema, Config.Schema":    {URL: url(primary) + " search_path=none"},
+		`schema "none" does not exist`:            {URL: primary.URL(), Schema: "none"},
+		"has no current schema, Config.Schema":    {URL: primary.URL() + " search_path=none"},
 		"cannot execute UPDATE in a read-only":    {URL: readOnly(t)},
-		`database "nothing" does not exist`:       {URL: strings.Replace(url(primary), "=postgres", "=nothing", 1)},
+		`database "nothing" does not exist`:       {URL: strings.Replace(primary.URL(), "=postgres", "=nothing", 1)},
 	} {
 		s, err := postgres.Open(t.Context(), cfg)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -92,8 +82,8 @@ func TestConfig(t *testing.T) {
 
 // readOnly returns the URL of a store that can't be written to.
 func readOnly(t *testing.T) string {
-	openStore(t, postgres.Config{URL: url(primary)})
-	return anyURL(primary) + " default_transaction_read_only=on"
+	openStore(t, postgres.Config{URL: primary.URL()})
+	return primary.ReadURL() + " default_transaction_read_only=on"
 }
 
 // Tables that are not a store's stay as they are.
