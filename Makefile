@@ -48,8 +48,9 @@ linear: ## Check many histories of concurrent clients of the ledger for lineariz
 	cd internal/linear && go test $(RACE) -rounds 500 -timeout 60m .
 
 .PHONY: crash
-crash: ## Kill writers of the Pebble store and of ledgers in it, and simulate crashes of its machine, a thousand times each (make test: 25 and 30)
-	cd ledger/kvledger/store/pebble && go test -run 'TestCrash|TestKill' -crashes 1000 -kills 1000 -timeout 30m .
+crash: ## Kill writers of the Pebble store, crash its machine, and kill the leader of an etcd cluster, hundreds of times (make test: a few)
+	cd ledger/kvledger/store/pebble && go test -run 'TestCrash|TestKill' -crashes 1000 -kills 1000 -timeout 60m .
+	cd ledger/kvledger/store/etcd && go test -run TestCluster -kills 100 -timeout 30m .
 
 .PHONY: lint
 lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with golangci-lint

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd/etcdtest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres"
@@ -21,6 +23,7 @@ var engines = []struct {
 		return pebble.Open(pebble.Config{Dir: t.TempDir(), CacheSize: 8 << 20})
 	})},
 	{"postgres", openPostgres},
+	{"etcd", openEtcd},
 }
 
 // shared is for an engine that allows one store.
@@ -44,6 +47,24 @@ func openPostgres(t *testing.T, n int) []store.Store {
 	var stores []store.Store
 	for range n {
 		s, err := postgres.Open(t.Context(), postgres.Config{URL: server.URL()})
+		stores = append(stores, closed(t)(s, err))
+	}
+	return stores
+}
+
+func openEtcd(t *testing.T, n int) []store.Store {
+	cluster, err := etcdtest.Start(t.Context(), etcdtest.Config{Nodes: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	var stores []store.Store
+	for range n {
+		s, err := etcd.Open(t.Context(), etcd.Config{Endpoints: cluster.Endpoints()})
 		stores = append(stores, closed(t)(s, err))
 	}
 	return stores

@@ -19,6 +19,7 @@ import (
 	"github.com/ccpeer/ccpeer/internal/linear"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd/etcdtest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
 
@@ -27,7 +28,10 @@ var (
 	seed   = flag.Uint64("seed", 0, "what clients choose by; 0 is a new one each time")
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	etcdtest.Main() // does not return in a node of a cluster
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	clients = 6

@@ -1,0 +1,86 @@
+package etcd
+
+import (
+	"context"
+	"crypto/tls"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+// Config says where a store is, and what it may use.
+type Config struct {
+	// Endpoints are the client URLs of the cluster's servers, such as https://etcd1:2379. At least one is required;
+	// with all of them, the store goes on when one is lost.
+	Endpoints []string
+	// Prefix is what the etcd keys of the store begin with; empty is ccpeer-ledger/. It has no zero byte. Stores
+	// with different prefixes have nothing to do with each other.
+	Prefix string
+	// TLS is how to connect to endpoints with https; nil is the system's root certificates.
+	TLS *tls.Config
+	// Username and Password are for clusters that authenticate their users; empty is nobody. The user must be allowed
+	// to read and write the keys that begin with Prefix. Only root may compact, which Retain is about.
+	Username, Password string
+	// Timeout is how long Commit tries, which must be enough for an election, and how long taking a snapshot, or
+	// a read, may take; 0 is 30 seconds.
+	Timeout time.Duration
+	// Retain is how long what is overwritten stays readable in the snapshots of other stores, as other processes
+	// have them; in this one's it always does. After it, the store has the servers forget it, which is for all of the cluster's keys. 0 is
+	// 5 minutes. If it is negative the store never does that, and somebody else must: see Compaction in the
+	// package's documentation.
+	Retain time.Duration
+	// Logger gets what happens behind the scenes; nil is nobody.
+	Logger *zap.Logger
+}
+
+const (
+	defaultPrefix  = "ccpeer-ledger/"
+	defaultTimeout = 30 * time.Second
+	defaultRetain  = 5 * time.Minute
+
+	// A server that doesn't answer is noticed after both together. Servers refuse who asks every 5 seconds.
+	keepAliveTime, keepAliveTimeout = 10 * time.Second, 3 * time.Second
+)
+
+// complete returns the configuration with defaults for what is zero.
+func (c Config) complete() (Config, error) {
+	if c.Prefix == "" {
+		c.Prefix = defaultPrefix
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.Retain == 0 {
+		c.Retain = defaultRetain
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	switch {
+	case len(c.Endpoints) == 0:
+		return c, errors.New("Config.Endpoints is required")
+	case strings.Contains(c.Prefix, "\x00"):
+		return c, errors.Errorf("Config.Prefix %q has a zero byte", c.Prefix)
+	case c.Timeout < 0:
+		return c, errors.Errorf("Config.Timeout is %s, less than 0", c.Timeout)
+	}
+	return c, nil
+}
+
+func (c Config) connect(ctx context.Context) (*clientv3.Client, error) {
+	cfg := clientv3.Config{
+		Endpoints: c.Endpoints, TLS: c.TLS, Username: c.Username, Password: c.Password,
+		DialTimeout: c.Timeout, DialKeepAliveTime: keepAliveTime, DialKeepAliveTimeout: keepAliveTimeout,
+		MaxCallSendMsgSize: math.MaxInt32, // it is the servers that have a limit
+		Logger:             c.Logger.Named("client"),
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		cfg.DialTimeout = min(cfg.DialTimeout, max(time.Until(deadline), 1)) // 0 would be no limit
+	}
+	client, err := clientv3.New(cfg)
+	return client, errors.Wrap(err, "connect")
+}

@@ -1,0 +1,99 @@
+package etcd
+
+import (
+	"context"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// How long to wait before asking again.
+	minBackOff, maxBackOff = 10 * time.Millisecond, 500 * time.Millisecond
+	// tries is how many servers may leave a request unanswered within Config.Timeout.
+	tries = 6
+)
+
+// retry calls f until it has succeeded, or fails in a way that is there to stay, or ctx has ended.
+func (s *Store) retry(ctx context.Context, f func(context.Context) error) error {
+	var cause error // the last one that is not just the end of ctx
+	for n := 0; ; n++ {
+		try, cancel := context.WithTimeout(ctx, s.timeout/tries)
+		err := f(try)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if cause == nil || ctx.Err() == nil {
+			cause = err
+		}
+		if answered(err) || !sleep(ctx, backOff(n)) {
+			return cause
+		}
+	}
+}
+
+// readHead returns the head as it is now, and the revision of the cluster at which that is so.
+func (s *Store) readHead(ctx context.Context) (record, int64, error) {
+	var r record
+	var revision int64
+	err := s.retry(ctx, func(ctx context.Context) error {
+		resp, err := s.client.Get(clientv3.WithRequireLeader(ctx), s.keys.head)
+		if err != nil {
+			return err
+		}
+		if len(resp.Kvs) == 0 {
+			return errors.Wrapf(ErrForeign, "%q is missing", s.keys.head)
+		}
+		r, err = decodeRecord(resp.Kvs[0])
+		revision = resp.Header.Revision
+		return err
+	})
+	if err != nil {
+		return r, 0, errors.Wrap(err, "read head")
+	}
+	s.note(r, revision)
+	return r, revision, nil
+}
+
+// answered says whether an error is a server's answer, which is the same at the next try and on another server. If it
+// isn't, the request may have been carried out, or may be yet.
+func answered(err error) bool {
+	if errors.Is(err, ErrForeign) || errors.Is(err, ErrFormat) {
+		return true
+	}
+	var coded rpctypes.EtcdError
+	code := status.Code(err)
+	if errors.As(err, &coded) {
+		code = coded.Code()
+	}
+	switch code {
+	case codes.InvalidArgument, codes.NotFound, codes.PermissionDenied, codes.Unauthenticated, codes.FailedPrecondition,
+		codes.OutOfRange, codes.Unimplemented, codes.DataLoss:
+		return true
+	case codes.ResourceExhausted:
+		return !errors.Is(err, rpctypes.ErrTooManyRequests)
+	}
+	return false
+}
+
+// backOff is how long to wait after so many tries.
+func backOff(n int) time.Duration {
+	return min(minBackOff<<min(n, 10), maxBackOff)
+}
+
+// sleep returns false if ctx has ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,184 @@
+package etcd
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pkg/errors"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// ErrCompacted says that the servers have forgotten what a snapshot sees, which must have been open for long.
+var ErrCompacted = errors.New("the snapshot is older than what the etcd servers have retained")
+
+const (
+	// maxOps is how many operations a request of lookups has: as many as servers allow unless they are told otherwise.
+	maxOps = 128
+	// maxRequests is how many of them one GetMany makes at a time.
+	maxRequests = 16
+)
+
+// snapshot is one caller's use of a view.
+type snapshot struct {
+	view   *view
+	closed atomic.Bool
+}
+
+var _ store.Snapshot = (*snapshot)(nil)
+
+// lookup is one key that is looked up together with others.
+type lookup struct {
+	key   string
+	value []byte
+	err   error
+	done  chan struct{} // closed when the value or the error is there
+}
+
+func (s *snapshot) Head() store.Head { return s.view.at.head }
+
+// Get has the key looked up. If ctx ends before, what is under way goes on, for the others.
+func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l := &lookup{key: key, done: make(chan struct{})}
+	if s.closed.Load() || !s.view.gets.add(l) {
+		return nil, store.ErrClosed
+	}
+	select {
+	case <-l.done:
+		return l.value, s.view.store.failure(l.err, "read snapshot")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// lookUp serves all who want to look something up.
+func (v *view) lookUp(all []*lookup) {
+	ctx, cancel := v.store.limited()
+	defer cancel()
+	at := make(map[string]int, len(all))
+	var keys []string
+	for _, l := range all {
+		if _, known := at[l.key]; !known {
+			at[l.key] = len(keys)
+			keys = append(keys, l.key)
+		}
+	}
+	values := make([][]byte, len(keys))
+	err := v.store.getMany(ctx, v.revision, keys, values)
+	for _, l := range all {
+		if l.err = err; err == nil {
+			l.value = values[at[l.key]]
+		}
+		close(l.done)
+	}
+}
+
+func (s *snapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
+	if s.closed.Load() {
+		return nil, store.ErrClosed
+	}
+	values := make([][]byte, len(keys))
+	err := s.view.store.call(ctx, func(ctx context.Context) error {
+		return s.view.store.getMany(ctx, s.view.revision, keys, values)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+func (s *snapshot) Scan(lo, hi string, o store.ScanOptions) store.Iterator {
+	return newIterator(s, lo, hi, o)
+}
+
+func (s *snapshot) Close() {
+	if !s.closed.Swap(true) {
+		s.view.release()
+	}
+}
+
+// getMany sets the values of the keys. It makes its requests at the same time.
+func (s *Store) getMany(ctx context.Context, revision int64, keys []string, values [][]byte) error {
+	requests := (len(keys) + maxOps - 1) / maxOps
+	if requests <= 1 {
+		return s.get(ctx, revision, keys, values)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(requests, maxRequests) {
+		wg.Go(func() {
+			for lo := int(next.Add(1)-1) * maxOps; lo < len(keys) && ctx.Err() == nil; lo = int(next.Add(1)-1) * maxOps {
+				hi := min(lo+maxOps, len(keys))
+				if err := s.get(ctx, revision, keys[lo:hi], values[lo:hi]); err != nil {
+					cancel(err) // the first one counts
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// get sets the values of up to maxOps keys.
+func (s *Store) get(ctx context.Context, revision int64, keys []string, values [][]byte) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return s.read(ctx, revision, func(ctx context.Context, options ...clientv3.OpOption) error {
+		if len(keys) == 1 {
+			resp, err := s.client.Get(ctx, s.keys.lo+keys[0], options...)
+			if err == nil {
+				values[0] = valueOf(resp.Kvs)
+			}
+			return err
+		}
+		ops := make([]clientv3.Op, len(keys))
+		for i, key := range keys {
+			ops[i] = clientv3.OpGet(s.keys.lo+key, options...)
+		}
+		resp, err := s.client.Txn(ctx).Then(ops...).Commit()
+		if err != nil {
+			return err
+		}
+		for i, r := range resp.Responses {
+			values[i] = valueOf(r.GetResponseRange().Kvs)
+		}
+		return nil
+	})
+}
+
+// read has any server read at a revision. One that is behind is made to wait until it is not, which asks its leader.
+func (s *Store) read(ctx context.Context, revision int64, f func(context.Context, ...clientv3.OpOption) error) error {
+	at := clientv3.WithRev(revision)
+	err := s.retry(ctx, func(ctx context.Context) error {
+		err := f(ctx, at, clientv3.WithSerializable())
+		if errors.Is(err, rpctypes.ErrFutureRev) {
+			err = f(ctx, at)
+		}
+		return err
+	})
+	if errors.Is(err, rpctypes.ErrCompacted) {
+		return ErrCompacted
+	}
+	return err
+}
+
+// valueOf returns the value of the pair that was found, which is not nil, or nil.
+func valueOf(kvs []*mvccpb.KeyValue) []byte {
+	switch {
+	case len(kvs) == 0:
+		return nil
+	case kvs[0].Value == nil:
+		return []byte{}
+	}
+	return kvs[0].Value
+}
