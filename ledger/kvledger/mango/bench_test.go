@@ -1,6 +1,7 @@
 package mango_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
@@ -18,6 +19,37 @@ func BenchmarkMatch(b *testing.B) {
 	for b.Loop() {
 		if !q.Match(d) {
 			b.Fatal("no match")
+		}
+	}
+}
+
+// BenchmarkColumns is what a document costs when it's committed, for each index that it is in.
+func BenchmarkColumns(b *testing.B) {
+	x := indexOn(b, `["docType", "owner", "size"]`)
+	for name, value := range map[string]string{
+		"short": benchDocument,
+		"long":  `{"docType": "` + strings.Repeat("x", 1<<20) + `", "owner": [1, 2, 3], "size": {"x": 1, "y": 2}}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			d := document(b, "marble1", value)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, ok := x.Columns(d); !ok {
+					b.Fatal("not in the index")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPlan is what a query costs before anything is read.
+func BenchmarkPlan(b *testing.B) {
+	q := parse(b, benchQuery)
+	indexes := []*mango.Index{indexOn(b, `["owner"]`), indexOn(b, `["docType", "size"]`), indexOn(b, `["docType", "owner", "size"]`)}
+	b.ReportAllocs()
+	for b.Loop() {
+		if p, err := q.Plan(indexes); err != nil || p.Index != indexes[1] {
+			b.Fatal(p, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"math/bits"
 	"slices"
+	"strings"
 )
 
 // MaxColumns is how many bytes of a document's columns an index has. What is longer is cut: a store need not hold keys of
@@ -28,7 +29,10 @@ const (
 
 // appendColumn appends a decoded JSON value so that bytes are ordered as compare orders values, and equal where it finds
 // them equal. No value's bytes are the beginning of another's, so that what follows them never matters.
-func appendColumn(b []byte, v any) []byte {
+func appendColumn(b []byte, v any) []byte { return appendBeginning(b, v, math.MaxInt) }
+
+// appendBeginning is appendColumn, but it may stop once there are most bytes: values are long at times, and columns cut.
+func appendBeginning(b []byte, v any, most int) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(b, tagNull)
@@ -40,17 +44,20 @@ func appendColumn(b []byte, v any) []byte {
 	case json.Number:
 		return appendNumber(append(b, tagNumber), parseNumber(v))
 	case string:
-		return appendEnded(append(b, tagString), v)
+		return appendEnded(append(b, tagString), v[:min(len(v), most)])
 	case []any:
 		b = append(b, tagArray)
-		for _, element := range v {
-			b = appendColumn(b, element)
+		for i := 0; i < len(v) && len(b) < most; i++ {
+			b = appendBeginning(b, v[i], most)
 		}
 		return append(b, tagEnd)
 	case map[string]any:
 		b = append(b, tagObject)
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			b = appendColumn(appendColumn(b, name), v[name])
+			if len(b) >= most {
+				break
+			}
+			b = appendBeginning(appendBeginning(b, name, most), v[name], most)
 		}
 		return append(b, tagEnd)
 	}
@@ -58,18 +65,18 @@ func appendColumn(b []byte, v any) []byte {
 }
 
 // appendEscaped appends bytes in which a zero byte is told from the end that appendEnded adds.
-func appendEscaped[T string | []byte](b []byte, data T) []byte {
-	for i := range len(data) {
-		if b = append(b, data[i]); data[i] == 0 {
-			b = append(b, 0xff)
+func appendEscaped(b []byte, data string) []byte {
+	for {
+		i := strings.IndexByte(data, 0)
+		if i < 0 {
+			return append(b, data...)
 		}
+		b = append(append(b, data[:i+1]...), 0xff)
+		data = data[i+1:]
 	}
-	return b
 }
 
-func appendEnded[T string | []byte](b []byte, data T) []byte {
-	return append(appendEscaped(b, data), 0, 0)
-}
+func appendEnded(b []byte, data string) []byte { return append(appendEscaped(b, data), 0, 0) }
 
 // Kinds of numbers, in their order.
 const (
@@ -98,7 +105,7 @@ func appendNumber(b []byte, n number) []byte {
 	}
 	from := len(b)
 	b = binary.BigEndian.AppendUint16(b, uint16(exponent+1<<15))
-	b = appendEnded(b, mantissa)
+	b = appendEnded(b, string(mantissa))
 	if sign < 0 {
 		for i := range b[from:] {
 			b[from+i] ^= 0xff

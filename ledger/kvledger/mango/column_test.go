@@ -5,9 +5,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/big"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -86,13 +86,7 @@ func TestColumnsOfNumbers(t *testing.T) {
 // exact is the value of a JSON number: an integer, or the nearest float64.
 func exact(text string) *big.Float {
 	if strings.ContainsAny(text, ".eE") {
-		var float float64
-		if _, err := fmt.Sscan(text, &float); err != nil {
-			float = math.Inf(1)
-			if text[0] == '-' {
-				float = math.Inf(-1)
-			}
-		}
+		float, _ := strconv.ParseFloat(text, 64) // infinite if it's out of range
 		return big.NewFloat(float)
 	}
 	integer, _ := new(big.Int).SetString(text, 10)
@@ -108,6 +102,15 @@ func TestColumnsOfValues(t *testing.T) {
 	for n := mango.MaxColumns - 4; n < mango.MaxColumns+3; n++ {
 		long := strings.Repeat("x", n)
 		values = append(values, `"`+long+`"`, `"`+long+`y"`, `"`+long+`\u0000"`, `["`+long+`", 1]`, `{"`+long+`": 1}`)
+	}
+	for n := mango.MaxColumns/7 - 3; n < mango.MaxColumns/7+3; n++ { // an integer of one digit has 7 bytes
+		ones := strings.Repeat("1, ", n)
+		values = append(values, "["+ones+"1]", "["+ones+"2]", "["+ones+"1, 2]", "["+ones+"{}]")
+		var members string
+		for i := range n * 7 / 13 { // and a name of three bytes has 6
+			members += fmt.Sprintf(`"n%02d": 1, `, i)
+		}
+		values = append(values, "{"+members+`"z": 1}`, "{"+members+`"z": 2}`, "{"+members+`"z": 1, "zz": 1}`)
 	}
 	var docs []*mango.Document
 	for _, value := range values {

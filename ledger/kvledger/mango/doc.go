@@ -1,8 +1,9 @@
-// Package mango evaluates CouchDB's Mango queries over JSON documents: selectors, sort, fields, and bookmarks. It knows
-// no storage: a ledger gives it documents, one by one, and asks which of them a query wants, in what order, and what of
-// them.
+// Package mango evaluates CouchDB's Mango queries over JSON documents: selectors, sort, fields, bookmarks, and indexes. It
+// knows no storage: a ledger gives it documents, one by one, and asks which of them a query wants, and what of them; it
+// asks what the entries of an index are, and which of them to read for a query.
 //
-// [Parse] and [NewDocument] are where to begin; then there is [Query.Match].
+// [Parse] and [NewDocument] are where to begin; then there is [Query.Match]. With indexes, these are [ParseIndex] and
+// [Index.Columns] when documents are written, and [Query.Plan] when they are looked for.
 //
 // # What a chaincode's query means
 //
@@ -27,12 +28,32 @@
 //     $nor, negations are moved down to the conditions: {"$not": {"a": 1}} is {"a": {"$ne": 1}}.
 //   - Not so within $elemMatch, $allMatch and $keyMapMatch: there, $not turns around whatever is below it.
 //   - A path that leads through something other than an object or an array doesn't even satisfy {"$exists": false}.
-//   - An $and, $or or $nor of nothing is true. {} matches every document, but only where it is the whole selector:
-//     elsewhere it stands for an empty object.
+//   - An $and, $or or $nor of nothing is true, but finds nothing where it is the whole selector. {} matches every
+//     document, but only where it is the whole selector: elsewhere it stands for an empty object.
 //   - $in and $nin look at an array's elements, never at the array as a whole.
 //   - Numbers are compared by their exact values, so 1.0 equals 1. $all alone asks for the same kind of number, as
 //     Erlang's lists:member does, and $mod, $size and skip for a number that is written without a fraction or exponent.
 //   - A document that lacks a field of the sort is not matched: CouchDB sorts by reading an index, which hasn't got it.
+//
+// # Indexes
+//
+// An index has an entry for each document that has all of its fields, and that its partial_filter_selector, if any,
+// matches. An entry is the document's columns, which are bytes that are ordered as the values of the fields are, and then
+// its key. A ledger keeps entries in the order of their bytes, and remembers where the key begins.
+//
+// A [Plan] says which index a query uses, what entries to read, and from which end. The selector still has to be matched:
+//
+//   - Bounds are of the first fields: of all that are equal to something, and of the one behind them. They come from
+//     $eq, $gt, $gte, $lt, $lte and $beginsWith, and from what is joined by $and, but not from within an $or.
+//   - Columns are cut at [MaxColumns], and so are bounds, so that what has the columns of a bound is read. Nothing else
+//     changes: cut columns are longer than others, and so never the beginning of them, or the other way round.
+//   - Documents whose columns are MaxColumns long, and the same, stand together, but by key. To return them in order, those
+//     that match must be sorted, as [Plan.Compare] has it. The order is known of all others.
+//
+// A page begins behind the last one's end: [Plan.Resume] moves the bounds there. Within cut columns they can't say where
+// that is, and [Plan.Follows] does. A bookmark has the true values, not the cut ones, and is for plans with the same index,
+// read in the same direction. If another index is chosen from one page to the next, since one was defined meanwhile, it is
+// an invalid_bookmark.
 //
 // # Where it differs from CouchDB
 //
@@ -42,6 +63,9 @@
 //     pattern that RE2 can't compile is a bad_arg. It matches characters; CouchDB's matches bytes.
 //   - _id is ordered as any other value against values of other types; CouchDB puts strings after all of them there.
 //   - $text and the geographical operators are not supported, as in a CouchDB without such indexes.
+//   - The sort by _id alone needs no condition on _id. An $or of nothing, where a selector has other conditions, requires no
+//     field, and doesn't make an index usable.
+//   - The names that an index without ddoc or name gets are other ones, and so are bookmarks.
 //   - A $mod by 0 is an error when the query is parsed, not when the first integer is met.
 //   - $nor within $elemMatch, $allMatch and $keyMapMatch works; CouchDB doesn't get it there.
 //   - Without fields, the value of a result is what is stored, to the byte. Fabric's peer encodes it anew.

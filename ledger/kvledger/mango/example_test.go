@@ -83,7 +83,9 @@ func ExampleQuery_Plan() {
 		}
 	}
 	// Output:
-	// json index "indexOwner/bySize", rev
+	// json index "indexOwner/bySize" on owner, size, rev
+	// range: owner >= "tom" <= "tom"
+	// range: size > 1
 	// marble1
 	// marble3
 }

@@ -1,6 +1,9 @@
 package mango
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Explanation says how a query is run. Its JSON is in the manner of CouchDB's _explain. There is no limit in it: that of a
 // query has no effect.
@@ -76,7 +79,7 @@ func (p *Plan) Explain() *Explanation {
 			e.Index.Order = "desc"
 		}
 	}
-	if all, ok := p.query.Selector.(And); ok && len(all) == 0 {
+	if all, ok := p.query.Selector.(And); ok && all == nil {
 		e.Selector = map[string]any{}
 	}
 	if p.query.selected {
@@ -138,11 +141,43 @@ func selectorsJSON(parts []Selector) []any {
 	return values
 }
 
-// String names the index that is used, and the direction.
+// String is a few lines for people: the index and the direction, then what is known of its fields, the other indexes, and
+// warnings.
 func (e *Explanation) String() string {
 	name := IndexName{Ddoc: e.Index.Name}
 	if e.Index.Ddoc != "" {
 		name = IndexName{Ddoc: e.Index.Ddoc, Name: e.Index.Name}
 	}
-	return fmt.Sprintf("%s index %q, %s", e.Index.Type, name, e.Direction)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s index %q on %s, %s", e.Index.Type, name, strings.Join(e.Index.Fields, ", "), e.Direction)
+	for _, r := range e.Range {
+		fmt.Fprintf(&b, "\nrange: %s", r)
+	}
+	for _, u := range e.Unused {
+		fmt.Fprintf(&b, "\nnot %q: %s", u.Index, u.Reason)
+	}
+	for _, w := range e.Warnings {
+		fmt.Fprintf(&b, "\nwarning: %s", w)
+	}
+	return b.String()
+}
+
+// String is such as "size > 1 <= 5".
+func (r FieldRange) String() string {
+	text := r.Field + r.Lo.text(">") + r.Hi.text("<")
+	if r.BeginsWith != nil {
+		text += " begins " + show(*r.BeginsWith)
+	}
+	return text
+}
+
+// text is such as " > 1", or nothing without a bound.
+func (b *Bound) text(op string) string {
+	switch {
+	case b == nil:
+		return ""
+	case b.Included:
+		op += "="
+	}
+	return " " + op + " " + show(b.Value)
 }

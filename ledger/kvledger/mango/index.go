@@ -49,8 +49,8 @@ type indexFields struct {
 //	{"index": {"fields": ["owner", {"size": "asc"}]}, "ddoc": "indexOwnerDoc", "name": "indexOwner", "type": "json"}
 //
 // The index may have a partial_filter_selector, for which see [Query.Plan]. The type may be left out; there is no other than
-// json. So may ddoc and name, which then are a hash of the rest, as in CouchDB, if another one. What Fabric (metadata's
-// validators.go) or CouchDB would refuse is an error, for people to read.
+// json. So may ddoc and name, which then are a hash of the rest, as in CouchDB, if another one. What Fabric (ccmetadata's
+// validators.go) or CouchDB would refuse is an error, for people to read; so are no fields, and the same field twice.
 func ParseIndex(file []byte) (*Index, error) {
 	var value any
 	rest, err := decode(file, &value)
@@ -147,7 +147,7 @@ func (x *Index) parseFilter(value any) error {
 	if err != nil {
 		return errors.WithMessage(err, "partial_filter_selector")
 	}
-	if all, ok := s.(And); !ok || len(all) > 0 {
+	if all, ok := s.(And); !ok || all != nil {
 		x.partial, x.filter = s, value
 	}
 	return nil
@@ -217,7 +217,7 @@ func (x *Index) Columns(d *Document) (columns []byte, ok bool) {
 		if p != present {
 			return nil, false
 		}
-		columns = appendColumn(columns, value)
+		columns = appendBeginning(columns, value, MaxColumns)
 	}
 	return cutColumns(columns), true
 }

@@ -71,6 +71,9 @@ func (q *Query) Plan(indexes []*Index) (*Plan, error) {
 			p.unused = append(p.unused, UnusedIndex{x.name(), c.drawback(x, p.Index)})
 		}
 	}
+	if q.nothing {
+		p.Lo, p.Hi = nil, []byte{}
+	}
 	p.warn()
 	return p, nil
 }

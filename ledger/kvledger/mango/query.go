@@ -28,6 +28,7 @@ type Query struct {
 	// UseIndex is the index that the query asks for, the zero value if it doesn't.
 	UseIndex IndexName
 
+	nothing  bool // the selector is an $and or $or of nothing, which CouchDB doesn't run (mango_cursor's maybe_noop_range)
 	fields   []SortField
 	selected bool // there are fields, if only an empty list
 }
@@ -123,6 +124,12 @@ func checkNames(members map[string]any) error {
 
 func (q *Query) parseSelector(value any) (err error) {
 	q.Selector, err = parseSelector(value)
+	switch s := q.Selector.(type) {
+	case And:
+		q.nothing = s != nil && len(s) == 0
+	case Or:
+		q.nothing = len(s) == 0
+	}
 	return err
 }
 
@@ -239,6 +246,9 @@ func (q *Query) Match(d *Document) bool {
 
 // MatchContext is Match until ctx ends, whose error it returns then: a large selector takes long on a large document.
 func (q *Query) MatchContext(ctx context.Context, d *Document) (bool, error) {
+	if q.nothing {
+		return false, ctx.Err()
+	}
 	for _, f := range q.Sort {
 		if _, p := lookup(d.fields, f.Path); p != present {
 			return false, ctx.Err()
