@@ -66,7 +66,7 @@ func TestQueries(t *testing.T) {
 		{`{"selector":{},"sort":[{"size":"desc"}]}`, "e a c b"},
 		{`{"selector":{"colour":"red"},"sort":["colour","size"],"skip":1}`, "a e"},
 		{`{"selector":{},"sort":["owner.name"]}`, "e"},
-		{`{"selector":{},"sort":[{"_id":"desc"}]}`, "e d c b a \x00k\x001\x00"},
+		{`{"selector":{"_id":{"$gt":null}},"sort":[{"_id":"desc"}]}`, "e d c b a \x00k\x001\x00"},
 	} {
 		sim := newSimulator(t, l, "tx")
 		public, err := sim.ExecuteQuery(t.Context(), ns, test.query, ledger.Page{})

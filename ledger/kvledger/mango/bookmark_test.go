@@ -40,7 +40,7 @@ func TestPages(t *testing.T) {
 	on := indexOn(t, `["n", "s"]`)
 	for _, query := range []string{
 		`{"selector": {}}`,
-		`{"selector": {}, "sort": [{"_id": "desc"}]}`,
+		`{"selector": {"_id": {"$gt": null}}, "sort": [{"_id": "desc"}]}`,
 		`{"selector": {}, "sort": ["n", "s"]}`,
 		`{"selector": {}, "sort": [{"n": "desc"}, {"s": "desc"}]}`,
 		`{"selector": {"n": {"$gte": null}, "s": {"$exists": true}}}`,

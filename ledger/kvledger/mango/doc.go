@@ -41,6 +41,10 @@
 // matches. An entry is the document's columns, which are bytes that are ordered as the values of the fields are, and then
 // its key. A ledger keeps entries in the order of their bytes, and remembers where the key begins.
 //
+// Which index a query uses is CouchDB's choice: see [Query.Plan]. Results come in the order of that index, and without one
+// in that of the keys. A sort that is no index's order is an error, [ErrNoSortIndex]. An index with a
+// partial_filter_selector is for those who name it by use_index, and they find only what is in it.
+//
 // A [Plan] says which index a query uses, what entries to read, and from which end. The selector still has to be matched:
 //
 //   - Bounds are of the first fields: of all that are equal to something, and of the one behind them. They come from
@@ -63,8 +67,7 @@
 //     pattern that RE2 can't compile is a bad_arg. It matches characters; CouchDB's matches bytes.
 //   - _id is ordered as any other value against values of other types; CouchDB puts strings after all of them there.
 //   - $text and the geographical operators are not supported, as in a CouchDB without such indexes.
-//   - The sort by _id alone needs no condition on _id. An $or of nothing, where a selector has other conditions, requires no
-//     field, and doesn't make an index usable.
+//   - An $or of nothing, where a selector has other conditions, requires no field, and doesn't make an index usable.
 //   - The names that an index without ddoc or name gets are other ones, and so are bookmarks.
 //   - A $mod by 0 is an error when the query is parsed, not when the first integer is met.
 //   - $nor within $elemMatch, $allMatch and $keyMapMatch works; CouchDB doesn't get it there.

@@ -41,8 +41,8 @@ type Plan struct {
 // One that the query names by use_index is preferred, if it can be used; if not, the plan's explanation says so. An index
 // with a partial_filter_selector is used only if it is named: then the results are those that are in it, as in CouchDB.
 //
-// It returns ErrNoSortIndex if there is a sort and no index for it. Other than in CouchDB, the sort by _id alone always has
-// one: all documents.
+// It returns ErrNoSortIndex if there is a sort and no index for it. For the sort by _id that is all documents, if the
+// selector has a range for _id.
 func (q *Query) Plan(indexes []*Index) (*Plan, error) {
 	p := &Plan{query: q}
 	c := choice{query: q, ranges: rangesOf(q.Selector)}
@@ -58,11 +58,12 @@ func (q *Query) Plan(indexes []*Index) (*Plan, error) {
 	if named := slices.DeleteFunc(slices.Clone(usable), func(x *Index) bool { return !q.UseIndex.names(x) }); len(named) > 0 {
 		best = named
 	}
+	keys := c.ranges[pathKey([]string{idField})]
 	switch {
 	case len(best) > 0:
 		p.useIndex(slices.MinFunc(best, c.compare), c.ranges)
-	case len(q.Sort) == 0, len(q.Sort) == 1 && isID(q.Sort[0].Path):
-		p.useKeys(c.ranges[pathKey([]string{idField})])
+	case len(q.Sort) == 0, len(q.Sort) == 1 && isID(q.Sort[0].Path) && keys != nil:
+		p.useKeys(keys)
 	default:
 		return nil, ErrNoSortIndex
 	}
