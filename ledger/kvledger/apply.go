@@ -80,7 +80,7 @@ func (v *validation) applyCollection(ctx context.Context, namespace string, c co
 
 // privateName returns the key of a collection that a hash is of, or "" if this ledger has no value of that key.
 func (v *validation) privateName(ctx context.Context, of collectionKey) (string, error) {
-	nameKey := v.ledger.privateNameKey(of.namespace, of.collection, of.key)
+	nameKey := v.nameKey(of)
 	if err := v.fetch(ctx, []string{nameKey}); err != nil {
 		return "", err
 	}
@@ -124,7 +124,7 @@ func (v *validation) noteName(of collectionKey, u update) {
 func (v *validation) renew(ctx context.Context) error {
 	values := map[string]update{} // the hashes, by where the values are
 	for of := range v.renewed {
-		hashed, ok := v.updates.Get(v.ledger.hashKey(of.namespace, of.collection, of.key))
+		hashed, ok := v.updates.Get(v.hashKey(of))
 		if !ok || hashed.value == nil {
 			continue // the key was not there, or is not any more
 		}

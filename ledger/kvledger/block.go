@@ -40,7 +40,7 @@ type Version struct {
 	Block, Tx uint64
 }
 
-// Block returns a committed block, or ErrNotFound.
+// Block returns a committed block, or ErrNotFound. The caller must not modify the read/write sets.
 func (l *Ledger) Block(ctx context.Context, number uint64) (*CommittedBlock, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {
@@ -67,7 +67,7 @@ func (l *Ledger) Block(ctx context.Context, number uint64) (*CommittedBlock, err
 }
 
 // Transaction returns a committed transaction, or ErrNotFound. Of several with the same ID it is the first one, which is
-// the only one that may be valid.
+// the only one that may be valid. The caller must not modify the read/write set.
 func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransaction, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {

@@ -82,12 +82,12 @@ func (l *Ledger) decodeHashedWrites(namespace string, c *collectionRWSet, hashed
 	seen := make(map[string]bool, len(hashed.HashedWrites))
 	for _, w := range hashed.HashedWrites {
 		key, value := string(w.KeyHash), w.ValueHash
-		if w.IsDelete || w.IsPurge {
+		if isHashedDelete(w) {
 			value = nil
 		} else if len(value) != sha256.Size {
 			return false
 		}
-		if len(key) != sha256.Size || seen[key] {
+		if len(key) != sha256.Size || seen[key] || l.room(namespace, c.name) < 1 {
 			return false
 		}
 		seen[key] = true
@@ -107,6 +107,12 @@ func (l *Ledger) decodeHashedWrites(namespace string, c *collectionRWSet, hashed
 		c.metadata = append(c.metadata, metadataWrite{key, l.hashKey(namespace, c.name, key), value})
 	}
 	return true
+}
+
+// isHashedDelete says whether a write deletes: also one of the hash of nothing, since nothing is what a delete writes
+// (Fabric: core/ledger/kvledger/txmgmt/rwsetutil, IsKVWriteHashDelete).
+func isHashedDelete(w *pb.KVWriteHash) bool {
+	return w.IsDelete || w.IsPurge || len(w.ValueHash) == 0 || string(w.ValueHash) == hash("")
 }
 
 // decodePrivateWrites makes the values known if each belongs to a hash, and each hash to a value.

@@ -41,8 +41,8 @@ const maxTxID = 1024
 //
 // A transaction is valid if nothing that it read has changed, neither by an earlier block nor by an earlier valid
 // transaction of this one. Invalid transactions change nothing, but their IDs are used. An ID that was used decides first,
-// then the caller's code. Read/write sets may come
-// from anywhere: one that can't be decoded makes its transaction invalid, no more.
+// then the caller's code. Read/write sets may come from anywhere: one that can't be decoded makes its transaction invalid,
+// no more.
 //
 // After an error there are no codes. Nothing was committed, unless it was the store's Commit that failed in a way
 // that leaves this open; the height then tells.
@@ -110,14 +110,10 @@ func (v *validation) writes(txs []transaction) ([]store.Write, error) {
 	writes = append(writes, v.also...)
 	writes = append(writes, v.blockWrites(txs)...)
 	for i, tx := range txs {
-		at := version{v.block, uint64(i)}
-		if v.codes[i] != DuplicateTxID {
-			writes = append(writes, store.Write{Key: v.ledger.txIDKey(tx.TxID), Value: encodeTxID(at, v.codes[i])})
-		}
 		if v.codes[i] != Valid {
 			continue
 		}
-		history, err := v.ledger.modifications(tx, at)
+		history, err := v.ledger.modifications(tx, version{v.block, uint64(i)})
 		if err != nil {
 			return nil, err
 		}

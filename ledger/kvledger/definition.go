@@ -38,9 +38,10 @@ func (l *Ledger) Define(ctx context.Context, namespace string, d Definition) err
 	if err := checkDefinition(d); err != nil {
 		return errors.Wrapf(err, "define namespace %q", namespace)
 	}
-	for more, step := true, l.redefine(d); more; step = l.build {
+	c := &change{ledger: l, namespace: namespace, size: buildStep}
+	for more, step := true, c.redefine(d); more; step = c.build {
 		var err error
-		if more, err = l.changeDefinition(ctx, namespace, step); err != nil {
+		if more, err = c.do(ctx, step); err != nil {
 			return errors.Wrapf(err, "define namespace %q", namespace)
 		}
 	}
@@ -131,85 +132,4 @@ func (l *Ledger) decodeDefinition(namespace string, b []byte) (*definition, erro
 	}
 	l.provider.definitions.Store(key, decodedDefinition{string(b), d})
 	return d, nil
-}
-
-// definitionStep is one step of a change: it changes d, which is its own, and returns what else is to be written, and
-// whether there are more steps to come.
-type definitionStep func(ctx context.Context, snapshot store.Snapshot, namespace string, d *definition) ([]store.Write, bool, error)
-
-// changeDefinition does one step of a change, at a moment when no block is committed.
-func (l *Ledger) changeDefinition(ctx context.Context, namespace string, step definitionStep) (more bool, err error) {
-	release, err := l.provider.lock(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer release()
-	for {
-		more, err = l.tryChangeDefinition(ctx, namespace, step)
-		if !errors.Is(err, store.ErrHeadMoved) {
-			return more, err
-		}
-	}
-}
-
-func (l *Ledger) tryChangeDefinition(ctx context.Context, namespace string, step definitionStep) (bool, error) {
-	snapshot, err := l.snapshot(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer snapshot.Close()
-	d := new(definition)
-	now, err := snapshot.Get(ctx, l.definitionKey(namespace))
-	if err != nil {
-		return false, errors.Wrap(err, "read definition")
-	}
-	if now != nil {
-		if err := json.Unmarshal(now, d); err != nil {
-			return false, errors.Wrap(err, "decode definition")
-		}
-	}
-	writes, more, err := step(ctx, snapshot, namespace, d)
-	if err != nil {
-		return false, err
-	}
-	b, err := json.Marshal(d)
-	if err != nil {
-		return false, errors.Wrap(err, "encode definition")
-	}
-	if len(writes) == 0 && string(b) == string(now) {
-		return more, nil // as it was
-	}
-	writes = append(writes, store.Write{Key: l.definitionKey(namespace), Value: b})
-	if height, err := l.heightAt(ctx, snapshot); err != nil {
-		return false, err
-	} else if height == 0 { // the channel has nothing yet: what it will have is of this format
-		writes = append(writes, store.Write{Key: l.heightKey(), Value: encodeHeight(0)})
-	}
-	return more, l.provider.commit(ctx, snapshot.Head(), writes)
-}
-
-// redefine is the first step: it replaces the definition, and keeps the indexes that stay as they are.
-func (l *Ledger) redefine(to Definition) definitionStep {
-	return func(_ context.Context, _ store.Snapshot, _ string, d *definition) ([]store.Write, bool, error) {
-		d.Collections = to.Collections
-		before := d.Indexes
-		d.Indexes = nil
-		for _, x := range to.Indexes {
-			same := func(y *index) bool { return y.sameAs(x) }
-			if at := slices.IndexFunc(before, same); at >= 0 {
-				d.Indexes = append(d.Indexes, before[at])
-				before = slices.Delete(before, at, at+1)
-				continue
-			}
-			d.LastIndex++
-			d.Indexes = append(d.Indexes, &index{Index: x, ID: d.LastIndex})
-		}
-		for _, x := range before {
-			d.Dropped = append(d.Dropped, x.ID)
-		}
-		if slices.ContainsFunc(to.Collections, func(c ledger.CollectionConfig) bool { return c.BlockToLive > 0 }) {
-			return []store.Write{{Key: l.expiresKey(), Value: []byte{}}}, true, nil
-		}
-		return nil, true, nil
-	}
 }

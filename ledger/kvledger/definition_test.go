@@ -77,10 +77,7 @@ func TestDefinitionRefused(t *testing.T) {
 
 // TestUndefinedCollections uses collections that are not defined, where others are.
 func TestUndefinedCollections(t *testing.T) {
-	const (
-		none    = "collection config not defined for chaincode [asset], pass the collection configuration upon chaincode definition/instantiation"
-		another = "collection [secrets] not defined in the collection config for chaincode [asset]"
-	)
+	const undefined = "collection [secrets] not defined in the collection config for chaincode [asset]"
 	l := openMemory(t)
 	uses := map[string]func(*kvledger.Simulator, string) error{
 		"get": func(s *kvledger.Simulator, c string) error { return second(s.GetPrivateData(t.Context(), ns, c, "k")) },
@@ -117,9 +114,9 @@ func TestUndefinedCollections(t *testing.T) {
 		}
 		try(coll, "")
 		define(t, l)
-		try(coll, none)
+		try(coll, undefined)
 		define(t, l, ledger.CollectionConfig{Name: "other"})
-		try(coll, another)
+		try(coll, undefined)
 		try("other", "")
 		try("_implicit_org_Org1MSP", "")
 	}

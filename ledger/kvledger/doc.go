@@ -50,5 +50,6 @@
 //	channel 00 'k' block transaction                              the block from that transaction on, or a part of it
 //	channel 00 'b'                                                format, number of blocks
 //
-// The numbers of blocks, transactions and indexes are big-endian. Metadata has keys of its own, so that neither a read nor a blind write of a value has to read or write it.
+// The numbers of blocks, transactions and indexes are big-endian. Metadata has keys of its own, so that neither a read nor a
+// blind write of a value has to read or write it.
 package kvledger

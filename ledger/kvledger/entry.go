@@ -3,8 +3,6 @@ package kvledger
 import (
 	"context"
 	"encoding/binary"
-	"maps"
-	"slices"
 
 	"github.com/pkg/errors"
 
@@ -63,7 +61,7 @@ func (v *validation) updateIndexes(ctx context.Context) error {
 
 // indexedUpdates returns the block's updates of keys that have indexes.
 func (v *validation) indexedUpdates() []indexed {
-	if !slices.ContainsFunc(slices.Collect(maps.Values(v.definitions)), func(d *definition) bool { return d != nil && len(d.Indexes) > 0 }) {
+	if !v.hasIndexes() {
 		return nil
 	}
 	var updates []indexed
@@ -78,6 +76,16 @@ func (v *validation) indexedUpdates() []indexed {
 		return true
 	})
 	return updates
+}
+
+// hasIndexes says whether any namespace has indexes that the block has to do with.
+func (v *validation) hasIndexes() bool {
+	for _, d := range v.definitions {
+		if d != nil && len(d.Indexes) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // document returns a value as a document, or nil if it is none.
@@ -98,10 +106,7 @@ func (v *validation) updateEntry(of collectionKey, x *index, was, is *mango.Docu
 	before, wasIn := columnsOf(x, was)
 	after, isIn := columnsOf(x, is)
 	if wasIn && isIn && string(before) == string(after) {
-		if x.Built {
-			return // it is there
-		}
-		wasIn = false
+		return // it is there, or will be when the index is built
 	}
 	if wasIn {
 		v.also = append(v.also, store.Write{Key: entryKey(prefix, before, of.key)})
@@ -116,79 +121,4 @@ func columnsOf(x *index, d *mango.Document) ([]byte, bool) {
 		return nil, false
 	}
 	return x.Index.Index.Columns(d)
-}
-
-// buildStep is how many documents, or entries to be deleted, one step of building goes through.
-const buildStep = 1000
-
-// build is a definitionStep that deletes some entries of indexes that are not defined any more, or gives one that is new
-// some of the documents that were there before.
-func (l *Ledger) build(ctx context.Context, snapshot store.Snapshot, namespace string, d *definition) ([]store.Write, bool, error) {
-	if len(d.Dropped) > 0 {
-		writes, err := l.dropEntries(ctx, snapshot, namespace, d.Dropped[0])
-		if len(writes) < buildStep {
-			d.Dropped = d.Dropped[1:]
-		}
-		return writes, true, err
-	}
-	at := slices.IndexFunc(d.Indexes, func(x *index) bool { return !x.Built })
-	if at < 0 {
-		return nil, false, nil
-	}
-	writes, err := l.buildEntries(ctx, snapshot, namespace, d.Indexes[at])
-	return writes, true, err
-}
-
-func (l *Ledger) dropEntries(ctx context.Context, snapshot store.Snapshot, namespace string, id uint32) ([]store.Write, error) {
-	it := snapshot.Scan(l.indexPrefix(namespace, id), l.indexPrefix(namespace, id+1), store.ScanOptions{KeysOnly: true, Fetch: buildStep})
-	defer it.Close()
-	var writes []store.Write
-	for len(writes) < buildStep {
-		key, _, ok, err := it.Next(ctx)
-		if err != nil {
-			return nil, errors.Wrap(err, "read entries of an index that is dropped")
-		}
-		if !ok {
-			break
-		}
-		writes = append(writes, store.Write{Key: key})
-	}
-	return writes, nil
-}
-
-// buildEntries gives an index the next documents.
-func (l *Ledger) buildEntries(ctx context.Context, snapshot store.Snapshot, namespace string, x *index) ([]store.Write, error) {
-	lo, hi, keyAt := l.documentRange(namespace, x.Collection, string(x.Next))
-	it := snapshot.Scan(lo, hi, store.ScanOptions{Fetch: buildStep})
-	defer it.Close()
-	prefix := l.indexPrefix(namespace, x.ID)
-	var writes []store.Write
-	for range buildStep {
-		storeKey, b, ok, err := it.Next(ctx)
-		if err != nil {
-			return nil, errors.Wrap(err, "read documents")
-		}
-		if !ok {
-			x.Built, x.Next = true, nil
-			break
-		}
-		key := storeKey[keyAt:]
-		_, value, err := decodeValue(b)
-		if err != nil {
-			return nil, errors.Wrapf(err, "read key %q", key)
-		}
-		if columns, ok := columnsOf(x, document(key, value)); ok {
-			writes = append(writes, store.Write{Key: entryKey(prefix, columns, key), Value: encodeEntry(columns)})
-		}
-		x.Next = []byte(key + "\x00")
-	}
-	return writes, nil
-}
-
-// documentRange is where the documents of the public state, or of a collection, are from a key on.
-func (l *Ledger) documentRange(namespace, collection, start string) (lo, hi string, keyAt int) {
-	if collection == "" {
-		return l.stateRange(namespace, start, "")
-	}
-	return l.privateRange(namespace, collection, start, "")
 }

@@ -26,7 +26,8 @@ type expiry struct {
 }
 
 // expire adds to the block's updates that what expires with it is deleted: the hash, its metadata and the value, unless
-// they were written after the note was made, also by this block.
+// they were written after the note was made, also by this block. A value expires without its hash where this ledger was
+// not given what the hash was written with since (Fabric: pvtstatepurgemgmt, purgeKeyOnly).
 func (v *validation) expire(ctx context.Context) error {
 	if v.fetched[v.ledger.expiresKey()] == nil {
 		return nil // nothing ever does
@@ -35,45 +36,84 @@ func (v *validation) expire(ctx context.Context) error {
 	if err != nil || len(notes) == 0 {
 		return err
 	}
-	var keys []string
+	if err := v.fetchExpiring(ctx, notes); err != nil {
+		return err
+	}
 	for _, n := range notes {
 		v.also = append(v.also, store.Write{Key: n.noteKey})
-		keys = append(keys, v.ledger.hashKey(n.of.namespace, n.of.collection, n.of.key),
-			v.ledger.privateNameKey(n.of.namespace, n.of.collection, n.of.key))
-	}
-	others := keys
-	for _, n := range notes { // the block's transactions may have to do with other namespaces
-		if _, ok := v.definitions[n.of.namespace]; !ok {
-			v.definitions[n.of.namespace] = nil
-			others = append(others, v.ledger.definitionKey(n.of.namespace))
-		}
-	}
-	if err := v.fetch(ctx, others); err != nil {
-		return err
-	}
-	if err := v.decodeDefinitions(); err != nil {
-		return err
-	}
-	for i, n := range notes {
-		hashKey := keys[2*i]
-		if _, written := v.updates.Get(hashKey); written {
-			continue
-		}
-		now, _, err := decodeValue(v.fetched[hashKey])
-		if err != nil {
+		if err := v.expireOne(n); err != nil {
 			return err
-		}
-		if now != (readVersion{n.version, true}) {
-			continue
-		}
-		at := version{block: v.block}
-		v.updates.Set(hashKey, update{version: at})
-		v.metadata[v.ledger.hashMetadataKey(n.of.namespace, n.of.collection, n.of.key)] = nil
-		if name := v.fetched[keys[2*i+1]]; name != nil {
-			v.updates.Set(v.ledger.privateKey(n.of.namespace, n.of.collection, string(name)), update{version: at})
 		}
 	}
 	return nil
+}
+
+// fetchExpiring reads what the notes are of. The block's transactions may have to do with other namespaces.
+func (v *validation) fetchExpiring(ctx context.Context, notes []expiry) error {
+	var keys []string
+	for _, n := range notes {
+		keys = append(keys, v.hashKey(n.of), v.nameKey(n.of))
+		if _, ok := v.definitions[n.of.namespace]; !ok {
+			v.definitions[n.of.namespace] = nil
+			keys = append(keys, v.ledger.definitionKey(n.of.namespace))
+		}
+	}
+	if err := v.fetch(ctx, keys); err != nil {
+		return err
+	}
+	var values []string
+	for _, n := range notes {
+		if name := v.fetched[v.nameKey(n.of)]; name != nil {
+			values = append(values, v.ledger.privateKey(n.of.namespace, n.of.collection, string(name)))
+		}
+	}
+	if err := v.fetch(ctx, values); err != nil {
+		return err
+	}
+	return v.decodeDefinitions()
+}
+
+func (v *validation) expireOne(n expiry) error {
+	hashKey, at := v.hashKey(n.of), version{block: v.block}
+	gone, err := v.isDue(hashKey, n)
+	if err != nil {
+		return err
+	}
+	if gone {
+		v.updates.Set(hashKey, update{version: at})
+		v.metadata[v.ledger.hashMetadataKey(n.of.namespace, n.of.collection, n.of.key)] = nil
+	}
+	name := v.fetched[v.nameKey(n.of)]
+	if name == nil {
+		return nil
+	}
+	valueKey := v.ledger.privateKey(n.of.namespace, n.of.collection, string(name))
+	if !gone {
+		if gone, err = v.isDue(valueKey, n); err != nil {
+			return err
+		}
+	}
+	if gone {
+		v.updates.Set(valueKey, update{version: at})
+	}
+	return nil
+}
+
+// isDue says whether a hash or a value is there that nobody has written since the note was made.
+func (v *validation) isDue(storeKey string, n expiry) (bool, error) {
+	if _, written := v.updates.Get(storeKey); written {
+		return false, nil
+	}
+	now, _, err := decodeValue(v.fetched[storeKey])
+	return now.present && now.block <= n.version.block, err
+}
+
+func (v *validation) hashKey(of collectionKey) string {
+	return v.ledger.hashKey(of.namespace, of.collection, of.key)
+}
+
+func (v *validation) nameKey(of collectionKey) string {
+	return v.ledger.privateNameKey(of.namespace, of.collection, of.key)
 }
 
 // dueNotes returns what is noted to expire with this block. If an earlier one was to do it, this one does.

@@ -24,8 +24,8 @@ func (x Index) sameAs(y Index) bool { return x.Collection == y.Collection && x.I
 type index struct {
 	Index
 	ID uint32 `json:"id"`
-	// Built says that the index has all documents. Until then it has those whose keys are before Next, and those that
-	// were written since it was defined.
+	// Built says that the index has all documents. Until then it has those whose keys are before Next, and some others, all
+	// of them as they are now.
 	Built bool   `json:"built,omitempty"`
 	Next  []byte `json:"next,omitempty"`
 }

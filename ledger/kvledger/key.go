@@ -2,6 +2,7 @@ package kvledger
 
 import (
 	"encoding/binary"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -122,6 +123,14 @@ func rangeOf(prefix, start, end string) (lo, hi string, keyAt int) {
 	return prefix + start, prefix + end, len(prefix)
 }
 
+// documentRange is where the documents of the public state, or of a collection, are from a key on.
+func (l *Ledger) documentRange(namespace, collection, start string) (lo, hi string, keyAt int) {
+	if collection == "" {
+		return l.stateRange(namespace, start, "")
+	}
+	return l.privateRange(namespace, collection, start, "")
+}
+
 // historyPrefix is what the history entries of a key, and no others, begin with.
 func (l *Ledger) historyPrefix(namespace, key string) string {
 	var length [binary.MaxVarintLen64]byte
@@ -167,15 +176,22 @@ func (l *Ledger) checkKey(namespace, collection, key string) error {
 	if key == "" {
 		return errors.New("key must not be an empty string")
 	}
-	if err := checkReadKey(key); err != nil || l.provider.maxKey == 0 {
+	if err := checkReadKey(key); err != nil {
 		return err
 	}
-	// What makes a key of the store longer than the others is that of an index entry.
-	most := l.provider.maxKey - len(l.channelID) - len(namespace) - len(collection) - mango.MaxColumns - keyOverhead
-	if len(key) > most {
+	if most := l.room(namespace, collection); len(key) > most {
 		return errors.Errorf("key of %d bytes is too long: the ledger's store takes up to %d here", len(key), max(most, 0))
 	}
 	return nil
+}
+
+// room is how many bytes a key may have that is written to a namespace, or to one of its collections. Of the store's keys
+// that are made of it that of an index entry is the longest, also where the key's hash is in its place.
+func (l *Ledger) room(namespace, collection string) int {
+	if l.provider.maxKey == 0 {
+		return math.MaxInt
+	}
+	return l.provider.maxKey - len(l.channelID) - len(namespace) - len(collection) - mango.MaxColumns - keyOverhead
 }
 
 // keyOverhead is more than what a key of the store has besides the names, the key and an index's columns: a tag, zero bytes,

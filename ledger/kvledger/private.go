@@ -138,13 +138,13 @@ func (s *Simulator) SetPrivateDataMetadata(ctx context.Context, namespace, colle
 // GetPrivateDataRange implements ledger.PrivateState. It notes nothing, is refused after a write, and makes every
 // later write be refused. The values are those that this ledger has, whatever the hashes say, as in Fabric.
 func (s *Simulator) GetPrivateDataRange(ctx context.Context, namespace, collection string, r ledger.Range) (ledger.Iterator, error) {
+	if err := s.beforePrivateQuery(); err != nil {
+		return nil, err
+	}
 	if _, err := s.collection(ctx, namespace, collection, r.Start); err != nil {
 		return nil, err
 	}
 	if err := checkReadKey(r.End); err != nil {
-		return nil, err
-	}
-	if err := s.beforePrivateQuery(); err != nil {
 		return nil, err
 	}
 	lo, hi, keyAt := s.ledger.privateRange(namespace, collection, r.Start, r.End)
@@ -173,18 +173,15 @@ func (s *Simulator) collection(ctx context.Context, namespace, collection, key s
 	return rare.collections[collection], nil
 }
 
-// checkCollection refuses collections that are not defined, if the namespace has a definition. The texts are Fabric's
-// (core/ledger, CollConfigNotDefinedError and InvalidCollNameError).
+// checkCollection refuses collections that are not defined, if the namespace has a definition. The text is Fabric's
+// (core/ledger, InvalidCollNameError): since a chaincode has implicit collections, it is never without any.
 func (s *Simulator) checkCollection(ctx context.Context, set *namespaceSet, collection string) error {
 	d, err := s.definition(ctx, set)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case d == nil || strings.HasPrefix(collection, implicitCollection) || d.collection(collection) != nil:
+	}
+	if d == nil || strings.HasPrefix(collection, implicitCollection) || d.collection(collection) != nil {
 		return nil
-	case len(d.Collections) == 0:
-		return errors.Errorf("collection config not defined for chaincode [%s], "+
-			"pass the collection configuration upon chaincode definition/instantiation", set.name)
 	}
 	return errors.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", collection, set.name)
 }
@@ -202,7 +199,7 @@ func (s *Simulator) definition(ctx context.Context, set *namespaceSet) (*definit
 	return rare.definition, nil
 }
 
-// GetCollectionConfig implements ledger.CollectionConfigs.
+// GetCollectionConfig implements ledger.CollectionConfigs. What it returns is the caller's.
 func (s *Simulator) GetCollectionConfig(ctx context.Context, namespace, collection string) (*ledger.CollectionConfig, error) {
 	set, err := s.namespace(namespace)
 	if err != nil {
@@ -212,7 +209,12 @@ func (s *Simulator) GetCollectionConfig(ctx context.Context, namespace, collecti
 	if d == nil || err != nil {
 		return nil, err
 	}
-	return d.collection(collection), nil
+	c := d.collection(collection)
+	if c == nil {
+		return nil, nil
+	}
+	own := *c // the definition is everybody's
+	return &own, nil
 }
 
 // hash is how a private key or value is known in public.

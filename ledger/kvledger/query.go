@@ -42,10 +42,10 @@ func (s *Simulator) ExecuteQuery(ctx context.Context, namespace, query string, p
 // ExecuteQueryOnPrivateData implements ledger.PrivateRichQuerier for the same queries. It notes nothing, is refused after
 // a write, and makes every later write be refused.
 func (s *Simulator) ExecuteQueryOnPrivateData(ctx context.Context, namespace, collection, query string) (ledger.Iterator, error) {
-	if _, err := s.collection(ctx, namespace, collection, ""); err != nil {
+	if err := s.beforePrivateQuery(); err != nil {
 		return nil, err
 	}
-	if err := s.beforePrivateQuery(); err != nil {
+	if _, err := s.collection(ctx, namespace, collection, ""); err != nil {
 		return nil, err
 	}
 	set, err := s.namespace(namespace)

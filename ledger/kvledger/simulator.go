@@ -228,9 +228,13 @@ func (s *Simulator) beforePage(size int32) error {
 	return nil
 }
 
-// beforePrivateQuery says whether the transaction may make a range or a rich query of private data.
+// beforePrivateQuery says whether the transaction may make a range or a rich query of private data. It comes first: one that
+// is refused for what it asks for counts, as in Fabric.
 func (s *Simulator) beforePrivateQuery() error {
-	if s.written {
+	switch {
+	case s.done:
+		return errDone
+	case s.written:
 		return s.unsupported("Queries on pvt data is supported only in a read-only transaction")
 	}
 	s.queriedPrivate = true

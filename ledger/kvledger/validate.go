@@ -29,7 +29,7 @@ type validation struct {
 	metadata    map[string][]byte          // by them, for the store; nil is a delete
 	renewed     map[collectionKey]bool     // hashes whose metadata they wrote
 	names       map[collectionKey]string   // keys of the private data that they wrote, by the hashes
-	also        []store.Write              // what follows from the updates
+	also        []store.Write              // what else is to be written: IDs, and what follows from the updates
 	codes       []ValidationCode           // so far
 }
 
@@ -56,7 +56,8 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 		return nil, err
 	}
 	for i, tx := range txs {
-		code, err := v.transaction(ctx, tx)
+		at := version{v.block, uint64(i)}
+		code, err := v.transaction(ctx, tx, at)
 		if err != nil {
 			return nil, errors.Wrapf(err, "validate transaction %q", tx.TxID)
 		}
@@ -64,7 +65,7 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 		if code != Valid {
 			continue
 		}
-		if err := v.apply(ctx, tx, version{v.block, uint64(i)}); err != nil {
+		if err := v.apply(ctx, tx, at); err != nil {
 			return nil, errors.Wrapf(err, "apply transaction %q", tx.TxID)
 		}
 	}
@@ -167,10 +168,10 @@ func (v *validation) take(n int) [][]byte {
 	return values
 }
 
-// transaction returns the code of the next transaction: the first failure decides.
-func (v *validation) transaction(ctx context.Context, tx transaction) (ValidationCode, error) {
-	code := tx.code
-	if v.take(1)[0] != nil || v.txIDs[tx.TxID] {
+// transaction returns the code of the next transaction: the first failure decides. It notes the ID if it was not used.
+func (v *validation) transaction(ctx context.Context, tx transaction, at version) (ValidationCode, error) {
+	code, used := tx.code, v.take(1)[0] != nil || v.txIDs[tx.TxID]
+	if used {
 		code = DuplicateTxID
 	}
 	v.txIDs[tx.TxID] = true
@@ -183,6 +184,9 @@ func (v *validation) transaction(ctx context.Context, tx transaction) (Validatio
 		if code, err = v.namespace(ctx, ns, committed); err != nil {
 			return code, err
 		}
+	}
+	if !used { // whatever the code is, also if it is the caller's DuplicateTxID
+		v.also = append(v.also, store.Write{Key: v.ledger.txIDKey(tx.TxID), Value: encodeTxID(at, code)})
 	}
 	return code, nil
 }

@@ -1,0 +1,172 @@
+package kvledger
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// change is a change of a namespace's definition, which is made in steps.
+type change struct {
+	ledger    *Ledger
+	namespace string
+	size      int // how many documents, or entries to be deleted, the next step of building goes through
+}
+
+// changeStep is one step of a change: it changes d, which is its own, and returns what else is to be written, and whether
+// there are more steps to come.
+type changeStep func(ctx context.Context, snapshot store.Snapshot, d *definition) ([]store.Write, bool, error)
+
+// do does one step, at a moment when no block is committed. If blocks of another provider come in between, the step
+// becomes smaller and quicker, until there is room for it.
+func (c *change) do(ctx context.Context, step changeStep) (more bool, err error) {
+	release, err := c.ledger.provider.lock(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	for {
+		more, err = c.try(ctx, step)
+		if !errors.Is(err, store.ErrHeadMoved) {
+			c.size = min(2*c.size, buildStep)
+			return more, err
+		}
+		c.size = max(c.size/2, 1)
+	}
+}
+
+func (c *change) try(ctx context.Context, step changeStep) (bool, error) {
+	l := c.ledger
+	snapshot, err := l.snapshot(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer snapshot.Close()
+	d := new(definition)
+	now, err := snapshot.Get(ctx, l.definitionKey(c.namespace))
+	if err != nil {
+		return false, errors.Wrap(err, "read definition")
+	}
+	if now != nil {
+		if err := json.Unmarshal(now, d); err != nil {
+			return false, errors.Wrap(err, "decode definition")
+		}
+	}
+	writes, more, err := step(ctx, snapshot, d)
+	if err != nil {
+		return false, err
+	}
+	b, err := json.Marshal(d)
+	if err != nil {
+		return false, errors.Wrap(err, "encode definition")
+	}
+	if len(writes) == 0 && string(b) == string(now) {
+		return more, nil // as it was
+	}
+	writes = append(writes, store.Write{Key: l.definitionKey(c.namespace), Value: b})
+	if height, err := l.heightAt(ctx, snapshot); err != nil {
+		return false, err
+	} else if height == 0 { // the channel has nothing yet: what it will have is of this format
+		writes = append(writes, store.Write{Key: l.heightKey(), Value: encodeHeight(0)})
+	}
+	return more, l.provider.commit(ctx, snapshot.Head(), writes)
+}
+
+// redefine is the first step: it replaces the definition, and keeps the indexes that stay as they are.
+func (c *change) redefine(to Definition) changeStep {
+	return func(_ context.Context, _ store.Snapshot, d *definition) ([]store.Write, bool, error) {
+		d.Collections = to.Collections
+		before := d.Indexes
+		d.Indexes = nil
+		for _, x := range to.Indexes {
+			same := func(y *index) bool { return y.sameAs(x) }
+			if at := slices.IndexFunc(before, same); at >= 0 {
+				d.Indexes = append(d.Indexes, before[at])
+				before = slices.Delete(before, at, at+1)
+				continue
+			}
+			d.LastIndex++
+			d.Indexes = append(d.Indexes, &index{Index: x, ID: d.LastIndex})
+		}
+		for _, x := range before {
+			d.Dropped = append(d.Dropped, x.ID)
+		}
+		if slices.ContainsFunc(to.Collections, func(of ledger.CollectionConfig) bool { return of.BlockToLive > 0 }) {
+			return []store.Write{{Key: c.ledger.expiresKey(), Value: []byte{}}}, true, nil
+		}
+		return nil, true, nil
+	}
+}
+
+// buildStep is how many documents, or entries to be deleted, one step of building goes through at most.
+const buildStep = 1000
+
+// build is a changeStep that deletes some entries of indexes that are not defined any more, or gives one that is new
+// some of the documents that were there before.
+func (c *change) build(ctx context.Context, snapshot store.Snapshot, d *definition) ([]store.Write, bool, error) {
+	if len(d.Dropped) > 0 {
+		writes, err := c.dropEntries(ctx, snapshot, d.Dropped[0])
+		if len(writes) < c.size {
+			d.Dropped = d.Dropped[1:]
+		}
+		return writes, true, err
+	}
+	at := slices.IndexFunc(d.Indexes, func(x *index) bool { return !x.Built })
+	if at < 0 {
+		return nil, false, nil
+	}
+	writes, err := c.buildEntries(ctx, snapshot, d.Indexes[at])
+	return writes, true, err
+}
+
+func (c *change) dropEntries(ctx context.Context, snapshot store.Snapshot, id uint32) ([]store.Write, error) {
+	lo, hi := c.ledger.indexPrefix(c.namespace, id), c.ledger.indexPrefix(c.namespace, id+1)
+	it := snapshot.Scan(lo, hi, store.ScanOptions{KeysOnly: true, Fetch: c.size})
+	defer it.Close()
+	var writes []store.Write
+	for len(writes) < c.size {
+		key, _, ok, err := it.Next(ctx)
+		if err != nil {
+			return nil, errors.Wrap(err, "read entries of an index that is dropped")
+		}
+		if !ok {
+			break
+		}
+		writes = append(writes, store.Write{Key: key})
+	}
+	return writes, nil
+}
+
+// buildEntries gives an index the next documents.
+func (c *change) buildEntries(ctx context.Context, snapshot store.Snapshot, x *index) ([]store.Write, error) {
+	lo, hi, keyAt := c.ledger.documentRange(c.namespace, x.Collection, string(x.Next))
+	it := snapshot.Scan(lo, hi, store.ScanOptions{Fetch: c.size})
+	defer it.Close()
+	prefix := c.ledger.indexPrefix(c.namespace, x.ID)
+	var writes []store.Write
+	for range c.size {
+		storeKey, b, ok, err := it.Next(ctx)
+		if err != nil {
+			return nil, errors.Wrap(err, "read documents")
+		}
+		if !ok {
+			x.Built, x.Next = true, nil
+			break
+		}
+		key := storeKey[keyAt:]
+		_, value, err := decodeValue(b)
+		if err != nil {
+			return nil, errors.Wrapf(err, "read key %q", key)
+		}
+		if columns, ok := columnsOf(x, document(key, value)); ok {
+			writes = append(writes, store.Write{Key: entryKey(prefix, columns, key), Value: encodeEntry(columns)})
+		}
+		x.Next = []byte(key + "\x00")
+	}
+	return writes, nil
+}
