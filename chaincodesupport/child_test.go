@@ -27,6 +27,10 @@ func inProcessOfItsOwn(s stub) *shim.Response {
 		return shim.Success([]byte(strconv.Itoa(os.Getpid())))
 	case "keep":
 		return keeper(s)
+	case "die":
+		fmt.Fprintln(os.Stderr, "disk full")
+		os.Exit(4)
+		return nil
 	case "hang":
 		_, err := s.GetState("k")
 		if err == nil {

@@ -3,6 +3,7 @@
 package chaincodesupport_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/pkg/errors"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
@@ -21,7 +24,7 @@ import (
 )
 
 // subprocess is a peer whose chaincode is this test binary, which finds it over the network that is listened on.
-func subprocess(t *testing.T, l net.Listener, play string, observer handler.Observer) *network {
+func subprocess(t *testing.T, l net.Listener, play string, cfg chaincodesupport.Config) *network {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -35,7 +38,8 @@ func subprocess(t *testing.T, l net.Listener, play string, observer handler.Obse
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNetwork(t, chaincodesupport.Config{Runtime: always(rt), Observer: observer}, nil)
+	cfg.Runtime = always(rt)
+	n := newNetwork(t, cfg, nil)
 	serveOn(t, l, n.ChaincodeSupport, n.ServerOptions())
 	return n
 }
@@ -73,7 +77,7 @@ func TestSubprocess(t *testing.T) {
 	} {
 		t.Run(test.network, func(t *testing.T) {
 			asked := make(chan struct{}, 1)
-			n := subprocess(t, listen(t, test.network, test.address(t)), "asset", tells{pb.ChaincodeMessage_GET_STATE, asked})
+			n := subprocess(t, listen(t, test.network, test.address(t)), "asset", chaincodesupport.Config{Observer: tells{pb.ChaincodeMessage_GET_STATE, asked}})
 			n.wantResult("asset:1", "t1", 200, "", "keep")
 			n.wantResult("asset:1", "t2", 200, "t1", "keep")
 			n.wantResult("asset:1", "t3", 500, `no function "no" with arguments ["a" "b"]`, "no", "a", "b")
@@ -116,13 +120,37 @@ func (n *network) killMidTransaction(asked <-chan struct{}) int {
 
 // F61
 func TestProcessExitsBeforeRegistering(t *testing.T) {
-	n := subprocess(t, listen(t, "tcp", "127.0.0.1:0"), "exit", nil)
+	n := subprocess(t, listen(t, "tcp", "127.0.0.1:0"), "exit", chaincodesupport.Config{})
 	wantText(t, n.Launch(t.Context(), "asset:1"), "chaincode registration failed: container exited with 3: no such database…")
+}
+
+// Why a chaincode has ended that was running is in the log, though its stream's end is noticed before its process's.
+func TestProcessExitsWhenRunning(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	n := subprocess(t, listen(t, "tcp", "127.0.0.1:0"), "asset", chaincodesupport.Config{Logger: zap.New(core)})
+	for i := range 5 {
+		_, err := n.Execute(t.Context(), "asset:1", n.params(fmt.Sprintf("t%d", i)), input("die"))
+		if !errors.Is(err, handler.ErrStreamTerminated) {
+			t.Fatalf("Execute: %v", err)
+		}
+		if err := n.Stop(t.Context(), "asset:1"); err != nil { // waits until nothing is left
+			t.Fatal(err)
+		}
+	}
+	ended := logs.FilterMessage("chaincode ended").All()
+	if len(ended) != 5 {
+		t.Errorf("%d runs have ended, want 5", len(ended))
+	}
+	for _, e := range ended {
+		if got := e.ContextMap()["cause"]; got != "container exited with 4: disk full" {
+			t.Errorf("cause is %v", got)
+		}
+	}
 }
 
 // Only what is being launched may register.
 func TestStrangerDials(t *testing.T) {
-	n := subprocess(t, listen(t, "tcp", "127.0.0.1:0"), "asset", nil)
+	n := subprocess(t, listen(t, "tcp", "127.0.0.1:0"), "asset", chaincodesupport.Config{})
 	address := serve(t, n.ChaincodeSupport)
 	n.wantResult("asset:1", "t1", 200, "", "keep")
 	for name, test := range map[string]struct {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/handler"
 )
 
@@ -99,7 +100,7 @@ func (in *instance) release(h *handler.Handler) bool {
 	owner := in.handler == h
 	in.mu.Unlock()
 	if owner {
-		in.fail(errors.New("chaincode registration failed: chaincode stream terminated"))
+		in.fail(errors.WithMessage(runtime.ErrStreamEnded, "chaincode registration failed"))
 	}
 	return owner
 }

@@ -6,8 +6,15 @@ package runtime
 import (
 	"context"
 
+	"github.com/pkg/errors"
+
 	pb "github.com/ccpeer/ccpeer/proto"
 )
+
+// ErrStreamEnded is the cause, as context.Cause has it, of the end of Run's context when the chaincode's stream has ended
+// and nobody had asked for that. The chaincode is likely to be ending as well, and a Runtime may give it a moment to do so
+// by itself, to learn why.
+var ErrStreamEnded = errors.New("chaincode stream terminated")
 
 // StreamHandler serves the peer's end of a chaincode's stream, until the stream ends. The chaincode that talks on
 // it must register under the chaincode ID that the runtime was run with. A Runtime that obtains the stream itself

@@ -44,6 +44,8 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
 	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", zap},
 	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "proto", grpc, zap},
+	"chaincodesupport/runtime/builder": {"chaincodesupport/runtime", "chaincodesupport/runtime/dial", zap},
+	"chaincodesupport/accesscontrol":   {"chaincodesupport/runtime", grpc, zap},
 	"chaincodesupport/proposal":        {"proto", protobuf},
 	"chaincodesupport/collections":     {"handler", "ledger", "proto", "chaincodesupport/proposal", protobuf},
 

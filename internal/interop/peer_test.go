@@ -49,15 +49,22 @@ type setting func(*chaincodesupport.Config)
 // newPeer starts a peer, which ends with the test. Its trace is what was said since a's launch.
 func newPeer(t testing.TB, w way, settings ...setting) *testPeer {
 	t.Helper()
+	p := newUnlaunched(t, w, settings...)
+	if err := p.Launch(t.Context(), "a:1"); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// newUnlaunched is newPeer without a's launch.
+func newUnlaunched(t testing.TB, w way, settings ...setting) *testPeer {
+	t.Helper()
 	p := &testPeer{
 		t: t, way: w, policy: newPolicy(), client: submitter(t), trace: newTrace(),
 		ledgers: map[string]*kvledger.Ledger{}, faulty: map[string]*ledgertest.Faulty{},
 	}
 	p.openLedgers()
 	p.serve(settings)
-	if err := p.Launch(t.Context(), "a:1"); err != nil {
-		t.Fatal(err)
-	}
 	return p
 }
 
@@ -80,7 +87,7 @@ func (p *testPeer) serve(settings []setting) {
 	if p.way.listen != nil {
 		l := p.way.listen(p.t)
 		address = dialName(l.Addr())
-		start = func() { p.serveOn(grpc.NewServer(p.ServerOptions()...), l) }
+		start = func() { p.serveOn(grpc.NewServer(append(p.ServerOptions(), p.way.options...)...), l) }
 	}
 	rt := p.way.runtime(p.t, address)
 	cfg := chaincodesupport.Config{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
@@ -53,6 +54,7 @@ type way struct {
 	inProcess bool                          // chaincode runs in the peer's process
 	listen    func(testing.TB) net.Listener // nil: chaincode doesn't dial
 	runtime   func(t testing.TB, peerAddress string) runtime.Runtime
+	options   []grpc.ServerOption // of the server that chaincode dials
 }
 
 func (w way) String() string { return w.family.name + "/" + w.name }

@@ -36,14 +36,27 @@ func TestMain(m *testing.M) {
 // they do no more.
 var children = map[string]func(){
 	"exit": func() {
-		fmt.Println("on stdout")
 		for i := range 30 {
+			fmt.Println("note", i)
 			fmt.Fprintln(os.Stderr, "line", i)
 		}
 		os.Exit(3)
 	},
 	"idle":     func() { waitForEnd(dialPeer()) },
 	"stubborn": func() { signal.Ignore(syscall.SIGTERM); waitForEnd(dialPeer()) },
+	"despair": func() {
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGTERM)
+		told := make(chan struct{})
+		conn := dialPeer()
+		go func() { _, _ = conn.Read(make([]byte, 1)); close(told) }()
+		select {
+		case <-asked:
+		case <-told:
+		}
+		fmt.Fprintln(os.Stderr, "out of memory")
+		os.Exit(4)
+	},
 	"tidy": func() {
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGTERM)
@@ -60,6 +73,7 @@ var children = map[string]func(){
 	"print":  printHardLines,
 	"report": report,
 	"peer":   runAsPeer,
+	"files":  reportFiles,
 }
 
 // dialPeer dials the address that Go chaincode is given by default, and says who it is.
@@ -123,6 +137,27 @@ func report() {
 		if to, err := os.Readlink(fd); err == nil && filepath.Base(to) == openFile {
 			fmt.Println("inherited", to)
 		}
+	}
+}
+
+// reportFiles prints what the files of the TLS settings are.
+func reportFiles() {
+	for _, kv := range os.Environ() {
+		name, path, _ := strings.Cut(kv, "=")
+		if !strings.Contains(name, "_TLS_") {
+			continue
+		}
+		if !filepath.IsAbs(path) {
+			fmt.Println(name, path)
+			continue
+		}
+		content, err := os.ReadFile(path)
+		must(err)
+		file, err := os.Stat(path)
+		must(err)
+		dir, err := os.Stat(filepath.Dir(path))
+		must(err)
+		fmt.Println(name, filepath.Base(path), file.Mode(), dir.Mode(), string(content))
 	}
 }
 

@@ -5,6 +5,7 @@ package process
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,12 +13,14 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 )
 
 // Defaults of Config.
 const (
-	DefaultGrace       = 5 * time.Second
-	DefaultStderrLines = 20
+	DefaultGrace     = 5 * time.Second
+	DefaultLastLines = 20
 )
 
 // passedOn names the variables of the peer's environment that a chaincode gets, the ones that Fabric's external
@@ -27,7 +30,8 @@ var passedOn = [...]string{"LD_LIBRARY_PATH", "LIBPATH", "PATH", "TMPDIR"}
 
 // Config says what to run and how. New copies it.
 type Config struct {
-	// Command is the absolute path of the program. It is run as it is, without a shell. Required.
+	// Command is the absolute path of the program, which must be there when New is called. It is run as it is, without a
+	// shell. Required.
 	Command string
 	// Args are the program's arguments, without its name. {{.PeerAddress}} and {{.ChaincodeID}} in them are
 	// replaced. Nil means what Go chaincode wants, "-peer.address {{.PeerAddress}}"; for Node, give
@@ -41,6 +45,10 @@ type Config struct {
 	// PeerAddress is where the chaincode finds the peer: host:port or unix:///path. The peer must listen there
 	// before Run is called, as shims give up at once. Required.
 	PeerAddress string
+	// TLS mints the certificate with which a chaincode proves to the peer who it is, a new one for each run. The chaincode
+	// finds it in files that only the peer's user can read, and that are removed when the run has ended. Nil means
+	// plaintext, which is only for an address that is loopback or a socket.
+	TLS runtime.Issuer
 	// MSPID is passed on as CORE_PEER_LOCALMSPID. Empty means that it is not set.
 	MSPID string
 	// LogLevel, ShimLogLevel and LogFormat are passed on as CORE_CHAINCODE_LOGGING_LEVEL, _SHIM and _FORMAT.
@@ -52,19 +60,22 @@ type Config struct {
 	// Grace is how long a chaincode has from SIGTERM to SIGKILL, and then how long to wait for processes that
 	// left its process group yet hold its output open. Zero means DefaultGrace.
 	Grace time.Duration
-	// StderrLines is how many of the last lines on the chaincode's standard error an ExitError keeps. Zero means
-	// DefaultStderrLines.
-	StderrLines int
+	// LastLines is how many of the last lines on the chaincode's standard output, and as many on its standard error, an
+	// ExitError keeps: Go writes errors to the one, Node to the other. Zero means DefaultLastLines.
+	LastLines int
 }
 
 func (c *Config) validate() error {
 	if !filepath.IsAbs(c.Command) {
 		return errors.Errorf("command %q is not an absolute path: give the path of the chaincode's program", c.Command)
 	}
+	if _, err := exec.LookPath(c.Command); err != nil {
+		return errors.WithMessagef(cause(err), "command %q is not a program that can be run", c.Command)
+	}
 	if c.Dir != "" && !filepath.IsAbs(c.Dir) {
 		return errors.Errorf("working directory %q is not an absolute path", c.Dir)
 	}
-	if err := checkAddress(c.PeerAddress); err != nil {
+	if err := checkAddress(c.PeerAddress, c.TLS != nil); err != nil {
 		return err
 	}
 	for _, kv := range c.Env {
@@ -76,14 +87,23 @@ func (c *Config) validate() error {
 	if c.Grace < 0 {
 		return errors.Errorf("grace time %s is negative", c.Grace)
 	}
-	if c.StderrLines < 0 {
-		return errors.Errorf("number of stderr lines %d is negative", c.StderrLines)
+	if c.LastLines < 0 {
+		return errors.Errorf("number of last lines %d is negative", c.LastLines)
 	}
 	return nil
 }
 
+// cause is what an *exec.Error says beside the name.
+func cause(err error) error {
+	var e *exec.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
 // checkAddress accepts what a shim can dial from another working directory and from any shim's language.
-func checkAddress(address string) error {
+func checkAddress(address string, secured bool) error {
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		if !filepath.IsAbs(path) {
 			return errors.Errorf("peer address %q has no absolute path: write unix:///path", address)
@@ -94,7 +114,15 @@ func checkAddress(address string) error {
 	if err != nil || host == "" || port == "" || port == "0" {
 		return errors.Errorf("peer address %q cannot be dialled: write host:port or unix:///path", address)
 	}
+	if !secured && !isLoopback(host) {
+		return errors.Errorf("peer address %q is not on this machine: plaintext is for loopback and unix: only, give Config.TLS", address)
+	}
 	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // complete returns a copy in which everything that has a default is set.
@@ -116,8 +144,8 @@ func (c Config) complete() Config {
 	if c.Grace == 0 {
 		c.Grace = DefaultGrace
 	}
-	if c.StderrLines == 0 {
-		c.StderrLines = DefaultStderrLines
+	if c.LastLines == 0 {
+		c.LastLines = DefaultLastLines
 	}
 	return c
 }
@@ -132,8 +160,8 @@ func (c *Config) args(chaincodeID string) []string {
 	return args
 }
 
-// environ returns the whole environment of one chaincode.
-func (c *Config) environ(chaincodeID string) []string {
+// environ returns the whole environment of one chaincode, to which tls is about TLS.
+func (c *Config) environ(chaincodeID string, tls []string) []string {
 	var env []string
 	for _, name := range passedOn {
 		if v, ok := os.LookupEnv(name); ok {
@@ -143,10 +171,10 @@ func (c *Config) environ(chaincodeID string) []string {
 	env = append(env,
 		"CORE_CHAINCODE_ID_NAME="+chaincodeID,
 		"CORE_PEER_ADDRESS="+c.PeerAddress,
-		"CORE_PEER_TLS_ENABLED=false", // the Go shim insists on it
 		"CORE_CHAINCODE_LOGGING_LEVEL="+c.LogLevel,
 		"CORE_CHAINCODE_LOGGING_SHIM="+c.ShimLogLevel,
 	)
+	env = append(env, tls...)
 	if c.LogFormat != "" {
 		env = append(env, "CORE_CHAINCODE_LOGGING_FORMAT="+c.LogFormat)
 	}

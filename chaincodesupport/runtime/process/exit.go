@@ -14,8 +14,8 @@ type ExitError struct {
 	Code int
 	// Signal is what it died of, or 0.
 	Signal syscall.Signal
-	// LastLines are the last lines it printed on standard error, oldest first, as many as Config.StderrLines
-	// allows. Unprintable bytes are escaped and long lines cut.
+	// LastLines are the last lines it printed on standard output and standard error, in the order in which they were read,
+	// as many of each as Config.LastLines allows. Unprintable bytes are escaped and long lines cut.
 	LastLines []string
 }
 

@@ -62,9 +62,16 @@ func (p *process) own(started chan<- error) {
 // signal sends sig to every process of the group. The only failure there can be is that none is left.
 func (p *process) signal(sig syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, sig) }
 
-// hasExited says whether the leader has ended.
-func (p *process) hasExited() bool {
+// exitsWithin waits until the leader has ended, but no longer than limit, and says whether it has.
+func (p *process) exitsWithin(limit time.Duration) bool {
+	t := time.NewTimer(limit)
+	defer t.Stop()
 	select {
+	case <-p.exited:
+		return true
+	case <-t.C:
+	}
+	select { // it wins a tie
 	case <-p.exited:
 		return true
 	default:

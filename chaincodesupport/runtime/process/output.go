@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -33,8 +34,15 @@ type output struct {
 	stdout, stderr *os.File
 	// stdoutEnd and stderrEnd are closed when nobody can write any more, or after close.
 	stdoutEnd, stderrEnd chan struct{}
-	// last belongs to the goroutine that reads stderr, until stderrEnd is closed.
-	last []string
+
+	mu   sync.Mutex
+	last []lastLine // of both, oldest first
+}
+
+// lastLine is one of the last lines of a stream.
+type lastLine struct {
+	stream *os.File
+	text   string
 }
 
 func newOutput(log *zap.Logger, keep int) *output {
@@ -55,21 +63,20 @@ func (o *output) attach(cmd *exec.Cmd) (closeTheirs func(), err error) {
 	}
 	o.stdout, o.stderr = stdout, stderr
 	cmd.Stdout, cmd.Stderr = stdoutW, stderrW
-	go func() {
-		defer close(o.stdoutEnd)
-		eachLine(stdout, o.print)
-	}()
-	go func() {
-		defer close(o.stderrEnd)
-		eachLine(stderr, func(line []byte, cut int) {
-			o.print(line, cut)
-			o.remember(line, cut)
-		})
-	}()
+	go o.read(stdout, o.stdoutEnd)
+	go o.read(stderr, o.stderrEnd)
 	return func() {
 		_ = stdoutW.Close()
 		_ = stderrW.Close()
 	}, nil
+}
+
+func (o *output) read(stream *os.File, end chan<- struct{}) {
+	defer close(end)
+	eachLine(stream, func(line []byte, cut int) {
+		o.print(line, cut)
+		o.remember(stream, line, cut)
+	})
 }
 
 func (o *output) close() {
@@ -79,8 +86,16 @@ func (o *output) close() {
 	<-o.stderrEnd
 }
 
-// lastLines may be called after close.
-func (o *output) lastLines() []string { return o.last }
+// lastLines returns what is kept of both streams, in the order in which it was read.
+func (o *output) lastLines() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	texts := make([]string, len(o.last))
+	for i, l := range o.last {
+		texts[i] = l.text
+	}
+	return texts
+}
 
 func (o *output) print(line []byte, cut int) {
 	if e := o.log.Check(zap.InfoLevel, ""); e != nil {
@@ -89,14 +104,24 @@ func (o *output) print(line []byte, cut int) {
 	}
 }
 
-func (o *output) remember(line []byte, cut int) {
+// remember keeps a line, and lets go of the oldest one of the same stream if there are too many.
+func (o *output) remember(stream *os.File, line []byte, cut int) {
 	if over := len(line) - maxErrorLine; over > 0 {
 		line, cut = line[:maxErrorLine], cut+over
 	}
-	if len(o.last) == o.keep {
-		o.last = slices.Delete(o.last, 0, 1)
+	text := printable(line, cut)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.last = append(o.last, lastLine{stream, text})
+	oldest, kept := 0, 0
+	for i, l := range slices.Backward(o.last) {
+		if l.stream == stream {
+			oldest, kept = i, kept+1
+		}
 	}
-	o.last = append(o.last, printable(line, cut))
+	if kept > o.keep {
+		o.last = slices.Delete(o.last, oldest, oldest+1)
+	}
 }
 
 // eachLine calls f with each line of r that is not empty, without its end, and with the number of bytes that were

@@ -15,6 +15,7 @@ import (
 	"context"
 	"os/exec"
 	"syscall"
+	"time"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -35,11 +36,16 @@ func New(cfg Config) (*Runtime, error) {
 	return &Runtime{cfg: cfg.complete()}, nil
 }
 
+// lastMoment is how long a chaincode whose stream has ended by itself may take to exit, before it is told to: official
+// shims exit within half a second.
+const lastMoment = 500 * time.Millisecond
+
 // Run starts the chaincode and returns when it and every process of its group have ended. The stream handler is
 // not used, as chaincode of this kind dials the peer.
 //
 // When ctx ends, the group gets SIGTERM, and SIGKILL after the grace time; Run returns nil if the chaincode ended
-// by then, whatever its exit status. A chaincode that was killed, or ended of its own accord, is an *ExitError.
+// by then, whatever its exit status. A chaincode that was killed, or ended of its own accord, is an *ExitError: also if
+// it did so within a moment after ctx has ended with runtime.ErrStreamEnded.
 // One that could not be started is "error starting container: <cause>", as in Fabric (core/chaincode).
 func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamHandler) error {
 	if err := ctx.Err(); err != nil {
@@ -48,19 +54,28 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamH
 	if chaincodeID == "" {
 		return &runtime.StartError{Cause: errors.New("the chaincode ID is empty")}
 	}
-	log := r.cfg.Logger.Named("peer.chaincode." + chaincodeID)
-	p, err := start(r.command(chaincodeID), newOutput(log, r.cfg.StderrLines))
+	log := r.cfg.Logger.Named("container").With(zap.String("chaincode", chaincodeID))
+	files, err := newTLSFiles(r.cfg.TLS, chaincodeID)
 	if err != nil {
 		return &runtime.StartError{Cause: err}
 	}
-	r.cfg.Logger.Named("container").Info("started chaincode",
-		zap.String("chaincode", chaincodeID), zap.Int("pid", p.cmd.Process.Pid))
+	defer func() {
+		if err := files.remove(); err != nil {
+			log.Error("remove the chaincode's TLS files", zap.Error(err))
+		}
+	}()
+	out := newOutput(r.cfg.Logger.Named("peer.chaincode."+chaincodeID), r.cfg.LastLines)
+	p, err := start(r.command(chaincodeID, files.env), out)
+	if err != nil {
+		return &runtime.StartError{Cause: err}
+	}
+	log.Info("started chaincode", zap.Int("pid", p.cmd.Process.Pid))
 	return r.supervise(ctx, p)
 }
 
-func (r *Runtime) command(chaincodeID string) *exec.Cmd {
+func (r *Runtime) command(chaincodeID string, tls []string) *exec.Cmd {
 	cmd := exec.Command(r.cfg.Command, r.cfg.args(chaincodeID)...)
-	cmd.Env = r.cfg.environ(chaincodeID)
+	cmd.Env = r.cfg.environ(chaincodeID, tls)
 	cmd.Dir = r.cfg.Dir
 	cmd.SysProcAttr = sysProcAttr()
 	return cmd
@@ -72,10 +87,13 @@ func (r *Runtime) supervise(ctx context.Context, p *process) error {
 	select {
 	case <-p.exited:
 	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), runtime.ErrStreamEnded) && p.exitsWithin(lastMoment) {
+			break
+		}
 		stopped = true
 		p.signal(syscall.SIGTERM)
 		p.gone(r.cfg.Grace)
-		overdue = !p.hasExited()
+		overdue = !p.exitsWithin(0)
 	}
 	// Also when the chaincode has ended: it may have left children, and SIGKILL is not ignored.
 	p.signal(syscall.SIGKILL)

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 )
 
@@ -145,15 +146,76 @@ func wantExit(t *testing.T, err error, code int, sig syscall.Signal) []string {
 
 func TestExitErrorKeepsLastLines(t *testing.T) {
 	cfg := config(t, "exit", "127.0.0.1:7052")
-	cfg.StderrLines = 2
+	cfg.LastLines = 2
 	err := wait(t, run(t.Context(), newRuntime(t, cfg)))
 	last := wantExit(t, err, 3, 0)
-	if want := []string{"line 28", "line 29"}; !slices.Equal(last, want) {
-		t.Errorf("last lines are %q, want %q", last, want)
-	}
-	if want := "container exited with 3: line 28 | line 29"; err.Error() != want {
+	if want := "container exited with 3: " + strings.Join(last, " | "); err.Error() != want {
 		t.Errorf("error is %q, want %q", err, want)
 	}
+	// The two streams are read at once; each is in order.
+	for _, want := range [][]string{{"note 28", "note 29"}, {"line 28", "line 29"}} {
+		var got []string
+		for _, line := range last {
+			if strings.HasPrefix(line, want[0][:5]) {
+				got = append(got, line)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("last lines are %q, want %q among them", last, want)
+		}
+	}
+	if len(last) != 4 {
+		t.Errorf("%d last lines are kept, want 4", len(last))
+	}
+}
+
+// A stream ends as soon as its chaincode begins to exit. Why it exits must not be lost to being told to stop.
+func TestExitsAsItsStreamEnds(t *testing.T) {
+	for _, test := range []struct {
+		cause error
+		want  string // "" is nil
+	}{
+		{errors.WithMessage(runtime.ErrStreamEnded, "what else"), "container exited with 4: out of memory"},
+		{errors.New("chaincode asset:1 was stopped"), ""},
+	} {
+		p := listen(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		core, logs := observer.New(zap.InfoLevel)
+		cfg := config(t, "despair", p.address())
+		cfg.Logger = zap.New(core)
+		done := run(ctx, newRuntime(t, cfg))
+		c := p.accept("despair")["despair"]
+		if test.want == "" {
+			cancel(test.cause) // asks it to exit, which it also does by itself
+			c.wantGone(t)
+		} else {
+			if _, err := c.Write([]byte("x")); err != nil {
+				t.Fatal(err)
+			}
+			c.wantGone(t)
+			cancel(test.cause)
+		}
+		err := wait(t, done)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
+			t.Errorf("cause %v: Run returned %v, want %q", test.cause, err, test.want)
+		}
+		if logs.FilterMessage("out of memory").Len() != 1 {
+			t.Error("what the chaincode said last is not in the log")
+		}
+	}
+}
+
+// A chaincode that goes on without its stream, as Node's shim 2.2 does, is told to end.
+func TestOutlivesItsStream(t *testing.T) {
+	p := listen(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := run(ctx, newRuntime(t, config(t, "idle", p.address())))
+	c := p.accept("idle")["idle"]
+	cancel(runtime.ErrStreamEnded)
+	if err := wait(t, done); err != nil {
+		t.Errorf("Run returned %v", err)
+	}
+	c.wantGone(t)
 }
 
 func TestKilledFromOutside(t *testing.T) {
@@ -248,7 +310,10 @@ func TestOutput(t *testing.T) {
 		long := strings.Repeat("x", limit) + fmt.Sprintf(" … (%d bytes cut)", 300_000-limit)
 		return []string{long, `binary \x00\xff\x1b[31m`, long, "no newline é"}
 	}
-	if !slices.Equal(last, want(512)) {
+	wantLast := append(want(512), want(512)...) // of each stream
+	slices.Sort(last)
+	slices.Sort(wantLast)
+	if !slices.Equal(last, wantLast) {
 		t.Errorf("last lines are %.1000q", last)
 	}
 	got := map[string]int{}
@@ -329,29 +394,41 @@ func TestCannotStart(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tc := range []struct {
-		name    string
-		ctx     context.Context
-		command string
-		id      string
-		want    string
+		name   string
+		ctx    context.Context
+		change func(program string) error // since the runtime was made
+		id     string
+		want   string
 	}{
-		{"missing", t.Context(), "/nowhere/cc", "cc:1", "error starting container: fork/exec /nowhere/cc: no such file or directory"},
-		{"not executable", t.Context(), "/dev/null", "cc:1", "error starting container: fork/exec /dev/null: permission denied"},
-		{"ended context", ended, "/nowhere/cc", "cc:1", "error starting container: context canceled"},
-		{"no ID", t.Context(), "/nowhere/cc", "", "error starting container: the chaincode ID is empty"},
-		{"NUL in ID", t.Context(), "/nowhere/cc", "cc\x00", "error starting container: exec: environment variable contains NUL"},
+		{"missing", t.Context(), os.Remove, "cc:1", "error starting container: fork/exec {}: no such file or directory"},
+		{"not executable", t.Context(), unusable, "cc:1", "error starting container: fork/exec {}: permission denied"},
+		{"ended context", ended, nil, "cc:1", "error starting container: context canceled"},
+		{"no ID", t.Context(), nil, "", "error starting container: the chaincode ID is empty"},
+		{"NUL in ID", t.Context(), nil, "cc\x00", "error starting container: exec: environment variable contains NUL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := newRuntime(t, process.Config{Command: tc.command, PeerAddress: "127.0.0.1:7052"})
-			if err := r.Run(tc.ctx, tc.id, nil); err == nil || err.Error() != tc.want {
-				t.Errorf("Run returned %v, want %s", err, tc.want)
+			program := filepath.Join(t.TempDir(), "cc")
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			r := newRuntime(t, process.Config{Command: program, PeerAddress: "127.0.0.1:7052"})
+			if tc.change != nil {
+				if err := tc.change(program); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := strings.ReplaceAll(tc.want, "{}", program)
+			if err := r.Run(tc.ctx, tc.id, nil); err == nil || err.Error() != want {
+				t.Errorf("Run returned %v, want %s", err, want)
 			}
 		})
 	}
 }
 
+func unusable(program string) error { return os.Chmod(program, 0o600) }
+
 func TestConfig(t *testing.T) {
-	good := process.Config{Command: "/bin/cc", PeerAddress: "localhost:7052"}
+	good := process.Config{Command: "/bin/sh", PeerAddress: "localhost:7052"}
 	for _, tc := range []struct {
 		name string
 		set  func(*process.Config)
@@ -361,6 +438,9 @@ func TestConfig(t *testing.T) {
 		{"IPv6", func(c *process.Config) { c.PeerAddress = "[::1]:7052" }, ""},
 		{"Unix socket", func(c *process.Config) { c.PeerAddress = "unix:///run/p" }, ""},
 		{"no command", func(c *process.Config) { c.Command = "" }, `command "" is not an absolute path`},
+		{"missing command", func(c *process.Config) { c.Command = "/nowhere/cc" }, `"/nowhere/cc" is not a program that can be run: stat /nowhere/cc: no such`},
+		{"folder", func(c *process.Config) { c.Command = "/" }, `command "/" is not a program that can be run: is a directory`},
+		{"no program", func(c *process.Config) { c.Command = "/dev/null" }, `"/dev/null" is not a program that can be run: permission denied`},
 		{"relative command", func(c *process.Config) { c.Command = "bin/cc" }, `command "bin/cc" is not an absolute path`},
 		{"relative directory", func(c *process.Config) { c.Dir = "d" }, `working directory "d"`},
 		{"no address", func(c *process.Config) { c.PeerAddress = "" }, `peer address "" cannot be dialled`},
@@ -369,7 +449,11 @@ func TestConfig(t *testing.T) {
 		{"relative socket", func(c *process.Config) { c.PeerAddress = "unix://p" }, `peer address "unix://p" has no absolute path`},
 		{"odd variable", func(c *process.Config) { c.Env = []string{"A=1", "=2"} }, "not of the form KEY=value"},
 		{"negative grace", func(c *process.Config) { c.Grace = -1 }, "grace time -1ns"},
-		{"negative lines", func(c *process.Config) { c.StderrLines = -1 }, "stderr lines -1"},
+		{"negative lines", func(c *process.Config) { c.LastLines = -1 }, "last lines -1"},
+		{"127/8", func(c *process.Config) { c.PeerAddress = "127.1.2.3:7052" }, ""},
+		{"far in plaintext", func(c *process.Config) { c.PeerAddress = "192.0.2.1:7052" }, "plaintext is for loopback"},
+		{"name in plaintext", func(c *process.Config) { c.PeerAddress = "peer.example.com:7052" }, "plaintext is for loopback"},
+		{"far", func(c *process.Config) { c.PeerAddress, c.TLS = "192.0.2.1:7052", &issuer{} }, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := good

@@ -1,0 +1,171 @@
+package accesscontrol
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+)
+
+var (
+	// ErrNoTLS is returned by Identify for a stream that is not under TLS.
+	ErrNoTLS = errors.New("chaincode has not connected by TLS")
+	// ErrNoCertificate is returned by Identify for a stream whose client has shown no certificate. On a listener with
+	// ServerCredentials there is none: the connection is refused. It has Fabric's text, without the name, which is not
+	// known yet.
+	ErrNoCertificate = errors.New("TLS is active but chaincode didn't send certificate")
+)
+
+// UnknownCertificateError is returned by Identify for a certificate that was not issued here, or has been revoked.
+type UnknownCertificateError struct {
+	// Hash is the certificate's SHA-256.
+	Hash [32]byte
+}
+
+// Error has Fabric's text (core/chaincode/accesscontrol), without the chaincode's name, which is not known yet.
+func (e *UnknownCertificateError) Error() string {
+	return errors.Errorf("chaincode with given certificate hash %x not found in registry", e.Hash).Error()
+}
+
+// Config says what an Authenticator is for.
+type Config struct {
+	// Hosts are the names and IP addresses by which chaincode finds the peer. Chaincode that dials a Unix socket takes
+	// the peer for "localhost". Nil: localhost, 127.0.0.1 and ::1.
+	Hosts []string
+	// Logger gets a line for connections and streams that are refused, ten a minute at most, under the name
+	// "chaincode.accesscontrol". Nil means none.
+	Logger *zap.Logger
+}
+
+// Authenticator is a peer's CA for chaincode, and knows which chaincode has which certificate. It is safe for
+// concurrent use.
+type Authenticator struct {
+	ca     *ca
+	server *pair
+	log    *zap.Logger
+
+	mu       sync.Mutex
+	launches map[certHash]*launch // whose certificates have not been revoked
+}
+
+// launch is one launch of a chaincode.
+type launch struct {
+	chaincodeID string
+	conns       map[*conn]struct{} // that its certificate was shown on
+}
+
+var _ runtime.Issuer = (*Authenticator)(nil)
+
+// New returns an Authenticator with a CA of its own, whose key is ECDSA P-256 and is written nowhere.
+func New(cfg Config) (*Authenticator, error) {
+	if cfg.Hosts == nil {
+		cfg.Hosts = []string{"localhost", "127.0.0.1", "::1"}
+	}
+	for _, host := range cfg.Hosts {
+		if host == "" || strings.ContainsAny(host, ":/ ") && net.ParseIP(host) == nil {
+			return nil, errors.Errorf("configure access control: host %q is neither a name nor an IP address", host)
+		}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	limited := zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
+	})
+	a := &Authenticator{log: cfg.Logger.Named("chaincode.accesscontrol").WithOptions(limited), launches: map[certHash]*launch{}}
+	var err error
+	if a.ca, err = newCA(); err != nil {
+		return nil, errors.WithMessage(err, "make CA for chaincode")
+	}
+	if a.server, err = a.ca.server(cfg.Hosts); err != nil {
+		return nil, errors.WithMessage(err, "make certificate of the chaincode listener")
+	}
+	return a, nil
+}
+
+// Issue makes a key and a client certificate for one launch of a chaincode, which is then known by that certificate
+// until Revoke is called.
+func (a *Authenticator) Issue(chaincodeID string) (*runtime.Credential, error) {
+	if chaincodeID == "" {
+		return nil, errors.New("issue certificate: the chaincode ID is empty")
+	}
+	p, err := a.ca.client()
+	if err != nil {
+		return nil, errors.WithMessagef(err, "issue certificate for chaincode %s", chaincodeID)
+	}
+	key, err := keyPEM(p.key)
+	if err != nil {
+		return nil, errors.WithMessagef(err, "issue certificate for chaincode %s", chaincodeID)
+	}
+	hash := hashOf(p.cert)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.launches[hash] = &launch{chaincodeID: chaincodeID, conns: map[*conn]struct{}{}}
+	return &runtime.Credential{
+		Key: key, Cert: certPEM(p.cert), RootCert: certPEM(a.ca.cert),
+		Revoke: func() { a.revoke(hash) },
+	}, nil
+}
+
+// revoke forgets a certificate and closes the connections that were made with it.
+func (a *Authenticator) revoke(hash certHash) {
+	a.mu.Lock()
+	l := a.launches[hash]
+	delete(a.launches, hash)
+	a.mu.Unlock()
+	if l == nil {
+		return
+	}
+	for c := range l.conns { // nobody else has it any more
+		_ = c.raw.Close() // not by TLS, which would wait for a client that doesn't read
+	}
+}
+
+// Identify returns the ID of the chaincode that the certificate of a stream was issued for. ctx is the stream's. It is
+// meant for chaincodesupport.Config. Errors are ErrNoTLS, ErrNoCertificate and *UnknownCertificateError.
+func (a *Authenticator) Identify(ctx context.Context) (chaincodeID string, err error) {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		p = &peer.Peer{}
+	}
+	if chaincodeID, err = a.identify(p.AuthInfo); err != nil {
+		a.refuse("refused a chaincode's stream", p.Addr, err)
+	}
+	return chaincodeID, err
+}
+
+func (a *Authenticator) identify(info credentials.AuthInfo) (string, error) {
+	t, ok := info.(credentials.TLSInfo)
+	if !ok {
+		return "", ErrNoTLS
+	}
+	if len(t.State.PeerCertificates) == 0 {
+		return "", ErrNoCertificate
+	}
+	hash := hashOf(t.State.PeerCertificates[0])
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if l := a.launches[hash]; l != nil {
+		return l.chaincodeID, nil
+	}
+	return "", &UnknownCertificateError{Hash: hash}
+}
+
+// refuse tells the log, as nobody else does. If the Logger panics, the line is lost and nothing else happens.
+func (a *Authenticator) refuse(what string, from net.Addr, err error) {
+	defer func() { _ = recover() }()
+	fields := []zap.Field{zap.Error(err)}
+	if from != nil {
+		fields = append(fields, zap.Stringer("from", from))
+	}
+	a.log.Warn(what, fields...)
+}
