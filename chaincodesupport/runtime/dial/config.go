@@ -30,6 +30,13 @@ const (
 	window = 1 << 20
 )
 
+// cipherSuites are those of TLS 1.2 that are used; 1.3 has no others.
+var cipherSuites = [...]uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
 // Config says where a chaincode server is and how to talk to it. New copies it.
 type Config struct {
 	// Address is where the server listens: "host:port", or "unix:///path" for a socket. Required.
@@ -37,11 +44,16 @@ type Config struct {
 	// TLS is the client's side of TLS: the roots that the server's certificate must come from, and the client's
 	// certificate if the server wants one. ServerName is what the certificate must be for; empty means the host in
 	// Address. Nil means plaintext, which is only for a server on this machine: an address that is loopback or a
-	// socket. Whoever can listen there is taken for the chaincode. InsecureSkipVerify is refused.
+	// socket. Whoever can listen there is taken for the chaincode. InsecureSkipVerify is refused; at least TLS 1.2 is
+	// asked for, and unless CipherSuites says otherwise, with forward secrecy and authenticated encryption only.
 	TLS *tls.Config
 	// DialTimeout is how long it may take until the connection is usable, handshakes included. Zero means
 	// DefaultDialTimeout.
 	DialTimeout time.Duration
+	// RetryFor is how long Run goes on trying while there is no connection, with growing pauses of up to 5 s: no attempt
+	// begins later than that after the first one. A server that cannot prove its name isn't tried again. Zero means that
+	// there is one attempt.
+	RetryFor time.Duration
 	// MaxRecvMsgSize and MaxSendMsgSize limit a message, in bytes. Zero means 100 MiB, which is what shims allow.
 	MaxRecvMsgSize int
 	MaxSendMsgSize int
@@ -67,6 +79,8 @@ func (c *Config) validate() error {
 		return errors.Errorf("address %q has no host to verify the server's certificate for: set ServerName in Config.TLS", c.Address)
 	case c.DialTimeout < 0:
 		return errors.Errorf("dial timeout %s is negative", c.DialTimeout)
+	case c.RetryFor < 0:
+		return errors.Errorf("time to try again %s is negative", c.RetryFor)
 	case c.MaxRecvMsgSize < 0:
 		return errors.Errorf("message size limit %d is negative", c.MaxRecvMsgSize)
 	case c.MaxSendMsgSize < 0:
@@ -104,6 +118,10 @@ func (c Config) complete() Config {
 		if c.TLS.ServerName == "" {
 			c.TLS.ServerName, _, _ = net.SplitHostPort(c.Address) // which is valid
 		}
+		c.TLS.MinVersion = max(c.TLS.MinVersion, tls.VersionTLS12)
+		if c.TLS.CipherSuites == nil {
+			c.TLS.CipherSuites = cipherSuites[:]
+		}
 	}
 	if c.DialTimeout == 0 {
 		c.DialTimeout = DefaultDialTimeout
@@ -120,7 +138,7 @@ func (c Config) complete() Config {
 	return c
 }
 
-// dialOptions are for one connection. The first error of dialling is put into failed, which has room for it.
+// dialOptions are for one connection. The first error of dialling, or of the TLS handshake, is put into failed, which has room for it.
 func (c *Config) dialOptions(failed chan<- error) []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { // not gRPC's, which asks the environment for proxies
@@ -141,7 +159,7 @@ func (c *Config) dialOptions(failed chan<- error) []grpc.DialOption {
 		grpc.WithDisableServiceConfig(),
 	}
 	if c.TLS != nil {
-		return append(options, grpc.WithTransportCredentials(credentials.NewTLS(c.TLS)))
+		return append(options, grpc.WithTransportCredentials(reporting{credentials.NewTLS(c.TLS), failed}))
 	}
 	authority := c.address
 	if c.network == "unix" {
@@ -159,11 +177,13 @@ func (c *Config) dialer() *net.Dialer {
 	return d
 }
 
+var errRemote = errors.New("address is not on this machine, and there is no TLS")
+
 // refuseRemote refuses plaintext to another machine, whatever the name localhost was resolved to.
 func refuseRemote(network, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
 	if strings.HasPrefix(network, "tcp") && (err != nil || !isLoopback(host)) {
-		return errors.New("address is not on this machine, and there is no TLS")
+		return errRemote
 	}
 	return nil
 }

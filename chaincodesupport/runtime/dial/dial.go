@@ -3,6 +3,8 @@
 //
 //	rt, err := dial.New(dial.Config{Address: "127.0.0.1:9999"})
 //
+// [ParseConnection] makes a Config of the connection.json that a chaincode package for Fabric has.
+//
 // What starts and ends the server is not this package's business: [Runtime.Run] begins with a connection, and ends
 // when that has ended. The chaincode must register under the chaincode ID that Run was called with.
 package dial
@@ -13,7 +15,6 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 )
@@ -37,7 +38,8 @@ func New(cfg Config) (*Runtime, error) {
 type ConnectionError struct {
 	ChaincodeID string
 	// Cause is the operating system's error if it refused the connection, context.DeadlineExceeded if nothing was
-	// heard in time, and otherwise an error of gRPC or of who handled the stream.
+	// heard in time, a *tls.CertificateVerificationError if the server is not who it should be, and otherwise an error
+	// of gRPC or of who handled the stream.
 	Cause error
 }
 
@@ -50,9 +52,9 @@ func (e *ConnectionError) Error() string {
 func (e *ConnectionError) Unwrap() error { return e.Cause }
 
 // Run connects to the server, calls handle with the stream on the caller's goroutine, and returns when both have
-// ended and the connection is closed. It connects once: whoever runs it again decides when. The error is a
-// *ConnectionError, or says that the server ended the stream in good order. It is nil if the peer ended it: if
-// handle returned nil, or ctx ended first.
+// ended and the connection is closed. It calls handle once: Config.RetryFor is for connecting only, and whoever runs it
+// again decides when. The error is a *ConnectionError, or says that the server ended the stream in good order. It is nil
+// if the peer ended it: if handle returned nil, or ctx ended first.
 //
 // When ctx ends, handle must return. The server is then told that nothing more will come, has a second to end its
 // side, and is cut off.
@@ -63,17 +65,12 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.St
 	if chaincodeID == "" {
 		return &runtime.StartError{Cause: errors.New("the chaincode ID is empty")}
 	}
-	failed := make(chan error, 1)
-	conn, err := grpc.NewClient("passthrough:///"+r.cfg.address, r.cfg.dialOptions(failed)...)
+	conn, s, err := r.open(ctx, chaincodeID)
 	if err != nil {
 		return &ConnectionError{ChaincodeID: chaincodeID, Cause: err}
 	}
 	defer func() { _ = conn.Close() }() // its only error is that it was closed before
-	s, err := r.connect(ctx, conn, failed)
-	if err != nil {
-		return &ConnectionError{ChaincodeID: chaincodeID, Cause: err}
-	}
-	defer s.end() // also if handle panics, which is for the caller to deal with
+	defer s.end()                       // also if handle panics, which is for the caller to deal with
 	r.cfg.Logger.Named("extcc").Info("connected to chaincode server",
 		zap.String("chaincode", chaincodeID), zap.String("address", r.cfg.Address))
 	err = handle(ctx, s)

@@ -408,6 +408,7 @@ func TestNewRefuses(t *testing.T) {
 		{dial.Config{Address: "10.0.0.1:9999"}, "plaintext is for loopback and unix: only"},
 		{dial.Config{Address: "0.0.0.0:9999"}, "plaintext is for loopback and unix: only"},
 		{dial.Config{Address: "localhost:9999", DialTimeout: -1}, "dial timeout -1ns is negative"},
+		{dial.Config{Address: "localhost:9999", RetryFor: -1}, "time to try again -1ns is negative"},
 		{dial.Config{Address: "localhost:9999", MaxRecvMsgSize: -1}, "limit -1 is negative"},
 		{dial.Config{Address: "localhost:9999", MaxSendMsgSize: -2}, "limit -2 is negative"},
 		{dial.Config{Address: "unix:/x", TLS: clientTLS(nil)}, "set ServerName"},

@@ -41,3 +41,17 @@ func Example() {
 	// <nil>
 	// <nil>
 }
+
+func ExampleParseConnection() {
+	cfg, err := dial.ParseConnection([]byte(`{"address": "127.0.0.1:9999", "dial_timeout": "10s", "tls_required": false}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cfg.Address, cfg.DialTimeout)
+	_, err = dial.New(cfg)
+	fmt.Println(err)
+	// Output:
+	// 127.0.0.1:9999 10s
+	// <nil>
+}

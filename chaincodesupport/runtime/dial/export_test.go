@@ -5,3 +5,6 @@ func NewUnchecked(cfg Config) *Runtime {
 	cfg.network, cfg.address = "tcp", cfg.Address
 	return &Runtime{cfg: cfg.complete()}
 }
+
+// NextPause is nextPause.
+var NextPause = nextPause

@@ -1,0 +1,105 @@
+package dial
+
+import (
+	"context"
+	"crypto/tls"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+)
+
+// The pause between two attempts to connect, which doubles each time.
+const (
+	firstPause = 100 * time.Millisecond
+	maxPause   = 5 * time.Second
+)
+
+// nextPause returns how long to wait before the attempt after n others: between a half and the whole of what n says, so
+// that chaincodes of a server that comes back don't all come at once.
+func nextPause(n int) time.Duration {
+	pause := maxPause
+	if n <= 6 { // more would be longer
+		pause = firstPause << (n - 1)
+	}
+	return pause/2 + rand.N(pause/2+1)
+}
+
+// open connects. Where that fails it tries again, as long as Config.RetryFor allows and there is any sense in it. The
+// error is that of the last attempt.
+func (r *Runtime) open(ctx context.Context, chaincodeID string) (*grpc.ClientConn, *stream, error) {
+	began := time.Now()
+	for attempts := 1; ; attempts++ {
+		conn, s, err := r.attempt(ctx)
+		pause := nextPause(attempts)
+		if err == nil || ctx.Err() != nil || isFinal(err) || time.Since(began)+pause > r.cfg.RetryFor {
+			return conn, s, err
+		}
+		r.cfg.Logger.Named("extcc").Info("no connection to chaincode server, will try again", zap.String("chaincode", chaincodeID),
+			zap.String("address", r.cfg.Address), zap.Duration("after", pause), zap.NamedError("cause", err))
+		if !sleep(ctx, pause) {
+			return nil, nil, errors.WithMessagef(err, "%v; attempt %d", context.Cause(ctx), attempts)
+		}
+	}
+}
+
+// attempt connects once.
+func (r *Runtime) attempt(ctx context.Context) (*grpc.ClientConn, *stream, error) {
+	failed := make(chan error, 1)
+	conn, err := grpc.NewClient("passthrough:///"+r.cfg.address, r.cfg.dialOptions(failed)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := r.connect(ctx, conn, failed)
+	if err != nil {
+		_ = conn.Close() // its only error is that it was closed before
+		return nil, nil, err
+	}
+	return conn, s, nil
+}
+
+// isFinal says whether another attempt would fail as well.
+func isFinal(err error) bool {
+	var stranger *tls.CertificateVerificationError
+	return errors.As(err, &stranger) || errors.Is(err, errRemote)
+}
+
+// sleep returns false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// reporting are credentials that put the first error of a handshake into failed, which has room for it: gRPC's own error
+// holds no more than its text.
+type reporting struct {
+	credentials.TransportCredentials
+	failed chan<- error
+}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (c reporting) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil && ctx.Err() == nil {
+		select {
+		case c.failed <- errors.WithMessage(err, "shake hands with "+raw.RemoteAddr().String()):
+		default:
+		}
+	}
+	return conn, info, err
+}
+
+// Clone implements credentials.TransportCredentials.
+func (c reporting) Clone() credentials.TransportCredentials {
+	return reporting{c.TransportCredentials.Clone(), c.failed}
+}
