@@ -1,0 +1,161 @@
+//go:build unix
+
+package builder
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+)
+
+// How long the name of an entry may be, and each part of it, in bytes.
+const (
+	maxName = 1024
+	maxPart = 255 // what file systems can do
+)
+
+// archive is a .tar.gz of foreign origin, and what of it is accepted.
+type archive struct {
+	data []byte
+	// size limits, in bytes, what the archive unpacks to: its own structure included, and the holes of sparse files.
+	size int64
+	// files limits the number of files and folders, those included that only names imply.
+	files int
+}
+
+// entry is one of an archive's: a regular file or a folder.
+type entry struct {
+	*tar.Header
+	// path is Name without what is superfluous in it: relative, and leading nowhere but down.
+	path string
+}
+
+// each calls f with each entry in turn, whose content is to be read from r. What is no file or folder, would be outside,
+// is there twice or is too large is an error, as in Fabric (core/container/externalbuilder) and beyond.
+func (a *archive) each(f func(e entry, r io.Reader) error) error {
+	gz, err := gzip.NewReader(bytes.NewReader(a.data))
+	if err != nil {
+		return errors.Wrap(err, "read gzip header")
+	}
+	limited := &limitedReader{r: gz, left: a.size}
+	tr := tar.NewReader(limited)
+	names, left := tree{".": true}, a.size
+	for {
+		header, err := tr.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return errors.Wrap(err, "read next entry")
+		}
+		e, err := checkEntry(header)
+		if err != nil {
+			return err
+		}
+		if left -= header.Size; left < 0 {
+			return errors.Wrapf(errTooLarge, "%q", e.path)
+		}
+		if err := names.add(e.path, header.Typeflag == tar.TypeDir); err != nil {
+			return err
+		}
+		if len(names)-1 > a.files {
+			return errors.Errorf("there are more than %d files and folders", a.files)
+		}
+		if err := f(e, tr); err != nil {
+			return err
+		}
+	}
+}
+
+func checkEntry(h *tar.Header) (entry, error) {
+	e := entry{Header: h, path: path.Clean(h.Name)}
+	switch {
+	case len(h.Name) > maxName:
+		return e, errors.Errorf("name %q… has %d bytes, the limit is %d", h.Name[:64], len(h.Name), maxName)
+	case slices.ContainsFunc(strings.Split(h.Name, "/"), func(part string) bool { return len(part) > maxPart }):
+		return e, errors.Errorf("name %q has a part that is longer than %d bytes", h.Name, maxPart)
+	case path.IsAbs(h.Name) || !filepath.IsLocal(e.path):
+		return e, errors.Errorf("tar contains the absolute or escaping path %q", h.Name)
+	case h.Typeflag != tar.TypeReg && h.Typeflag != tar.TypeDir:
+		return e, errors.Errorf("invalid file type %q contained in archive for file %q: want regular files and folders", h.Typeflag, h.Name)
+	}
+	return e, nil
+}
+
+// tree is what names there are: true for folders.
+type tree map[string]bool
+
+// add adds a name, and the folders that it implies.
+func (t tree) add(name string, folder bool) error {
+	if was, ok := t[name]; ok && (!was || !folder) {
+		return errors.Errorf("%q is there twice", name)
+	}
+	t[name] = folder
+	for name != "." {
+		name = path.Dir(name)
+		switch isFolder, ok := t[name]; {
+		case ok && isFolder:
+			return nil
+		case ok:
+			return errors.Errorf("%q is there twice", name)
+		}
+		t[name] = true
+	}
+	return nil
+}
+
+var errTooLarge = errors.New("archive unpacks to more than is allowed")
+
+// limitedReader fails where an io.LimitedReader would say that all is well and over.
+type limitedReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if int64(len(p)) > l.left {
+		p = p[:l.left+1]
+	}
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		l.left = 0
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+// unpack writes the archive's files and folders into dir, which is there, and nowhere else.
+func (a *archive) unpack(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return errors.Wrap(err, "open folder")
+	}
+	defer func() { _ = root.Close() }()
+	return a.each(func(e entry, r io.Reader) error {
+		if e.Typeflag == tar.TypeDir {
+			return errors.Wrap(root.MkdirAll(e.path, 0o700), "make folder")
+		}
+		if err := root.MkdirAll(path.Dir(e.path), 0o700); err != nil {
+			return errors.Wrap(err, "make folder")
+		}
+		mode := fs.FileMode(e.Mode)&fs.ModePerm | 0o600 // never setuid, and always readable to the builder
+		f, err := root.OpenFile(e.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+		if err != nil {
+			return errors.Wrap(err, "make file")
+		}
+		_, err = io.Copy(f, r)
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+		return errors.Wrapf(err, "unpack %q", e.path)
+	})
+}

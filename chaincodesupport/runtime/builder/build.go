@@ -1,0 +1,201 @@
+//go:build unix
+
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+)
+
+// workspace is where a package is built. What will be kept is laid out as it will be kept.
+type workspace struct{ dir, source, metadata, output, release string }
+
+// Build builds a package, unless it has been built before. Callers that come while it is being built wait for that. A
+// build that fails, or is stopped since ctx has ended, leaves nothing.
+func (r *Runtime) Build(ctx context.Context, p *Package) (*Build, error) {
+	release, err := r.claim(ctx, p.ID)
+	if err != nil {
+		return nil, errors.WithMessagef(err, "wait for the build of %s", p.ID)
+	}
+	defer release()
+	if b, err := r.Built(p.ID); !errors.Is(err, ErrNotBuilt) {
+		return b, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, r.cfg.BuildTimeout, errors.Errorf("it has not been built within %s", r.cfg.BuildTimeout))
+	defer cancel()
+	if err := r.build(ctx, p); err != nil {
+		return nil, errors.WithMessagef(err, "build %s", p.ID)
+	}
+	return r.Built(p.ID)
+}
+
+// claim waits until nobody else builds a package.
+func (r *Runtime) claim(ctx context.Context, packageID string) (release func(), err error) {
+	for {
+		r.mu.Lock()
+		busy, ok := r.building[packageID]
+		if !ok {
+			done := make(chan struct{})
+			r.building[packageID] = done
+			r.mu.Unlock()
+			return func() {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				delete(r.building, packageID)
+				close(done)
+			}, nil
+		}
+		r.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (r *Runtime) build(ctx context.Context, p *Package) (err error) {
+	w, err := r.unpack(p)
+	if w.dir != "" {
+		defer func() {
+			if removeErr := removeAll(w.dir); err == nil {
+				err = errors.Wrap(removeErr, "remove workspace")
+			}
+		}()
+	}
+	if err != nil {
+		return err
+	}
+	b, err := r.detect(ctx, p, w)
+	if err != nil {
+		return err
+	}
+	if err := r.do(ctx, p.ID, b, "build", w.source, w.metadata, w.output); err != nil {
+		return err
+	}
+	releases, err := b.has("release")
+	if err != nil {
+		return err
+	}
+	if releases {
+		if err := r.do(ctx, p.ID, b, "release", w.output, w.release); err != nil {
+			return err
+		}
+	}
+	return r.keep(p.ID, b, w)
+}
+
+// unpack makes a workspace. Its dir may be there, and to be removed, also where unpack fails.
+func (r *Runtime) unpack(p *Package) (w workspace, err error) {
+	if w.dir, err = os.MkdirTemp(r.cfg.Dir, scratchPrefix); err != nil {
+		return w, errors.Wrap(err, "make workspace")
+	}
+	for _, folder := range []struct {
+		path *string
+		name string
+	}{{&w.source, "src"}, {&w.metadata, "metadata"}, {&w.output, outputFolder}, {&w.release, releaseFolder}} {
+		*folder.path = filepath.Join(w.dir, folder.name)
+		if err := os.Mkdir(*folder.path, 0o700); err != nil {
+			return w, errors.Wrap(err, "make workspace")
+		}
+	}
+	if err := os.WriteFile(filepath.Join(w.metadata, metadataFile), p.metadata, 0o600); err != nil {
+		return w, errors.Wrap(err, "write metadata")
+	}
+	return w, errors.WithMessagef(p.code.unpack(w.source), "unpack %s", codeFile)
+}
+
+// detect returns the builder for a package.
+func (r *Runtime) detect(ctx context.Context, p *Package, w workspace) (*Builder, error) {
+	var refusals []string
+	for i := range r.cfg.Builders {
+		b := &r.cfg.Builders[i]
+		err := r.do(ctx, p.ID, b, "detect", w.source, w.metadata)
+		if err == nil || ctx.Err() != nil {
+			return b, err
+		}
+		refusals = append(refusals, err.Error())
+	}
+	return nil, errors.Errorf("no builder is for chaincode of type %q: %s", p.Type, strings.Join(refusals, "; "))
+}
+
+// do runs one of the scripts that are expected to end, with status 0.
+func (r *Runtime) do(ctx context.Context, packageID string, b *Builder, script string, args ...string) error {
+	log := r.cfg.Logger.Named("chaincode.externalbuilder." + b.Name)
+	c := &command{builder: b, script: script, args: args, grace: r.cfg.Grace,
+		log: log.With(zap.String("chaincode", packageID), zap.String("script", script))}
+	exit, err := c.run(ctx)
+	if err != nil {
+		return err
+	}
+	if exit.Code == 0 && ctx.Err() == nil {
+		return nil
+	}
+	exit.Cause = context.Cause(ctx)
+	return exit
+}
+
+// keep makes a workspace a build, in one step.
+func (r *Runtime) keep(packageID string, b *Builder, w workspace) error {
+	for _, dir := range []string{w.source, w.metadata} {
+		if err := removeAll(dir); err != nil {
+			return errors.Wrap(err, "remove source")
+		}
+	}
+	info, err := json.Marshal(buildInfo{BuilderName: b.Name})
+	if err != nil {
+		return errors.Wrap(err, "encode build info")
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, infoFile), info, 0o600); err != nil {
+		return errors.Wrap(err, "write build info")
+	}
+	if err := syncAll(w.dir); err != nil {
+		return errors.Wrap(err, "write build to disk")
+	}
+	if err := os.Rename(w.dir, r.folder(packageID)); err != nil {
+		return errors.Wrap(err, "keep build")
+	}
+	return errors.Wrap(syncFile(r.cfg.Dir), "write build to disk")
+}
+
+// syncAll makes sure that a build whose folder is there after a power failure is there as a whole.
+func syncAll(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
+			return err
+		}
+		return syncFile(path)
+	})
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	_ = f.Close() // nothing was written
+	return err
+}
+
+// removeAll is os.RemoveAll for folders that may not be written to, as those of Go's module cache.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700) // if it can't be done, the second attempt says so
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}

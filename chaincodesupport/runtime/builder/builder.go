@@ -1,0 +1,117 @@
+//go:build unix
+
+// Package builder runs chaincode from Fabric's chaincode packages, by Fabric's contract for external builders and
+// launchers (core/container/externalbuilder, and "External Builders and Launchers" in its documentation): folders of
+// scripts that an operator trusts, which decide how a package is built and run.
+//
+//	rt, err := builder.New(builder.Config{Builders: []builder.Builder{{Name: "ccaas", Path: "/opt/ccaas"}}, Dir: dir})
+//	p, err := builder.ParsePackage(file, builder.Limits{})
+//	build, err := rt.Build(ctx, p)  // p.ID is the chaincode ID that rt runs
+//
+// The scripts, in the builder's folder bin, and what they are called with:
+//
+//	detect  SOURCE METADATA          exits with 0 if this builder is the one for the package; the first such one is
+//	build   SOURCE METADATA OUTPUT   makes of the source what the other two need
+//	release OUTPUT RELEASE           may be missing; gives the peer chaincode/server/connection.json and statedb/…
+//	run     OUTPUT RUN_METADATA      starts the chaincode, and ends when it has ended
+//
+// SOURCE is what code.tar.gz has, METADATA has metadata.json, and RUN_METADATA has chaincode.json: {"chaincode_id",
+// "peer_address", "client_cert", "client_key", "root_cert", "mspid"}. Where release leaves a connection.json, the
+// chaincode is a server that runs without the peer's help: it is dialled (package dial), and bin/run is not used.
+//
+// A build is kept in a folder of the configured one, laid out as Fabric's peer does it, and is used again after a restart.
+// A script is a process group of its own, as chaincode is in package process, and gets little of the peer's environment.
+package builder
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+)
+
+// Runtime builds chaincode packages, and runs the chaincode. It is safe for concurrent use.
+type Runtime struct {
+	cfg Config
+
+	mu sync.Mutex
+	// building has a channel for each package that is being built, which is closed when it no longer is.
+	building map[string]chan struct{}
+}
+
+var _ runtime.Runtime = (*Runtime)(nil)
+
+// What begins like this in Config.Dir does not outlive its use. Package IDs don't begin with a dot.
+const scratchPrefix = ".scratch-"
+
+// New returns a Runtime, or an error that says which part of cfg is wrong. It removes what a peer that was killed may have
+// left in Config.Dir: builds that were not done, and keys of chaincode.
+func New(cfg Config) (*Runtime, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, errors.Wrap(err, "configure builder runtime")
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, errors.Wrap(err, "make folder for builds")
+	}
+	inside, err := os.ReadDir(cfg.Dir)
+	if err != nil {
+		return nil, errors.Wrap(err, "read folder for builds")
+	}
+	for _, e := range inside {
+		if strings.HasPrefix(e.Name(), scratchPrefix) {
+			if err := removeAll(filepath.Join(cfg.Dir, e.Name())); err != nil {
+				return nil, errors.Wrap(err, "remove what an earlier peer has left")
+			}
+		}
+	}
+	return &Runtime{cfg: cfg.complete(), building: map[string]chan struct{}{}}, nil
+}
+
+// Run runs the chaincode that has been built of the package chaincodeID, and returns when nothing of it is left running. If
+// it has not been built, that is done first, with what Config.Packages says.
+//
+// If the chaincode is a server, it is dialled, and Run does and returns what dial.Runtime.Run does. Otherwise bin/run is the
+// chaincode: it and its process group get SIGTERM when ctx ends, and SIGKILL after the grace time. Run then returns nil if
+// it ended by then, whatever its exit status. If it was killed, or ended of its own accord, that is a *ScriptError: also if
+// it did so within a moment after ctx has ended with runtime.ErrStreamEnded.
+func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
+	if err := ctx.Err(); err != nil {
+		return &runtime.StartError{Cause: err}
+	}
+	b, err := r.forRun(ctx, chaincodeID)
+	if err != nil {
+		return &runtime.StartError{Cause: err}
+	}
+	server, err := b.server()
+	switch {
+	case err != nil:
+		return &runtime.StartError{Cause: err}
+	case server != nil:
+		return server.Run(ctx, chaincodeID, handle)
+	default:
+		return b.launch(ctx)
+	}
+}
+
+// forRun returns the build that is to be run.
+func (r *Runtime) forRun(ctx context.Context, chaincodeID string) (*Build, error) {
+	b, err := r.Built(chaincodeID)
+	if !errors.Is(err, ErrNotBuilt) || r.cfg.Packages == nil {
+		return b, err
+	}
+	p, err := r.cfg.Packages(ctx, chaincodeID)
+	switch {
+	case err != nil:
+		return nil, errors.WithMessagef(err, "get package %s", chaincodeID)
+	case p == nil:
+		return nil, errors.Errorf("Config.Packages has returned no package for %s", chaincodeID)
+	case p.ID != chaincodeID:
+		return nil, errors.Errorf("Config.Packages has returned package %s for %s", p.ID, chaincodeID)
+	}
+	return r.Build(ctx, p)
+}

@@ -1,0 +1,177 @@
+//go:build unix
+
+package builder
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
+)
+
+// Defaults of Config. DefaultBuildTimeout is that of Fabric's chaincode.installTimeout.
+const (
+	DefaultBuildTimeout = 300 * time.Second
+	DefaultGrace        = 5 * time.Second
+)
+
+// propagated names the variables of the peer's environment that every script gets (Fabric: core/container/externalbuilder).
+var propagated = [...]string{"LD_LIBRARY_PATH", "LIBPATH", "PATH", "TMPDIR"}
+
+// Builder is an external builder, as an entry of Fabric's chaincode.externalBuilders is.
+type Builder struct {
+	// Name is what a build remembers its builder by, and what it is called in logs. Required, and unique.
+	Name string
+	// Path is the absolute path of the folder in which bin/detect and bin/build are, and if there are any, bin/release
+	// and bin/run. Required.
+	Path string
+	// PropagateEnvironment names variables of the peer's environment that the scripts get. They get nothing else of it but
+	// LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR.
+	PropagateEnvironment []string
+}
+
+func (b *Builder) script(name string) string { return filepath.Join(b.Path, "bin", name) }
+
+// has says whether the builder has a script.
+func (b *Builder) has(name string) (bool, error) {
+	info, err := os.Stat(b.script(name))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, errors.Wrapf(err, "look for bin/%s of builder %q", name, b.Name)
+	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+		return false, errors.Errorf("bin/%s of builder %q, %s, is not executable", name, b.Name, b.script(name))
+	}
+	return true, nil
+}
+
+// environ returns the whole environment of the builder's scripts. It is not nil, which would mean the peer's.
+func (b *Builder) environ() []string {
+	env := []string{}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(propagated[:], b.PropagateEnvironment...)))) {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// Config says which builders there are, and what they are told about the peer. New copies it.
+type Config struct {
+	// Builders are asked in this order whether they can build a package. At least one is required.
+	Builders []Builder
+	// Dir is the absolute path of the folder in which builds are kept. It is made if it is not there. No other Runtime may
+	// use it at the same time. Required.
+	Dir string
+	// Packages gives Run the package of a chaincode that has not been built in Dir. The error says that there is none. Nil
+	// means that Run runs only what is built.
+	Packages func(ctx context.Context, packageID string) (*Package, error)
+	// PeerAddress is where chaincode that bin/run starts finds the peer, host:port or what else a builder's chaincode
+	// understands. The peer must listen there before Run is called. Required if a builder has bin/run.
+	PeerAddress string
+	// MSPID is the peer's organization, which bin/run is told. Empty is passed on as such.
+	MSPID string
+	// TLS mints what bin/run is told for each start of a chaincode, which is revoked once nothing of that chaincode is left.
+	// Nil means that chaincode is given no certificates, and has to use plaintext.
+	TLS runtime.Issuer
+	// Dial is how to dial chaincode that is a server. Address, TLS, DialTimeout and RetryFor are replaced by what the
+	// build's connection.json says, and a nil Logger by the one below.
+	Dial dial.Config
+	// BuildTimeout is how long detecting, building and releasing may take together. Zero means DefaultBuildTimeout.
+	BuildTimeout time.Duration
+	// Grace is how long a script has from SIGTERM to SIGKILL, and then how long to wait for processes that left its process
+	// group yet hold its output open. Zero means DefaultGrace.
+	Grace time.Duration
+	// Logger gets each line that scripts print, at level Info: those of bin/run under the name "peer.chaincode.<id>", others
+	// under "chaincode.externalbuilder.<builder>". Nil means none.
+	Logger *zap.Logger
+}
+
+func (c *Config) validate() error {
+	if len(c.Builders) == 0 {
+		return errors.New("there are no Builders")
+	}
+	for i := range c.Builders {
+		b := &c.Builders[i]
+		if slices.ContainsFunc(c.Builders[:i], func(other Builder) bool { return other.Name == b.Name }) {
+			return errors.Errorf("there are two builders %q", b.Name)
+		}
+		runs, err := b.validate()
+		if err != nil {
+			return err
+		}
+		if runs && c.PeerAddress == "" {
+			return errors.Errorf("builder %q has bin/run, so PeerAddress is required", b.Name)
+		}
+	}
+	probe := c.Dial // what a connection.json has no say in
+	probe.Address, probe.TLS, probe.DialTimeout, probe.RetryFor = "localhost:1", nil, 0, 0
+	if _, err := dial.New(probe); err != nil {
+		return err
+	}
+	switch {
+	case !filepath.IsAbs(c.Dir):
+		return errors.Errorf("folder for builds %q is not an absolute path", c.Dir)
+	case c.BuildTimeout < 0:
+		return errors.Errorf("build timeout %s is negative", c.BuildTimeout)
+	case c.Grace < 0:
+		return errors.Errorf("grace time %s is negative", c.Grace)
+	}
+	return nil
+}
+
+// validate also says whether the builder has bin/run.
+func (b *Builder) validate() (runs bool, err error) {
+	if b.Name == "" {
+		return false, errors.Errorf("the builder in %q has no name", b.Path)
+	}
+	if !filepath.IsAbs(b.Path) {
+		return false, errors.Errorf("path %q of builder %q is not absolute", b.Path, b.Name)
+	}
+	for _, name := range b.PropagateEnvironment {
+		if name == "" || strings.Contains(name, "=") {
+			return false, errors.Errorf("PropagateEnvironment of builder %q has an entry that is not the name of a variable", b.Name)
+		}
+	}
+	for _, name := range []string{"detect", "build"} {
+		if ok, err := b.has(name); err != nil {
+			return false, err
+		} else if !ok {
+			return false, errors.Errorf("builder %q has no %s", b.Name, b.script(name))
+		}
+	}
+	if _, err := b.has("release"); err != nil {
+		return false, err
+	}
+	return b.has("run")
+}
+
+// complete returns a copy in which everything that has a default is set.
+func (c Config) complete() Config {
+	c.Builders = slices.Clone(c.Builders)
+	for i := range c.Builders {
+		c.Builders[i].PropagateEnvironment = slices.Clone(c.Builders[i].PropagateEnvironment)
+	}
+	if c.BuildTimeout == 0 {
+		c.BuildTimeout = DefaultBuildTimeout
+	}
+	if c.Grace == 0 {
+		c.Grace = DefaultGrace
+	}
+	if c.Logger == nil {
+		c.Logger = zap.NewNop()
+	}
+	if c.Dial.Logger == nil {
+		c.Dial.Logger = c.Logger
+	}
+	return c
+}

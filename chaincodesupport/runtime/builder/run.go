@@ -1,0 +1,89 @@
+//go:build unix
+
+package builder
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+)
+
+// runMetadata is chaincode.json. All of its fields are there also if they are empty, as in Fabric.
+type runMetadata struct {
+	ChaincodeID string `json:"chaincode_id"`
+	PeerAddress string `json:"peer_address"`
+	ClientCert  string `json:"client_cert"`
+	ClientKey   string `json:"client_key"`
+	RootCert    string `json:"root_cert"`
+	MSPID       string `json:"mspid"`
+}
+
+// launch runs bin/run until nothing of it is left.
+func (b *Build) launch(ctx context.Context) error {
+	if ok, err := b.builder.has("run"); err != nil {
+		return &runtime.StartError{Cause: err}
+	} else if !ok {
+		return &runtime.StartError{Cause: errors.Errorf("builder %q has released no connection.json, and has no bin/run", b.Builder)}
+	}
+	dir, forget, err := b.writeRunMetadata()
+	if err != nil {
+		return &runtime.StartError{Cause: err}
+	}
+	defer forget()
+	cfg := &b.runtime.cfg
+	c := &command{builder: b.builder, script: "run", args: []string{filepath.Join(b.dir, outputFolder), dir}, grace: cfg.Grace,
+		log: cfg.Logger.Named("peer.chaincode." + b.PackageID)}
+	exit, err := c.run(ctx)
+	if err != nil {
+		return &runtime.StartError{Cause: err}
+	}
+	switch {
+	case exit.overdue:
+		return errors.WithMessagef(exit, "killed %s after SIGTERM", cfg.Grace)
+	case !exit.stopped, exit.Signal == syscall.SIGKILL: // by somebody else
+		return exit
+	default:
+		return nil
+	}
+}
+
+// writeRunMetadata makes the folder that bin/run gets. forget removes it, and revokes what is in it.
+func (b *Build) writeRunMetadata() (dir string, forget func(), err error) {
+	cfg := &b.runtime.cfg
+	m := runMetadata{ChaincodeID: b.PackageID, PeerAddress: cfg.PeerAddress, MSPID: cfg.MSPID}
+	revoke := func() {}
+	if cfg.TLS != nil {
+		c, err := cfg.TLS.Issue(b.PackageID)
+		if err != nil {
+			return "", nil, errors.WithMessage(err, "issue the chaincode's credential")
+		}
+		m.ClientCert, m.ClientKey, m.RootCert, revoke = string(c.Cert), string(c.Key), string(c.RootCert), c.Revoke
+	}
+	dir, err = os.MkdirTemp(cfg.Dir, scratchPrefix)
+	if err != nil {
+		revoke()
+		return "", nil, errors.Wrap(err, "make folder for chaincode.json")
+	}
+	forget = func() {
+		revoke()
+		if err := os.RemoveAll(dir); err != nil {
+			cfg.Logger.Named("chaincode.externalbuilder").Error("keys of a chaincode are left on disk", zap.String("folder", dir), zap.Error(err))
+		}
+	}
+	text, err := json.Marshal(m)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "chaincode.json"), text, 0o600)
+	}
+	if err != nil {
+		forget()
+		return "", nil, errors.Wrap(err, "write chaincode.json")
+	}
+	return dir, forget, nil
+}

@@ -1,0 +1,22 @@
+package builder
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+func sysProcAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// awaitExit returns when cmd's process has ended, and leaves it unreaped: as long as it is, no other process can be
+// given its ID, so a signal to its group cannot reach strangers.
+func awaitExit(cmd *exec.Cmd) {
+	const pPID = 1 // P_PID of waitid(2)
+	for {
+		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, pPID, uintptr(cmd.Process.Pid), 0, syscall.WEXITED|syscall.WNOWAIT, 0, 0)
+		if errno != syscall.EINTR {
+			return // any other error is met again, and reported, by whoever reaps the process
+		}
+	}
+}
