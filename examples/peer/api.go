@@ -14,13 +14,17 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// The API between a peer and its clients: a call is POSTed as JSON, in which bytes are base64, and answered with an
+// The API between a peer and its clients: a question is POSTed as JSON, in which bytes are base64, and answered with an
 // answer, or with a refusal and a status that isn't 200.
 const (
-	invokePath = "/v1/invoke"
-	queryPath  = "/v1/query"
-	jsonType   = "application/json"
-	// maxBody is how large a call may be, in bytes: a message to chaincode, in base64.
+	invokePath  = "/v1/invoke"
+	queryPath   = "/v1/query"
+	blockPath   = "/v1/block"
+	txPath      = "/v1/tx"
+	statePath   = "/v1/state"
+	explainPath = "/v1/explain"
+	jsonType    = "application/json"
+	// maxBody is how large a question may be, in bytes: a message to chaincode, in base64.
 	maxBody = pb.MaxMessageSize / 3 * 4
 )
 
@@ -31,19 +35,30 @@ type refusal struct {
 // apiServer returns the server of a node's API.
 func apiServer(n *node) *http.Server {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+invokePath, serveCalls(n.invoke))
-	mux.HandleFunc("POST "+queryPath, serveCalls(n.query))
+	mux.HandleFunc("POST "+invokePath, answering(n, n.invoke))
+	mux.HandleFunc("POST "+queryPath, answering(n, n.query))
+	mux.HandleFunc("POST "+blockPath, answering(n, n.block))
+	mux.HandleFunc("POST "+txPath, answering(n, n.transaction))
+	mux.HandleFunc("POST "+statePath, answering(n, n.state))
+	mux.HandleFunc("POST "+explainPath, answering(n, n.explain))
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 }
 
-func serveCalls(run func(context.Context, call) (*answer, error)) http.HandlerFunc {
+// answering answers questions by a method of the node.
+func answering[Q, A any](n *node, run func(context.Context, Q) (A, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var c call
-		if status, err := decode(w, r, &c); err != nil {
+		var question Q
+		if status, err := decode(w, r, &question); err != nil {
 			reply(w, status, refusal{err.Error()})
 			return
 		}
-		a, err := run(r.Context(), c)
+		release, err := n.use()
+		if err != nil {
+			reply(w, http.StatusServiceUnavailable, refusal{err.Error()})
+			return
+		}
+		defer release()
+		a, err := run(r.Context(), question)
 		switch {
 		case errors.As(err, new(unknownError)):
 			reply(w, http.StatusNotFound, refusal{err.Error()})
@@ -55,9 +70,9 @@ func serveCalls(run func(context.Context, call) (*answer, error)) http.HandlerFu
 	}
 }
 
-// decode reads a call, and returns the status to refuse it with if that is an error. A web page that the user looks at
+// decode reads a question, and returns the status to refuse it with if that is an error. A web page that the user looks at
 // can reach this API too: it is kept out by the host that it has to use, and by the type that it can't.
-func decode(w http.ResponseWriter, r *http.Request, c *call) (int, error) {
+func decode(w http.ResponseWriter, r *http.Request, question any) (int, error) {
 	if !local(r.Host) {
 		return http.StatusForbidden, errors.Errorf("host %s is not this machine", quote(r.Host))
 	}
@@ -66,7 +81,7 @@ func decode(w http.ResponseWriter, r *http.Request, c *call) (int, error) {
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
+	if err := d.Decode(question); err != nil {
 		return http.StatusBadRequest, errors.Wrap(err, "decode call")
 	}
 	return http.StatusOK, nil
@@ -84,18 +99,20 @@ func local(host string) bool {
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that has gone needs no answer
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // it is for people to read
+	_ = e.Encode(body)     // a client that has gone needs no answer
 }
 
-// send asks the peer at an address to run a call, by the path of the API.
-func send(ctx context.Context, at address, path string, c call) (*answer, error) {
-	body, err := json.Marshal(c)
+// send asks the peer at an address, by the path of the API, and decodes what it answers.
+func send(ctx context.Context, at address, path string, question, answer any) error {
+	body, err := json.Marshal(question)
 	if err != nil {
-		return nil, errors.Wrap(err, "encode call")
+		return errors.Wrap(err, "encode call")
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, errors.Wrap(err, "make request")
+		return errors.Wrap(err, "make request")
 	}
 	r.Header.Set("Content-Type", jsonType)
 	client := http.Client{Transport: &http.Transport{
@@ -104,30 +121,26 @@ func send(ctx context.Context, at address, path string, c call) (*answer, error)
 	}}
 	resp, err := client.Do(r)
 	if dial := new(net.OpError); errors.As(err, &dial) && dial.Op == "dial" {
-		return nil, errors.Errorf("no peer answers at %s (%s): start one with \"peer serve\", or say where it is with --api", at, dial.Err)
+		return errors.Errorf("no peer answers at %s (%s): start one with \"peer serve\", or say where it is with --api", at, dial.Err)
 	}
 	if broken := new(net.OpError); err != nil && !errors.As(err, &broken) && ctx.Err() == nil && !errors.Is(err, io.EOF) {
-		return nil, errors.Errorf("what listens at %s is no peer's API: it does not speak HTTP", at)
+		return errors.Errorf("what listens at %s is no peer's API: it does not speak HTTP", at)
 	}
 	if err != nil {
-		return nil, errors.Wrapf(err, "ask the peer at %s", at)
+		return errors.Wrapf(err, "ask the peer at %s", at)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return decodeAnswer(resp, at)
+	return decodeAnswer(resp, at, answer)
 }
 
-func decodeAnswer(resp *http.Response, at address) (*answer, error) {
+func decodeAnswer(resp *http.Response, at address, answer any) error {
 	d := json.NewDecoder(resp.Body)
 	if resp.StatusCode == http.StatusOK {
-		a := new(answer)
-		if err := d.Decode(a); err != nil {
-			return nil, errors.Wrapf(err, "read the answer of the peer at %s", at)
-		}
-		return a, nil
+		return errors.Wrapf(d.Decode(answer), "read the answer of the peer at %s", at)
 	}
 	var no refusal
 	if err := d.Decode(&no); err != nil || no.Error == "" {
-		return nil, errors.Errorf("what listens at %s is no peer: it answers %s", at, resp.Status)
+		return errors.Errorf("what listens at %s is no peer: it answers %s", at, resp.Status)
 	}
-	return nil, errors.New(no.Error)
+	return errors.New(no.Error)
 }

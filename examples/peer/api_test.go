@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -63,6 +64,59 @@ func TestAPIRefuses(t *testing.T) {
 	}
 }
 
+// A web page must not get at the ledger either.
+func TestAPIRefusesOtherHosts(t *testing.T) {
+	handler := apiServer(startTestNode(t)).Handler
+	for _, path := range []string{invokePath, queryPath, blockPath, txPath, statePath, explainPath} {
+		for host, want := range map[string]int{"attacker.example": http.StatusForbidden, "localhost": http.StatusNotFound} {
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"channel":"none"}`))
+			r.Host = host
+			r.Header.Set("Content-Type", jsonType)
+			w := httptest.NewRecorder()
+			if handler.ServeHTTP(w, r); w.Code != want {
+				t.Errorf("%s of %s: answer is %d %s, want %d", path, host, w.Code, w.Body, want)
+			}
+		}
+	}
+}
+
+// What comes when the ledger is closed, or waits to be, must not use it.
+func TestAPIOfClosedNode(t *testing.T) {
+	at, err := parseAddress("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := startNode(t.Context(), nodeConfig{listen: at, channels: []string{"mychannel"}, log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := n.use()
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error)
+	go func() { closed <- n.close(context.Background()) }()
+	<-n.served
+	for range 1000 { // long enough for it to be closed, if nothing kept it open
+		runtime.Gosched()
+		if _, err := n.ledgers["mychannel"].Height(t.Context()); err != nil {
+			t.Fatalf("while a client uses the ledger it is closed: %v", err)
+		}
+	}
+	release()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, blockPath, strings.NewReader(`{"channel":"mychannel"}`))
+	r.Host = "localhost"
+	r.Header.Set("Content-Type", jsonType)
+	w := httptest.NewRecorder()
+	apiServer(n).Handler.ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "the peer is stopping") {
+		t.Errorf("answer is %d %s", w.Code, w.Body)
+	}
+}
+
 func TestSendToWhatIsNoPeer(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
@@ -73,7 +127,7 @@ func TestSendToWhatIsNoPeer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := send(t.Context(), at, queryPath, call{}); err == nil || !strings.Contains(err.Error(), "is no peer: it answers 418") {
+	if err := send(t.Context(), at, queryPath, call{}, nil); err == nil || !strings.Contains(err.Error(), "is no peer: it answers 418") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -81,7 +135,7 @@ func TestSendToWhatIsNoPeer(t *testing.T) {
 // The port of chaincode speaks gRPC, and is easily taken for the other one.
 func TestSendToThePortOfChaincode(t *testing.T) {
 	n := startTestNode(t)
-	if _, err := send(t.Context(), n.cfg.listen, queryPath, call{}); err == nil || !strings.HasSuffix(err.Error(), "is no peer's API: it does not speak HTTP") {
+	if err := send(t.Context(), n.cfg.listen, queryPath, call{}, nil); err == nil || !strings.HasSuffix(err.Error(), "is no peer's API: it does not speak HTTP") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -132,8 +132,8 @@ func invoke(cmd *cobra.Command, f *callFlags) error {
 	if err != nil {
 		return err
 	}
-	a, err := send(cmd.Context(), at, invokePath, c)
-	if err != nil {
+	var a answer
+	if err := send(cmd.Context(), at, invokePath, c, &a); err != nil {
 		return err
 	}
 	if a.Status >= failed {
@@ -198,8 +198,8 @@ func query(cmd *cobra.Command, f *callFlags, format string) error {
 	if err != nil {
 		return err
 	}
-	a, err := send(cmd.Context(), at, queryPath, c)
-	if err != nil {
+	var a answer
+	if err := send(cmd.Context(), at, queryPath, c, &a); err != nil {
 		return err
 	}
 	if a.Status >= failed {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -34,52 +33,60 @@ var session = [...]step{
 	{title: "Read what isn't there", query: true, chaincode: "asset", args: []string{"Read", "a2"}, fails: true, answers: []string{"does not exist"}},
 	{title: "Sell one: chaincode market calls chaincode asset", chaincode: "market", args: []string{"Sell", "a1", "eve", "100"}, answers: []string{"eve"}},
 	{title: "What the call changed in asset", query: true, chaincode: "asset", args: []string{"Read", "a1"}, answers: []string{`"owner":"eve"`}},
+	{title: "Whose owner is eve: a rich query", query: true, chaincode: "asset", args: []string{"ByOwner", "eve"}, answers: []string{`"id":"a1"`}},
 	{title: "All that it has been", query: true, chaincode: "asset", args: []string{"History", "a1"}, answers: []string{"blue", "red", "ann", "eve"}},
 }
 
+// afterRestart is what the demo calls when the peer was closed and opened again.
+var afterRestart = [...]step{
+	{title: "Read it again", query: true, chaincode: "asset", args: []string{"Read", "a1"}, answers: []string{`"owner":"eve"`}},
+}
+
+type demoFlags struct{ dir, ledger string }
+
 func demoCommand() *cobra.Command {
-	var dir string
+	var f demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Start a peer with two example chaincodes, and show a session with them",
 		Long: `Starts a peer in this process and two example chaincodes as processes of their own, asset and market. Runs a session
 with them, and shows for each call the command that would do the same by hand, the messages that peer and chaincode
-exchange, and the result. Exits with 0 if everything came out as it should.`,
+exchange, and the result. Then it starts the peer anew, and shows that everything is still there. Exits with 0 if
+everything came out as it should.
+
+` + ledgerHelp("demo") + `
+
+Nothing is deleted: each demo has a channel of its own, demo1, demo2 and so on.`,
 		Example: `  peer demo
-  peer demo --chaincode-dir ./bin`,
+  peer demo --chaincode-dir ./bin
+  peer demo --ledger memory`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd, dir) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd, f) },
 	}
-	cmd.Flags().StringVar(&dir, "chaincode-dir", "", "folder of the programs asset and market (default the folder of this program)")
+	cmd.Flags().StringVar(&f.dir, "chaincode-dir", "", "folder of the programs asset and market (default the folder of this program)")
+	cmd.Flags().StringVar(&f.ledger, "ledger", "", "where the ledger is kept: "+ledgerForms+" (default a folder among your data)")
 	return cmd
 }
 
-func demo(cmd *cobra.Command, dir string) (err error) {
+func demo(cmd *cobra.Command, f demoFlags) (err error) {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	programs, err := findChaincodes(dir)
-	if err != nil {
-		return err
-	}
-	log, err := newLogger(cmd.ErrOrStderr(), "warn")
-	if err != nil {
-		return err
-	}
-	at, err := parseAddress("127.0.0.1:0")
-	if err != nil {
-		return err
-	}
 	d := &demonstration{out: out, style: styleFor(out), trace: new(trace)}
-	d.node, err = startNode(ctx, nodeConfig{
-		listen: at, channels: []string{defaultChannel}, chaincodes: programs, observer: d.trace, log: log,
-	})
-	if err != nil {
+	d.cfg.observer = d.trace
+	if d.cfg.ledger, err = parseLedger(f.ledger, "demo"); err != nil {
+		return err
+	}
+	if d.cfg.chaincodes, err = findChaincodes(f.dir); err != nil {
+		return err
+	}
+	if d.cfg.log, err = newLogger(cmd.ErrOrStderr(), "warn"); err != nil {
+		return err
+	}
+	if d.cfg.listen, err = parseAddress("127.0.0.1:0"); err != nil {
 		return err
 	}
 	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-		defer cancel()
-		if closeErr := d.node.close(closing); err == nil {
-			err = closeErr
+		if closing := d.stop(ctx); err == nil {
+			err = closing
 		}
 	}()
 	return d.run(ctx)
@@ -87,15 +94,62 @@ func demo(cmd *cobra.Command, dir string) (err error) {
 
 // demonstration shows the session on a node.
 type demonstration struct {
-	node  *node
-	trace *trace
-	out   io.Writer
-	style style
+	cfg     nodeConfig
+	node    *node // nil if there is none
+	channel string
+	trace   *trace
+	out     io.Writer
+	style   style
 }
 
 func (d *demonstration) run(ctx context.Context) error {
-	d.printf("A peer listens at %s, with its ledger in memory. The messages between peer and chaincode are\n", d.node.cfg.listen)
-	d.printf("shown with → where the chaincode sends, with ← where the peer does.\n")
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	if err := d.newChannel(ctx); err != nil {
+		return err
+	}
+	d.printf("A peer listens at %s. Its ledger is %s, channel %s.\n", d.node.cfg.listen, d.cfg.ledger, d.channel)
+	d.printf("The messages between peer and chaincode are shown with → where the chaincode sends, with ← where the peer does.\n")
+	if err := d.launch(ctx); err != nil {
+		return err
+	}
+	calls := len(session)
+	if err := d.steps(ctx, session[:]); err != nil {
+		return err
+	}
+	if err := d.explain(ctx); err != nil {
+		return err
+	}
+	if d.cfg.ledger != (place{}) {
+		calls += len(afterRestart)
+		if err := d.restart(ctx); err != nil {
+			return err
+		}
+	}
+	d.printf("\n%s\n", d.style.bold(fmt.Sprintf("All %d calls came out as they should.", calls)))
+	d.sayMore()
+	return nil
+}
+
+// start starts the node.
+func (d *demonstration) start(ctx context.Context) (err error) {
+	d.node, err = startNode(ctx, d.cfg)
+	return err
+}
+
+func (d *demonstration) stop(ctx context.Context) error {
+	if d.node == nil {
+		return nil
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	n := d.node
+	d.node = nil
+	return n.close(closing)
+}
+
+func (d *demonstration) launch(ctx context.Context) error {
 	for _, name := range exampleChaincodes {
 		d.heading("Launch chaincode "+name, d.node.cfg.chaincodes[name].path)
 		if err := d.node.support.Launch(ctx, name+":"+version); err != nil {
@@ -103,23 +157,25 @@ func (d *demonstration) run(ctx context.Context) error {
 		}
 		printLines(d.out, d.style, d.trace.take())
 	}
-	for _, s := range session {
+	return nil
+}
+
+func (d *demonstration) steps(ctx context.Context, steps []step) error {
+	for _, s := range steps {
 		if err := d.step(ctx, s); err != nil {
 			return errors.WithMessagef(err, "%s", s.title)
 		}
 	}
-	d.printf("\n%s\n", d.style.bold(fmt.Sprintf("All %d calls came out as they should.", len(session))))
-	d.printf("To try it by hand: peer serve in one terminal, the commands above in another, where peer is %s.\n", os.Args[0])
 	return nil
 }
 
 // step runs a call, shows it, and checks what came of it.
 func (d *demonstration) step(ctx context.Context, s step) error {
-	c := call{Channel: defaultChannel, Chaincode: s.chaincode}
+	c := call{Channel: d.channel, Chaincode: s.chaincode}
 	for _, a := range s.args {
 		c.Args = append(c.Args, []byte(a))
 	}
-	d.heading(s.title, s.command())
+	d.heading(s.title, s.command(d.channel))
 	run := d.node.invoke
 	if s.query {
 		run = d.node.query
@@ -166,13 +222,13 @@ func (d *demonstration) printf(format string, args ...any) {
 }
 
 // command is what would do the same by hand.
-func (s step) command() string {
+func (s step) command(channel string) string {
 	verb := "invoke"
 	if s.query {
 		verb = "query"
 	}
 	ctor, _ := json.Marshal(map[string][]string{"Args": s.args}) // strings can always be marshalled
-	return fmt.Sprintf("peer %s -n %s -c '%s'", verb, s.chaincode, ctor)
+	return fmt.Sprintf("peer %s -C %s -n %s -c '%s'", verb, channel, s.chaincode, ctor)
 }
 
 // check returns an error if a isn't what it should be.

@@ -2,20 +2,43 @@ package main
 
 import (
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestDemo runs the demo as make run does.
-func TestDemo(t *testing.T) {
-	t.Parallel()
+// buildChaincodes builds the example chaincodes, and returns the folder that they are in.
+func buildChaincodes(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "../chaincode/asset", "../chaincode/market")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	r := peer(t, "demo", "--chaincode-dir", dir)
-	r.check(t, exitOK, "\nAll 11 calls came out as they should.\n")
+	return dir
+}
+
+// TestDemo runs the demo as make run does, again and again.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	dir, data := buildChaincodes(t), t.TempDir()
+	for _, channel := range []string{"demo1", "demo2"} {
+		t.Run(channel, func(t *testing.T) {
+			checkDemo(t, peerWithData(t, data, "demo", "--chaincode-dir", dir), channel)
+		})
+	}
+	peer(t, "demo", "--chaincode-dir", dir, "--ledger", "memory").check(t, exitOK, "\nAll 12 calls came out as they should.\nThe ledger was in memory")
+	s := servePeerWithData(t, t.TempDir(), "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--ledger", "pebble:"+filepath.Join(data, "ccpeer", "demo"))
+	if want := "demo1 (6 blocks), demo2 (6 blocks), mychannel (0 blocks)"; s.channels != want {
+		t.Errorf("the channels are then %s, want %s", s.channels, want)
+	}
+	peer(t, "state", "-C", "demo1", "-n", "asset", "a1", "--api", s.api).check(t, exitOK, `"owner":"eve"`)
+	s.stop(t)
+}
+
+func checkDemo(t *testing.T, r result, channel string) {
+	t.Helper()
+	r.check(t, exitOK, "\nAll 13 calls came out as they should.\n")
 	if r.stderr != "" {
 		t.Errorf("standard error is %q, want nothing", r.stderr)
 	}
@@ -26,7 +49,7 @@ func TestDemo(t *testing.T) {
 		"    asset → REGISTER    asset:1.0\n    asset ← REGISTERED\n    asset ← READY\n",
 		`
 Update it
-  $ peer invoke -n asset -c '{"Args":["Update","a1","red"]}'
+  $ peer invoke -C CHANNEL -n asset -c '{"Args":["Update","a1","red"]}'
     asset ← TRANSACTION  Update a1 red
     asset → GET_STATE    a1
     asset ← RESPONSE     40 bytes
@@ -40,7 +63,17 @@ Update it
 		"  status 500, message: asset \"a2\" does not exist\n",
 		"    market → INVOKE_CHAINCODE  asset: Transfer a1 eve\n        asset  ← TRANSACTION       Transfer a1 eve\n",
 		"    asset ← RESPONSE             4 records\n",
+		"    asset → GET_QUERY_RESULT  {\"selector\":{\"owner\":\"eve\"}}\n    asset ← RESPONSE          1 record\n",
+		"  json index \"indexOwnerDoc/indexOwner\" on owner, fwd\n",
+		`
+  $ peer state -C CHANNEL -n asset a1
+  a1 of asset on CHANNEL
+    value    {"id":"a1","color":"red","owner":"eve"}
+    version  block 5, transaction 0
+    history, the newest first
+`,
 	} {
+		want = strings.ReplaceAll(want, "CHANNEL", channel)
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("the demo doesn't print %s", want)
 		}

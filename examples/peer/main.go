@@ -4,9 +4,13 @@
 //	peer serve     starts a peer
 //	peer invoke    runs a transaction on it, and commits what the transaction wrote
 //	peer query     runs a transaction on it, and shows the answer
+//	peer block     shows a block, and what became of its transactions
+//	peer tx        shows what a transaction read and wrote
+//	peer state     shows a key: value, version, metadata and history
+//	peer explain   shows which index a rich query uses
 //
 // It is an example of how a peer is made from this library: see node.go. It has no consensus, one identity for all
-// clients and no access control, and its ledger is in memory.
+// clients and no access control.
 package main
 
 import (
@@ -47,7 +51,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		// What goes wrong before a command has started is the command line's fault.
 		PersistentPreRun: func(*cobra.Command, []string) { started = true },
 	}
-	root.AddCommand(demoCommand(), serveCommand(), invokeCommand(), queryCommand(), chaincodeCommand())
+	root.AddCommand(demoCommand(), serveCommand(), invokeCommand(), queryCommand(), chaincodeCommand(),
+		blockCommand(), txCommand(), stateCommand(), explainCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -11,19 +11,39 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/goleak"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd/etcdtest"
 )
 
 // playPeer makes the test binary play the peer program. It plays the chaincode probe when a peer has launched it.
 const playPeer = "EXAMPLE_TEST_PLAY_PEER"
 
 func TestMain(m *testing.M) {
+	etcdtest.Main()
 	switch {
 	case os.Getenv("CORE_CHAINCODE_ID_NAME") != "":
 		os.Exit(playProbe())
 	case os.Getenv(playPeer) != "":
 		main()
 	}
-	goleak.VerifyTestMain(m)
+	data, err := os.MkdirTemp("", "peer")
+	if err != nil {
+		panic(err)
+	}
+	setDataHome(data) // nothing is to get among the user's data
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		_ = os.RemoveAll(data)
+		os.Exit(status)
+	}))
+}
+
+// dataHome is the variable that says where the default ledgers are.
+const dataHome = "XDG_DATA_HOME"
+
+func setDataHome(dir string) {
+	if err := os.Setenv(dataHome, dir); err != nil {
+		panic(err)
+	}
 }
 
 // result is what a program printed, and its exit status.
@@ -32,12 +52,18 @@ type result struct {
 	status         int
 }
 
-// peer runs the peer program as a process.
+// peer runs the peer program as a process. What it keeps by default is for this run only.
 func peer(t *testing.T, args ...string) result {
+	t.Helper()
+	return peerWithData(t, t.TempDir(), args...)
+}
+
+// peerWithData is peer with the folder that default ledgers are in.
+func peerWithData(t *testing.T, data string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := peerCommand(ctx, args...)
+	cmd := peerCommand(ctx, data, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -48,10 +74,10 @@ func peer(t *testing.T, args ...string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-func peerCommand(ctx context.Context, args ...string) *exec.Cmd {
+func peerCommand(ctx context.Context, data string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	// With the race detector, a program otherwise takes a second to exit.
-	cmd.Env = append(os.Environ(), playPeer+"=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), playPeer+"=1", dataHome+"="+data, "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 
@@ -82,7 +108,12 @@ func TestCommandLine(t *testing.T) {
 		{"query|--help", exitOK, "--raw >a1.json"},
 		{"chaincode|query|--help", exitOK, "peer chaincode query -n NAME"},
 		{"serve|--help", exitOK, "--chaincode mine=./mine"},
+		{"serve|--help", exitOK, "postgres:URL, or a postgres:// URL"},
 		{"demo|--help", exitOK, "--chaincode-dir"},
+		{"block|--help", exitOK, "peer block newest --json"},
+		{"tx|--help", exitOK, "metadataWrites"},
+		{"state|--help", exitOK, "--composite owner ann a1"},
+		{"explain|--help", exitOK, "which index it uses"},
 
 		{"serv", exitUsage, `unknown command "serv" for "peer"`},
 		{"chaincode", exitUsage, "peer chaincode invoke"},
@@ -103,6 +134,31 @@ func TestCommandLine(t *testing.T) {
 		{`query|-n|asset|-c|{"Args":[]}|-r|-x`, exitUsage, "not compatible"},
 		{`query|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "peer serve"`},
 		{`chaincode|invoke|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "peer serve"`},
+
+		{"block|x", exitUsage, "want a number, or newest"},
+		{"block|1|2", exitUsage, "at most 1 arg"},
+		{"block|--api|nonsense", exitUsage, "want host:port or unix:///path"},
+		{"block|--api|" + nowhere, exitFailed, `start one with "peer serve"`},
+		{"tx", exitUsage, "want one transaction ID"},
+		{"state|-n|asset", exitUsage, "want one key"},
+		{"state|-n|asset|a1|a2", exitUsage, "want one key"},
+		{"state|a1", exitUsage, "-n asset"},
+		{"state|-n|asset|a1|--history|-1", exitUsage, "less than 0"},
+		{"explain|-n|asset", exitUsage, "want one query"},
+		{"explain|{}", exitUsage, "-n asset"},
+
+		{"serve|--ledger|disk", exitUsage, "want " + ledgerForms},
+		{"demo|--ledger|disk:/tmp", exitUsage, "want " + ledgerForms},
+		{"serve|--ledger|pebble:", exitUsage, "want " + ledgerForms},
+		{"serve|--ledger|postgres:nonsense", exitUsage, ledgerForms},
+		{"serve|--ledger|etcd:localhost", exitUsage, "want host:port"},
+		{"serve|--indexes|asset", exitUsage, "want name=folder"},
+		{"serve|--indexes|asset=/nowhere", exitFailed, `indexes of chaincode "asset": stat /nowhere: no such file`},
+		{"serve|--indexes|asset=.", exitFailed, "META-INF/statedb/couchdb/indexes/*.json"},
+		{"serve|--indexes|a=.|--indexes|a=.", exitUsage, "two of that name"},
+		{"serve|--collections-config|asset=", exitUsage, "want name=file"},
+		{"serve|--collections-config|asset=/nowhere", exitFailed, `collections of chaincode "asset": open /nowhere`},
+		{"serve|--collections-config|asset=main.go", exitFailed, `collections of chaincode "asset": main.go: `},
 
 		{"serve|--listen|0.0.0.0:7052", exitUsage, "this peer speaks plaintext"},
 		{"serve|--listen|:7052", exitUsage, "127.0.0.1:7052, or unix:///path"},

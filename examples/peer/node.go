@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -15,9 +16,8 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
-	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -33,11 +33,14 @@ const failed = 400
 // nodeConfig says what a node runs.
 type nodeConfig struct {
 	listen     address  // where chaincode connects to
-	channels   []string // each has a ledger
+	ledger     place    // where the ledgers are kept
+	channels   []string // each has a ledger, and so has each channel that there is something of
 	chaincodes map[string]program
-	dev        bool             // accept chaincode that somebody else has started
-	observer   handler.Observer // may be nil
-	log        *zap.Logger
+	// definitions are what the ledgers must know of chaincodes. Those that are not here keep what they had.
+	definitions map[string]kvledger.Definition
+	dev         bool             // accept chaincode that somebody else has started
+	observer    handler.Observer // may be nil
+	log         *zap.Logger
 }
 
 // program is how a chaincode is run.
@@ -48,12 +51,17 @@ type program struct {
 
 // node is the peer: the ledgers of its channels, and the chaincode that runs on them.
 type node struct {
-	cfg     nodeConfig
-	client  *proposal.Identity // whose every proposal is
-	ledgers map[string]*kvledger.Ledger
-	support *chaincodesupport.ChaincodeSupport
-	server  *grpc.Server
-	served  chan struct{} // closed when the server has ended
+	cfg      nodeConfig
+	client   *proposal.Identity // whose every proposal is
+	store    store.Store        // which has the ledgers
+	provider *kvledger.Provider
+	ledgers  map[string]*kvledger.Ledger
+	support  *chaincodesupport.ChaincodeSupport
+	server   *grpc.Server
+	served   chan struct{} // closed when the server has ended
+	// using is held for reading while clients use the ledgers.
+	using  sync.RWMutex
+	closed bool
 }
 
 // call is a call of a chaincode, as a client asks for it.
@@ -82,27 +90,38 @@ func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
 	if n.client, err = newClient(); err != nil {
 		return nil, err
 	}
-	if err := n.openLedgers(ctx); err != nil {
+	if n.store, err = cfg.ledger.open(ctx, cfg.log); err != nil {
 		return nil, err
 	}
-	listener, at, err := cfg.listen.listen(ctx)
-	if err != nil {
+	if err := n.start(ctx); err != nil {
+		_ = n.store.Close() // there is an error already
 		return nil, err
+	}
+	return n, nil
+}
+
+func (n *node) start(ctx context.Context) error {
+	if err := n.openLedgers(ctx); err != nil {
+		return err
+	}
+	listener, at, err := n.cfg.listen.listen(ctx)
+	if err != nil {
+		return err
 	}
 	n.cfg.listen = at
 	if n.support, err = n.newSupport(); err != nil {
 		_ = listener.Close()
-		return nil, err
+		return err
 	}
 	n.server = grpc.NewServer(n.support.ServerOptions()...)
 	pb.RegisterChaincodeSupportServer(n.server, n.support)
 	go func() {
 		defer close(n.served)
 		if err := n.server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-			cfg.log.Error("serve chaincode", zap.Error(err))
+			n.cfg.log.Error("serve chaincode", zap.Error(err))
 		}
 	}()
-	return n, nil
+	return nil
 }
 
 // newClient makes the identity that the calls of all clients are made with. It lives as long as the node.
@@ -127,23 +146,12 @@ func (n *node) newSupport() (*chaincodesupport.ChaincodeSupport, error) {
 		}),
 		// Whoever reaches this peer may do everything.
 		ACL:             handler.AllowAll{},
-		CollectionStore: handler.AllowAll{},
+		CollectionStore: collectionStore{n.ledgers},
 		Ledgers:         n.ledger,
 		Observer:        n.cfg.observer,
 		Logger:          n.cfg.log,
 		DevMode:         n.cfg.dev,
 	})
-}
-
-func (n *node) openLedgers(ctx context.Context) (err error) {
-	ledgers := kvledger.NewProvider(memory.New())
-	n.ledgers = map[string]*kvledger.Ledger{}
-	for _, channel := range n.cfg.channels {
-		if n.ledgers[channel], err = ledgers.Open(ctx, channel); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // runtimes returns what runs each chaincode, by chaincode ID.
@@ -170,6 +178,12 @@ func (n *node) close(ctx context.Context) error {
 	err := n.support.Close(ctx)
 	n.server.Stop()
 	<-n.served
+	n.using.Lock()
+	defer n.using.Unlock()
+	n.closed = true
+	if closing := n.store.Close(); err == nil {
+		err = closing
+	}
 	return err
 }
 
@@ -196,9 +210,9 @@ func (n *node) query(ctx context.Context, c call) (*answer, error) {
 // simulate runs a transaction, and returns what could be committed of it.
 func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transaction, error) {
 	var tx kvledger.Transaction
-	l := n.ledgers[c.Channel]
-	if l == nil {
-		return nil, tx, unknown("channel", c.Channel, n.ledgers)
+	l, err := n.channel(c.Channel)
+	if err != nil {
+		return nil, tx, err
 	}
 	chaincodeID, err := n.chaincodeID(c.Chaincode)
 	if err != nil {
@@ -237,14 +251,6 @@ func (n *node) chaincodeID(name string) (string, error) {
 		return "", unknown("chaincode", name, n.cfg.chaincodes)
 	}
 	return name + ":" + version, nil
-}
-
-// ledger is what chaincode finds the other channels with.
-func (n *node) ledger(channelID string) ledger.Ledger {
-	if l := n.ledgers[channelID]; l != nil {
-		return l
-	}
-	return nil // and not a nil *kvledger.Ledger
 }
 
 // unknownError names something that a node hasn't got.

@@ -62,8 +62,14 @@ func (p *probe) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 		return creator(stub)
 	case function == "hide" && len(args) == 2:
 		return outcome(nil, stub.PutPrivateData("secrets", args[0], []byte(args[1])))
+	case function == "hideElsewhere" && len(args) == 1:
+		return outcome(nil, stub.PutPrivateData(args[0], "k", []byte("gold")))
 	case function == "seek" && len(args) == 1:
 		return outcome(stub.GetPrivateData("secrets", args[0]))
+	case function == "write":
+		return outcome(nil, write(stub))
+	case function == "read":
+		return outcome(nil, read(stub))
 	case function == "arguments":
 		return shim.Success([]byte(strings.Join(os.Args[1:], " ")))
 	case function == "warn":
@@ -84,6 +90,49 @@ func (p *probe) meet(stub shim.ChaincodeStubInterface, key string) *shim.Respons
 	p.meeting.Done()
 	p.meeting.Wait()
 	return outcome(nil, stub.PutState(key, []byte(stub.GetTxID())))
+}
+
+// write writes in every way that there is.
+func write(stub shim.ChaincodeStubInterface) error {
+	owner, err := stub.CreateCompositeKey("owner", []string{"tom", "a1"})
+	return firstOf(err,
+		stub.PutState(owner, []byte{0}),
+		stub.PutState("bytes", []byte{0, 0xff}),
+		stub.PutState("guarded", []byte("hello")),
+		stub.SetStateValidationParameter("guarded", []byte("policy")),
+		stub.PutPrivateData("secrets", "k", []byte("gold")),
+		stub.DelState("gone"))
+}
+
+func firstOf(all ...error) error {
+	for _, err := range all {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads in every way that is noted.
+func read(stub shim.ChaincodeStubInterface) error {
+	_, err := stub.GetState("absent")
+	_, hashErr := stub.GetPrivateDataHash("secrets", "k")
+	owners, ownersErr := stub.GetStateByPartialCompositeKey("owner", []string{"tom"})
+	all, allErr := stub.GetStateByRange("", "")
+	if err := firstOf(err, hashErr, ownersErr, allErr); err != nil {
+		return err
+	}
+	for _, it := range []shim.StateQueryIteratorInterface{owners, all} {
+		for it.HasNext() {
+			if _, err := it.Next(); err != nil {
+				return err
+			}
+		}
+		if err := it.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // creator returns who the proposal is from: an MSP's ID and a certificate's subject.

@@ -32,8 +32,11 @@ var exampleChaincodes = [...]string{"asset", "market"}
 
 type serveFlags struct {
 	listen, api string
+	ledger      string
 	channels    []string
 	chaincodes  []string
+	indexes     []string
+	collections []string
 	dev         bool
 	logLevel    string
 }
@@ -43,8 +46,14 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Start a peer",
-		Long: `Starts a peer and runs until Ctrl-C. Chaincode is launched when it is first called; peer invoke and peer query call it.
-The ledger is in memory, and gone when the peer is.
+		Long: `Starts a peer and runs until Ctrl-C. Chaincode is launched when it is first called; peer invoke and peer query call it,
+and peer block, tx, state and explain show what is in the ledger.
+
+` + ledgerHelp("peer") + `
+
+The channels that the ledger has are there again, and besides them those of -C.
+
+` + definitionHelp + `
 
 The version of every chaincode is 1.0, which makes the chaincode ID of asset asset:1.0. With --dev, chaincode that was
 started by hand may connect too:
@@ -56,6 +65,8 @@ replaced, and no shell sees them. Without any, it gets what Go chaincode wants: 
 		Example: `  peer serve
   peer serve --chaincode asset=./asset --chaincode mine=./mine -C mychannel -C other
   peer serve --chaincode "mine=./mine start --peer.address {{.PeerAddress}}"
+  peer serve --ledger pebble:./data --indexes asset=./chaincode/asset
+  peer serve --ledger postgres://me@localhost/ledger
   peer serve --listen unix:///tmp/chaincode.sock --api unix:///tmp/peer.sock --log-level debug`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, f) },
@@ -64,8 +75,11 @@ replaced, and no shell sees them. Without any, it gets what Go chaincode wants: 
 	flags.SortFlags = false
 	flags.StringVar(&f.listen, "listen", defaultListen, "where chaincode connects to: loopback host:port, or unix:///path")
 	flags.StringVar(&f.api, "api", defaultAPI, "where peer invoke and query connect to: the same")
+	flags.StringVar(&f.ledger, "ledger", "", "where the ledger is kept: "+ledgerForms+" (default a folder among your data)")
 	flags.StringArrayVar(&f.chaincodes, "chaincode", nil, `a chaincode and its program, as "name=path" or "name=path argument…"; can be repeated (default asset and market, next to this program)`)
-	flags.StringSliceVarP(&f.channels, "channelID", "C", []string{defaultChannel}, "channels; can be repeated")
+	flags.StringSliceVarP(&f.channels, "channelID", "C", []string{defaultChannel}, "channels to have besides those that are in the ledger; can be repeated")
+	flags.StringArrayVar(&f.indexes, "indexes", nil, "the indexes of a chaincode, as name=folder, the one with META-INF in it; can be repeated")
+	flags.StringArrayVar(&f.collections, "collections-config", nil, "the collections of a chaincode, as name=file, Fabric's collections_config.json; can be repeated")
 	flags.BoolVar(&f.dev, "dev", false, "accept chaincode that somebody else has started")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
@@ -96,22 +110,35 @@ func serve(cmd *cobra.Command, f serveFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	printServing(cmd.OutOrStdout(), n, api)
+	if err := printServing(ctx, cmd.OutOrStdout(), n, api); err != nil {
+		_ = l.Close() // there is an error already
+		return err
+	}
 	return serveAPI(ctx, n, l)
 }
 
-func printServing(w io.Writer, n *node, api address) {
+func printServing(ctx context.Context, w io.Writer, n *node, api address) error {
+	var channels []string
+	for _, name := range slices.Sorted(maps.Keys(n.ledgers)) {
+		height, err := n.ledgers[name].Height(ctx)
+		if err != nil {
+			return err
+		}
+		channels = append(channels, fmt.Sprintf("%s (%s)", name, count(int(height), "block")))
+	}
 	chaincodes := slices.Sorted(maps.Keys(n.cfg.chaincodes))
 	_, _ = fmt.Fprintf(w, "chaincode connects to %s, clients to %s\n", n.cfg.listen, api)
-	_, _ = fmt.Fprintf(w, "channels: %s; chaincodes: %s\n", strings.Join(n.cfg.channels, ", "), strings.Join(chaincodes, ", "))
+	_, _ = fmt.Fprintf(w, "ledger: %s\n", n.cfg.ledger)
+	_, _ = fmt.Fprintf(w, "channels: %s; chaincodes: %s\n", strings.Join(channels, ", "), strings.Join(chaincodes, ", "))
 	if _, ok := n.cfg.chaincodes["asset"]; !ok {
-		return
+		return nil
 	}
 	where := ""
 	if api.String() != defaultAPI {
 		where = " --api " + api.String()
 	}
 	_, _ = fmt.Fprintf(w, "try: peer invoke%s -n asset -c '{\"Args\":[\"Create\",\"a1\",\"blue\"]}'\n", where)
+	return nil
 }
 
 // serveAPI serves until ctx ends or the node does, and then waits for the calls under way.
@@ -147,6 +174,12 @@ func (f *serveFlags) config(stderr io.Writer) (nodeConfig, error) {
 		return cfg, usagef("--listen: %s", err)
 	}
 	if cfg.log, err = newLogger(stderr, f.logLevel); err != nil {
+		return cfg, err
+	}
+	if cfg.ledger, err = parseLedger(f.ledger, "peer"); err != nil {
+		return cfg, err
+	}
+	if cfg.definitions, err = parseDefinitions(f.indexes, f.collections); err != nil {
 		return cfg, err
 	}
 	if cfg.chaincodes, err = parseChaincodes(f.chaincodes); err != nil || len(cfg.chaincodes) > 0 {

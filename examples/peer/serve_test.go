@@ -18,17 +18,25 @@ import (
 // served is a peer that runs as a process.
 type served struct {
 	chaincode, api string // addresses
+	ledger         string // what it says of its ledger
+	channels       string // and of its channels
 	cmd            *exec.Cmd
 	stderr         *bytes.Buffer
 }
 
-var addresses = regexp.MustCompile(`^chaincode connects to (\S+), clients to (\S+)\n$`)
+var greeting = regexp.MustCompile(`^chaincode connects to (\S+), clients to (\S+)\nledger: (.+)\nchannels: (.+); chaincodes: .+\n$`)
 
-// servePeer starts peer serve with the chaincode probe.
+// servePeer starts peer serve with the chaincode probe, and with a ledger that nobody else has.
 func servePeer(t *testing.T, args ...string) *served {
 	t.Helper()
-	args = append([]string{"serve", "--chaincode", "probe=" + os.Args[0], "--channelID", "mychannel,other"}, args...)
-	s := &served{cmd: peerCommand(t.Context(), args...), stderr: new(bytes.Buffer)}
+	return servePeerWithData(t, t.TempDir(), append([]string{"--channelID", "mychannel,other"}, args...)...)
+}
+
+// servePeerWithData starts peer serve with the chaincode probe, and the folder that default ledgers are in.
+func servePeerWithData(t *testing.T, data string, args ...string) *served {
+	t.Helper()
+	args = append([]string{"serve", "--chaincode", "probe=" + os.Args[0]}, args...)
+	s := &served{cmd: peerCommand(t.Context(), data, args...), stderr: new(bytes.Buffer)}
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -38,14 +46,27 @@ func servePeer(t *testing.T, args ...string) *served {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
-	first, err := bufio.NewReader(stdout).ReadString('\n')
-	m := addresses.FindStringSubmatch(first)
+	first, lines := "", bufio.NewReader(stdout)
+	for range 3 {
+		line, _ := lines.ReadString('\n')
+		first += line
+	}
+	m := greeting.FindStringSubmatch(first)
 	if m == nil {
 		_ = s.cmd.Wait()
-		t.Fatalf("peer serve printed %q (%v) and %s", first, err, s.stderr)
+		t.Fatalf("peer serve printed %q and %s", first, s.stderr)
 	}
-	s.chaincode, s.api = m[1], m[2]
+	s.chaincode, s.api, s.ledger, s.channels = m[1], m[2], m[3], m[4]
 	return s
+}
+
+// kill ends the peer as a crash does.
+func (s *served) kill(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.cmd.Wait()
 }
 
 // stop sends a signal to the peer and waits for its end.
@@ -82,10 +103,7 @@ func TestServeOverUnixSocket(t *testing.T) {
 	peer(t, "serve", "--dev", "--listen", "unix://"+listen).check(t, exitFailed, "address already in use")
 
 	// A peer that was killed leaves its sockets behind, which don't stop the next one.
-	if err := s.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = s.cmd.Wait()
+	s.kill(t)
 	s = servePeer(t, "--listen", "unix://"+listen, "--api", "unix://"+api)
 	s.stop(t)
 	if _, err := os.Stat(api); !os.IsNotExist(err) {

@@ -127,6 +127,8 @@ func describe(msg *pb.ChaincodeMessage, asked pb.ChaincodeMessage_Type) string {
 		return in(msg, func(m *pb.GetStateByRange) string {
 			return "from " + bound(m.StartKey, "the start") + " to " + bound(m.EndKey, "the end")
 		})
+	case pb.ChaincodeMessage_GET_QUERY_RESULT:
+		return in(msg, func(m *pb.GetQueryResult) string { return shown(m.Query) })
 	case pb.ChaincodeMessage_INVOKE_CHAINCODE:
 		return in(msg, func(m *pb.ChaincodeSpec) string {
 			return m.ChaincodeId.GetName() + ": " + words(m.Input.GetArgs())
@@ -150,7 +152,8 @@ func describeAnswer(msg *pb.ChaincodeMessage, asked pb.ChaincodeMessage_Type) st
 			return "absent"
 		}
 		return count(len(msg.Payload), "byte")
-	case pb.ChaincodeMessage_GET_STATE_BY_RANGE, pb.ChaincodeMessage_GET_HISTORY_FOR_KEY, pb.ChaincodeMessage_QUERY_STATE_NEXT:
+	case pb.ChaincodeMessage_GET_STATE_BY_RANGE, pb.ChaincodeMessage_GET_QUERY_RESULT, pb.ChaincodeMessage_GET_HISTORY_FOR_KEY,
+		pb.ChaincodeMessage_QUERY_STATE_NEXT:
 		return in(msg, func(m *pb.QueryResponse) string {
 			if m.HasMore {
 				return count(len(m.Results), "record") + ", and there are more"
@@ -199,5 +202,5 @@ func bound(key, open string) string {
 	if key == "" || key == "\x01" {
 		return open
 	}
-	return shown(key)
+	return showKey(key)
 }

@@ -38,9 +38,11 @@ func TestAsset(t *testing.T) {
 		{[]string{"List", "a2"}, `[{"id":"a2","color":"red","owner":"bob"}]`, ""},
 		{[]string{"List", "a1", "a2"}, `[{"id":"a1","color":"green","owner":"ann"}]`, ""},
 		{[]string{"List", "b"}, `[]`, ""},
+		{[]string{"ByOwner", "bob"}, `[{"id":"a2","color":"red","owner":"bob"}]`, ""},
+		{[]string{"ByOwner", `"}`}, `[]`, ""},
 		{[]string{"Delete", "a2"}, `{"id":"a2","color":"red","owner":"bob"}`, "AssetDeleted"},
 		{[]string{"Delete", "a2"}, `asset "a2" does not exist`, ""},
-		{[]string{"History", "a2"}, `[{"txId":"tx19","timestamp":"1970-01-01T00:00:00Z","deleted":true},` +
+		{[]string{"History", "a2"}, `[{"txId":"tx21","timestamp":"1970-01-01T00:00:00Z","deleted":true},` +
 			`{"txId":"tx3","timestamp":"1970-01-01T00:00:00Z","asset":{"id":"a2","color":"red","owner":"bob"}}]`, ""},
 		{[]string{"History", "a3"}, `[]`, ""},
 		{[]string{"Create", "a1"}, `usage: Create ID COLOR [OWNER]`, ""},

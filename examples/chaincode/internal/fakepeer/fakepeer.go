@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/internal/pipe"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -113,6 +114,10 @@ func (p *Peer) answer(m *pb.ChaincodeMessage) []byte {
 			}
 		}
 		return p.marshal(page)
+	case pb.ChaincodeMessage_GET_QUERY_RESULT:
+		var req pb.GetQueryResult
+		p.unmarshal(m, &req)
+		return p.marshal(p.query(req.GetQuery()))
 	case pb.ChaincodeMessage_GET_HISTORY_FOR_KEY:
 		var req pb.GetHistoryForKey
 		p.unmarshal(m, &req)
@@ -130,6 +135,22 @@ func (p *Peer) answer(m *pb.ChaincodeMessage) []byte {
 		p.t.Fatalf("unexpected request %v", m)
 	}
 	return nil
+}
+
+// query returns what matches a rich query.
+func (p *Peer) query(text string) *pb.QueryResponse {
+	q, err := mango.Parse([]byte(text))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	page := new(pb.QueryResponse)
+	for _, key := range slices.Sorted(maps.Keys(p.State)) {
+		d, err := mango.NewDocument(key, []byte(p.State[key]))
+		if err == nil && q.Match(d) { // others than JSON are no documents
+			p.add(page, &pb.KV{Key: key, Value: []byte(p.State[key])})
+		}
+	}
+	return page
 }
 
 func (p *Peer) record(key string, mod *pb.KeyModification) {
