@@ -24,7 +24,7 @@ import (
 
 var (
 	crashes = flag.Int("crashes", 30, "how many crashes of the machine to simulate")
-	kills   = flag.Int("kills", 25, "how many writing processes to kill")
+	kills   = flag.Int("kills", 150, "how many writing processes to kill, in each test")
 	rounds  = flag.Int("rounds", 0, "how many blocks each concurrent submitter commits; 0 is the suite's default")
 	seed    = flag.Uint64("seed", 0, "what is chosen at random is chosen by; 0 is a new one each time")
 )
