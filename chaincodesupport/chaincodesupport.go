@@ -16,6 +16,7 @@ package chaincodesupport
 import (
 	"context"
 	"io"
+	"math"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/local"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
@@ -47,6 +49,7 @@ type ChaincodeSupport struct {
 	mu         sync.Mutex
 	closed     bool
 	stopping   bool           // the grace time is over
+	streams    int            // that are being served
 	executing  sync.WaitGroup // Execute and Invoke of callers
 	goroutines sync.WaitGroup // streams, handlers and launches
 }
@@ -64,12 +67,25 @@ func New(cfg Config) (*ChaincodeSupport, error) {
 	return &ChaincodeSupport{cfg: cfg, log: log, instances: newInstances(cfg.DevMode), ending: ending, end: end}, nil
 }
 
-// ServerOptions are for the gRPC server on which the ChaincodeSupport is served. They allow the message sizes and
-// the keepalive pings of the official shims, which a server closes the connection on by default, notice a dead
-// connection within 30 s, and keep flow control out of the way.
+// maxHeaders is how much a client may say before it sends a message, in bytes. Shims have a few hundred to say.
+const maxHeaders = 16 << 10
+
+// ServerOptions are for the gRPC server on which the ChaincodeSupport is served. They want of chaincode what
+// Config.Credentials say, or that it is on this machine; allow the message sizes and the keepalive pings of the official
+// shims, which a server closes the connection on by default; notice a dead connection within 30 s, and one that says
+// nothing within Config.RegisterTimeout; and keep flow control out of the way.
 func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 	const window = 1 << 20
+	creds := cs.cfg.Credentials
+	if creds == nil {
+		creds = local.NewCredentials()
+	}
 	return []grpc.ServerOption{
+		grpc.Creds(creds),
+		// A connection on which nothing of use is said doesn't get as far as a stream, whose limit this is.
+		grpc.ConnectionTimeout(cs.cfg.RegisterTimeout),
+		grpc.MaxConcurrentStreams(uint32(min(cs.cfg.MaxStreams, math.MaxInt32))), //nolint:gosec // made to fit
+		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxRecvMsgSize(cs.cfg.MaxRecvMsgSize),
 		grpc.MaxSendMsgSize(cs.cfg.MaxSendMsgSize),
 		// Shims ping every 60 s, also when no transaction runs.
@@ -113,9 +129,19 @@ func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string
 		cs.mu.Unlock()
 		return status.Error(codes.Unavailable, ErrClosed.Error())
 	}
+	if cs.streams >= cs.cfg.MaxStreams {
+		cs.mu.Unlock()
+		return status.Errorf(codes.ResourceExhausted, "there are %d streams of chaincode already, which is the limit", cs.cfg.MaxStreams)
+	}
+	cs.streams++
 	cs.goroutines.Add(1)
 	cs.mu.Unlock()
 	defer cs.goroutines.Done()
+	defer func() {
+		cs.mu.Lock()
+		defer cs.mu.Unlock()
+		cs.streams--
+	}()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(cs.ending, cancel)()
@@ -203,6 +229,17 @@ func (cs *ChaincodeSupport) begin() error {
 	}
 	cs.executing.Add(1)
 	return nil
+}
+
+// errPanic is what a caller is told of a panic.
+var errPanic = errors.New("panic during execution")
+
+// confine, deferred, makes a panic of what the caller's own goroutine has called, such as Config.Runtime, an error.
+func (cs *ChaincodeSupport) confine(err *error) {
+	if p := recover(); p != nil {
+		cs.logPanic("a hook", p)
+		*err = errPanic
+	}
 }
 
 // logPanic is for what recovers from a panic, whose value only the log is told.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"google.golang.org/grpc/credentials"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/handler"
@@ -43,6 +44,12 @@ type Config struct {
 	// that it may register; an error refuses the stream. Nil, or "": any chaincode ID that is being launched may be
 	// registered. ctx is the stream's, and carries gRPC's peer.Peer.
 	Identify func(ctx context.Context) (chaincodeID string, err error)
+	// Credentials are the TLS of the listener that chaincode dials, to which ServerOptions gives them: those of package
+	// accesscontrol, say, together with its Identify. Nil: plaintext, and connections from this machine only.
+	Credentials credentials.TransportCredentials
+	// Restart returns whether, and how soon, a chaincode of Runtime that has ended is launched again when nobody calls it.
+	// Nil: none is. It must not block.
+	Restart func(chaincodeID string) RestartPolicy
 	// Observer is told of messages and faults. Nil: nobody is.
 	Observer handler.Observer
 	// Logger is written to under the names that Fabric uses. Nil: nothing is.
@@ -67,6 +74,9 @@ type Config struct {
 	MaxQueries int
 	// MaxCallDepth is how deep chaincode may call chaincode. 0: 64.
 	MaxCallDepth int
+	// MaxStreams is how many streams of chaincode there may be, registered or not. One more is refused with status
+	// ResourceExhausted. 0: 1,000.
+	MaxStreams int
 	// MaxRecvMsgSize and MaxSendMsgSize limit a message, in bytes (peer.maxRecvMsgSize, peer.maxSendMsgSize).
 	// 0: 100 MiB, which is what shims allow.
 	MaxRecvMsgSize int
@@ -90,7 +100,7 @@ func (c Config) withDefaults() (Config, error) {
 	}{
 		{"StartupTimeout", &c.StartupTimeout, 300 * time.Second},
 		{"ExecuteTimeout", &c.ExecuteTimeout, 30 * time.Second},
-		{"RegisterTimeout", &c.RegisterTimeout, 0},
+		{"RegisterTimeout", &c.RegisterTimeout, 10 * time.Second},
 		{"Keepalive", &c.Keepalive, 0},
 		{"StopTimeout", &c.StopTimeout, 30 * time.Second},
 	} {
@@ -109,6 +119,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"TotalQueryLimit", &c.TotalQueryLimit, 0},
 		{"MaxQueries", &c.MaxQueries, 0},
 		{"MaxCallDepth", &c.MaxCallDepth, 0},
+		{"MaxStreams", &c.MaxStreams, 1000},
 		{"MaxSizeWriteBatch", &c.MaxSizeWriteBatch, 0},
 		{"MaxSizeGetMultipleKeys", &c.MaxSizeGetMultipleKeys, 0},
 		{"MaxRecvMsgSize", &c.MaxRecvMsgSize, pb.MaxMessageSize},
@@ -126,6 +137,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Runtime == nil {
 		c.Runtime = func(string) runtime.Runtime { return nil }
+	}
+	if c.Restart == nil {
+		c.Restart = func(string) RestartPolicy { return RestartPolicy{} }
 	}
 	if c.Definitions == nil {
 		c.Definitions = nameIsID{}

@@ -57,11 +57,12 @@ type Decorator interface {
 // Call is Execute for the chaincode that is called name on p.ChannelID: its definition is asked for, and an init of it is
 // checked and noted in the state (handler.InitializedKey) as Fabric's peer does, so that it happens once for each
 // version. p.Namespace is set to name. Without Config.Definitions it is Execute.
-func (cs *ChaincodeSupport) Call(ctx context.Context, name string, p handler.TxParams, in Input) (*Result, error) {
+func (cs *ChaincodeSupport) Call(ctx context.Context, name string, p handler.TxParams, in Input) (_ *Result, err error) {
 	if err := cs.begin(); err != nil {
 		return nil, executionError(p, err)
 	}
 	defer cs.executing.Done()
+	defer cs.confine(&err)
 	if cs.namesAreIDs() {
 		p.Namespace = "" // what Execute makes of it
 		return cs.execute(ctx, name, p, in)
@@ -154,7 +155,7 @@ func await[T any](ctx context.Context, cs *ChaincodeSupport, hook string, f func
 	defer cancel()
 	done := make(chan outcome, 1)
 	cs.goroutines.Go(func() {
-		o := outcome{err: errors.New("panic during execution")} // unless f returns
+		o := outcome{err: errPanic} // unless f returns
 		defer func() {
 			if p := recover(); p != nil {
 				cs.logPanic(hook, p)

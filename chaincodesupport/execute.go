@@ -54,11 +54,12 @@ type Event struct {
 // whatever the status. It knows the chaincode by its ID and asks no Definitions: see Call. Errors are those of Launch and
 // handler.Handler.Execute, and the texts of Fabric's peer when the chaincode answered with an error or with something that
 // is not a Response. The caller keeps p.Simulation, reads its results after success, and calls its Done in any case.
-func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (*Result, error) {
+func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (_ *Result, err error) {
 	if err := cs.begin(); err != nil {
 		return nil, executionError(p, err)
 	}
 	defer cs.executing.Done()
+	defer cs.confine(&err)
 	return cs.execute(ctx, chaincodeID, p, in)
 }
 
@@ -93,11 +94,12 @@ func (cs *ChaincodeSupport) execute(ctx context.Context, chaincodeID string, p h
 }
 
 // Invoke is Execute, but with messages: typ is INIT or TRANSACTION, and the answer COMPLETED or ERROR.
-func (cs *ChaincodeSupport) Invoke(ctx context.Context, chaincodeID string, p handler.TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
+func (cs *ChaincodeSupport) Invoke(ctx context.Context, chaincodeID string, p handler.TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (_ *pb.ChaincodeMessage, err error) {
 	if err := cs.begin(); err != nil {
 		return nil, err
 	}
 	defer cs.executing.Done()
+	defer cs.confine(&err)
 	return cs.invoke(ctx, chaincodeID, p, typ, in)
 }
 

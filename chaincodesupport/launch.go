@@ -17,19 +17,21 @@ import (
 // Launch makes sure that a chaincode is running and registered. Callers that come while it is being launched wait for
 // the same launch, and all get its outcome; a failure is not kept, the next call tries again. ctx limits the caller's
 // waiting only.
-func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) error {
+func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) (err error) {
 	if err := cs.begin(); err != nil {
 		return err
 	}
 	defer cs.executing.Done()
-	_, err := cs.handler(ctx, chaincodeID)
+	defer cs.confine(&err)
+	_, err = cs.handler(ctx, chaincodeID)
 	return err
 }
 
 // Stop ends a chaincode and waits until nothing of it is left running, or ctx ends. Its transactions in flight end
-// with handler.ErrStreamTerminated. Stopping one that isn't running is no error.
+// with handler.ErrStreamTerminated, and it isn't launched again before it is called. Stopping one that isn't running is no
+// error.
 func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error {
-	in := cs.instances.get(chaincodeID)
+	in := cs.instances.halt(chaincodeID)
 	if in == nil {
 		return nil
 	}
@@ -128,7 +130,7 @@ func (cs *ChaincodeSupport) instance(chaincodeID string) (in *instance, started 
 	return in, started, err
 }
 
-// launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed.
+// launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed. The caller holds instances.mu.
 func (cs *ChaincodeSupport) launch(chaincodeID string, rt runtime.Runtime) *instance {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -144,6 +146,7 @@ func (cs *ChaincodeSupport) launch(chaincodeID string, rt runtime.Runtime) *inst
 		defer deadline.Stop()
 		cs.run(ctx, in, rt)
 	})
+	cs.instances.started(chaincodeID)
 	return in
 }
 
@@ -154,10 +157,22 @@ func (cs *ChaincodeSupport) run(ctx context.Context, in *instance, rt runtime.Ru
 	defer func() {
 		cs.write(zap.InfoLevel, "chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
 		in.fail(launchError(err))
-		cs.instances.remove(in)
+		cs.retire(in, rt, err)
 	}()
 	cs.write(zap.InfoLevel, "launch chaincode", zap.String("chaincode", in.chaincodeID))
 	err = cs.runGuarded(ctx, in.chaincodeID, rt)
+}
+
+// retire says that nothing of a run is left, and has the chaincode launched again if that is the policy.
+func (cs *ChaincodeSupport) retire(in *instance, rt runtime.Runtime, cause error) {
+	policy := cs.restartPolicy(in.chaincodeID)
+	var pause time.Duration
+	cs.instances.remove(in, func() {
+		pause = cs.instances.ended(in, cause, policy, func(due *restart) { cs.relaunch(in.chaincodeID, rt, due) })
+	})
+	if pause > 0 {
+		cs.write(zap.InfoLevel, "chaincode will be launched again", zap.String("chaincode", in.chaincodeID), zap.Duration("after", pause))
+	}
 }
 
 // launchError is why a launch failed whose runtime returned err.

@@ -2,7 +2,9 @@ package chaincodesupport
 
 import (
 	"context"
+	"io"
 	"sync"
+	"time"
 
 	"github.com/pkg/errors"
 	"google.golang.org/grpc/codes"
@@ -22,6 +24,10 @@ type instance struct {
 	external    bool
 
 	mu      sync.Mutex
+	asked   bool             // somebody wants it to end
+	since   time.Time        // when it came into the state that it is in
+	readyAt time.Time        // zero: it never was
+	why     error            // it has ended
 	settled bool             // launched is closed
 	err     error            // why the launch failed
 	handler *handler.Handler // from REGISTER to the stream's end
@@ -35,6 +41,7 @@ func newInstance(chaincodeID string, stop context.CancelCauseFunc) *instance {
 		stop:        stop,
 		launched:    make(chan struct{}),
 		exited:      make(chan struct{}),
+		since:       time.Now(),
 	}
 }
 
@@ -60,6 +67,8 @@ func (in *instance) succeed(h *handler.Handler) {
 	defer in.mu.Unlock()
 	if in.handler == h && !in.settled {
 		in.ready, in.settled = true, true
+		in.readyAt = time.Now()
+		in.since = in.readyAt
 		close(in.launched)
 	}
 }
@@ -85,13 +94,36 @@ func (in *instance) expire(cause error) {
 func (in *instance) end(cause error) {
 	if !in.settled {
 		in.err, in.settled = cause, true
+		if e, ok := cause.(*streamEnd); ok { //nolint:errorlint // one that the runtime has wrapped is its error
+			in.err = errors.WithMessage(e, "chaincode registration failed")
+		}
 		close(in.launched)
 	}
-	in.ended = true
+	if !in.ended {
+		in.ended, in.since, in.why = true, time.Now(), cause
+	}
 	in.stop(cause)
 	if in.handler != nil {
 		in.handler.Close()
 	}
+}
+
+// ask notes that somebody wants the instance to end, who is about to end it.
+func (in *instance) ask() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.asked = true
+}
+
+// ending returns, of an instance of which nothing is left, whether somebody wanted it to end, how long it was ready, and why
+// it ended.
+func (in *instance) ending() (asked bool, ready time.Duration, why error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.readyAt.IsZero() {
+		ready = in.since.Sub(in.readyAt)
+	}
+	return in.asked, ready, in.why
 }
 
 // release ends the instance if h is its handler, and reports whether it is.
@@ -100,10 +132,23 @@ func (in *instance) release(h *handler.Handler) bool {
 	owner := in.handler == h
 	in.mu.Unlock()
 	if owner {
-		in.fail(errors.WithMessage(runtime.ErrStreamEnded, "chaincode registration failed"))
+		in.fail(&streamEnd{h.Err()})
 	}
 	return owner
 }
+
+// streamEnd is the end of a chaincode's stream that nobody has asked for.
+type streamEnd struct{ cause error }
+
+func (e *streamEnd) Error() string {
+	if e.cause == nil || e.cause == io.EOF { // as the chaincode wanted it
+		return runtime.ErrStreamEnded.Error()
+	}
+	return runtime.ErrStreamEnded.Error() + ": " + e.cause.Error()
+}
+
+func (e *streamEnd) Is(target error) bool { return target == runtime.ErrStreamEnded }
+func (e *streamEnd) Unwrap() error        { return e.cause }
 
 // launching reports whether the launch has neither succeeded nor failed.
 func (in *instance) launching() bool {
@@ -127,14 +172,16 @@ func (in *instance) usable() (*handler.Handler, bool) {
 type instances struct {
 	devMode bool
 
-	mu sync.Mutex
-	m  map[string]*instance
+	mu      sync.Mutex
+	closed  bool
+	m       map[string]*instance
+	records map[string]*record // of those that this peer has launched
 }
 
 var _ handler.Registry = (*instances)(nil)
 
 func newInstances(devMode bool) *instances {
-	return &instances{devMode: devMode, m: map[string]*instance{}}
+	return &instances{devMode: devMode, m: map[string]*instance{}, records: map[string]*record{}}
 }
 
 // get returns the instance of a chaincode ID, or nil.
@@ -157,18 +204,41 @@ func (r *instances) getOrAdd(chaincodeID string, add func() *instance) *instance
 	return in
 }
 
-// remove removes an instance, not another one of the same chaincode ID, and says that nothing of it is left.
-func (r *instances) remove(in *instance) {
+// remove removes an instance, not another one of the same chaincode ID, and says that nothing of it is left. after is
+// called in between, with mu held; it may be nil.
+func (r *instances) remove(in *instance, after func()) {
 	r.mu.Lock()
 	if r.m[in.chaincodeID] == in {
 		delete(r.m, in.chaincodeID)
+	}
+	if after != nil {
+		after()
 	}
 	r.mu.Unlock()
 	close(in.exited)
 }
 
+// halt keeps a chaincode from being launched again by itself, and returns its instance, or nil. The caller is about to
+// end that.
+func (r *instances) halt(chaincodeID string) *instance {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rec := r.records[chaincodeID]; rec != nil {
+		rec.cancel()
+	}
+	in := r.m[chaincodeID]
+	if in != nil {
+		in.ask()
+	}
+	return in
+}
+
 func (r *instances) stopAll() {
 	r.mu.Lock()
+	r.closed = true
+	for _, rec := range r.records {
+		rec.cancel()
+	}
 	all := make([]*instance, 0, len(r.m))
 	for _, in := range r.m {
 		all = append(all, in)
@@ -206,6 +276,6 @@ func (r *instances) Ready(h *handler.Handler) {
 // Deregister ends the run of a chaincode whose stream has ended. What is left of it is its runtime's to stop.
 func (r *instances) Deregister(h *handler.Handler) {
 	if in := r.get(h.ChaincodeID); in != nil && in.release(h) && in.external {
-		r.remove(in)
+		r.remove(in, nil)
 	}
 }

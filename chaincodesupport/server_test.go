@@ -69,6 +69,7 @@ func dial(t testing.TB, address string, opts ...grpc.DialOption) pb.ClientStream
 // inMemory serves cs on a listener whose connections are pipes, so that time is the bubble's.
 func inMemory(t testing.TB, cs *chaincodesupport.ChaincodeSupport, opts []grpc.ServerOption) (l *bufconn.Listener, dialer grpc.DialOption) {
 	l = bufconn.Listen(1 << 16)
+	opts = append(opts, grpc.Creds(insecure.NewCredentials())) // the default ones take a pipe for another machine
 	serveOn(t, l, cs, opts)
 	return l, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) })
 }

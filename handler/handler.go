@@ -175,11 +175,12 @@ type Handler struct {
 	nextState  chan nextStateInfo // what the peer originates enters the select loop here
 	serialLock sync.Mutex         // held while ChatStream.Send runs
 
-	outgoing   chan outgoing // to the writer
-	outbox     []outgoing    // what did not fit, in the hands of the stream's goroutine
-	errc       chan error    // to the select loop: what ends the stream, from other goroutines
-	done       chan struct{} // closed when the stream has ended
-	unanswered int           // KEEPALIVE messages since the last echo
+	outgoing   chan outgoing         // to the writer
+	outbox     []outgoing            // what did not fit, in the hands of the stream's goroutine
+	errc       chan error            // to the select loop: what ends the stream, from other goroutines
+	done       chan struct{}         // closed when the stream has ended
+	cause      atomic.Pointer[error] // why it has; nil before
+	unanswered int                   // KEEPALIVE messages since the last echo
 
 	goroutines sync.WaitGroup
 	timers     sync.Pool // of *time.Timer, stopped
@@ -235,6 +236,15 @@ func (h *Handler) logEnd(err error) {
 
 // Done is closed when the stream has ended.
 func (h *Handler) Done() <-chan struct{} { return h.done }
+
+// Err returns nil while the stream lasts, and then why it has ended: what HandleChaincodeStream returns. It is there when
+// Registry.Deregister is called.
+func (h *Handler) Err() error {
+	if cause := h.cause.Load(); cause != nil {
+		return *cause
+	}
+	return nil
+}
 
 // Close ends the stream; the chaincode sees status Unavailable. It does not wait: see Done and Wait.
 func (h *Handler) Close() { h.endWith(errClosed) }

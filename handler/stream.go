@@ -48,7 +48,7 @@ type outgoing struct {
 // processStream is the goroutine that owns the stream's state: it handles what is received, what enters through
 // nextState, and time, one after the other. It never waits for anything but the next of these.
 func (h *Handler) processStream(ctx context.Context) (err error) {
-	defer h.terminate()
+	defer func() { h.terminate(err) }()
 	defer h.confineTo(&err)
 
 	msgAvail := make(chan received)
@@ -107,8 +107,9 @@ func (h *Handler) confineTo(err *error) {
 
 // terminate makes everybody let go of the stream. The registry is told first: who tries again after
 // ErrStreamTerminated must not find this handler.
-func (h *Handler) terminate() {
+func (h *Handler) terminate(cause error) {
 	defer close(h.done)
+	h.cause.Store(&cause)
 	defer func() { h.confined(recover()) }()
 	// A cancelled context given to Event would wedge the machine.
 	if err := h.FSM.Event(context.Background(), endEvent); err != nil {

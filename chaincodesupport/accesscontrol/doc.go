@@ -3,8 +3,8 @@
 //
 //	auth, err := accesscontrol.New(accesscontrol.Config{})
 //	rt, err := process.New(process.Config{TLS: auth, …})
-//	cs, err := chaincodesupport.New(chaincodesupport.Config{Identify: auth.Identify, …})
-//	srv := grpc.NewServer(append(cs.ServerOptions(), grpc.Creds(auth.ServerCredentials()))...)
+//	cs, err := chaincodesupport.New(chaincodesupport.Config{Credentials: auth.ServerCredentials(), Identify: auth.Identify, …})
+//	srv := grpc.NewServer(cs.ServerOptions()...)
 //
 // [Authenticator.Issue] mints a certificate and remembers by its hash which chaincode ID it is for. A connection is accepted
 // with a certificate of this Authenticator only; [Authenticator.Identify] then fixes the name that a stream may register,

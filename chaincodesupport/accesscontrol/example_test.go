@@ -36,11 +36,12 @@ func Example() {
 	})
 	check(err)
 	peer, err := chaincodesupport.New(chaincodesupport.Config{
-		Runtime:  func(string) runtime.Runtime { return chaincode },
-		Identify: auth.Identify,
+		Runtime:     func(string) runtime.Runtime { return chaincode },
+		Credentials: auth.ServerCredentials(),
+		Identify:    auth.Identify,
 	})
 	check(err)
-	srv := grpc.NewServer(append(peer.ServerOptions(), grpc.Creds(auth.ServerCredentials()))...)
+	srv := grpc.NewServer(peer.ServerOptions()...)
 	pb.RegisterChaincodeSupportServer(srv, peer)
 	go func() { check(srv.Serve(listener)) }()
 

@@ -123,12 +123,12 @@ func newAuthenticator(t testing.TB, l net.Listener) *testPeer {
 
 func (p *testPeer) serve(l net.Listener, cfg chaincodesupport.Config) {
 	p.t.Helper()
-	cfg.Identify = p.auth.Identify
+	cfg.Credentials, cfg.Identify = p.auth.ServerCredentials(), p.auth.Identify
 	var err error
 	if p.ChaincodeSupport, err = chaincodesupport.New(cfg); err != nil {
 		p.t.Fatal(err)
 	}
-	srv := grpc.NewServer(append(p.ServerOptions(), grpc.Creds(p.auth.ServerCredentials()))...)
+	srv := grpc.NewServer(p.ServerOptions()...)
 	pb.RegisterChaincodeSupportServer(srv, p)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()

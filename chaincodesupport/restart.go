@@ -1,0 +1,146 @@
+package chaincodesupport
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+)
+
+// RestartPolicy says what happens to a chaincode that has ended, or failed to start, without having been asked to. The
+// zero value is: nothing, until it is called again. Whoever calls it while a restart is due has it launched at once.
+type RestartPolicy struct {
+	// OnFailure has the chaincode launched again.
+	OnFailure bool
+	// Pause is how long to wait before that; it doubles with each time, up to MaxPause. A chaincode that was ready for as
+	// long as MaxPause begins with Pause again. 0: 1 s, and 1 min.
+	Pause, MaxPause time.Duration
+}
+
+func (p RestartPolicy) withDefaults() RestartPolicy {
+	if p.Pause <= 0 {
+		p.Pause = time.Second
+	}
+	if p.MaxPause <= 0 {
+		p.MaxPause = time.Minute
+	}
+	p.MaxPause = max(p.MaxPause, p.Pause)
+	return p
+}
+
+// maxRecords is how many chaincodes a peer remembers that it has launched. Chaincode can have others launched by any name,
+// if Config.Runtime has something for every name.
+const maxRecords = 10_000
+
+// record is what is kept of a chaincode from one run of it to the next. It belongs to instances.
+type record struct {
+	restarts  int
+	lastError error
+	failed    bool          // the last run has ended unasked: the next one is a restart
+	since     time.Time     // when the last run ended
+	pause     time.Duration // before the last restart that was due
+	due       *restart      // that it waits for, or nil
+}
+
+// restart is one that is due.
+type restart struct{ timer *time.Timer }
+
+func (rec *record) state() State {
+	if rec.due != nil {
+		return Restarting
+	}
+	return Stopped
+}
+
+// cancel makes no restart due.
+func (rec *record) cancel() {
+	if rec.due != nil {
+		rec.due.timer.Stop()
+		rec.due = nil
+	}
+}
+
+// next is how long to wait after a run that was ready for so long.
+func (rec *record) next(p RestartPolicy, ready time.Duration) time.Duration {
+	if rec.pause == 0 || ready >= p.MaxPause {
+		return p.Pause
+	}
+	return min(2*rec.pause, p.MaxPause)
+}
+
+// started notes a run that this peer has started. The caller holds mu.
+func (r *instances) started(chaincodeID string) {
+	rec := r.records[chaincodeID]
+	if rec == nil {
+		r.forgetSome()
+		rec = &record{}
+		r.records[chaincodeID] = rec
+	}
+	rec.cancel()
+	if rec.failed {
+		rec.restarts++
+	}
+	rec.failed = false
+}
+
+// forgetSome makes room for one more record: it forgets one of a chaincode that isn't running.
+func (r *instances) forgetSome() {
+	if len(r.records) < maxRecords {
+		return
+	}
+	for id, rec := range r.records {
+		if r.m[id] == nil && rec.due == nil {
+			delete(r.records, id)
+			return
+		}
+	}
+}
+
+// ended notes the end of a run, and makes its restart due if that is the policy: launch is then called when it is time, on
+// a goroutine of its own. It returns how long that will be, or 0. The caller holds mu.
+func (r *instances) ended(in *instance, cause error, p RestartPolicy, launch func(*restart)) time.Duration {
+	rec := r.records[in.chaincodeID]
+	if rec == nil {
+		return 0
+	}
+	rec.since = time.Now()
+	asked, ready, why := in.ending()
+	if asked || r.closed {
+		return 0
+	}
+	if cause == nil {
+		cause = why
+	}
+	rec.failed, rec.lastError = true, cause
+	if !p.OnFailure {
+		return 0
+	}
+	p = p.withDefaults()
+	rec.pause = rec.next(p, ready)
+	due := new(restart)
+	due.timer = time.AfterFunc(rec.pause, func() { launch(due) })
+	rec.due = due
+	return rec.pause
+}
+
+// restartPolicy asks Config.Restart. If that panics, the chaincode is not launched again.
+func (cs *ChaincodeSupport) restartPolicy(chaincodeID string) (p RestartPolicy) {
+	defer func() {
+		if v := recover(); v != nil {
+			cs.logPanic("Config.Restart", v, zap.String("chaincode", chaincodeID))
+			p = RestartPolicy{}
+		}
+	}()
+	return cs.cfg.Restart(chaincodeID)
+}
+
+// relaunch launches a chaincode whose restart has become due, unless that was cancelled.
+func (cs *ChaincodeSupport) relaunch(chaincodeID string, rt runtime.Runtime, due *restart) {
+	cs.instances.getOrAdd(chaincodeID, func() *instance {
+		if rec := cs.instances.records[chaincodeID]; rec == nil || rec.due != due {
+			return nil
+		}
+		return cs.launch(chaincodeID, rt)
+	})
+}
