@@ -42,12 +42,17 @@ var allowed = map[string][]string{
 	"chaincodesupport":                 {"handler", "proto", "ledger", "chaincodesupport/runtime", grpc, protobuf, zap},
 	"chaincodesupport/runtime":         {"proto"},
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
-	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", zap},
+	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/...", zap},
 	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "proto", grpc, zap},
-	"chaincodesupport/runtime/builder": {"chaincodesupport/runtime", "chaincodesupport/runtime/dial", zap},
-	"chaincodesupport/accesscontrol":   {"chaincodesupport/runtime", grpc, zap},
-	"chaincodesupport/proposal":        {"proto", protobuf},
-	"chaincodesupport/collections":     {"handler", "ledger", "proto", "chaincodesupport/proposal", protobuf},
+	"chaincodesupport/runtime/builder": {
+		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/...", zap,
+	},
+	"chaincodesupport/runtime/attach":            {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/settings", zap},
+	"chaincodesupport/runtime/internal/group":    {"chaincodesupport/runtime", zap},
+	"chaincodesupport/runtime/internal/settings": {"chaincodesupport/runtime"},
+	"chaincodesupport/accesscontrol":             {"chaincodesupport/runtime", grpc, zap},
+	"chaincodesupport/proposal":                  {"proto", protobuf},
+	"chaincodesupport/collections":               {"handler", "ledger", "proto", "chaincodesupport/proposal", protobuf},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
@@ -69,6 +74,7 @@ var allowed = map[string][]string{
 	"internal/pipe":       {"proto", protobuf},
 	"internal/streamtest": {"proto", protobuf},
 	"internal/transcript": {"proto", "internal/streamtest", protobuf},
+	"internal/netfault":   {},
 	"internal/bench/...":  {anything},
 }
 
