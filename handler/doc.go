@@ -15,7 +15,8 @@
 //
 //   - The stream's own is the one that called HandleChaincodeStream. processStream is a select loop that waits for
 //     nothing but its next event. It alone fires events of the state machine and touches outbox and unanswered.
-//   - receive reads the stream and hands on message and error together. It ends at the first error of Recv.
+//   - receive reads the stream and hands on message and error together. It ends at the first error of Recv, or, while
+//     it waits for the moment to read on, with the stream.
 //   - write sends, and is the only caller of Send. It ends when the stream has.
 //   - notifyReady, short-lived, sends REGISTERED and READY and tells the registry.
 //   - runTransaction, one for each transaction that sends a request, serves its requests one after the other. It
@@ -32,6 +33,7 @@
 //   - transactions.mu protects the map of transactions in flight, transactionContext.mu the state of one, and
 //     deadline.mu the context of one. Of these only the last is taken under another, the second; nothing is waited for
 //     under any of them.
+//   - budget.mu protects what is taken of a budget, and who waits for it. No other lock is taken under it.
 //   - Simulation.begin and end enclose every call of a simulator, so that there is one at a time even when an
 //     operation has outlived its transaction. Simulation.mu protects who may still call.
 //   - serialLock is held during Send, by write.
@@ -42,8 +44,37 @@
 // clears the pending mark, and then answers: a read straight to the writer's queue, PUT_STATE, DEL_STATE and
 // INVOKE_CHAINCODE through nextState and the loop, like everything that the peer originates.
 //
+// What may wait is limited: see below.
+//
 // Every admitted request is answered once. Where Execute has given up meanwhile the answer is an ERROR, which frees
 // the chaincode that waits for it. There are two exceptions, in which an answer would be taken for another one: the
 // chaincode has completed the transaction without waiting, or the same transaction ID is being run again. Nothing
 // else is ever sent.
+//
+// # What may wait
+//
+// Each direction of a stream has a budget of Config.MaxQueuedBytes.
+//
+// A message to the chaincode takes room before it is queued, in its sender's goroutine: Execute's, the worker's, or the one
+// that is left with a late answer. It gives the room back when Send has returned. Senders wait in turn, until their
+// transaction ends or the stream does; a message that is larger than the budget waits until nothing else is queued. So
+// the queues hold MaxQueuedBytes or a single message. What the stream's own goroutine says, KEEPALIVE and refusals of
+// requests of unknown transactions, doesn't wait; a chaincode that provokes refusals and doesn't read them loses its stream when
+// they have taken the queues to SendQueue messages, or to twice the budget. Who waits for room holds one message: the
+// transactions in flight do, and the answers that came too late, both of which Config.MaxInFlight limits.
+//
+// A message of the chaincode counts from the moment it has been read until it has been handled; a request until it has been
+// served, which is before its answer waits for anything. While more than the budget is taken nothing is read, so that
+// what was read and waits for the ledger is at most the budget and one message more. Two things follow from reading being
+// stopped by nothing but the ledger, and by nothing that depends on reading:
+//
+//   - A chaincode that doesn't read its answers is still read (Send and Recv never wait for one another).
+//   - INVOKE_CHAINCODE stops counting when its callee is called, which may be a chaincode on the same stream, whose
+//     requests have to be read for the call to end. Calls are limited by MaxInFlight and MaxCallDepth.
+//
+// An operation that was abandoned counts until it returns. A stream that isn't read is not seen to be closed by its chaincode;
+// its context is. KEEPALIVE messages are not sent meanwhile, since an echo would not be read.
+//
+// A Send that takes longer than Config.SendTimeout ends the stream. It is measured with a single timer, which runs only
+// while something has been sent within that time.
 package handler

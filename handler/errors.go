@@ -24,6 +24,9 @@ var (
 	// the chaincode answered, what it read and wrote can't be trusted.
 	ErrPoisoned = errors.New("transaction poisoned")
 
+	// ErrOverloaded is what an *OverloadError is, for errors.Is.
+	ErrOverloaded = errors.New("chaincode overloaded")
+
 	errPanic = errors.New("panic during execution")
 )
 
@@ -35,6 +38,23 @@ func (e *existsError) Error() string {
 }
 
 func (e *existsError) Is(target error) bool { return target == ErrExists }
+
+// OverloadError is returned by Execute, at once and with nothing sent, when the chaincode has as many transactions in
+// flight as Config.MaxInFlight allows. It is an ErrOverloaded.
+type OverloadError struct {
+	// ChaincodeID is the chaincode that was to run the transaction.
+	ChaincodeID string
+	// Limit is how many transactions it may have in flight.
+	Limit int
+}
+
+// Error is for people. A calling chaincode gets it too.
+func (e *OverloadError) Error() string {
+	return "chaincode " + e.ChaincodeID + " has " + strconv.Itoa(e.Limit) + " transactions in flight, which is the limit: try again later"
+}
+
+// Is reports whether target is ErrOverloaded.
+func (e *OverloadError) Is(target error) bool { return target == ErrOverloaded }
 
 // unsentError is an ErrStreamTerminated that says that the transaction's own message could not be sent.
 type unsentError struct {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
+	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -19,7 +20,7 @@ const tieGrace = 50 * time.Millisecond
 //
 // It returns within the context's deadline, the handler's ExecuteTimeout (ErrTimeout), the context's cancellation, or
 // when the stream ends (ErrStreamTerminated), whichever is first. An operation of the ledger that is still running
-// then ends in the background. After a nil error nothing of the transaction is running any more, and every iterator
+// then ends in the background. What can't be sent, since it is larger than Config.MaxSendMsgSize, fails alone. Where there is no room for another transaction it returns at once (*OverloadError). After a nil error nothing of the transaction is running any more, and every iterator
 // it opened is closed. The errors work with errors.Is, as do ErrExists and ErrPoisoned. in is only read.
 func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	msg, err := h.transactionMessage(p, typ, in)
@@ -42,14 +43,35 @@ func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessa
 	if err == nil {
 		err = tx.err()
 	}
+	if err == nil {
+		err = h.takeEvent(tx, reply)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if e := reply.ChaincodeEvent; e != nil {
-		// Chaincode sets an event's name and payload; whose it is, is the peer's to say.
-		e.ChaincodeId, e.TxId = p.Namespace, p.TxID
-	}
 	return reply, nil
+}
+
+// takeEvent completes the event of a reply, or returns why the transaction fails for it. Chaincode sets an event's name
+// and payload; whose it is, is the peer's to say.
+func (h *Handler) takeEvent(tx *transactionContext, reply *pb.ChaincodeMessage) error {
+	e := reply.ChaincodeEvent
+	if e == nil {
+		return nil
+	}
+	e.ChaincodeId, e.TxId = tx.Namespace, tx.TxID
+	size := len(e.EventName) + len(e.Payload)
+	switch {
+	case reply.Type != pb.ChaincodeMessage_COMPLETED: // it failed anyway
+		return nil
+	case e.EventName == "":
+		h.fault(FaultRefusedEvent, tx.TxID)
+		return errors.Errorf("[%s] the chaincode's event has no name", short(tx.TxID))
+	case size > h.cfg.MaxEventBytes:
+		h.fault(FaultRefusedEvent, tx.TxID, zap.Int("bytes", size))
+		return errors.Errorf("[%s] the chaincode's event %s has %d bytes, the limit is %d", short(tx.TxID), quoted(e.EventName), size, h.cfg.MaxEventBytes)
+	}
+	return nil
 }
 
 func (h *Handler) transactionMessage(p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
@@ -74,6 +96,9 @@ func (h *Handler) transactionMessage(p TxParams, typ pb.ChaincodeMessage_Type, i
 	}
 	msg := newMessage(typ, txKey{p.ChannelID, p.TxID}, payload)
 	msg.Proposal = p.SignedProposal
+	if size, over := h.oversize(msg); over {
+		return nil, errors.Wrapf(h.errOversize(msg, size), "[%s] error sending %s", short(p.TxID), typ)
+	}
 	return msg, nil
 }
 
@@ -84,22 +109,36 @@ func (h *Handler) startTransaction(tx *transactionContext) error {
 			return errors.Wrapf(err, "start transaction %s", quoted(tx.TxID))
 		}
 	}
-	if err := h.txCtxs.add(tx); err != nil {
-		h.releaseSimulation(tx)
-		return err
+	// What is left of transactions that were given up counts: a ledger that hangs must not be asked for ever more.
+	left := int(h.abandoned.Load() + h.undelivered.Load())
+	err := h.txCtxs.add(tx, h.cfg.MaxInFlight-left)
+	if err == nil {
+		return nil
 	}
-	return nil
+	h.releaseSimulation(tx)
+	if err == ErrOverloaded {
+		h.fault(FaultOverload, tx.TxID)
+		return &OverloadError{ChaincodeID: h.ChaincodeID, Limit: h.cfg.MaxInFlight}
+	}
+	return err
 }
 
 // await has the transaction's message sent and waits for what ends the transaction.
 func (h *Handler) await(tx *transactionContext, msg *pb.ChaincodeMessage) (*pb.ChaincodeMessage, error) {
 	timer := h.timer(time.Until(tx.ctx.at))
 	defer h.putTimer(timer)
-	next := h.nextState
+	start := nextStateInfo{msg: msg, sendToCC: true, tx: tx, size: messageSize(msg)}
+	next, room := h.nextState, (<-chan struct{})(nil)
+	claim := h.unsent.ask(start.size)
+	if claim != nil {
+		next, room = nil, claim.granted
+	}
 	var err error
 	for err == nil {
 		select {
-		case next <- nextStateInfo{msg: msg, sendToCC: true, tx: tx}:
+		case <-room:
+			next, room = h.nextState, nil
+		case next <- start:
 			next = nil
 		case <-tx.done:
 			return tx.reply, nil
@@ -110,6 +149,12 @@ func (h *Handler) await(tx *transactionContext, msg *pb.ChaincodeMessage) (*pb.C
 		case <-h.done:
 			err = tx.terminated()
 		}
+	}
+	switch { // what was not sent takes no room
+	case room != nil:
+		h.unsent.withdraw(claim)
+	case next != nil:
+		h.unsent.give(start.size)
 	}
 	// A result that is there wins.
 	if tx.replied() {

@@ -8,6 +8,9 @@ import (
 // StateDiagram is what the README's diagram must be.
 func StateDiagram() string { return stateDiagram(rows) }
 
+// Watched says whether a timer runs for the handler's sending.
+func (h *Handler) Watched() bool { return h.sending.armed.Load() }
+
 // stateDiagram draws the rows as a Mermaid state diagram: an arrow for each change of state, and for each state the
 // messages that leave it as it is, by who sends them.
 func stateDiagram(rows []row) string {

@@ -33,6 +33,10 @@ func runFaults(t *testing.T, tests []faultTest) {
 				p.rows(101)
 				c := p.register("cc:1")
 				test.test(t, c)
+				synctest.Wait()
+				if n := c.h.Stats().QueuedBytes; n != 0 {
+					t.Errorf("%d bytes are queued", n)
+				}
 				c.stop()
 				synctest.Wait()
 				p.check()
@@ -180,6 +184,13 @@ func TestFaultsOfMessages(t *testing.T) {
 			c.Fail(status.Error(codes.Internal, "grpc: failed to unmarshal the received message"))
 			x.want(t, handler.ErrStreamTerminated)
 			c.wantEnd(codes.Internal, "receive from chaincode support stream failed: rpc error: code = Internal desc = grpc: failed to unmarshal the received message")
+		}},
+		{"F38", "incoming message over the limit", func(t *testing.T, c *chaincode) {
+			x := c.begin("tx1")
+			c.Fail(status.Error(codes.ResourceExhausted, "grpc: received message larger than max (101 vs. 100)"))
+			x.want(t, handler.ErrStreamTerminated)
+			c.wantEnd(codes.ResourceExhausted, "receive from chaincode support stream failed: "+
+				"rpc error: code = ResourceExhausted desc = grpc: received message larger than max (101 vs. 100)")
 		}},
 		{"F57", "half-close", func(t *testing.T, c *chaincode) {
 			x := c.begin("tx1")

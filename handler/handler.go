@@ -8,10 +8,8 @@ import (
 	"time"
 
 	"github.com/looplab/fsm"
-	"github.com/pkg/errors"
 	"go.uber.org/zap"
 
-	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -41,120 +39,6 @@ type Invoker interface {
 	Invoke(ctx context.Context, p TxParams, name string, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error)
 }
 
-// Ledgers finds the ledger of a channel: nil if there is no such channel.
-type Ledgers func(channelID string) ledger.Ledger
-
-// Config is how a Handler behaves. The zero value of every field but Registry is usable.
-type Config struct {
-	// ChaincodeID is the only chaincode ID that may be registered, when it is known beforehand: from a client
-	// certificate, the address that was dialled, the chaincode that was started in process. "" leaves it to
-	// Registry.
-	ChaincodeID string
-	// Registry is required.
-	Registry Registry
-	// Invoker serves INVOKE_CHAINCODE. Nil: chaincode can't call chaincode.
-	Invoker Invoker
-	// Ledgers is asked when chaincode calls chaincode on another channel. Nil: there is no other channel.
-	Ledgers Ledgers
-	// ACL decides whether a transaction's creator may call a chaincode from another. Nil: on the caller's own channel
-	// everyone may, and on other channels nobody.
-	ACL ACLProvider
-	// CollectionStore decides who may read and write private data. Nil: nobody may; hashes can be read.
-	CollectionStore CollectionStore
-	// ApplicationConfig knows the channels' capabilities. Nil: every channel has the newest.
-	ApplicationConfig ApplicationConfig
-	// Builtins are the chaincodes that belong to the peer. Nil: there are none.
-	Builtins BuiltinChaincodes
-	// Observer is told of messages and faults. Nil: nobody is.
-	Observer Observer
-	// Logger is written to under the name "chaincode". Nil: nothing is.
-	Logger *zap.Logger
-	// Goroutines, if not nil, counts the goroutines of the handler, some of which outlive HandleChaincodeStream: see
-	// the package's documentation.
-	Goroutines *sync.WaitGroup
-
-	// ExecuteTimeout limits every Init and Invoke. 0: 30 s, as Fabric's chaincode.executetimeout.
-	ExecuteTimeout time.Duration
-	// RegisterTimeout is how long a stream may take to register. 0: 10 s.
-	RegisterTimeout time.Duration
-	// Keepalive is the interval at which KEEPALIVE messages are sent in ready. 0: none are. Node shims exit on
-	// one. A stream whose chaincode leaves three in a row unanswered is ended.
-	Keepalive time.Duration
-	// TotalQueryLimit is how many records one query may yield; more are cut off. 0: 100,000, as Fabric's
-	// ledger.state.totalQueryLimit.
-	TotalQueryLimit int
-	// MaxQueries is how many iterators a transaction may have open. 0: 256.
-	MaxQueries int
-	// MaxCallDepth is how deep chaincode may call chaincode. 0: 64.
-	MaxCallDepth int
-	// NoWriteBatch keeps READY from offering write batches (chaincode.runtimeParams.useWriteBatch). One that comes
-	// nevertheless is served.
-	NoWriteBatch bool
-	// MaxSizeWriteBatch is how many writes a batch may have (chaincode.runtimeParams.maxSizeWriteBatch). 0: 1,000. Less
-	// than 100 is as good as 100, which official shims insist on.
-	MaxSizeWriteBatch int
-	// NoGetMultipleKeys keeps READY from offering reads of many keys at once
-	// (chaincode.runtimeParams.useGetMultipleKeys). One that comes nevertheless is served.
-	NoGetMultipleKeys bool
-	// MaxSizeGetMultipleKeys is how many keys may be read at once (chaincode.runtimeParams.maxSizeGetMultipleKeys).
-	// 0: 1,000. Less than 100 is as good as 100.
-	MaxSizeGetMultipleKeys int
-	// SendQueue is how many messages may wait to be sent. 0: 256.
-	SendQueue int
-	// Strict ends the stream when a transaction sends a request while another is pending. Otherwise the second
-	// request is ignored, as Fabric's peer does.
-	Strict bool
-}
-
-func (c Config) withDefaults() (Config, error) {
-	if c.Registry == nil {
-		return c, errors.New("handler: Config.Registry is required")
-	}
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{"ExecuteTimeout", c.ExecuteTimeout}, {"RegisterTimeout", c.RegisterTimeout}, {"Keepalive", c.Keepalive},
-	} {
-		if d.value < 0 {
-			return c, errors.Errorf("handler: Config.%s is %s, want 0 or more", d.name, d.value)
-		}
-	}
-	for _, n := range []struct {
-		name  string
-		value int
-	}{
-		{"TotalQueryLimit", c.TotalQueryLimit}, {"MaxQueries", c.MaxQueries}, {"MaxCallDepth", c.MaxCallDepth}, {"SendQueue", c.SendQueue},
-		{"MaxSizeWriteBatch", c.MaxSizeWriteBatch}, {"MaxSizeGetMultipleKeys", c.MaxSizeGetMultipleKeys},
-	} {
-		if n.value < 0 {
-			return c, errors.Errorf("handler: Config.%s is %d, want 0 or more", n.name, n.value)
-		}
-	}
-	if c.Logger == nil {
-		c.Logger = zap.NewNop()
-	}
-	orDefault(&c.ExecuteTimeout, 30*time.Second)
-	orDefault(&c.RegisterTimeout, 10*time.Second)
-	orDefault(&c.TotalQueryLimit, 100_000)
-	orDefault(&c.MaxQueries, 256)
-	orDefault(&c.MaxCallDepth, 64)
-	orDefault(&c.MaxSizeWriteBatch, 1000)
-	orDefault(&c.MaxSizeGetMultipleKeys, 1000)
-	orDefault(&c.SendQueue, 256)
-	orDefault[CollectionStore](&c.CollectionStore, denyAll{})
-	orDefault[ApplicationConfig](&c.ApplicationConfig, newestChannel{})
-	orDefault[BuiltinChaincodes](&c.Builtins, noBuiltins{})
-	return c, nil
-}
-
-func orDefault[T comparable](v *T, def T) {
-	var zero T
-	if *v == zero {
-		*v = def
-	}
-}
-
 // Handler is the peer's end of one chaincode's stream. HandleChaincodeStream makes it and gives it to the Registry.
 type Handler struct {
 	// ChatStream is the stream. Only the handler uses it.
@@ -178,6 +62,9 @@ type Handler struct {
 	outgoing   chan outgoing         // to the writer
 	outbox     []outgoing            // what did not fit, in the hands of the stream's goroutine
 	errc       chan error            // to the select loop: what ends the stream, from other goroutines
+	unsent     budget                // of what waits for the writer
+	unserved   budget                // of what was read and waits to be served
+	sending    sendWatch             // on the writer
 	done       chan struct{}         // closed when the stream has ended
 	cause      atomic.Pointer[error] // why it has; nil before
 	unanswered int                   // KEEPALIVE messages since the last echo
@@ -185,7 +72,9 @@ type Handler struct {
 	goroutines sync.WaitGroup
 	timers     sync.Pool // of *time.Timer, stopped
 	queryIDs   atomic.Int64
-	abandoned  atomic.Int64
+
+	abandoned   atomic.Int64 // operations that still run for transactions that have ended
+	undelivered atomic.Int64 // answers for such transactions that wait for room
 }
 
 var _ MessageHandler = (*Handler)(nil)
@@ -197,7 +86,7 @@ func newHandler(cfg Config, s pb.Stream) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Handler{
+	h := &Handler{
 		ChatStream: s,
 		FSM:        fsm.NewFSM(Created, protocol.events, nil),
 		cfg:        cfg,
@@ -208,8 +97,12 @@ func newHandler(cfg Config, s pb.Stream) (*Handler, error) {
 		nextState:  make(chan nextStateInfo, 16),
 		outgoing:   make(chan outgoing, cfg.SendQueue),
 		errc:       make(chan error, 1),
+		unsent:     budget{limit: cfg.MaxQueuedBytes},
+		unserved:   budget{limit: cfg.MaxQueuedBytes},
 		done:       make(chan struct{}),
-	}, nil
+	}
+	h.sending.init(cfg.SendTimeout)
+	return h, nil
 }
 
 // HandleChaincodeStream serves the peer's end of a chaincode's stream until the stream ends, and returns why it did:
@@ -261,11 +154,22 @@ type Stats struct {
 	InFlight int
 	// Abandoned is how many ledger operations and calls of chaincode still run for transactions that have ended.
 	Abandoned int
+	// Undelivered is how many answers for transactions that have ended wait to be sent.
+	Undelivered int
+	// QueuedBytes is how many bytes of messages wait, in both directions: to be sent, their senders included, and to be
+	// served. When the stream has ended nothing waits any more.
+	QueuedBytes int
 }
 
 // Stats returns the handler's figures of this moment.
 func (h *Handler) Stats() Stats {
-	return Stats{InFlight: h.txCtxs.len(), Abandoned: int(h.abandoned.Load())}
+	s := Stats{InFlight: h.txCtxs.len(), Abandoned: int(h.abandoned.Load()), Undelivered: int(h.undelivered.Load())}
+	select {
+	case <-h.done: // what was waiting then waits no more
+	default:
+		s.QueuedBytes = h.unsent.bytes() + h.unserved.bytes()
+	}
+	return s
 }
 
 // name is the chaincode ID, or "" before REGISTER has been accepted. Unlike the field it may be read by anyone.

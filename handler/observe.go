@@ -34,6 +34,10 @@ const (
 	FaultPanic
 	FaultAbandonedOperation
 	FaultQueryLimit
+	FaultOverload
+	FaultRefusedEvent
+	FaultMessageSize
+	FaultStalledSend
 	faults
 )
 
@@ -48,6 +52,10 @@ var faultNames = [faults]string{
 	FaultPanic:               "panic",
 	FaultAbandonedOperation:  "abandoned_operation",
 	FaultQueryLimit:          "query_limit",
+	FaultOverload:            "overload",
+	FaultRefusedEvent:        "refused_event",
+	FaultMessageSize:         "message_size",
+	FaultStalledSend:         "stalled_send",
 }
 
 // String returns the fault's name, as it stands in logs and metric labels.

@@ -10,11 +10,8 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// A page of an ordinary query holds at most so many records, and ends early behind so many bytes.
-const (
-	maxPageRecords = 100
-	maxPageBytes   = 4 << 20
-)
+// maxPageRecords is how many records a page of an ordinary query holds at most.
+const maxPageRecords = 100
 
 // pagination is what a request says of it. With size 0 and no bookmark a query is not paginated: its results come in
 // pages of the peer's choice until there are no more. A paginated query is one page of the size asked for.
@@ -51,6 +48,8 @@ type query struct {
 	pagination
 	results   results
 	ahead     *record // was read, to know that there is more
+	maxBytes  int     // behind which a page ends early
+	maxSize   int     // of a page that must not end early; 0: any
 	left      int     // records until the limit of a query
 	truncated bool    // there were more
 }
@@ -72,6 +71,9 @@ func (q *query) page(ctx context.Context) (*pb.QueryResponse, error) {
 			break
 		}
 		size += len(r.bytes)
+		if q.asked() && q.maxSize > 0 && size > q.maxSize {
+			return nil, errors.Errorf("a page of %d records has more than %d bytes, which is the limit: ask for fewer", q.size, q.maxSize)
+		}
 		resp.Results = append(resp.Results, &pb.QueryResultBytes{ResultBytes: r.bytes})
 	}
 	q.left -= len(resp.Results)
@@ -97,7 +99,7 @@ func (q *query) full(n, size int) bool {
 	if q.asked() {
 		return n == int(q.size)
 	}
-	return n == q.left || n == maxPageRecords || n > 0 && size > maxPageBytes
+	return n == q.left || n == maxPageRecords || n > 0 && size > q.maxBytes
 }
 
 // describe adds to a paginated query's page where it ended: what the ledger says of a rich query, and of a range the key

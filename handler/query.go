@@ -118,7 +118,10 @@ func (h *Handler) open(ctx context.Context, tx *transactionContext, p pagination
 		r.close()
 		return nil, errors.Errorf("transaction has %d iterators open, which is the limit: close those that are read", len(tx.queries))
 	}
-	q := &query{id: strconv.FormatInt(h.queryIDs.Add(1), 10), results: r, pagination: p, left: h.cfg.TotalQueryLimit}
+	q := &query{
+		id: strconv.FormatInt(h.queryIDs.Add(1), 10), results: r, pagination: p,
+		maxBytes: h.cfg.MaxPageBytes, maxSize: h.cfg.MaxSendMsgSize, left: h.cfg.TotalQueryLimit,
+	}
 	if tx.queries == nil {
 		tx.queries = map[string]*query{}
 	}

@@ -79,7 +79,7 @@ func TestBlockedWriterKeepsNothingOpen(t *testing.T) {
 		for i := range 101 {
 			p.memory[channel].put("cc", fmt.Sprintf("k%03d", i), "v")
 		}
-		p.cfg.SendQueue = 1
+		p.cfg.SendQueue, p.cfg.SendTimeout = 1, time.Hour
 		c := p.register("cc:1")
 		const n = 8
 		var calls []*call

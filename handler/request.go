@@ -10,8 +10,8 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// dispatch gives a request to the worker of its transaction.
-func (h *Handler) dispatch(row *row, msg *pb.ChaincodeMessage) error {
+// dispatch gives a request to the worker of its transaction, and reports whether the worker has it.
+func (h *Handler) dispatch(row *row, msg *pb.ChaincodeMessage) (kept bool, err error) {
 	tx := h.txCtxs.get(txKey{msg.ChannelId, msg.Txid})
 	a := noContext
 	if tx != nil {
@@ -21,34 +21,35 @@ func (h *Handler) dispatch(row *row, msg *pb.ChaincodeMessage) error {
 	case firstWorker:
 		h.enroll()
 		go h.runTransaction(tx)
+		return true, nil
 	case admitted:
+		return true, nil
 	case pending:
 		// An answer would be taken for the one to the request that is pending.
 		h.fault(FaultConcurrentRequest, msg.Txid, zap.String("type", row.event))
 		if h.cfg.Strict {
-			return endStream(codes.InvalidArgument, "[%s] %s while an earlier request of the transaction is pending, ending chaincode support stream",
+			return false, endStream(codes.InvalidArgument, "[%s] %s while an earlier request of the transaction is pending, ending chaincode support stream",
 				short(msg.Txid), row.event)
 		}
 	case noContext:
-		return h.answerUnknown(row, msg)
+		return false, h.answerUnknown(row, msg)
 	}
-	return nil
+	return false, nil
 }
 
 // answerUnknown refuses a request of a transaction that isn't running, or has no simulator. Chaincode whose
 // transaction has timed out sends such requests; one that sends them faster than it reads the answers is cut off.
 func (h *Handler) answerUnknown(row *row, msg *pb.ChaincodeMessage) error {
 	h.fault(FaultUnknownTransaction, msg.Txid, zap.String("type", row.event), zap.String("channel", quoted(msg.ChannelId)))
-	if len(h.outbox) >= h.cfg.SendQueue {
-		return endStream(codes.ResourceExhausted, "chaincode sends requests of unknown transactions and does not read the answers, ending chaincode support stream")
-	}
 	cause := errors.New(row.request.noContext)
 	if h.callsBuiltin(msg) {
 		cause = errors.New("failed to get transaction context")
 	}
-	h.post(outgoing{errc: h.errc, msg: &pb.ChaincodeMessage{
+	if len(h.outbox) >= h.cfg.SendQueue || !h.postOwn(&pb.ChaincodeMessage{
 		Type: pb.ChaincodeMessage_ERROR, Payload: errorText(msg, cause), Txid: msg.Txid, ChannelId: msg.ChannelId,
-	}})
+	}) {
+		return endStream(codes.ResourceExhausted, "chaincode sends requests of unknown transactions and does not read the answers, ending chaincode support stream")
+	}
 	return nil
 }
 
@@ -74,8 +75,16 @@ func (h *Handler) complete(msg *pb.ChaincodeMessage) error {
 
 // serveRequest runs one request and answers it, in the transaction's worker.
 func (h *Handler) serveRequest(tx *transactionContext, msg *pb.ChaincodeMessage) {
-	payload, err := h.callRequest(tx, h.table.row(msg.Type).request, msg.Payload)
-	h.answer(tx, msg, tx.served(), payload, err)
+	req, size := h.table.row(msg.Type).request, receivedSize(msg)
+	if req.kind == call {
+		// Whom it calls may have to be read on this same stream.
+		h.unserved.give(size)
+		size = 0
+	}
+	payload, err := h.callRequest(tx, req, msg.Payload)
+	w := tx.served()
+	h.unserved.give(size) // before there is an answer to wait for: reading doesn't depend on writing
+	h.answer(tx, msg, w, payload, err)
 }
 
 // answer answers a request, unless its transaction has been completed meanwhile. Where the transaction was given up,
@@ -95,10 +104,18 @@ func (h *Handler) answer(tx *transactionContext, msg *pb.ChaincodeMessage, w wan
 	if err != nil {
 		reply.Type, reply.Payload = pb.ChaincodeMessage_ERROR, errorText(msg, err)
 	}
+	if size, over := h.oversize(reply); over {
+		err = h.errOversize(reply, size)
+		reply.Type, reply.Payload = pb.ChaincodeMessage_ERROR, errorText(msg, err)
+	}
 	if h.deliver(&tx.ctx, tx, req.kind, reply) != nil {
 		// The transaction has ended while the queue was full. The worker has to let go of the ledger, but the chaincode
 		// still waits for its answer.
-		h.spawn(func() { _ = h.deliver(context.Background(), tx, req.kind, reply) })
+		h.undelivered.Add(1)
+		h.spawn(func() {
+			defer h.undelivered.Add(-1)
+			_ = h.deliver(context.Background(), tx, req.kind, reply)
+		})
 	}
 }
 

@@ -33,16 +33,8 @@ type nextStateInfo struct {
 	result chan error
 	// tx, if not nil, is the transaction that the message starts or answers.
 	tx *transactionContext
-}
-
-// outgoing is a message on its way to the writer.
-type outgoing struct {
-	msg  *pb.ChaincodeMessage
-	errc chan<- error
-	// tx, if not nil, is the transaction that the message starts or answers.
-	tx *transactionContext
-	// report asks for a nil on errc, too.
-	report bool
+	// size is what the message takes of the budget, until it has been sent.
+	size int
 }
 
 // processStream is the goroutine that owns the stream's state: it handles what is received, what enters through
@@ -58,6 +50,7 @@ func (h *Handler) processStream(ctx context.Context) (err error) {
 	defer registration.Stop()
 	keepalive, stop := newTicker(h.cfg.Keepalive)
 	defer stop()
+	defer h.sending.timer.Stop()
 
 	for err == nil {
 		// While the writer is behind, nothing new is let in that would have to be sent, and messages wait.
@@ -79,6 +72,10 @@ func (h *Handler) processStream(ctx context.Context) (err error) {
 			err = h.lastWords(msgAvail, err)
 		case <-keepalive:
 			err = h.sendKeepalive()
+		case <-h.sending.timer.C:
+			if err = h.checkSend(); err != nil {
+				err = h.lastWords(msgAvail, err)
+			}
 		case <-registration.C:
 			err = h.checkRegistered()
 		case <-ctx.Done():
@@ -120,21 +117,37 @@ func (h *Handler) terminate(cause error) {
 	}
 }
 
-// receive is the goroutine that reads the stream, until the first error.
+// receive is the goroutine that reads the stream, until the first error. It stops reading while what it has read exceeds
+// what may wait to be served.
 func (h *Handler) receive(msgAvail chan<- received) {
 	for {
 		msg, err := h.ChatStream.Recv()
 		if err == nil && msg != nil && h.cfg.Observer != nil {
 			h.cfg.Observer.Message(h.name(), FromChaincode, msg)
 		}
+		full := msg != nil && err == nil && h.unserved.take(receivedSize(msg)) > h.cfg.MaxQueuedBytes
 		select {
 		case msgAvail <- received{msg, err}:
 		case <-h.done:
 			return
 		}
-		if err != nil {
+		if err != nil || full && !h.mayReceive() {
 			return
 		}
+	}
+}
+
+// mayReceive waits for the moment to read on, and returns false if the stream ends before.
+func (h *Handler) mayReceive() bool {
+	claim := h.unserved.ask(0)
+	if claim == nil {
+		return true
+	}
+	select {
+	case <-claim.granted:
+		return true
+	case <-h.done:
+		return false
 	}
 }
 
@@ -169,9 +182,19 @@ func (h *Handler) lastWords(msgAvail <-chan received, cause error) error {
 // HandleMessage admits a message of the chaincode and acts on it. An error ends the stream. It is called by the
 // goroutine that runs HandleChaincodeStream, and must not be called by another.
 func (h *Handler) HandleMessage(msg *pb.ChaincodeMessage) error {
+	size := receivedSize(msg) // now: somebody else may have the message later
+	kept, err := h.handle(msg)
+	if !kept {
+		h.unserved.give(size)
+	}
+	return err
+}
+
+// handle is HandleMessage. It reports whether the message is kept for a worker.
+func (h *Handler) handle(msg *pb.ChaincodeMessage) (kept bool, err error) {
 	row, err := h.admit(msg, FromChaincode)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if ce := h.log.Check(zap.DebugLevel, "received"); ce != nil {
 		ce.Write(zap.String("txid", short(msg.Txid)), zap.String("type", row.event))
@@ -180,9 +203,9 @@ func (h *Handler) HandleMessage(msg *pb.ChaincodeMessage) error {
 		return h.dispatch(row, msg)
 	}
 	if err := row.handle(h, msg); err != nil {
-		return err
+		return false, err
 	}
-	return h.enter(row)
+	return false, h.enter(row)
 }
 
 // admit finds a message's row, if the state machine and the table allow it.
@@ -222,9 +245,9 @@ func (h *Handler) handleNextState(ns nextStateInfo) error {
 		return err
 	}
 	if ns.sendSync {
-		h.post(outgoing{msg: ns.msg, errc: ns.result, report: true})
+		h.post(outgoing{msg: ns.msg, errc: ns.result, report: true, size: ns.size})
 	} else {
-		h.post(outgoing{msg: ns.msg, errc: h.errc, tx: ns.tx})
+		h.post(outgoing{msg: ns.msg, errc: h.errc, tx: ns.tx, size: ns.size})
 	}
 	return nil
 }
@@ -250,7 +273,10 @@ func (h *Handler) triggerNextStateSync(ctx context.Context, msg *pb.ChaincodeMes
 }
 
 func (h *Handler) trigger(ctx context.Context, ns nextStateInfo) error {
-	return offer(ctx, h.done, h.nextState, ns)
+	if ns.sendToCC {
+		ns.size = messageSize(ns.msg)
+	}
+	return enqueue(ctx, h, h.nextState, ns, ns.size)
 }
 
 // offer puts v into c. It waits while c is full, at most until ctx or the stream ends.
@@ -268,104 +294,4 @@ func offer[T any](ctx context.Context, done <-chan struct{}, c chan<- T, v T) er
 	case <-done:
 		return ErrStreamTerminated
 	}
-}
-
-// post gives a message to the writer without waiting, from the stream's goroutine.
-func (h *Handler) post(o outgoing) {
-	if len(h.outbox) == 0 {
-		select {
-		case h.outgoing <- o:
-			return
-		default:
-		}
-	}
-	h.outbox = append(h.outbox, o)
-}
-
-// serialSendAsync gives a message to the writer, from any other goroutine. A failure to send it is put on o.errc, if
-// there is room. It waits while the writer's queue is full, at most until ctx or the stream ends.
-func (h *Handler) serialSendAsync(ctx context.Context, o outgoing) error {
-	return offer(ctx, h.done, h.outgoing, o)
-}
-
-// write is the goroutine that sends.
-func (h *Handler) write() {
-	for {
-		select {
-		case o := <-h.outgoing:
-			if h.stale(o) {
-				continue
-			}
-			err := h.serialSend(o.msg)
-			switch {
-			case err != nil:
-				err = h.notSent(o, err)
-			case !o.report:
-				continue
-			}
-			select {
-			case o.errc <- err:
-			default:
-			}
-		case <-h.done:
-			return
-		}
-	}
-}
-
-// stale reports whether a message is of no use any more: it starts a transaction that has been given up, or answers one
-// that is being run again, and would be taken for an answer to that run.
-func (h *Handler) stale(o outgoing) bool {
-	switch {
-	case o.tx == nil:
-		return false
-	case o.msg.Type == pb.ChaincodeMessage_TRANSACTION, o.msg.Type == pb.ChaincodeMessage_INIT:
-		return !o.tx.start()
-	}
-	if o.tx.ctx.Err() == nil {
-		return false
-	}
-	again := h.txCtxs.get(o.tx.key)
-	return again != nil && again != o.tx
-}
-
-// serialSend sends a message, one at a time.
-func (h *Handler) serialSend(msg *pb.ChaincodeMessage) error {
-	h.serialLock.Lock()
-	defer h.serialLock.Unlock()
-	if h.cfg.Observer != nil {
-		h.cfg.Observer.Message(h.name(), FromPeer, msg)
-	}
-	return h.ChatStream.Send(msg)
-}
-
-// notSent returns why the stream ends when a message could not be sent. The caller of a transaction that the message was
-// to start is told.
-func (h *Handler) notSent(o outgoing, err error) error {
-	if o.tx != nil {
-		o.tx.notSent(o.msg, err)
-	}
-	return &StreamError{Code: codes.Unavailable, Cause: errors.WithMessage(err,
-		"received error while sending message, ending chaincode support stream")}
-}
-
-// maxUnanswered is how many KEEPALIVE messages may be without an echo.
-const maxUnanswered = 3
-
-func (h *Handler) sendKeepalive() error {
-	if !h.FSM.Is(Ready) {
-		return nil
-	}
-	if h.unanswered >= maxUnanswered {
-		return endStream(codes.DeadlineExceeded, "chaincode left %d KEEPALIVE messages unanswered, ending chaincode support stream", h.unanswered)
-	}
-	h.unanswered++
-	h.post(outgoing{msg: &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_KEEPALIVE}, errc: h.errc})
-	return nil
-}
-
-// keepaliveEcho takes a KEEPALIVE of the chaincode, which is the echo of ours: it is not echoed again.
-func (h *Handler) keepaliveEcho(*pb.ChaincodeMessage) error {
-	h.unanswered = 0
-	return nil
 }

@@ -59,6 +59,7 @@ var texts = []textTest{
 	{text: "failed to get transaction context", request: noChannel(invoke("qscc")), over: true, peer: func(p *peer) { p.cfg.Builtins = builtin("qscc") }},
 	{text: "query iterator not found", request: next("7")},
 	{text: "history database is not enabled", request: getHistory("k"), peer: plainLedger},
+	// F78
 	{text: "private data APIs are not allowed in chaincode Init()", request: getPrivate("c", "k"), isInit: true},
 	{
 		text:    "tx creator does not have read access permission on privatedata in chaincodeName:cc collectionName: c",
@@ -85,6 +86,7 @@ var texts = []textTest{
 	{text: "signed proposal must not be nil from caller [other.b#1.0]", request: invoke("b:1.0/other"), params: noProposal, peer: someACL},
 	{text: "disk on fire", request: getState("k"), peer: failing(ledgertest.GetState, ledgertest.Error(errors.New("disk on fire")))},
 	{text: "panic during execution", request: getState("k"), peer: failing(ledgertest.GetState, ledgertest.Panic("secret"))},
+	// F69
 	{text: "key must not be an empty string", request: putState("", "v")},
 	{text: "ExecuteQuery not supported for leveldb", request: message(pb.ChaincodeMessage_GET_QUERY_RESULT, "", &pb.GetQueryResult{}), peer: plainLedger},
 	{

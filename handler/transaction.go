@@ -283,6 +283,7 @@ func (h *Handler) runTransaction(tx *transactionContext) {
 		request, over, ended := tx.next()
 		switch {
 		case request != nil && ended:
+			h.unserved.give(receivedSize(request))
 			h.answer(tx, request, tx.served(), nil, nil)
 		case request != nil:
 			h.serveRequest(tx, request)
@@ -325,11 +326,15 @@ type transactions struct {
 	m  map[txKey]*transactionContext
 }
 
-func (t *transactions) add(tx *transactionContext) error {
+// add makes a transaction known, unless there are limit of them. It returns why not, or nil.
+func (t *transactions) add(tx *transactionContext, limit int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.m[tx.key] != nil {
+	switch {
+	case t.m[tx.key] != nil:
 		return &existsError{key: tx.key}
+	case len(t.m) >= limit:
+		return ErrOverloaded
 	}
 	t.m[tx.key] = tx
 	return nil

@@ -79,11 +79,20 @@ func TestLedgerEndsWorker(t *testing.T) {
 // A chaincode that stops reading for a while gets every answer, also those of transactions that have timed out
 // meanwhile (I1): it waits for them.
 func TestBlockedWriterLosesNoAnswer(t *testing.T) {
-	for _, m := range []*pb.ChaincodeMessage{getState("a"), delState("a")} {
-		t.Run(m.Type.String(), func(t *testing.T) {
+	for _, test := range []struct {
+		what             string
+		m                *pb.ChaincodeMessage
+		messages, queued int // what may wait
+	}{
+		{"few messages GET_STATE", getState("a"), 1, 0},
+		{"few messages DEL_STATE", delState("a"), 1, 0},
+		{"few bytes GET_STATE", getState("a"), 0, 1},
+		{"few bytes DEL_STATE", delState("a"), 0, 1},
+	} {
+		t.Run(test.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPeer(t)
-				p.cfg.SendQueue = 1
+				p.cfg.SendQueue, p.cfg.MaxQueuedBytes, p.cfg.SendTimeout = test.messages, test.queued, time.Hour
 				c := p.register("cc:1")
 				const n = 40 // more than the queues hold
 				var calls []*call
@@ -93,15 +102,22 @@ func TestBlockedWriterLosesNoAnswer(t *testing.T) {
 				release := make(chan struct{})
 				c.Block(release)
 				for i := range n {
-					c.Deliver(in(fmt.Sprint("tx", i), m))
+					c.Deliver(in(fmt.Sprint("tx", i), test.m))
 				}
 				for _, x := range calls {
 					if <-x.done; !errors.Is(x.err, handler.ErrTimeout) {
 						t.Errorf("got %v", x.err)
 					}
 				}
+				synctest.Wait()
+				if got := c.h.Stats().Undelivered; got < n-n/2 || got >= n {
+					t.Errorf("%d of %d answers wait", got, n)
+				}
 				close(release)
 				synctest.Wait()
+				if s := c.h.Stats(); s != (handler.Stats{}) {
+					t.Errorf("left over: %+v", s)
+				}
 				answers := map[string]int{}
 				for _, m := range c.Sent() {
 					answers[m.Txid]++

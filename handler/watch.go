@@ -1,0 +1,60 @@
+package handler
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// sendWatch notices that Send does not return. The writer says when it begins and ends, which costs it a look at the clock and
+// no timer: there is one for each stream, which runs only while something is being sent, and expires at most once in
+// limit as long as Send returns in time.
+type sendWatch struct {
+	limit   time.Duration
+	timer   *time.Timer // to the select loop
+	started time.Time
+	since   atomic.Int64 // when the present Send began, in nanoseconds since started; 0: there is none
+	armed   atomic.Bool  // timer runs, or has expired and is about to be looked at
+	late    int64        // since of a Send that was found to be late once, in the hands of the select loop
+}
+
+func (w *sendWatch) init(limit time.Duration) {
+	w.limit, w.started = limit, time.Now()
+	w.timer = time.NewTimer(limit)
+	w.timer.Stop()
+}
+
+// begin says that a Send begins. It is called by the writer.
+func (w *sendWatch) begin() {
+	w.since.Store(int64(time.Since(w.started)) + 1)
+	w.arm(w.limit)
+}
+
+// end says that it has returned.
+func (w *sendWatch) end() { w.since.Store(0) }
+
+// arm starts the timer, if it isn't running.
+func (w *sendWatch) arm(d time.Duration) {
+	if !w.armed.Load() && w.armed.CompareAndSwap(false, true) {
+		w.timer.Reset(d)
+	}
+}
+
+// stalled is called by the select loop when the timer has expired. It reports whether the present Send has taken longer
+// than it may; if it has not, the timer is started again for as long as it still may. A Send that is late gets a moment
+// more: if this process was paused, nobody could go on.
+func (w *sendWatch) stalled() bool {
+	w.armed.Store(false)
+	since := w.since.Load() // after armed was set: a Send that begins now arms the timer itself
+	if since == 0 {
+		return false
+	}
+	left := w.limit - (time.Since(w.started) - time.Duration(since-1))
+	if left <= 0 {
+		if w.late == since {
+			return true
+		}
+		w.late, left = since, tieGrace
+	}
+	w.arm(left)
+	return false
+}
