@@ -70,6 +70,9 @@ func New(cfg Config) (*ChaincodeSupport, error) {
 // maxHeaders is how much a client may say before it sends a message, in bytes. Shims have a few hundred to say.
 const maxHeaders = 16 << 10
 
+// maxIdle is how long a connection may be without a stream.
+const maxIdle = time.Minute
+
 // ServerOptions are for the gRPC server on which the ChaincodeSupport is served. They want of chaincode what
 // Config.Credentials say, or that it is on this machine; allow the message sizes and the keepalive pings of the official
 // shims, which a server closes the connection on by default; notice a dead connection within 30 s, and one that says
@@ -90,7 +93,8 @@ func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 		grpc.MaxSendMsgSize(cs.cfg.MaxSendMsgSize),
 		// Shims ping every 60 s, also when no transaction runs.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 8 * time.Second}),
+		// The timeout is also how long the operating system waits for a chaincode to take what was sent.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 8 * time.Second, Timeout: 20 * time.Second, MaxConnectionIdle: maxIdle}),
 		grpc.StaticStreamWindowSize(window),
 		grpc.StaticConnWindowSize(window),
 	}
@@ -102,10 +106,39 @@ func (cs *ChaincodeSupport) Register(stream pb.ChaincodeSupport_RegisterServer) 
 	if err != nil {
 		return status.Error(codes.Unauthenticated, err.Error())
 	}
-	if err := cs.handleStream(stream.Context(), chaincodeID, stream); err != io.EOF {
+	launch := cs.instances.get(chaincodeID) // whose credential it is
+	ctx, stop := lagging(stream.Context())
+	defer stop()
+	err = cs.handleStream(ctx, chaincodeID, stream)
+	if launch != nil {
+		launch.refuse(err)
+	}
+	if err != io.EOF {
 		return err
 	}
 	return nil
+}
+
+// lag is how long a stream's own context may have ended before its handler hears of it.
+const lag = time.Second
+
+// lagging returns a context that ends a while after ctx. gRPC ends a stream's context before Recv says why; but a handler
+// that has enough to do doesn't ask Recv, and must hear of it nevertheless.
+func lagging(ctx context.Context) (lagging context.Context, stop func()) {
+	lagging, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	over := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(lag)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel(context.Cause(ctx))
+		case <-lagging.Done():
+		}
+	})
+	return lagging, func() {
+		over()
+		cancel(nil)
+	}
 }
 
 // identify asks Config.Identify. If that panics, the stream is refused and nothing else happens.
@@ -174,6 +207,12 @@ func (cs *ChaincodeSupport) handlerConfig(chaincodeID string) handler.Config {
 		TotalQueryLimit:        c.TotalQueryLimit,
 		MaxQueries:             c.MaxQueries,
 		MaxCallDepth:           c.MaxCallDepth,
+		MaxInFlight:            c.MaxInFlight,
+		MaxSendMsgSize:         c.MaxSendMsgSize,
+		MaxQueuedBytes:         c.MaxQueuedBytes,
+		SendTimeout:            c.SendTimeout,
+		MaxEventBytes:          c.MaxEventBytes,
+		MaxPageBytes:           c.MaxPageBytes,
 		NoWriteBatch:           c.NoWriteBatch,
 		MaxSizeWriteBatch:      c.MaxSizeWriteBatch,
 		NoGetMultipleKeys:      c.NoGetMultipleKeys,

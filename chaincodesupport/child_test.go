@@ -13,9 +13,13 @@ const childVar = "CHAINCODESUPPORT_TEST_CHILD"
 
 // playChaincode is the chaincode's main function. It returns when there is nothing more to do.
 func playChaincode() {
-	if os.Getenv(childVar) == "exit" {
+	play := os.Getenv(childVar)
+	if play == "exit" {
 		fmt.Fprintln(os.Stderr, "no such database")
 		os.Exit(3)
+	}
+	if playWithFaults(play) {
+		return
 	}
 	fmt.Fprintln(os.Stderr, shim.Start(function(inProcessOfItsOwn)))
 }

@@ -74,6 +74,9 @@ type Config struct {
 	MaxQueries int
 	// MaxCallDepth is how deep chaincode may call chaincode. 0: 64.
 	MaxCallDepth int
+	// MaxInFlight is how many transactions may be in flight on one chaincode, nested ones included; one more is refused with
+	// a *handler.OverloadError. 0: 2,500, as Fabric's peer.limits.concurrency.endorserService.
+	MaxInFlight int
 	// MaxStreams is how many streams of chaincode there may be, registered or not. One more is refused with status
 	// ResourceExhausted. 0: 1,000.
 	MaxStreams int
@@ -81,6 +84,17 @@ type Config struct {
 	// 0: 100 MiB, which is what shims allow.
 	MaxRecvMsgSize int
 	MaxSendMsgSize int
+	// MaxQueuedBytes is how many bytes of messages may wait in each direction of a stream: to be sent, and to be served.
+	// What is over it waits. 0: 128 MiB.
+	MaxQueuedBytes int
+	// SendTimeout is how long chaincode may leave what it is sent unread, before its stream is ended. 0: 30 s.
+	SendTimeout time.Duration
+	// MaxEventBytes is how many bytes the name and the payload of a chaincode's event may have; a transaction with a larger
+	// one fails. 0: 4 MiB.
+	MaxEventBytes int
+	// MaxPageBytes is behind how many bytes of results a page of a query ends, unless the chaincode has said how many records
+	// it wants. 0: 4 MiB.
+	MaxPageBytes int
 	// NoWriteBatch, MaxSizeWriteBatch, NoGetMultipleKeys and MaxSizeGetMultipleKeys are what READY offers
 	// (chaincode.runtimeParams). Zero: batches of up to 1,000 writes and reads of up to 1,000 keys.
 	NoWriteBatch           bool
@@ -102,6 +116,7 @@ func (c Config) withDefaults() (Config, error) {
 		{"ExecuteTimeout", &c.ExecuteTimeout, 30 * time.Second},
 		{"RegisterTimeout", &c.RegisterTimeout, 10 * time.Second},
 		{"Keepalive", &c.Keepalive, 0},
+		{"SendTimeout", &c.SendTimeout, 0},
 		{"StopTimeout", &c.StopTimeout, 30 * time.Second},
 	} {
 		if *d.v < 0 {
@@ -120,6 +135,10 @@ func (c Config) withDefaults() (Config, error) {
 		{"MaxQueries", &c.MaxQueries, 0},
 		{"MaxCallDepth", &c.MaxCallDepth, 0},
 		{"MaxStreams", &c.MaxStreams, 1000},
+		{"MaxInFlight", &c.MaxInFlight, 0},
+		{"MaxQueuedBytes", &c.MaxQueuedBytes, 0},
+		{"MaxEventBytes", &c.MaxEventBytes, 0},
+		{"MaxPageBytes", &c.MaxPageBytes, 0},
 		{"MaxSizeWriteBatch", &c.MaxSizeWriteBatch, 0},
 		{"MaxSizeGetMultipleKeys", &c.MaxSizeGetMultipleKeys, 0},
 		{"MaxRecvMsgSize", &c.MaxRecvMsgSize, pb.MaxMessageSize},

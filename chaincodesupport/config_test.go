@@ -1,6 +1,7 @@
 package chaincodesupport_test
 
 import (
+	"reflect"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -26,9 +27,43 @@ func TestConfig(t *testing.T) {
 		"MaxCallDepth is -1":     {MaxCallDepth: -1},
 		"MaxRecvMsgSize is -1":   {MaxRecvMsgSize: -1},
 		"MaxSendMsgSize is -1":   {MaxSendMsgSize: -1},
+		"MaxStreams is -1":       {MaxStreams: -1},
+		"MaxInFlight is -1":      {MaxInFlight: -1},
+		"MaxQueuedBytes is -1":   {MaxQueuedBytes: -1},
+		"MaxEventBytes is -1":    {MaxEventBytes: -1},
+		"MaxPageBytes is -1":     {MaxPageBytes: -1},
+		"SendTimeout is -1s":     {SendTimeout: -time.Second},
 	} {
 		_, err := chaincodesupport.New(cfg)
 		wantError(t, err, "chaincodesupport: Config."+text+", want 0 or more")
+	}
+}
+
+// What handlers have a setting of the same name for, they are given.
+func TestSettingsArePassedOn(t *testing.T) {
+	var cfg chaincodesupport.Config
+	settings := reflect.ValueOf(&cfg).Elem()
+	for i := range settings.NumField() {
+		switch f := settings.Field(i); f.Kind() {
+		case reflect.Int:
+			f.SetInt(int64(1000 + i))
+		case reflect.Int64:
+			f.SetInt(int64(1000+i) * int64(time.Second))
+		case reflect.Bool:
+			f.SetBool(true)
+		}
+	}
+	passed := reflect.ValueOf(newSupport(t, cfg).HandlerConfig("asset:1"))
+	for i := range passed.NumField() {
+		name, got := passed.Type().Field(i).Name, passed.Field(i)
+		set := settings.FieldByName(name)
+		switch {
+		case got.Kind() != reflect.Int && got.Kind() != reflect.Int64 && got.Kind() != reflect.Bool, name == "SendQueue":
+		case !set.IsValid():
+			t.Errorf("handlers have a setting %s, and Config has none", name)
+		case set.Interface() != got.Interface():
+			t.Errorf("%s is %v, want %v", name, got, set)
+		}
 	}
 }
 

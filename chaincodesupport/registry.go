@@ -126,6 +126,16 @@ func (in *instance) ending() (asked bool, ready time.Duration, why error) {
 	return in.asked, ready, in.why
 }
 
+// refuse fails a launch that waits for REGISTER, when a stream of its chaincode has ended, for that cause, before that or
+// with it.
+func (in *instance) refuse(cause error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.handler == nil && !in.settled {
+		in.end(errors.WithMessage(cause, "chaincode registration failed"))
+	}
+}
+
 // release ends the instance if h is its handler, and reports whether it is.
 func (in *instance) release(h *handler.Handler) bool {
 	in.mu.Lock()

@@ -239,7 +239,11 @@ func TestList(t *testing.T) {
 				t.Errorf("Execute: %v", err)
 			}
 		}
-		wantStates(t, cs, "asset:1 stopped\nmarket:1 stopped"+late+"market:1 for transaction\nslow:1 stopped"+late+"slow:1 for transaction")
+		const others = "\nmarket:1 stopped" + late + "market:1 for transaction\nslow:1 stopped" + late + "slow:1 for transaction"
+		wantStates(t, cs, "asset:1 stopped"+others)
+		byItself := connect(t, cs).ready()
+		wantStates(t, cs, "asset:1 ready external"+others)
+		_ = byItself.CloseSend()
 	})
 }
 

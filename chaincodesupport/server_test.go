@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/test/bufconn"
@@ -130,6 +131,28 @@ func TestIdleChaincode(t *testing.T) {
 			})
 		})
 	}
+}
+
+// F11: a connection that is fine but has no stream is not kept for ever.
+func TestConnectionWithoutStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cs := newSupport(t, chaincodesupport.Config{})
+		_, dialer := inMemory(t, cs, cs.ServerOptions())
+		conn, err := grpc.NewClient("passthrough:peer", dialer, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		conn.Connect()
+		synctest.Wait()
+		began := time.Now()
+		if s := conn.GetState(); s != connectivity.Ready || !conn.WaitForStateChange(t.Context(), s) {
+			t.Fatalf("connection is %s", s)
+		}
+		if d := time.Since(began); d < 50*time.Second || d > 2*time.Minute {
+			t.Errorf("closed after %s", d)
+		}
+	})
 }
 
 // F31: a connection on which nobody answers is given up within 30 s.

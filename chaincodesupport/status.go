@@ -70,7 +70,7 @@ func (r *instances) list() []Status {
 	}
 	for id, in := range r.m {
 		if r.records[id] == nil {
-			s := Status{ChaincodeID: id, External: in.external}
+			s := Status{ChaincodeID: id}
 			in.describe(&s)
 			list = append(list, s)
 		}
@@ -82,7 +82,7 @@ func (r *instances) list() []Status {
 func (in *instance) describe(s *Status) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	s.Since = in.since
+	s.Since, s.External = in.since, in.external
 	switch {
 	case in.ended:
 		s.State = Ending
