@@ -40,6 +40,7 @@ const (
 	timeout = time.Minute
 )
 
+// F80: what concurrent clients see could have happened one after the other.
 func TestLinearizable(t *testing.T) {
 	for _, engine := range engines {
 		for providers := 1; providers <= 2; providers++ {

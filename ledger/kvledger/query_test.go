@@ -102,6 +102,7 @@ func TestQueryFields(t *testing.T) {
 	}
 }
 
+// F74: chaincode reads what CouchDB would say of its query.
 func TestQueryErrors(t *testing.T) {
 	l := openDocuments(t)
 	for query, want := range map[string]string{

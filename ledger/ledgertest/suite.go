@@ -153,6 +153,7 @@ func testNamespaces(s *suite) {
 	s.wantRange(sim, ledger.Range{}, "k="+ns)
 }
 
+// F77
 func testEmptyValue(s *suite) {
 	for _, empty := range [][]byte{nil, {}} {
 		s.write("k=v")
@@ -168,7 +169,7 @@ func testEmptyValue(s *suite) {
 	}
 }
 
-// testKeys uses keys that an encoding might get wrong: composite ones sort before, and stay out of, simple ranges.
+// testKeys uses (F70) keys that an encoding might get wrong: composite ones sort before, and stay out of, simple ranges.
 func testKeys(s *suite) {
 	keys := []string{
 		"\x00a\x00", "\x00a\x00b\x00", "\x00a\x00b\x00c\x00", "\x00a\x00\U0010ffff", "\x00ab\x00",

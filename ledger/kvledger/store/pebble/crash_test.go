@@ -160,6 +160,7 @@ func playWriter(dir string, write func(dir string) error) int {
 	return 1
 }
 
+// F81: a process that is killed at any time has what it acknowledged, and nothing in part.
 func TestKill(t *testing.T) {
 	kill(t, writer{storeVar, 100 * time.Millisecond}, func() work { return batches{} })
 }
