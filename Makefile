@@ -43,6 +43,10 @@ race: test ## The same as test
 interop: ## Run the official shims against the library
 	cd internal/interop && go test $(RACE) ./...
 
+.PHONY: soak
+soak: ## Leave chaincode on official shims idle for 6 minutes, and see that it lives (make test: a few seconds)
+	cd internal/interop && go test -run TestIdleSoak -soak 6m -timeout 20m .
+
 .PHONY: linear
 linear: ## Check many histories of concurrent clients of the ledger for linearizability (make test: a few)
 	cd internal/linear && go test $(RACE) -rounds 500 -timeout 60m .

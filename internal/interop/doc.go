@@ -5,4 +5,7 @@
 // dials, in the peer's process. Every family has a chaincode that does what its arguments say; they all know the same
 // words (see gochaincode). What a shim and the peer say to each other is in testdata, a conversation for each thing that
 // chaincode can ask for. Every way of running the shim is held to the same text.
+//
+// The other tests are about what happens to chaincode's processes and connections. One of them can last: with
+// go test -run TestIdleSoak -soak 6m -timeout 20m, chaincode is idle for minutes, instead of seconds.
 package interop

@@ -53,7 +53,7 @@ func nodeClient(project string) func(testing.TB, string) runtime.Runtime {
 
 // nodeServer runs a project's chaincode, which the peer dials.
 func nodeServer(project string) func(testing.TB, string) runtime.Runtime {
-	return func(t testing.TB, _ string) runtime.Runtime { return server{nodeProcess(t, project)} }
+	return func(t testing.TB, _ string) runtime.Runtime { return server{process: nodeProcess(t, project)} }
 }
 
 // nodeContractClient runs the contracts with the program that fabric-shim brings along for that.
@@ -65,7 +65,7 @@ func nodeContractClient(t testing.TB, peerAddress string) runtime.Runtime {
 
 // nodeContractServer does the same for a server, whose own address is the one that the runtime is given.
 func nodeContractServer(t testing.TB, _ string) runtime.Runtime {
-	return server{nodeContractProcess(t,
+	return server{process: nodeContractProcess(t,
 		"server", "--chaincode-address", "{{.PeerAddress}}", "--chaincode-id", "{{.ChaincodeID}}")}
 }
 

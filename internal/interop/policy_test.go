@@ -51,9 +51,14 @@ func (p *policy) allows(what string) bool {
 
 // define makes a chaincode one of that version, which has to be initialized if init is set.
 func (p *policy) define(name, version string, init bool) {
+	p.defineAs(name, chaincodesupport.Definition{ChaincodeID: name + ":1", Version: version, InitRequired: init})
+}
+
+// defineAs is define for any definition.
+func (p *policy) defineAs(name string, d chaincodesupport.Definition) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.definitions[name] = chaincodesupport.Definition{ChaincodeID: name + ":1", Version: version, InitRequired: init}
+	p.definitions[name] = d
 }
 
 // defines says whether define has been called for a chaincode.

@@ -17,7 +17,10 @@ import (
 
 // server runs chaincode that is a server, each in a process of its own, and dials it. The process is told its address
 // by serverVar.
-type server struct{ process process.Config }
+type server struct {
+	process process.Config
+	tls     *serverTLS // nil: plaintext
+}
 
 var _ runtime.Runtime = server{}
 
@@ -30,6 +33,12 @@ func (s server) Run(ctx context.Context, chaincodeID string, handle runtime.Stre
 	cfg := s.process
 	cfg.PeerAddress = address // required, though nobody dials it
 	cfg.Env = append([]string{serverVar + "=" + address}, cfg.Env...)
+	peer := dial.Config{Address: address}
+	if s.tls != nil {
+		if peer, err = s.tls.arrange(&cfg, address); err != nil {
+			return err
+		}
+	}
 	chaincode, err := process.New(cfg)
 	if err != nil {
 		return err
@@ -42,7 +51,7 @@ func (s server) Run(ctx context.Context, chaincodeID string, handle runtime.Stre
 		ended <- chaincode.Run(ctx, chaincodeID, handle)
 	}()
 	if err = awaitListener(ctx, address); err == nil {
-		err = s.dial(ctx, address, chaincodeID, handle)
+		err = s.dial(ctx, peer, chaincodeID, handle)
 	}
 	cancel()
 	if processErr := <-ended; processErr != nil {
@@ -51,8 +60,8 @@ func (s server) Run(ctx context.Context, chaincodeID string, handle runtime.Stre
 	return err
 }
 
-func (server) dial(ctx context.Context, address, chaincodeID string, handle runtime.StreamHandler) error {
-	dialled, err := dial.New(dial.Config{Address: address})
+func (server) dial(ctx context.Context, peer dial.Config, chaincodeID string, handle runtime.StreamHandler) error {
+	dialled, err := dial.New(peer)
 	if err != nil {
 		return err
 	}

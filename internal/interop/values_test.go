@@ -2,10 +2,13 @@ package interop_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
 )
 
 // TestProposal checks what a stub makes of the proposal, beside the transaction's ID and time.
@@ -74,7 +77,7 @@ func TestLargeValue(t *testing.T) {
 		if isContract && !isFirst {
 			t.Skip("another way does")
 		}
-		p := newPeer(t, w)
+		p := newPeer(t, w, func(c *chaincodesupport.Config) { c.MaxEventBytes = len(value) + len("large") })
 		large{[]string{"PutState", "k", value}, "", []string{"a< TRANSACTION", "a> PUT_STATE"}}.pass(t, p)
 		if got := p.committed("a"); got != value {
 			t.Errorf("%d bytes are committed, want %d of others", len(got), len(value))
@@ -90,11 +93,27 @@ func TestLargeValue(t *testing.T) {
 		if got := p.committed("a/" + secret); got != value {
 			t.Errorf("%d private bytes are committed, want %d of others", len(got), len(value))
 		}
-		o := p.run(t.Context(), call{args: []string{"SetEvent", "large", value}})
-		if o.err != nil || o.result.Event == nil || string(o.result.Event.Payload) != value {
-			t.Errorf("SetEvent: %v, or another event", o.err)
-		}
+		p.wantEvents(value)
 	})
+}
+
+// wantEvents checks that value may be an event, and that one beyond Config.MaxEventBytes is refused, which the chaincode
+// outlives.
+func (p *testPeer) wantEvents(value string) {
+	p.t.Helper()
+	o := p.run(p.t.Context(), call{args: []string{"SetEvent", "large", value}})
+	if o.err != nil || o.result.Event == nil || string(o.result.Event.Payload) != value {
+		p.t.Errorf("SetEvent: %v, or another event", o.err)
+	}
+	o = p.run(p.t.Context(), call{args: []string{"SetEvent", "large", value + "0"}})
+	if o.err == nil || !strings.Contains(o.err.Error(), fmt.Sprintf("the limit is %d", len(value)+len("large"))) {
+		p.t.Errorf("SetEvent of one byte more: %v", o.err)
+	}
+	p.trace.take()
+	p.text("GetTxID")
+	if again := matching(p.trace.take(), "REGISTER"); len(again) > 0 {
+		p.t.Errorf("it was launched again: %q", again)
+	}
 }
 
 // committed returns the value of the key k in a namespace, or a collection of one.

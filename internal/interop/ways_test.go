@@ -104,10 +104,13 @@ func subprocess(family string) func(testing.TB, string) runtime.Runtime {
 // serverOf runs this test binary as chaincode that is a server.
 func serverOf(family string) func(testing.TB, string) runtime.Runtime {
 	return func(t testing.TB, _ string) runtime.Runtime {
-		return server{process.Config{
-			Command: self(t), Args: []string{}, MSPID: mspID, Env: []string{childVar + "=" + family},
-		}}
+		return server{process: serverProcess(t, family)}
 	}
+}
+
+// serverProcess is this test binary as chaincode that is a server.
+func serverProcess(t testing.TB, family string) process.Config {
+	return process.Config{Command: self(t), Args: []string{}, MSPID: mspID, Env: []string{childVar + "=" + family}}
 }
 
 func self(t testing.TB) string {

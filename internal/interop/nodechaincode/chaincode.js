@@ -1,5 +1,7 @@
 'use strict';
 
+const fs = require('fs');
+
 const {calls} = require('./calls');
 const {Return, run} = require('./program');
 
@@ -45,7 +47,20 @@ exports.start = function (shim) {
     return shim.server(chaincode, {
         ccid: process.env.CORE_CHAINCODE_ID_NAME,
         address,
+        tlsProps: tlsProps(process.env),
         'grpc.max_receive_message_length': -1, // 4 MB if left alone
         'grpc.max_send_message_length': -1,
     }).start();
 };
+
+/** A server's TLS. It finds what is its own in the variables that are a client's, as servers on the contract API for Go do. */
+function tlsProps(env) {
+    if (env.CORE_PEER_TLS_ENABLED !== 'true') {
+        return null;
+    }
+    return {
+        key: fs.readFileSync(env.CORE_TLS_CLIENT_KEY_FILE),
+        cert: fs.readFileSync(env.CORE_TLS_CLIENT_CERT_FILE),
+        clientCACerts: fs.readFileSync(env.CORE_PEER_TLS_ROOTCERT_FILE),
+    };
+}
