@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pkg/errors"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
@@ -88,6 +89,38 @@ func TestLargeValues(t *testing.T) {
 	if err != nil || !bytes.Equal(r.Payload, value) {
 		t.Errorf("Execute: %v", err)
 	}
+}
+
+// F37: a value that fills a message of the greatest size, over TCP, there and back.
+func TestLargestValue(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes seconds")
+	}
+	const size = pb.MaxMessageSize - 1<<10 // the rest of the message is not the value
+	var address string
+	chaincode := function(func(s stub) *shim.Response {
+		if s.GetStringArgs()[0] == "put" {
+			return outcome(s.PutState("k", bytes.Repeat([]byte{0xa5}, size)))
+		}
+		value, err := s.GetState("k")
+		if err == nil && (len(value) != size || value[0] != 0xa5 || value[size-1] != 0xa5) {
+			err = errors.Errorf("there are %d bytes", len(value))
+		}
+		return outcome(err)
+	})
+	n := newNetwork(t, chaincodesupport.Config{Runtime: always(runFunc(func(ctx context.Context, id string, _ runtime.StreamHandler) error {
+		return shim.Run(ctx, shim.Config{ChaincodeID: id, PeerAddress: address}, chaincode)
+	}))}, nil)
+	address = serve(t, n.ChaincodeSupport)
+	n.wantResult("large", "t1", 200, "", "put")
+	n.wantResult("large", "t2", 200, "", "get")
+}
+
+func outcome(err error) *shim.Response {
+	if err != nil {
+		return shim.Error(err.Error())
+	}
+	return shim.Success(nil)
 }
 
 // An idle chaincode that pings as official shims do, or more often, lives on; by default gRPC's server cuts it off.
