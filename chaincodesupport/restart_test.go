@@ -242,6 +242,7 @@ func TestList(t *testing.T) {
 		const others = "\nmarket:1 stopped" + late + "market:1 for transaction\nslow:1 stopped" + late + "slow:1 for transaction"
 		wantStates(t, cs, "asset:1 stopped"+others)
 		byItself := connect(t, cs).ready()
+		synctest.Wait() // READY is sent before the registry is told
 		wantStates(t, cs, "asset:1 ready external"+others)
 		_ = byItself.CloseSend()
 	})

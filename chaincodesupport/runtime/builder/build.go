@@ -129,17 +129,15 @@ func (r *Runtime) detect(ctx context.Context, p *Package, w workspace) (*Builder
 // do runs one of the scripts that are expected to end, with status 0.
 func (r *Runtime) do(ctx context.Context, packageID string, b *Builder, script string, args ...string) error {
 	log := r.cfg.Logger.Named("chaincode.externalbuilder." + b.Name)
-	c := &command{builder: b, script: script, args: args, grace: r.cfg.Grace,
-		log: log.With(zap.String("chaincode", packageID), zap.String("script", script))}
-	exit, err := c.run(ctx)
+	c := command{builder: b, script: script, args: args, log: log.With(zap.String("chaincode", packageID), zap.String("script", script))}
+	exit, err := r.run(ctx, c)
 	if err != nil {
 		return err
 	}
 	if exit.Code == 0 && ctx.Err() == nil {
 		return nil
 	}
-	exit.Cause = context.Cause(ctx)
-	return exit
+	return c.failure(exit, context.Cause(ctx))
 }
 
 // keep makes a workspace a build, in one step.

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
 )
 
 // runMetadata is chaincode.json. All of its fields are there also if they are empty, as in Fabric.
@@ -38,20 +38,13 @@ func (b *Build) launch(ctx context.Context) error {
 	}
 	defer forget()
 	cfg := &b.runtime.cfg
-	c := &command{builder: b.builder, script: "run", args: []string{filepath.Join(b.dir, outputFolder), dir}, grace: cfg.Grace,
+	c := command{builder: b.builder, script: "run", args: []string{filepath.Join(b.dir, outputFolder), dir},
 		log: cfg.Logger.Named("peer.chaincode." + b.PackageID)}
-	exit, err := c.run(ctx)
+	exit, err := b.runtime.run(ctx, c)
 	if err != nil {
 		return &runtime.StartError{Cause: err}
 	}
-	switch {
-	case exit.overdue:
-		return errors.WithMessagef(exit, "killed %s after SIGTERM", cfg.Grace)
-	case !exit.stopped, exit.Signal == syscall.SIGKILL: // by somebody else
-		return exit
-	default:
-		return nil
-	}
+	return exit.Err(c.failure(exit, nil))
 }
 
 // writeRunMetadata makes the folder that bin/run gets. forget removes it, and revokes what is in it.
@@ -66,24 +59,18 @@ func (b *Build) writeRunMetadata() (dir string, forget func(), err error) {
 		}
 		m.ClientCert, m.ClientKey, m.RootCert, revoke = string(c.Cert), string(c.Key), string(c.RootCert), c.Revoke
 	}
-	dir, err = os.MkdirTemp(cfg.Dir, scratchPrefix)
+	text, err := json.Marshal(m)
+	if err == nil {
+		dir, err = settings.WriteTemp(cfg.Dir, scratchPrefix, settings.File{Name: "chaincode.json", Content: text})
+	}
 	if err != nil {
 		revoke()
-		return "", nil, errors.Wrap(err, "make folder for chaincode.json")
+		return "", nil, errors.Wrap(err, "write chaincode.json")
 	}
-	forget = func() {
+	return dir, func() {
 		revoke()
 		if err := os.RemoveAll(dir); err != nil {
 			cfg.Logger.Named("chaincode.externalbuilder").Error("keys of a chaincode are left on disk", zap.String("folder", dir), zap.Error(err))
 		}
-	}
-	text, err := json.Marshal(m)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "chaincode.json"), text, 0o600)
-	}
-	if err != nil {
-		forget()
-		return "", nil, errors.Wrap(err, "write chaincode.json")
-	}
-	return dir, forget, nil
+	}, nil
 }

@@ -204,10 +204,10 @@ func TestRunPrintsHardLines(t *testing.T) {
 	log, logs := newLog()
 	rt, id := ran(t, builder.Config{Logger: log}, `head -c 300000 /dev/zero | tr '\0' x; printf '\n\n\nbinary \001\377\033[31m\r\n'; printf 'no newline é' >&2; exit 1`)
 	err := rt.Run(t.Context(), id, nil)
-	wantText(t, err, ": no newline é")
+	wantText(t, err, "no newline é", "xxx … (299488 bytes cut)")
 	got := lines(logs, "peer.chaincode."+id)
 	slices.SortFunc(got, func(a, b string) int { return len(b) - len(a) })
-	if len(got) != 3 || got[0] != strings.Repeat("x", 16<<10) || got[1] != `binary \x01\xff\x1b[31m` || got[2] != "no newline é" {
+	if len(got) != 3 || got[0] != strings.Repeat("x", 16<<10)+" … (283616 bytes cut)" || got[1] != `binary \x01\xff\x1b[31m` || got[2] != "no newline é" {
 		t.Errorf("%d lines: %.100q", len(got), got)
 	}
 }
@@ -287,7 +287,7 @@ func TestCredentialOfWhatDoesNotStart(t *testing.T) {
 		}
 		return &runtime.Credential{Revoke: func() { revoked = true }}, nil
 	})}, accept)
-	wantNotStarted(t, rt.Run(t.Context(), id, nil), "make folder for chaincode.json")
+	wantNotStarted(t, rt.Run(t.Context(), id, nil), "write chaincode.json: stat ")
 	if !revoked {
 		t.Error("the credential is still valid")
 	}

@@ -16,14 +16,11 @@ type ScriptError struct {
 	Code int
 	// Signal is what it died of, or 0.
 	Signal syscall.Signal
-	// LastLines are the last lines it printed on standard error, oldest first, 20 at most. Unprintable bytes are escaped
-	// and long lines cut.
+	// LastLines are the last lines it printed on standard output and standard error, in the order in which they were read,
+	// 20 of each at most. Unprintable bytes are escaped and long lines cut.
 	LastLines []string
 	// Cause is why the peer has stopped it, or nil.
 	Cause error
-
-	stopped bool // it was sent SIGTERM
-	overdue bool // and died of SIGKILL
 }
 
 // Error names the script, its exit status, why it was stopped, and the last lines. Where it stands for the chaincode, it

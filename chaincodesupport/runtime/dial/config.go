@@ -62,6 +62,8 @@ type Config struct {
 
 	network string // of address
 	address string // to net.Dial
+	// quiet is how long a connection may be so before the peer pings, and silence how long the answer may take.
+	quiet, silence time.Duration
 }
 
 // validate also sets network and address.
@@ -135,6 +137,9 @@ func (c Config) complete() Config {
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
 	}
+	if c.quiet == 0 {
+		c.quiet, c.silence = pingAfter, pingTimeout
+	}
 	return c
 }
 
@@ -152,7 +157,7 @@ func (c *Config) dialOptions(failed chan<- error) []grpc.DialOption {
 			return conn, err
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.MaxRecvMsgSize), grpc.MaxCallSendMsgSize(c.MaxSendMsgSize)),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTimeout}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.quiet, Timeout: c.silence}),
 		grpc.WithStaticStreamWindowSize(window),
 		grpc.WithStaticConnWindowSize(window),
 		grpc.WithDisableRetry(), // a stream can't be repeated, and gRPC would keep what was sent

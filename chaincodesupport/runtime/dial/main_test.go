@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
@@ -18,8 +17,6 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // function is a chaincode whose Init and Invoke are one function.
 type function func(shim.ChaincodeStubInterface) *shim.Response
@@ -135,7 +132,12 @@ func newRuntime(t testing.TB, cfg dial.Config) *dial.Runtime {
 // newSupport returns a peer that runs every chaincode with rt. It is closed at the test's end.
 func newSupport(t testing.TB, rt runtime.Runtime) *chaincodesupport.ChaincodeSupport {
 	t.Helper()
-	cs, err := chaincodesupport.New(chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return rt }})
+	return newSupportWith(t, chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return rt }})
+}
+
+func newSupportWith(t testing.TB, cfg chaincodesupport.Config) *chaincodesupport.ChaincodeSupport {
+	t.Helper()
+	cs, err := chaincodesupport.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,15 +125,7 @@ func TestServerThatDoesNotRegister(t *testing.T) {
 		return nil
 	})
 	rt := newRuntime(t, dial.Config{Address: l.address()})
-	cs, err := chaincodesupport.New(chaincodesupport.Config{RegisterTimeout: 50 * time.Millisecond, Runtime: func(string) runtime.Runtime { return rt }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := cs.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	}()
+	cs := newSupportWith(t, chaincodesupport.Config{RegisterTimeout: 50 * time.Millisecond, Runtime: func(string) runtime.Runtime { return rt }})
 	wantText(t, cs.Launch(t.Context(), "asset:1"), "chaincode did not send REGISTER within 50ms")
 }
 

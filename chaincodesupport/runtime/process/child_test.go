@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,10 +20,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+	"github.com/ccpeer/ccpeer/shim"
 )
 
 // childVar makes the test binary play a chaincode: its value names one of children.
 const childVar = "PROCESS_TEST_CHILD"
+
+// testVar has the address at which the test listens, where that is not the peer's.
+const testVar = "PROCESS_TEST_ADDRESS"
 
 func TestMain(m *testing.M) {
 	if play, ok := children[os.Getenv(childVar)]; ok {
@@ -70,15 +75,38 @@ var children = map[string]func(){
 		fork("stubborn", &syscall.SysProcAttr{Setsid: true})
 		waitForEnd(dialPeer())
 	},
-	"print":  printHardLines,
-	"report": report,
-	"peer":   runAsPeer,
-	"files":  reportFiles,
+	"hung": func() {
+		signal.Ignore(syscall.SIGTERM)
+		fork("latecomer", &syscall.SysProcAttr{Setsid: true})
+		waitForEnd(dialPeer())
+	},
+	"latecomer": func() {
+		conn := dialPeer()
+		_, _ = conn.Read(make([]byte, 1)) // until it is told to register
+		_, err := fmt.Fprintln(conn, shim.Start(whoami{}))
+		must(err)
+	},
+	"chaincode": func() { fmt.Fprintln(os.Stderr, shim.Start(whoami{})) },
+	"print":     printHardLines,
+	"report":    report,
+	"peer":      runAsPeer,
+	"files":     reportFiles,
 }
 
-// dialPeer dials the address that Go chaincode is given by default, and says who it is.
+// whoami is a chaincode that answers with the ID of its process.
+type whoami struct{}
+
+func (whoami) Init(s shim.ChaincodeStubInterface) *shim.Response { return whoami{}.Invoke(s) }
+func (whoami) Invoke(shim.ChaincodeStubInterface) *shim.Response {
+	return shim.Success([]byte(strconv.Itoa(os.Getpid())))
+}
+
+// dialPeer dials the address that Go chaincode is given by default, or the one in testVar, and says who it is.
 func dialPeer() net.Conn {
 	network, address := "tcp", os.Args[2]
+	if test, ok := os.LookupEnv(testVar); ok {
+		address = test
+	}
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		network, address = "unix", path
 	}

@@ -3,7 +3,6 @@
 package process
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
 )
 
 // Defaults of Config.
@@ -75,7 +75,7 @@ func (c *Config) validate() error {
 	if c.Dir != "" && !filepath.IsAbs(c.Dir) {
 		return errors.Errorf("working directory %q is not an absolute path", c.Dir)
 	}
-	if err := checkAddress(c.PeerAddress, c.TLS != nil); err != nil {
+	if err := settings.CheckAddress(c.PeerAddress, c.TLS != nil); err != nil {
 		return err
 	}
 	for _, kv := range c.Env {
@@ -102,29 +102,6 @@ func cause(err error) error {
 	return err
 }
 
-// checkAddress accepts what a shim can dial from another working directory and from any shim's language.
-func checkAddress(address string, secured bool) error {
-	if path, ok := strings.CutPrefix(address, "unix://"); ok {
-		if !filepath.IsAbs(path) {
-			return errors.Errorf("peer address %q has no absolute path: write unix:///path", address)
-		}
-		return nil
-	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || port == "" || port == "0" {
-		return errors.Errorf("peer address %q cannot be dialled: write host:port or unix:///path", address)
-	}
-	if !secured && !isLoopback(host) {
-		return errors.Errorf("peer address %q is not on this machine: plaintext is for loopback and unix: only, give Config.TLS", address)
-	}
-	return nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // complete returns a copy in which everything that has a default is set.
 func (c Config) complete() Config {
 	if c.Args == nil {
@@ -132,12 +109,6 @@ func (c Config) complete() Config {
 	}
 	c.Args = slices.Clone(c.Args)
 	c.Env = slices.Clone(c.Env)
-	if c.LogLevel == "" {
-		c.LogLevel = "info"
-	}
-	if c.ShimLogLevel == "" {
-		c.ShimLogLevel = "warning"
-	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
 	}
@@ -160,26 +131,13 @@ func (c *Config) args(chaincodeID string) []string {
 	return args
 }
 
-// environ returns the whole environment of one chaincode, to which tls is about TLS.
-func (c *Config) environ(chaincodeID string, tls []string) []string {
+// environ returns the whole environment of a chaincode that is told what s says.
+func (c *Config) environ(s *settings.Chaincode) []string {
 	var env []string
 	for _, name := range passedOn {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
 		}
 	}
-	env = append(env,
-		"CORE_CHAINCODE_ID_NAME="+chaincodeID,
-		"CORE_PEER_ADDRESS="+c.PeerAddress,
-		"CORE_CHAINCODE_LOGGING_LEVEL="+c.LogLevel,
-		"CORE_CHAINCODE_LOGGING_SHIM="+c.ShimLogLevel,
-	)
-	env = append(env, tls...)
-	if c.LogFormat != "" {
-		env = append(env, "CORE_CHAINCODE_LOGGING_FORMAT="+c.LogFormat)
-	}
-	if c.MSPID != "" {
-		env = append(env, "CORE_PEER_LOCALMSPID="+c.MSPID)
-	}
-	return append(env, c.Env...)
+	return append(append(env, s.Environ()...), c.Env...)
 }

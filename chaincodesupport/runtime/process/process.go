@@ -13,14 +13,14 @@ package process
 
 import (
 	"context"
-	"os/exec"
-	"syscall"
-	"time"
+	"os"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
 )
 
 // Runtime runs chaincode as a process. It is safe for concurrent use; it holds nothing but its Config.
@@ -35,10 +35,6 @@ func New(cfg Config) (*Runtime, error) {
 	}
 	return &Runtime{cfg: cfg.complete()}, nil
 }
-
-// lastMoment is how long a chaincode whose stream has ended by itself may take to exit, before it is told to: official
-// shims exit within half a second.
-const lastMoment = 500 * time.Millisecond
 
 // Run starts the chaincode and returns when it and every process of its group have ended. The stream handler is
 // not used, as chaincode of this kind dials the peer.
@@ -55,59 +51,57 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamH
 		return &runtime.StartError{Cause: errors.New("the chaincode ID is empty")}
 	}
 	log := r.cfg.Logger.Named("container").With(zap.String("chaincode", chaincodeID))
-	files, err := newTLSFiles(r.cfg.TLS, chaincodeID)
+	s, forget, err := r.settings(chaincodeID)
 	if err != nil {
 		return &runtime.StartError{Cause: err}
 	}
 	defer func() {
-		if err := files.remove(); err != nil {
-			log.Error("remove the chaincode's TLS files", zap.Error(err))
+		if err := forget(); err != nil {
+			log.Error("keys of a chaincode are left on disk", zap.String("folder", s.Dir), zap.Error(err))
 		}
 	}()
-	out := newOutput(r.cfg.Logger.Named("peer.chaincode."+chaincodeID), r.cfg.LastLines)
-	p, err := start(r.command(chaincodeID, files.env), out)
+	p, err := group.Start(r.group(s))
 	if err != nil {
 		return &runtime.StartError{Cause: err}
 	}
-	log.Info("started chaincode", zap.Int("pid", p.cmd.Process.Pid))
-	return r.supervise(ctx, p)
-}
-
-func (r *Runtime) command(chaincodeID string, tls []string) *exec.Cmd {
-	cmd := exec.Command(r.cfg.Command, r.cfg.args(chaincodeID)...)
-	cmd.Env = r.cfg.environ(chaincodeID, tls)
-	cmd.Dir = r.cfg.Dir
-	cmd.SysProcAttr = sysProcAttr()
-	return cmd
-}
-
-// supervise returns when the group is gone, because the chaincode ended or because ctx did.
-func (r *Runtime) supervise(ctx context.Context, p *process) error {
-	stopped, overdue := false, false
-	select {
-	case <-p.exited:
-	case <-ctx.Done():
-		if errors.Is(context.Cause(ctx), runtime.ErrStreamEnded) && p.exitsWithin(lastMoment) {
-			break
-		}
-		stopped = true
-		p.signal(syscall.SIGTERM)
-		p.gone(r.cfg.Grace)
-		overdue = !p.exitsWithin(0)
-	}
-	// Also when the chaincode has ended: it may have left children, and SIGKILL is not ignored.
-	p.signal(syscall.SIGKILL)
-	<-p.exited
-	p.gone(r.cfg.Grace)
-	exit, err := p.release()
-	switch {
-	case err != nil:
+	log.Info("started chaincode", zap.Int("pid", p.Pid()))
+	exit, err := p.Wait(ctx)
+	if err != nil {
 		return err
-	case overdue && exit.Signal == syscall.SIGKILL:
-		return errors.WithMessagef(exit, "killed %s after SIGTERM", r.cfg.Grace)
-	case !stopped, exit.Signal == syscall.SIGKILL: // by somebody else
-		return exit
-	default:
-		return nil
+	}
+	return exit.Err(&ExitError{Code: exit.Code, Signal: exit.Signal, LastLines: exit.LastLines})
+}
+
+// settings returns what a run of a chaincode is told. With TLS, there is a new credential for it, which forget revokes and
+// removes.
+func (r *Runtime) settings(chaincodeID string) (s *settings.Chaincode, forget func() error, err error) {
+	c := &r.cfg
+	s = &settings.Chaincode{ID: chaincodeID, PeerAddress: c.PeerAddress, MSPID: c.MSPID,
+		LogLevel: c.LogLevel, ShimLogLevel: c.ShimLogLevel, LogFormat: c.LogFormat}
+	if c.TLS == nil {
+		return s, func() error { return nil }, nil
+	}
+	if s.Credential, err = c.TLS.Issue(chaincodeID); err != nil {
+		return nil, nil, err
+	}
+	if s.Dir, err = settings.WriteTemp("", "chaincode-tls-", settings.Files(s.Credential)...); err != nil {
+		s.Credential.Revoke()
+		return nil, nil, errors.WithMessage(err, "write the chaincode's TLS files")
+	}
+	return s, func() error {
+		s.Credential.Revoke()
+		return os.RemoveAll(s.Dir)
+	}, nil
+}
+
+func (r *Runtime) group(s *settings.Chaincode) group.Config {
+	return group.Config{
+		Path:      r.cfg.Command,
+		Args:      r.cfg.args(s.ID),
+		Env:       r.cfg.environ(s),
+		Dir:       r.cfg.Dir,
+		Log:       r.cfg.Logger.Named("peer.chaincode." + s.ID),
+		LastLines: r.cfg.LastLines,
+		Grace:     r.cfg.Grace,
 	}
 }

@@ -4,6 +4,8 @@ package process_test
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -81,6 +83,29 @@ func TestTLSFiles(t *testing.T) {
 		t.Errorf("chaincode was given\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	issuer.wantRevoked(t, dir, "asset:1")
+}
+
+// A chaincode ID is a variable's value, and no part of a path.
+func TestHostileChaincodeID(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", filepath.Join(dir, "tmp"))
+	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	issuer := &issuer{}
+	r := newRuntime(t, process.Config{Command: "/bin/sh", Args: []string{"-c", `echo "$CORE_CHAINCODE_ID_NAME"; echo "$CORE_TLS_CLIENT_KEY_FILE"`},
+		PeerAddress: "127.0.0.1:7052", TLS: issuer})
+	for _, id := range []string{"../../evil", "/evil", "..", "a/../../evil", "$(touch evil)"} {
+		last := wantExit(t, r.Run(t.Context(), id, nil), 0, 0)
+		key := regexp.MustCompile("^" + regexp.QuoteMeta(dir) + "/tmp/chaincode-tls-[0-9]+/client_pem.key$")
+		if len(last) != 2 || last[0] != id || !key.MatchString(last[1]) {
+			t.Errorf("chaincode %q was given %q", id, last)
+		}
+	}
+	if inside, err := os.ReadDir(dir); err != nil || len(inside) != 1 {
+		t.Errorf("beside the folder for temporary files there is %v, %v", inside, err)
+	}
+	issuer.wantRevoked(t, filepath.Join(dir, "tmp"), "../../evil", "/evil", "..", "a/../../evil", "$(touch evil)")
 }
 
 func TestTLSOfChaincodeThatCannotStart(t *testing.T) {

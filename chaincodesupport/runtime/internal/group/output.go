@@ -1,6 +1,6 @@
 //go:build unix
 
-package process
+package group
 
 import (
 	"bufio"
@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -22,18 +21,18 @@ import (
 const (
 	// maxLogLine is where a line is cut for the log, in bytes, as Docker's log drivers do.
 	maxLogLine = 16 << 10
-	// maxErrorLine is where a line is cut that an ExitError keeps.
+	// maxErrorLine is where a line is cut that an Exit keeps.
 	maxErrorLine = 512
 )
 
-// output reads what a chaincode prints, a goroutine for each of its two streams, so that it never blocks on a pipe
-// that is full. attach starts the goroutines; close ends them and waits for them.
+// output reads what a program prints, a goroutine for each of its two streams, so that nobody blocks on a pipe that is
+// full. close ends the goroutines and waits for them.
 type output struct {
-	log            *zap.Logger
-	keep           int
-	stdout, stderr *os.File
-	// stdoutEnd and stderrEnd are closed when nobody can write any more, or after close.
-	stdoutEnd, stderrEnd chan struct{}
+	log   *zap.Logger
+	keep  int
+	pipes [2]*os.File
+	// ends are closed when nobody can write any more, or after close.
+	ends [2]chan struct{}
 
 	mu   sync.Mutex
 	last []lastLine // of both, oldest first
@@ -41,49 +40,48 @@ type output struct {
 
 // lastLine is one of the last lines of a stream.
 type lastLine struct {
-	stream *os.File
+	stream int
 	text   string
 }
 
-func newOutput(log *zap.Logger, keep int) *output {
-	return &output{log: log, keep: keep, stdoutEnd: make(chan struct{}), stderrEnd: make(chan struct{})}
+// newOutput starts to read. theirs are the program's ends of the pipes, which the caller closes when it has been started, or
+// could not be.
+func newOutput(log *zap.Logger, keep int) (o *output, theirs []*os.File, err error) {
+	o = &output{log: log, keep: keep}
+	theirs = make([]*os.File, len(o.pipes))
+	for i := range o.pipes {
+		if o.pipes[i], theirs[i], err = os.Pipe(); err != nil {
+			closeAll(o.pipes[:i])
+			closeAll(theirs[:i])
+			return nil, nil, errors.Wrap(err, "make pipe for output")
+		}
+	}
+	for i := range o.pipes {
+		o.ends[i] = make(chan struct{})
+		go o.read(i)
+	}
+	return o, theirs, nil
 }
 
-// attach connects cmd's output. The caller calls closeTheirs when cmd has been started, or could not be.
-func (o *output) attach(cmd *exec.Cmd) (closeTheirs func(), err error) {
-	stdout, stdoutW, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Wrap(err, "make pipe for standard output")
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
 	}
-	stderr, stderrW, err := os.Pipe()
-	if err != nil {
-		_ = stdout.Close()
-		_ = stdoutW.Close()
-		return nil, errors.Wrap(err, "make pipe for standard error")
-	}
-	o.stdout, o.stderr = stdout, stderr
-	cmd.Stdout, cmd.Stderr = stdoutW, stderrW
-	go o.read(stdout, o.stdoutEnd)
-	go o.read(stderr, o.stderrEnd)
-	return func() {
-		_ = stdoutW.Close()
-		_ = stderrW.Close()
-	}, nil
 }
 
-func (o *output) read(stream *os.File, end chan<- struct{}) {
-	defer close(end)
-	eachLine(stream, func(line []byte, cut int) {
+func (o *output) read(stream int) {
+	defer close(o.ends[stream])
+	eachLine(o.pipes[stream], func(line []byte, cut int) {
 		o.print(line, cut)
 		o.remember(stream, line, cut)
 	})
 }
 
 func (o *output) close() {
-	_ = o.stdout.Close()
-	_ = o.stderr.Close()
-	<-o.stdoutEnd
-	<-o.stderrEnd
+	closeAll(o.pipes[:])
+	for _, end := range o.ends {
+		<-end
+	}
 }
 
 // lastLines returns what is kept of both streams, in the order in which it was read.
@@ -105,7 +103,7 @@ func (o *output) print(line []byte, cut int) {
 }
 
 // remember keeps a line, and lets go of the oldest one of the same stream if there are too many.
-func (o *output) remember(stream *os.File, line []byte, cut int) {
+func (o *output) remember(stream int, line []byte, cut int) {
 	if over := len(line) - maxErrorLine; over > 0 {
 		line, cut = line[:maxErrorLine], cut+over
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package process
+package group
 
 // EachLine and Printable let the tests feed what no process could print in time.
 var (

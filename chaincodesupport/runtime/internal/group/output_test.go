@@ -1,6 +1,6 @@
 //go:build unix
 
-package process_test
+package group_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 )
 
 // FuzzEachLine checks that no byte of a chaincode's output is lost, invented or printed raw, however it arrives.
@@ -28,9 +28,9 @@ func FuzzEachLine(f *testing.F) {
 		}
 		in = bytes.ReplaceAll(in, []byte("\r"), []byte("."))
 		var got []int
-		process.EachLine(iotest.HalfReader(bytes.NewReader(in)), func(line []byte, cut int) {
+		group.EachLine(iotest.HalfReader(bytes.NewReader(in)), func(line []byte, cut int) {
 			got = append(got, len(line)+cut)
-			text := process.Printable(line, cut)
+			text := group.Printable(line, cut)
 			bad := func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }
 			if !utf8.ValidString(text) || strings.ContainsFunc(text, bad) {
 				t.Errorf("%q becomes %q", line, text)
@@ -52,6 +52,6 @@ func BenchmarkEachLine(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		process.EachLine(bytes.NewReader(text), func(line []byte, cut int) { process.Printable(line, cut) })
+		group.EachLine(bytes.NewReader(text), func(line []byte, cut int) { group.Printable(line, cut) })
 	}
 }

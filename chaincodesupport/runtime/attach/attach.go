@@ -1,0 +1,151 @@
+//go:build unix
+
+// Package attach is for chaincode that a user starts by hand, as often as they like, while they work on it (chaincode.mode
+// dev).
+//
+//	rt, err := attach.New(attach.Config{ChaincodeID: "asset:1", PeerAddress: …, TLS: auth, Dir: "/home/me/asset-dev"})
+//	defer rt.Close()
+//
+// [New] writes down what the chaincode needs to know, keys included. In a shell, the user then says
+//
+//	. /home/me/asset-dev/chaincode.env
+//	./asset -peer.address "$CORE_PEER_ADDRESS"                            # Go
+//	fabric-chaincode-node start --peer.address "$CORE_PEER_ADDRESS"       # Node
+//
+// A call of chaincode that is not there waits for it, for as long as a launch may take. Chaincode that comes before it is
+// called is accepted if chaincodesupport.Config.DevMode is set; with TLS, its certificate says who it is.
+package attach
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
+)
+
+// ErrClosed is the cause of Run's error once the Runtime has been closed.
+var ErrClosed = errors.New("attach runtime is closed")
+
+// Config says which chaincode it is, and what it is told. New copies it.
+type Config struct {
+	// ChaincodeID is the chaincode's. Required.
+	ChaincodeID string
+	// PeerAddress is where the chaincode finds the peer: host:port or unix:///path. Required.
+	PeerAddress string
+	// TLS mints the certificate with which the chaincode proves to the peer who it is: one, which is good until Close. Nil
+	// means plaintext, which is only for an address that is loopback or a socket.
+	TLS runtime.Issuer
+	// Dir is the absolute path of the folder for the files. It is made if it is not there. Otherwise nobody but its owner
+	// may have access to it, and it must be empty, or have only what an earlier Runtime has written, which is replaced. No
+	// other Runtime may use it at the same time. Required.
+	Dir string
+	// MSPID is passed on as CORE_PEER_LOCALMSPID. Empty means that it is not set.
+	MSPID string
+	// Logger gets a line that says how to start the chaincode, under the name "container", each time that the peer waits
+	// for it. Nil means none.
+	Logger *zap.Logger
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.ChaincodeID == "":
+		return errors.New("the chaincode ID is empty")
+	case !filepath.IsAbs(c.Dir):
+		return errors.Errorf("folder %q is not an absolute path", c.Dir)
+	case strings.Contains(c.ChaincodeID+c.PeerAddress+c.MSPID+c.Dir, "\x00"):
+		return errors.New("there is a NUL in it, which no variable can hold")
+	}
+	return settings.CheckAddress(c.PeerAddress, c.TLS != nil)
+}
+
+// Runtime waits for one chaincode that somebody else starts. It is safe for concurrent use.
+type Runtime struct {
+	chaincodeID string
+	envFile     string
+	log         *zap.Logger
+	closed      chan struct{}
+	close       func() error
+}
+
+var _ runtime.Runtime = (*Runtime)(nil)
+
+// New writes the files, and returns a Runtime, which is to be closed. The error says which part of cfg is wrong, or why the
+// files could not be written; nothing is left of them then.
+func New(cfg Config) (*Runtime, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, errors.Wrap(err, "configure attach runtime")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	cfg.Dir = filepath.Clean(cfg.Dir)
+	dir, err := openFolder(cfg.Dir)
+	if err != nil {
+		return nil, errors.WithMessage(err, "prepare folder for chaincode's files")
+	}
+	s := &settings.Chaincode{ID: cfg.ChaincodeID, PeerAddress: cfg.PeerAddress, MSPID: cfg.MSPID, Dir: cfg.Dir}
+	if cfg.TLS != nil {
+		if s.Credential, err = cfg.TLS.Issue(cfg.ChaincodeID); err != nil {
+			_ = dir.Close() // nothing was written
+			return nil, errors.WithMessage(err, "issue the chaincode's credential")
+		}
+	}
+	r := &Runtime{
+		chaincodeID: cfg.ChaincodeID,
+		envFile:     filepath.Join(cfg.Dir, envName),
+		log:         cfg.Logger.Named("container").With(zap.String("chaincode", cfg.ChaincodeID)),
+		closed:      make(chan struct{}),
+	}
+	r.close = sync.OnceValue(func() error {
+		close(r.closed)
+		if s.Credential != nil {
+			s.Credential.Revoke()
+		}
+		return errors.Wrap(dir.end(), "remove chaincode's files")
+	})
+	if err := dir.write(s); err != nil {
+		_ = r.Close() // the first error says more
+		return nil, errors.Wrap(err, "write chaincode's files")
+	}
+	return r, nil
+}
+
+// EnvFile is the path of the file that a shell sources before it starts the chaincode.
+func (r *Runtime) EnvFile() string { return r.envFile }
+
+// Run says in the log how to start the chaincode, and waits until ctx ends; it returns nil then. The stream handler is not
+// used, as chaincode of this kind dials the peer. Another chaincode than that of the Config, and one whose Runtime has been
+// closed, is a *runtime.StartError; if it is closed while Run waits, Run returns ErrClosed.
+func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamHandler) error {
+	if err := ctx.Err(); err != nil {
+		return &runtime.StartError{Cause: err}
+	}
+	if chaincodeID != r.chaincodeID {
+		return &runtime.StartError{Cause: errors.Errorf("chaincode %.300q is not %q, which is the one that is started by hand", chaincodeID, r.chaincodeID)}
+	}
+	select {
+	case <-r.closed:
+		return &runtime.StartError{Cause: ErrClosed}
+	default:
+	}
+	source := ". " + quote(r.envFile) + " && "
+	r.log.Info("waiting for chaincode that is started by hand",
+		zap.String("go", source+`./chaincode -peer.address "$CORE_PEER_ADDRESS"`),
+		zap.String("node", source+`fabric-chaincode-node start --peer.address "$CORE_PEER_ADDRESS"`))
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-r.closed:
+		return ErrClosed
+	}
+}
+
+// Close makes the chaincode's certificate worthless, which cuts its connections, and removes the files. The error says that
+// some are left. Closing again does nothing, and returns the same.
+func (r *Runtime) Close() error { return r.close() }

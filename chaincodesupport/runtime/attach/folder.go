@@ -1,0 +1,130 @@
+//go:build unix
+
+package attach
+
+import (
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
+)
+
+// envName is the file that a shell sources. It is the first to be written and the last to be removed: where it is, the
+// others are ours, too.
+const envName = "chaincode.env"
+
+// header is the first line of it.
+const header = "# What ccpeer tells chaincode that is started by hand: source this file in the shell that starts it.\n"
+
+// folder is the one that has the files, and nothing else.
+type folder struct {
+	*os.Root
+	written []string
+}
+
+// openFolder returns the folder dir, empty.
+func openFolder(dir string) (_ *folder, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{Root: root}
+	if err := f.clear(dir); err != nil {
+		_ = root.Close() // nothing was written
+		return nil, err
+	}
+	return f, nil
+}
+
+// clear removes what an earlier Runtime has left. If there is anything else, nothing is removed.
+func (f *folder) clear(dir string) error {
+	info, err := f.Stat(".")
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return errors.Errorf("folder %q is open to others than its owner: say chmod 700", dir)
+	}
+	inside, err := fs.ReadDir(f.FS(), ".")
+	if err != nil || len(inside) == 0 {
+		return err
+	}
+	names := []string{envName}
+	for _, file := range settings.Files(&runtime.Credential{}) {
+		names = append(names, file.Name)
+	}
+	for _, e := range inside {
+		if !slices.Contains(names, e.Name()) || !e.Type().IsRegular() {
+			return errors.Errorf("folder %q has %q in it, which is not ours: give an empty one", dir, e.Name())
+		}
+	}
+	// An empty one is what a power failure leaves.
+	if text, err := f.ReadFile(envName); err != nil || len(text) > 0 && !strings.HasPrefix(string(text), header) {
+		return errors.Errorf("folder %q has files in it that are not ours: give an empty one", dir)
+	}
+	for _, name := range slices.Backward(names) {
+		if err := f.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes everything that the chaincode is told.
+func (f *folder) write(s *settings.Chaincode) error {
+	files := []settings.File{{Name: envName, Content: script(s.Environ())}}
+	if s.Credential != nil {
+		files = append(files, settings.Files(s.Credential)...)
+	}
+	for _, file := range files {
+		// O_EXCL: it follows no link, and overwrites nothing.
+		w, err := f.OpenFile(file.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		f.written = append(f.written, file.Name)
+		_, err = w.Write(file.Content)
+		if closeErr := w.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end removes what was written. The error is the first one; the others are removed all the same.
+func (f *folder) end() (err error) {
+	for _, name := range slices.Backward(f.written) {
+		if removeErr := f.Remove(name); err == nil && !errors.Is(removeErr, fs.ErrNotExist) {
+			err = removeErr
+		}
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// script is what a POSIX shell sources to have env, of KEY=value, in its environment.
+func script(env []string) []byte {
+	var b strings.Builder
+	b.WriteString(header)
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		b.WriteString("export " + name + "=" + quote(value) + "\n")
+	}
+	return []byte(b.String())
+}
+
+// quote makes one word of a text, in which a shell finds nothing to expand.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
