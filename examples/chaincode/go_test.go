@@ -2,6 +2,7 @@ package chaincode_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -51,6 +52,19 @@ func TestOfficialGo(t *testing.T) {
 	p.wantState("a3", "")
 	p.wantState("\x00owner\x00ann\x00a1\x00", "")
 	p.wantState("\x00owner\x00bob\x00a1\x00", "\x00")
+}
+
+// Fabric's shim for Go speaks TLS over a Unix socket, too: the peer is localhost to it.
+func TestOfficialGoOverUnixSocket(t *testing.T) {
+	dir, err := os.MkdirTemp("", "p") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	cfg := build(t, "officialgo")
+	cfg.PeerAddress = "unix://" + filepath.Join(dir, "s")
+	p := startPeer(t, "officialgo", cfg)
+	p.run(call{client: p.issue("Org1MSP", "ann", nil), args: []string{"Read", "a3"}, want: `asset "a3" does not exist`, refused: true})
 }
 
 func TestContract(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
 	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
@@ -34,7 +36,8 @@ type peer struct {
 	support   *chaincodesupport.ChaincodeSupport
 }
 
-// startPeer starts a peer, which ends with the test. Of how the chaincode is run, the peer's address is completed.
+// startPeer starts a peer, which ends with the test, and to which chaincode connects by mutual TLS. It listens where
+// cfg.PeerAddress says, or else on a port of its own; what else is missing in cfg is completed.
 func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
 	t.Helper()
 	p := &peer{T: t, chaincode: chaincode}
@@ -42,11 +45,12 @@ func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
 	if p.ledger, err = kvledger.NewProvider(memory.New()).Open(t.Context(), channel); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l := listen(t, &cfg)
+	auth, err := accesscontrol.New(accesscontrol.Config{Logger: zaptest.NewLogger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.PeerAddress, cfg.Logger = l.Addr().String(), zaptest.NewLogger(t)
+	cfg.TLS, cfg.Logger = auth, zaptest.NewLogger(t)
 	rt, err := process.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +58,8 @@ func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
 	p.support, err = chaincodesupport.New(chaincodesupport.Config{
 		Runtime:         func(string) runtime.Runtime { return rt },
 		CollectionStore: handler.AllowAll{},
+		Credentials:     auth.ServerCredentials(),
+		Identify:        auth.Identify,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +78,22 @@ func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
 		}
 	})
 	return p
+}
+
+func listen(t *testing.T, cfg *process.Config) net.Listener {
+	t.Helper()
+	network, at := "tcp", "127.0.0.1:0"
+	if path, ok := strings.CutPrefix(cfg.PeerAddress, "unix://"); ok {
+		network, at = "unix", path
+	}
+	l, err := net.Listen(network, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if network == "tcp" {
+		cfg.PeerAddress = l.Addr().String()
+	}
+	return l
 }
 
 // watch has go test run the tests again, and not take their results from its cache, when a file of a folder has changed:

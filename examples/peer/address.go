@@ -15,8 +15,7 @@ import (
 // socketMode lets nobody but the user who runs the peer connect.
 const socketMode fs.FileMode = 0o600
 
-// address is where a peer listens: host:port on this machine, or unix:///path. Everything of this peer is plaintext,
-// and open to whoever can connect, so no other address is accepted.
+// address is where a peer listens: host:port, or unix:///path.
 type address struct{ network, address string }
 
 func parseAddress(s string) (address, error) {
@@ -27,12 +26,35 @@ func parseAddress(s string) (address, error) {
 	if err != nil {
 		return address{}, errors.Wrapf(err, "parse address %q (want host:port or unix:///path)", s)
 	}
-	if !tcp.IP.IsLoopback() {
-		return address{}, errors.Errorf("address %q can be reached from the network, and this peer speaks plaintext: "+
-			"give a loopback address such as 127.0.0.1:%d, or unix:///path", s, tcp.Port)
-	}
 	return address{"tcp", tcp.String()}, nil
 }
+
+// parseLocalAddress is parseAddress for what is plaintext, and open to whoever can connect: it accepts what only this
+// machine can connect to.
+func parseLocalAddress(s string) (address, error) {
+	a, err := parseAddress(s)
+	if err != nil || a.isLocal() {
+		return a, err
+	}
+	_, port, _ := net.SplitHostPort(a.address)
+	return address{}, errors.Errorf("address %q can be reached from the network, and this peer speaks plaintext there: "+
+		"give a loopback address such as 127.0.0.1:%s, or unix:///path", s, port)
+}
+
+// ip is the IP address that a peer listens on: nil for a socket, and an unspecified one for all that it has.
+func (a address) ip() net.IP {
+	if a.network == "unix" {
+		return nil
+	}
+	host, _, _ := net.SplitHostPort(a.address) // which parseAddress has made
+	if host == "" {
+		return net.IPv6unspecified
+	}
+	return net.ParseIP(host)
+}
+
+// isLocal says whether nobody but this machine can connect.
+func (a address) isLocal() bool { return a.network == "unix" || a.ip().IsLoopback() }
 
 func socketAddress(s, path string) (address, error) {
 	if path == "" {

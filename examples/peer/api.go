@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/pkg/errors"
@@ -17,13 +18,14 @@ import (
 // The API between a peer and its clients: a question is POSTed as JSON, in which bytes are base64, and answered with an
 // answer, or with a refusal and a status that isn't 200.
 const (
-	invokePath  = "/v1/invoke"
-	queryPath   = "/v1/query"
-	blockPath   = "/v1/block"
-	txPath      = "/v1/tx"
-	statePath   = "/v1/state"
-	explainPath = "/v1/explain"
-	jsonType    = "application/json"
+	invokePath     = "/v1/invoke"
+	queryPath      = "/v1/query"
+	blockPath      = "/v1/block"
+	txPath         = "/v1/tx"
+	statePath      = "/v1/state"
+	explainPath    = "/v1/explain"
+	chaincodesPath = "/v1/chaincodes"
+	jsonType       = "application/json"
 	// maxBody is how large a question may be, in bytes: a message to chaincode, in base64.
 	maxBody = pb.MaxMessageSize / 3 * 4
 )
@@ -41,6 +43,7 @@ func apiServer(n *node) *http.Server {
 	mux.HandleFunc("POST "+txPath, answering(n, n.transaction))
 	mux.HandleFunc("POST "+statePath, answering(n, n.state))
 	mux.HandleFunc("POST "+explainPath, answering(n, n.explain))
+	mux.HandleFunc("POST "+chaincodesPath, answering(n, n.list))
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 }
 
@@ -123,7 +126,10 @@ func send(ctx context.Context, at address, path string, question, answer any) er
 	if dial := new(net.OpError); errors.As(err, &dial) && dial.Op == "dial" {
 		return errors.Errorf("no peer answers at %s (%s): start one with \"peer serve\", or say where it is with --api", at, dial.Err)
 	}
-	if broken := new(net.OpError); err != nil && !errors.As(err, &broken) && ctx.Err() == nil && !errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		return errors.Errorf("no answer: the connection to %s was closed: has the peer ended, or is that where chaincode connects, and not its API?", at)
+	}
+	if broken := new(net.OpError); err != nil && !errors.As(err, &broken) && ctx.Err() == nil {
 		return errors.Errorf("what listens at %s is no peer's API: it does not speak HTTP", at)
 	}
 	if err != nil {

@@ -16,11 +16,18 @@ import (
 // startTestNode starts a node without chaincode.
 func startTestNode(t *testing.T) *node {
 	t.Helper()
+	return startTestNodeOf(t, nodeConfig{})
+}
+
+// startTestNodeOf starts a node whose configuration is completed.
+func startTestNodeOf(t *testing.T, cfg nodeConfig) *node {
+	t.Helper()
 	at, err := parseAddress("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := startNode(t.Context(), nodeConfig{listen: at, channels: []string{"mychannel"}, log: zap.NewNop()})
+	cfg.listen, cfg.channels, cfg.log = at, []string{"mychannel"}, zap.NewNop()
+	n, err := startNode(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +139,16 @@ func TestSendToWhatIsNoPeer(t *testing.T) {
 	}
 }
 
-// The port of chaincode speaks gRPC, and is easily taken for the other one.
+// The port of chaincode is easily taken for the other one. It speaks gRPC, and closes what is no TLS unless it is plaintext.
 func TestSendToThePortOfChaincode(t *testing.T) {
-	n := startTestNode(t)
-	if err := send(t.Context(), n.cfg.listen, queryPath, call{}, nil); err == nil || !strings.HasSuffix(err.Error(), "is no peer's API: it does not speak HTTP") {
-		t.Errorf("error is %v", err)
+	for plaintext, want := range map[bool]string{
+		true:  "is no peer's API: it does not speak HTTP",
+		false: "or is that where chaincode connects, and not its API?",
+	} {
+		n := startTestNodeOf(t, nodeConfig{plaintext: plaintext})
+		if err := send(t.Context(), n.cfg.listen, queryPath, call{}, nil); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("error is %v, want %s", err, want)
+		}
 	}
 }
 

@@ -45,7 +45,7 @@ func (f *callFlags) call() (address, call, error) {
 	if f.name == "" {
 		return address{}, c, usagef("the chaincode is missing: name it with -n, as in -n asset")
 	}
-	at, err := parseAddress(f.api)
+	at, err := parseLocalAddress(f.api)
 	if err != nil {
 		return address{}, c, usagef("--api: %s", err)
 	}

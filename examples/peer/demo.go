@@ -72,13 +72,13 @@ func demo(cmd *cobra.Command, f demoFlags) (err error) {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	d := &demonstration{out: out, style: styleFor(out), trace: new(trace)}
 	d.cfg.observer = d.trace
-	if d.cfg.ledger, err = parseLedger(f.ledger, "demo"); err != nil {
+	if d.cfg.ledger, err = parseLedger(flagSetting("ledger", f.ledger), "demo"); err != nil {
 		return err
 	}
 	if d.cfg.chaincodes, err = findChaincodes(f.dir); err != nil {
 		return err
 	}
-	if d.cfg.log, err = newLogger(cmd.ErrOrStderr(), "warn"); err != nil {
+	if d.cfg.log, err = newLogger(cmd.ErrOrStderr(), setting{text: "warn"}); err != nil {
 		return err
 	}
 	if d.cfg.listen, err = parseAddress("127.0.0.1:0"); err != nil {
@@ -109,7 +109,7 @@ func (d *demonstration) run(ctx context.Context) error {
 	if err := d.newChannel(ctx); err != nil {
 		return err
 	}
-	d.printf("A peer listens at %s. Its ledger is %s, channel %s.\n", d.node.cfg.listen, d.cfg.ledger, d.channel)
+	d.printf("A peer listens at %s, for chaincode that proves by mutual TLS who it is. Its ledger is %s, channel %s.\n", d.node.cfg.listen, d.cfg.ledger, d.channel)
 	d.printf("The messages between peer and chaincode are shown with → where the chaincode sends, with ← where the peer does.\n")
 	if err := d.launch(ctx); err != nil {
 		return err
@@ -151,8 +151,8 @@ func (d *demonstration) stop(ctx context.Context) error {
 
 func (d *demonstration) launch(ctx context.Context) error {
 	for _, name := range exampleChaincodes {
-		d.heading("Launch chaincode "+name, d.node.cfg.chaincodes[name].path)
-		if err := d.node.support.Launch(ctx, name+":"+version); err != nil {
+		d.heading("Launch chaincode "+name, d.node.cfg.chaincodes[name].process.path)
+		if err := d.node.support.Launch(ctx, d.node.cfg.chaincodes[name].id); err != nil {
 			return errors.Wrapf(err, "launch %s", name)
 		}
 		printLines(d.out, d.style, d.trace.take())

@@ -11,7 +11,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
-// openLedgers opens the ledgers of all channels, and tells them what they must know of chaincodes.
+// openLedgers opens the ledgers of all channels.
 func (n *node) openLedgers(ctx context.Context) error {
 	n.provider, n.ledgers = kvledger.NewProvider(n.store), map[string]*kvledger.Ledger{}
 	channels, err := n.provider.Channels(ctx)
@@ -19,10 +19,16 @@ func (n *node) openLedgers(ctx context.Context) error {
 		return err
 	}
 	for _, channel := range append(channels, n.cfg.channels...) {
-		l, err := n.openLedger(ctx, channel)
-		if err != nil {
+		if _, err := n.openLedger(ctx, channel); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// define tells the ledgers what they must know of chaincodes.
+func (n *node) define(ctx context.Context) error {
+	for channel, l := range n.ledgers {
 		for name, d := range n.cfg.definitions {
 			if err := l.Define(ctx, name, d); err != nil {
 				return errors.WithMessagef(err, "channel %s", channel)

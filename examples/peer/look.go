@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// lookFlags are the flags of the commands that look at a ledger.
+// lookFlags are the flags of the commands that look at a ledger, or at chaincodes.
 type lookFlags struct {
 	api     string
 	channel string
@@ -21,6 +21,11 @@ func (f *lookFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVarP(&f.channel, "channelID", "C", defaultChannel, "channel to look at")
+	f.addWithoutChannel(cmd)
+}
+
+func (f *lookFlags) addWithoutChannel(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.StringVar(&f.api, "api", defaultAPI, "where the peer is: host:port or unix:///path")
 }
@@ -32,7 +37,7 @@ type printer interface {
 
 // look asks the peer, and prints its answer into answer.
 func (f *lookFlags) look(cmd *cobra.Command, path string, question any, answer printer) error {
-	at, err := parseAddress(f.api)
+	at, err := parseLocalAddress(f.api)
 	if err != nil {
 		return usagef("--api: %s", err)
 	}

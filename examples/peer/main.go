@@ -8,6 +8,7 @@
 //	peer tx        shows what a transaction read and wrote
 //	peer state     shows a key: value, version, metadata and history
 //	peer explain   shows which index a rich query uses
+//	peer chaincode list    shows the chaincodes, and how they are
 //
 // It is an example of how a peer is made from this library: see node.go. It has no consensus, one identity for all
 // clients and no access control.
@@ -69,16 +70,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitUsage
 }
 
-// chaincodeCommand is for fingers that have typed "peer chaincode invoke" for years.
+// chaincodeCommand has what is about chaincodes, and is for fingers that have typed "peer chaincode invoke" for years.
 func chaincodeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chaincode",
-		Short: "The same invoke and query, where Fabric's peer has them",
+		Short: "List the chaincodes; and the same invoke and query, where Fabric's peer has them",
 		RunE: func(*cobra.Command, []string) error {
-			return usagef("want peer chaincode invoke or peer chaincode query")
+			return usagef("want peer chaincode list, peer chaincode invoke or peer chaincode query")
 		},
 	}
-	cmd.AddCommand(invokeCommand(), queryCommand())
+	cmd.AddCommand(listCommand(), invokeCommand(), queryCommand())
 	return cmd
 }
 

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd/etcdtest"
+	"github.com/ccpeer/ccpeer/shim"
 )
 
 // playPeer makes the test binary play the peer program. It plays the chaincode probe when a peer has launched it.
@@ -22,7 +23,11 @@ func TestMain(m *testing.M) {
 	etcdtest.Main()
 	switch {
 	case os.Getenv("CORE_CHAINCODE_ID_NAME") != "":
-		os.Exit(playProbe())
+		os.Exit(playProbe(shim.LoadConfig("", os.LookupEnv)))
+	case os.Getenv(playRun) != "":
+		os.Exit(playProbe(loadRunMetadata(os.Getenv(playRun))))
+	case os.Getenv(playServer) != "":
+		os.Exit(serveProbe(os.Getenv(playServer)))
 	case os.Getenv(playPeer) != "":
 		main()
 	}
@@ -107,6 +112,7 @@ func TestCommandLine(t *testing.T) {
 		{"invoke|--help", exitOK, `peer invoke -n asset -c '{"Args":["Create","a1","blue"]}'`},
 		{"query|--help", exitOK, "--raw >a1.json"},
 		{"chaincode|query|--help", exitOK, "peer chaincode query -n NAME"},
+		{"chaincode|list|--help", exitOK, "peer chaincode list --json"},
 		{"serve|--help", exitOK, "--chaincode mine=./mine"},
 		{"serve|--help", exitOK, "postgres:URL, or a postgres:// URL"},
 		{"demo|--help", exitOK, "--chaincode-dir"},
@@ -139,6 +145,8 @@ func TestCommandLine(t *testing.T) {
 		{"block|1|2", exitUsage, "at most 1 arg"},
 		{"block|--api|nonsense", exitUsage, "want host:port or unix:///path"},
 		{"block|--api|" + nowhere, exitFailed, `start one with "peer serve"`},
+		{"chaincode|list|asset", exitUsage, "asset"},
+		{"chaincode|list|--api|" + nowhere, exitFailed, `start one with "peer serve"`},
 		{"tx", exitUsage, "want one transaction ID"},
 		{"state|-n|asset", exitUsage, "want one key"},
 		{"state|-n|asset|a1|a2", exitUsage, "want one key"},
@@ -160,11 +168,23 @@ func TestCommandLine(t *testing.T) {
 		{"serve|--collections-config|asset=/nowhere", exitFailed, `collections of chaincode "asset": open /nowhere`},
 		{"serve|--collections-config|asset=main.go", exitFailed, `collections of chaincode "asset": main.go: `},
 
-		{"serve|--listen|0.0.0.0:7052", exitUsage, "this peer speaks plaintext"},
-		{"serve|--listen|:7052", exitUsage, "127.0.0.1:7052, or unix:///path"},
-		{"serve|--listen|192.0.2.1:7052", exitUsage, "can be reached from the network"},
+		{"serve|--plaintext|--listen|0.0.0.0:7052", exitUsage, "this peer speaks plaintext"},
+		{"serve|--plaintext|--listen|:7052", exitUsage, "127.0.0.1:7052, or unix:///path"},
+		{"serve|--dev|--listen|192.0.2.1:7052", exitUsage, "can be reached from the network"},
+		{"serve|--listen|0.0.0.0:7052", exitUsage, "name it with --advertise HOST"},
+		{"serve|--listen|:7052", exitUsage, "name it with --advertise HOST"},
+		{"serve|--advertise|0.0.0.0", exitUsage, `--advertise: "0.0.0.0" is nothing that can be dialled`},
+		{"serve|--advertise|[::]:1", exitUsage, "want HOST or HOST:PORT"},
+		{"serve|--advertise|a b", exitUsage, "want HOST or HOST:PORT"},
+		{"serve|--advertise|host:0", exitUsage, "no port that can be dialled"},
+		{"serve|--advertise|host:", exitUsage, "no port that can be dialled"},
+		{"serve|--plaintext|--advertise|host", exitUsage, "--advertise: chaincode that connects in plaintext"},
+		{"serve|--listen|unix:///s|--advertise|host", exitUsage, "a Unix socket, which has no other address"},
 		{"serve|--dev|--api|0.0.0.0:0", exitUsage, "--api"},
 		{"serve|--listen|unix://", exitUsage, "has no path"},
+		{"serve|--config|/nowhere", exitFailed, "read the configuration file: open /nowhere"},
+		{"serve|--config|main.go", exitFailed, "main.go: this is not YAML: "},
+		{"serve|--config|peer.yaml|--chaincode|a=b", exitUsage, "--chaincode and --config exclude each other"},
 		{"serve|--log-level|loud", exitUsage, "want debug, info, warn or error"},
 		{"serve|--chaincode|asset", exitUsage, "want name=path"},
 		{"serve|--chaincode|asset= ", exitUsage, `want name=path or "name=path argument…"`},

@@ -12,17 +12,16 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
 	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
-
-// version is the one that every chaincode of a node has: the chaincode ID of asset is asset:1.0.
-const version = "1.0"
 
 // mspID is whose member every client is.
 const mspID = "ExampleMSP"
@@ -32,21 +31,20 @@ const failed = 400
 
 // nodeConfig says what a node runs.
 type nodeConfig struct {
-	listen     address  // where chaincode connects to
-	ledger     place    // where the ledgers are kept
-	channels   []string // each has a ledger, and so has each channel that there is something of
-	chaincodes map[string]program
+	listen     address              // where chaincode connects to
+	advertise  advertised           // where it is told to, if it can't be told that
+	plaintext  bool                 // it connects without TLS
+	ledger     place                // where the ledgers are kept
+	channels   []string             // each has a ledger, and so has each channel that there is something of
+	chaincodes map[string]chaincode // by name
 	// definitions are what the ledgers must know of chaincodes. Those that are not here keep what they had.
 	definitions map[string]kvledger.Definition
-	dev         bool             // accept chaincode that somebody else has started
-	observer    handler.Observer // may be nil
+	builders    []builder.Builder       // of packages
+	builds      string                  // the folder in which they build
+	dev         bool                    // accept chaincode that somebody else has started, in plaintext
+	support     chaincodesupport.Config // its limits; zero means its defaults
+	observer    handler.Observer        // may be nil
 	log         *zap.Logger
-}
-
-// program is how a chaincode is run.
-type program struct {
-	path string   // absolute
-	args []string // as in process.Config
 }
 
 // node is the peer: the ledgers of its channels, and the chaincode that runs on them.
@@ -56,6 +54,8 @@ type node struct {
 	store    store.Store        // which has the ledgers
 	provider *kvledger.Provider
 	ledgers  map[string]*kvledger.Ledger
+	auth     *accesscontrol.Authenticator // of chaincode; nil: it connects in plaintext
+	attached map[string]*attach.Runtime   // what waits for chaincodes that are started by hand, by name
 	support  *chaincodesupport.ChaincodeSupport
 	server   *grpc.Server
 	served   chan struct{} // closed when the server has ended
@@ -85,7 +85,7 @@ type answer struct {
 
 // startNode starts a node, which is to be closed. Chaincode is launched when it is first called.
 func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
-	n := &node{cfg: cfg, served: make(chan struct{})}
+	n := &node{cfg: cfg, attached: map[string]*attach.Runtime{}, served: make(chan struct{})}
 	var err error
 	if n.client, err = newClient(); err != nil {
 		return nil, err
@@ -94,7 +94,8 @@ func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
 		return nil, err
 	}
 	if err := n.start(ctx); err != nil {
-		_ = n.store.Close() // there is an error already
+		_ = n.detach() // there is an error already
+		_ = n.store.Close()
 		return nil, err
 	}
 	return n, nil
@@ -109,7 +110,7 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	n.cfg.listen = at
-	if n.support, err = n.newSupport(); err != nil {
+	if err := n.prepare(ctx); err != nil {
 		_ = listener.Close()
 		return err
 	}
@@ -124,6 +125,14 @@ func (n *node) start(ctx context.Context) error {
 	return nil
 }
 
+// prepare does what needs to be known where the node listens.
+func (n *node) prepare(ctx context.Context) (err error) {
+	if n.support, err = n.newSupport(ctx); err != nil {
+		return err
+	}
+	return n.define(ctx)
+}
+
 // newClient makes the identity that the calls of all clients are made with. It lives as long as the node.
 func newClient() (*proposal.Identity, error) {
 	msp, err := proposal.NewMSP(proposal.MSPConfig{ID: mspID, Organization: "example.com"})
@@ -133,44 +142,38 @@ func newClient() (*proposal.Identity, error) {
 	return msp.Issue(proposal.IdentityConfig{CommonName: "client"})
 }
 
-func (n *node) newSupport() (*chaincodesupport.ChaincodeSupport, error) {
-	runtimes, err := n.runtimes()
+// newSupport makes what runs chaincode. Chaincode that dials it proves by mutual TLS that it is the one that was launched.
+func (n *node) newSupport(ctx context.Context) (*chaincodesupport.ChaincodeSupport, error) {
+	cfg := n.cfg.support
+	if !n.cfg.plaintext {
+		var err error
+		if n.auth, err = accesscontrol.New(accesscontrol.Config{Hosts: n.cfg.hosts(), Logger: n.cfg.log}); err != nil {
+			return nil, err
+		}
+		cfg.Credentials, cfg.Identify = n.auth.ServerCredentials(), n.auth.Identify
+	}
+	runtimes, err := n.runtimes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return chaincodesupport.New(chaincodesupport.Config{
-		Runtime: func(chaincodeID string) runtime.Runtime { return runtimes[chaincodeID] },
-		Definitions: chaincodesupport.DefinitionsFunc(func(_ context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
-			id, err := n.chaincodeID(p.Namespace)
-			return chaincodesupport.Definition{ChaincodeID: id}, err
-		}),
-		// Whoever reaches this peer may do everything.
-		ACL:             handler.AllowAll{},
-		CollectionStore: collectionStore{n.ledgers},
-		Ledgers:         n.ledger,
-		Observer:        n.cfg.observer,
-		Logger:          n.cfg.log,
-		DevMode:         n.cfg.dev,
-	})
-}
-
-// runtimes returns what runs each chaincode, by chaincode ID.
-func (n *node) runtimes() (map[string]runtime.Runtime, error) {
-	runtimes := map[string]runtime.Runtime{}
-	for name, p := range n.cfg.chaincodes {
-		r, err := process.New(process.Config{
-			Command:     p.path,
-			Args:        p.args,
-			PeerAddress: n.cfg.listen.String(),
-			MSPID:       mspID,
-			Logger:      n.cfg.log,
-		})
-		if err != nil {
-			return nil, errors.Wrapf(err, "chaincode %q", name)
-		}
-		runtimes[name+":"+version] = r
+	policies := map[string]chaincodesupport.RestartPolicy{}
+	for _, c := range n.cfg.chaincodes {
+		policies[c.id] = c.restart
 	}
-	return runtimes, nil
+	cfg.Runtime = func(chaincodeID string) runtime.Runtime { return runtimes[chaincodeID] }
+	cfg.Restart = func(chaincodeID string) chaincodesupport.RestartPolicy { return policies[chaincodeID] }
+	cfg.Definitions = chaincodesupport.DefinitionsFunc(func(_ context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
+		id, err := n.chaincodeID(p.Namespace)
+		return chaincodesupport.Definition{ChaincodeID: id}, err
+	})
+	// Whoever reaches this peer may do everything.
+	cfg.ACL = handler.AllowAll{}
+	cfg.CollectionStore = collectionStore{n.ledgers}
+	cfg.Ledgers = n.ledger
+	cfg.Observer, cfg.Logger = n.cfg.observer, n.cfg.log
+	// Chaincode that is attached may come before it is called. Its certificate says which one it is.
+	cfg.DevMode = n.cfg.dev || len(n.attached) > 0
+	return chaincodesupport.New(cfg)
 }
 
 // close lets the calls under way finish until ctx ends, and waits until nothing of the node is running.
@@ -181,6 +184,9 @@ func (n *node) close(ctx context.Context) error {
 	n.using.Lock()
 	defer n.using.Unlock()
 	n.closed = true
+	if closing := n.detach(); err == nil {
+		err = closing
+	}
 	if closing := n.store.Close(); err == nil {
 		err = closing
 	}
@@ -247,10 +253,13 @@ func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transact
 // chaincodeID returns the chaincode ID of a name. In dev mode, names that the node has no program for are those of
 // chaincodes that may connect.
 func (n *node) chaincodeID(name string) (string, error) {
-	if _, ok := n.cfg.chaincodes[name]; !ok && !n.cfg.dev {
+	if c, ok := n.cfg.chaincodes[name]; ok {
+		return c.id, nil
+	}
+	if !n.cfg.dev {
 		return "", unknown("chaincode", name, n.cfg.chaincodes)
 	}
-	return name + ":" + version, nil
+	return name + ":" + defaultVersion, nil
 }
 
 // unknownError names something that a node hasn't got.

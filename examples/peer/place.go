@@ -59,36 +59,26 @@ const (
 	inEtcd     = "etcd"
 )
 
-// parseLedger reads what --ledger is; without it, the ledger is in a folder of that name among the user's data.
-func parseLedger(s, folder string) (place, error) {
-	kind, at, _ := strings.Cut(s, ":")
+// parseLedger reads where a ledger is kept; without a text, it is in a folder of that name among the user's data.
+func parseLedger(s setting, folder string) (place, error) {
+	kind, at, _ := strings.Cut(s.text, ":")
 	switch {
-	case s == "":
+	case s.text == "":
 		dir, err := dataFolder(folder)
 		return place{inPebble, dir}, err
-	case s == inMemory:
+	case s.text == inMemory:
 		return place{}, nil
 	case kind == inPebble && at != "":
-		dir, err := absolute(at)
+		dir, err := s.path(at)
 		return place{inPebble, dir}, errors.Wrap(err, "find data folder")
-	case strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://"):
-		return parsePostgres(s)
+	case strings.HasPrefix(s.text, "postgres://") || strings.HasPrefix(s.text, "postgresql://"):
+		return parsePostgres(s, s.text)
 	case kind == inPostgres && at != "":
-		return parsePostgres(at)
+		return parsePostgres(s, at)
 	case kind == inEtcd && at != "":
-		return parseEtcd(at)
+		return parseEtcd(s, at)
 	}
-	return place{}, usagef("--ledger %s: want %s", hidePassword(s), ledgerForms)
-}
-
-// absolute is filepath.Abs, but knows ~/ too: behind a colon, no shell replaces it.
-func absolute(path string) (string, error) {
-	inHome, ok := strings.CutPrefix(path, "~/")
-	if !ok {
-		return filepath.Abs(path)
-	}
-	home, err := os.UserHomeDir()
-	return filepath.Join(home, inHome), err
+	return place{}, s.wrong("%s: want %s", hidePassword(s.text), ledgerForms)
 }
 
 // hidePassword is for what is wrong, and yet may have a password in it.
@@ -102,20 +92,20 @@ func hidePassword(s string) string {
 	return quote(s)
 }
 
-func parsePostgres(url string) (place, error) {
+func parsePostgres(s setting, url string) (place, error) {
 	if _, err := pgconn.ParseConfig(url); err != nil {
 		// The error has the URL in it, and so the password.
-		return place{}, usagef("--ledger postgres: this is no URL of a PostgreSQL database: want postgres://USER@HOST:PORT/DATABASE "+
+		return place{}, s.wrong("postgres: this is no URL of a PostgreSQL database: want postgres://USER@HOST:PORT/DATABASE "+
 			"or libpq's keywords and values, or another one of %s", ledgerForms)
 	}
 	return place{inPostgres, url}, nil
 }
 
-func parseEtcd(endpoints string) (place, error) {
+func parseEtcd(s setting, endpoints string) (place, error) {
 	for endpoint := range strings.SplitSeq(endpoints, ",") {
 		host, port, err := net.SplitHostPort(withoutScheme(endpoint))
 		if err != nil || host == "" || port == "" {
-			return place{}, usagef("--ledger etcd: %s is no endpoint: want host:port, or another one of %s", hidePassword(endpoint), ledgerForms)
+			return place{}, s.wrong("etcd: %s is no endpoint: want host:port, or another one of %s", hidePassword(endpoint), ledgerForms)
 		}
 	}
 	return place{inEtcd, endpoints}, nil

@@ -24,7 +24,7 @@ func TestParseLedger(t *testing.T) {
 		{"etcd:127.0.0.1:2379", "etcd:127.0.0.1:2379"},
 		{"etcd:a:2379,http://[::1]:2379,https://c:2379", "etcd:a:2379,http://[::1]:2379,https://c:2379"},
 	} {
-		p, err := parseLedger(c.flag, "peer")
+		p, err := parseLedger(flagSetting("ledger", c.flag), "peer")
 		if err != nil || p.String() != c.want {
 			t.Errorf("%q is %q (%v), want %q", c.flag, p, err, c.want)
 		}
@@ -37,7 +37,7 @@ func TestParseLedgerRefuses(t *testing.T) {
 		"etcd:a:2379,b", "etcd:me:secret@host:2379,", "/data", "postgres:me:secret@host", "postgres://me:secret@host:port/db",
 		"mysql://me:secret@host/db", "mysql:password=secret",
 	} {
-		_, err := parseLedger(flag, "peer")
+		_, err := parseLedger(flagSetting("ledger", flag), "peer")
 		if !errors.As(err, new(usageError)) || !strings.Contains(err.Error(), ledgerForms) {
 			t.Errorf("%q: error is %v, want a usage error with the forms", flag, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,15 +25,18 @@ import (
 // probe is a chaincode that does what the tests need.
 type probe struct{ meeting sync.WaitGroup }
 
+func newProbe() *probe {
+	p := new(probe)
+	p.meeting.Add(2)
+	return p
+}
+
 // playProbe is the main function of the chaincode.
-func playProbe() int {
+func playProbe(cfg shim.Config, err error) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	cfg, err := shim.LoadConfig("", os.LookupEnv)
 	if err == nil {
-		p := new(probe)
-		p.meeting.Add(2)
-		err = shim.Run(ctx, cfg, p)
+		err = shim.Run(ctx, cfg, newProbe())
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		fmt.Fprintln(os.Stderr, err)
@@ -70,6 +74,8 @@ func (p *probe) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 		return outcome(nil, write(stub))
 	case function == "read":
 		return outcome(nil, read(stub))
+	case function == "pid":
+		return shim.Success([]byte(strconv.Itoa(os.Getpid())))
 	case function == "arguments":
 		return shim.Success([]byte(strings.Join(os.Args[1:], " ")))
 	case function == "warn":

@@ -178,7 +178,7 @@ func TestServeRefusesFolders(t *testing.T) {
 }
 
 // write1 writes a file, and makes its folder.
-func write1(t *testing.T, path, text string) {
+func write1(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)

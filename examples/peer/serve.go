@@ -30,19 +30,14 @@ const (
 // exampleChaincodes are those that the peer has unless it is given others.
 var exampleChaincodes = [...]string{"asset", "market"}
 
-type serveFlags struct {
-	listen, api string
-	ledger      string
-	channels    []string
-	chaincodes  []string
-	indexes     []string
-	collections []string
-	dev         bool
-	logLevel    string
+func serveCommand() *cobra.Command {
+	cmd, _ := newServeCommand()
+	return cmd
 }
 
-func serveCommand() *cobra.Command {
-	var f serveFlags
+// newServeCommand also returns where its flags are put.
+func newServeCommand() (*cobra.Command, *serveFlags) {
+	f := new(serveFlags)
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Start a peer",
@@ -55,47 +50,55 @@ The channels that the ledger has are there again, and besides them those of -C.
 
 ` + definitionHelp + `
 
-The version of every chaincode is 1.0, which makes the chaincode ID of asset asset:1.0. With --dev, chaincode that was
-started by hand may connect too:
+Chaincode that the peer starts connects by mutual TLS, with a certificate that is made for each start of it: so --listen
+may be an address that the network reaches. --advertise says what chaincode is told instead of it. With --plaintext there
+are no certificates, and the address must be a loopback one or a Unix socket: everybody who can connect there can pretend
+to be a chaincode that is being started. --dev, which implies --plaintext, also accepts chaincode that was started by hand:
 
   CORE_CHAINCODE_ID_NAME=mine:1.0 CORE_PEER_TLS_ENABLED=false ./mine -peer.address 127.0.0.1:7052
 
-The arguments of a chaincode's program are separated by spaces, {{.PeerAddress}} and {{.ChaincodeID}} in them are
-replaced, and no shell sees them. Without any, it gets what Go chaincode wants: -peer.address {{.PeerAddress}}`,
+The version of every chaincode is 1.0, which makes the chaincode ID of asset asset:1.0. The arguments of a chaincode's
+program are separated by spaces, {{.PeerAddress}} and {{.ChaincodeID}} in them are replaced, and no shell sees them.
+Without any, it gets what Go chaincode wants: -peer.address {{.PeerAddress}}
+
+--config names a file, YAML or JSON, that says all of this and more: chaincode that is a server or a package, restarts,
+limits. The file examples/peer/peer.yaml has every key. A flag that is given goes before what the file says.
+Chaincodes are in the file or on the command line, not in both.`,
 		Example: `  peer serve
+  peer serve --config peer.yaml
   peer serve --chaincode asset=./asset --chaincode mine=./mine -C mychannel -C other
   peer serve --chaincode "mine=./mine start --peer.address {{.PeerAddress}}"
   peer serve --ledger pebble:./data --indexes asset=./chaincode/asset
   peer serve --ledger postgres://me@localhost/ledger
-  peer serve --listen unix:///tmp/chaincode.sock --api unix:///tmp/peer.sock --log-level debug`,
+  peer serve --listen unix:///tmp/chaincode.sock --api unix:///tmp/peer.sock --log-level debug
+  peer serve --listen 0.0.0.0:7052 --advertise peer0.example.com`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, f) },
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.listen, "listen", defaultListen, "where chaincode connects to: loopback host:port, or unix:///path")
-	flags.StringVar(&f.api, "api", defaultAPI, "where peer invoke and query connect to: the same")
+	flags.StringVar(&f.config, "config", "", "a file, YAML or JSON, that says what flags can say, and more")
+	flags.StringVar(&f.listen, "listen", defaultListen, "where chaincode connects to: host:port or unix:///path")
+	flags.StringVar(&f.advertise, "advertise", "", "what chaincode is told that the address is, as host or host:port (default that of --listen)")
+	flags.StringVar(&f.api, "api", defaultAPI, "where peer invoke and query connect to: loopback host:port, or unix:///path")
 	flags.StringVar(&f.ledger, "ledger", "", "where the ledger is kept: "+ledgerForms+" (default a folder among your data)")
 	flags.StringArrayVar(&f.chaincodes, "chaincode", nil, `a chaincode and its program, as "name=path" or "name=path argument…"; can be repeated (default asset and market, next to this program)`)
 	flags.StringSliceVarP(&f.channels, "channelID", "C", []string{defaultChannel}, "channels to have besides those that are in the ledger; can be repeated")
 	flags.StringArrayVar(&f.indexes, "indexes", nil, "the indexes of a chaincode, as name=folder, the one with META-INF in it; can be repeated")
 	flags.StringArrayVar(&f.collections, "collections-config", nil, "the collections of a chaincode, as name=file, Fabric's collections_config.json; can be repeated")
-	flags.BoolVar(&f.dev, "dev", false, "accept chaincode that somebody else has started")
+	flags.BoolVar(&f.plaintext, "plaintext", false, "chaincode connects without TLS, from this machine")
+	flags.BoolVar(&f.dev, "dev", false, "accept chaincode that somebody else has started; implies --plaintext")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
-	return cmd
+	return cmd, f
 }
 
-func serve(cmd *cobra.Command, f serveFlags) (err error) {
-	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
-	cfg, err := f.config(stderr)
+func serve(cmd *cobra.Command, f *serveFlags) (err error) {
+	ctx := cmd.Context()
+	s, err := f.load(cmd.Flags().Changed, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	api, err := parseAddress(f.api)
-	if err != nil {
-		return usagef("--api: %s", err)
-	}
-	n, err := startNode(ctx, cfg)
+	n, err := startNode(ctx, s.node)
 	if err != nil {
 		return err
 	}
@@ -106,7 +109,7 @@ func serve(cmd *cobra.Command, f serveFlags) (err error) {
 			err = closing
 		}
 	}()
-	l, api, err := api.listen(ctx)
+	l, api, err := s.api.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,9 +130,16 @@ func printServing(ctx context.Context, w io.Writer, n *node, api address) error 
 		channels = append(channels, fmt.Sprintf("%s (%s)", name, count(int(height), "block")))
 	}
 	chaincodes := slices.Sorted(maps.Keys(n.cfg.chaincodes))
-	_, _ = fmt.Fprintf(w, "chaincode connects to %s, clients to %s\n", n.cfg.listen, api)
+	how := "by mutual TLS"
+	if n.cfg.plaintext {
+		how = "in plaintext"
+	}
+	_, _ = fmt.Fprintf(w, "chaincode connects to %s %s, clients to %s\n", n.cfg.peerAddress(), how, api)
 	_, _ = fmt.Fprintf(w, "ledger: %s\n", n.cfg.ledger)
 	_, _ = fmt.Fprintf(w, "channels: %s; chaincodes: %s\n", strings.Join(channels, ", "), strings.Join(chaincodes, ", "))
+	for _, name := range slices.Sorted(maps.Keys(n.attached)) {
+		_, _ = fmt.Fprintf(w, "to start %s: . %s && ./%[1]s -peer.address \"$CORE_PEER_ADDRESS\"\n", name, shellWord(n.attached[name].EnvFile()))
+	}
 	if _, ok := n.cfg.chaincodes["asset"]; !ok {
 		return nil
 	}
@@ -140,6 +150,9 @@ func printServing(ctx context.Context, w io.Writer, n *node, api address) error 
 	_, _ = fmt.Fprintf(w, "try: peer invoke%s -n asset -c '{\"Args\":[\"Create\",\"a1\",\"blue\"]}'\n", where)
 	return nil
 }
+
+// shellWord makes one word of a text, in which a shell finds nothing to expand.
+func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // serveAPI serves until ctx ends or the node does, and then waits for the calls under way.
 func serveAPI(ctx context.Context, n *node, l net.Listener) error {
@@ -164,36 +177,8 @@ func serveAPI(ctx context.Context, n *node, l net.Listener) error {
 	return nil
 }
 
-func (f *serveFlags) config(stderr io.Writer) (nodeConfig, error) {
-	cfg := nodeConfig{channels: f.channels, dev: f.dev}
-	if len(f.channels) == 0 {
-		return cfg, usagef("-C is empty: name a channel")
-	}
-	var err error
-	if cfg.listen, err = parseAddress(f.listen); err != nil {
-		return cfg, usagef("--listen: %s", err)
-	}
-	if cfg.log, err = newLogger(stderr, f.logLevel); err != nil {
-		return cfg, err
-	}
-	if cfg.ledger, err = parseLedger(f.ledger, "peer"); err != nil {
-		return cfg, err
-	}
-	if cfg.definitions, err = parseDefinitions(f.indexes, f.collections); err != nil {
-		return cfg, err
-	}
-	if cfg.chaincodes, err = parseChaincodes(f.chaincodes); err != nil || len(cfg.chaincodes) > 0 {
-		return cfg, err
-	}
-	cfg.chaincodes, err = findChaincodes("")
-	if f.dev {
-		return cfg, nil // has those that were found
-	}
-	return cfg, err
-}
-
-func parseChaincodes(flags []string) (map[string]program, error) {
-	chaincodes := map[string]program{}
+func parseChaincodes(flags []string) (map[string]chaincode, error) {
+	chaincodes := map[string]chaincode{}
 	for _, s := range flags {
 		name, command, _ := strings.Cut(s, "=")
 		words := strings.Fields(command)
@@ -207,17 +192,17 @@ func parseChaincodes(flags []string) (map[string]program, error) {
 		if err != nil {
 			return nil, errors.WithMessagef(err, "chaincode %q", name)
 		}
-		p := program{path: path}
+		p := &program{path: path}
 		if len(words) > 1 { // otherwise it gets what Go chaincode wants
 			p.args = words[1:]
 		}
-		chaincodes[name] = p
+		chaincodes[name] = chaincode{id: name + ":" + defaultVersion, process: p}
 	}
 	return chaincodes, nil
 }
 
 // findChaincodes finds the programs of the example chaincodes in a folder, by default the one that this program is in.
-func findChaincodes(dir string) (map[string]program, error) {
+func findChaincodes(dir string) (map[string]chaincode, error) {
 	if dir == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -225,13 +210,13 @@ func findChaincodes(dir string) (map[string]program, error) {
 		}
 		dir = filepath.Dir(self)
 	}
-	chaincodes := map[string]program{}
+	chaincodes := map[string]chaincode{}
 	for _, name := range exampleChaincodes {
 		path, err := findProgram(filepath.Join(dir, name))
 		if err != nil {
 			return chaincodes, errors.WithMessagef(err, "example chaincode %q (to build it, in folder examples: go build -o %s/ ./chaincode/%s)", name, dir, name)
 		}
-		chaincodes[name] = program{path: path}
+		chaincodes[name] = chaincode{id: name + ":" + defaultVersion, process: &program{path: path}}
 	}
 	return chaincodes, nil
 }
@@ -249,10 +234,10 @@ func findProgram(path string) (string, error) {
 }
 
 // newLogger returns a logger that writes lines for a person.
-func newLogger(w io.Writer, level string) (*zap.Logger, error) {
-	at, err := zapcore.ParseLevel(level)
+func newLogger(w io.Writer, level setting) (*zap.Logger, error) {
+	at, err := zapcore.ParseLevel(level.text)
 	if err != nil {
-		return nil, usagef("--log-level is %s, want debug, info, warn or error", quote(level))
+		return nil, level.wrong("%s: want debug, info, warn or error", quote(level.text))
 	}
 	encoding := zap.NewDevelopmentEncoderConfig()
 	encoding.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")

@@ -17,14 +17,16 @@ import (
 
 // served is a peer that runs as a process.
 type served struct {
-	chaincode, api string // addresses
-	ledger         string // what it says of its ledger
-	channels       string // and of its channels
+	chaincode, api string        // addresses
+	secure         bool          // chaincode connects by mutual TLS
+	ledger         string        // what it says of its ledger
+	channels       string        // and of its channels
+	lines          *bufio.Reader // what it says after that
 	cmd            *exec.Cmd
 	stderr         *bytes.Buffer
 }
 
-var greeting = regexp.MustCompile(`^chaincode connects to (\S+), clients to (\S+)\nledger: (.+)\nchannels: (.+); chaincodes: .+\n$`)
+var greeting = regexp.MustCompile(`^chaincode connects to (\S+) (by mutual TLS|in plaintext), clients to (\S+)\nledger: (.+)\nchannels: (.+); chaincodes: .+\n$`)
 
 // servePeer starts peer serve with the chaincode probe, and with a ledger that nobody else has.
 func servePeer(t *testing.T, args ...string) *served {
@@ -35,8 +37,13 @@ func servePeer(t *testing.T, args ...string) *served {
 // servePeerWithData starts peer serve with the chaincode probe, and the folder that default ledgers are in.
 func servePeerWithData(t *testing.T, data string, args ...string) *served {
 	t.Helper()
-	args = append([]string{"serve", "--chaincode", "probe=" + os.Args[0]}, args...)
-	s := &served{cmd: peerCommand(t.Context(), data, args...), stderr: new(bytes.Buffer)}
+	return startServing(t, data, append([]string{"--chaincode", "probe=" + os.Args[0]}, args...)...)
+}
+
+// startServing starts peer serve, with the folder that default ledgers are in.
+func startServing(t *testing.T, data string, args ...string) *served {
+	t.Helper()
+	s := &served{cmd: peerCommand(t.Context(), data, append([]string{"serve"}, args...)...), stderr: new(bytes.Buffer)}
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -46,9 +53,10 @@ func servePeerWithData(t *testing.T, data string, args ...string) *served {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.cmd.Process.Kill() })
-	first, lines := "", bufio.NewReader(stdout)
+	first := ""
+	s.lines = bufio.NewReader(stdout)
 	for range 3 {
-		line, _ := lines.ReadString('\n')
+		line, _ := s.lines.ReadString('\n')
 		first += line
 	}
 	m := greeting.FindStringSubmatch(first)
@@ -56,7 +64,7 @@ func servePeerWithData(t *testing.T, data string, args ...string) *served {
 		_ = s.cmd.Wait()
 		t.Fatalf("peer serve printed %q and %s", first, s.stderr)
 	}
-	s.chaincode, s.api, s.ledger, s.channels = m[1], m[2], m[3], m[4]
+	s.chaincode, s.secure, s.api, s.ledger, s.channels = m[1], m[2] == "by mutual TLS", m[3], m[4], m[5]
 	return s
 }
 

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+)
+
+// listQuestion asks for the chaincodes.
+type listQuestion struct{}
+
+// listJSON are the chaincodes of a peer. It is what --json prints.
+type listJSON struct {
+	Chaincodes []chaincodeJSON `json:"chaincodes"`
+}
+
+type chaincodeJSON struct {
+	Name      string     `json:"name"`
+	ID        string     `json:"id"`
+	State     string     `json:"state"`
+	Runtime   string     `json:"runtime"`
+	Since     *time.Time `json:"since,omitempty"`  // of the state; nil: it never had another
+	Uptime    float64    `json:"uptime,omitempty"` // how long it has been ready, in seconds
+	Restarts  int        `json:"restarts"`
+	InFlight  int        `json:"inFlight"`
+	LastError string     `json:"lastError,omitempty"`
+}
+
+// notLaunched is the state of a chaincode that nobody has called yet.
+const notLaunched = "not launched"
+
+// list answers a listQuestion.
+func (n *node) list(context.Context, listQuestion) (*listJSON, error) {
+	known := map[string]chaincodeJSON{} // by chaincode ID
+	for name, c := range n.cfg.chaincodes {
+		known[c.id] = chaincodeJSON{Name: name, ID: c.id, State: notLaunched, Runtime: c.kind()}
+	}
+	for _, s := range n.support.List() {
+		known[s.ChaincodeID] = known[s.ChaincodeID].with(s)
+	}
+	l := &listJSON{Chaincodes: []chaincodeJSON{}}
+	for _, c := range known {
+		l.Chaincodes = append(l.Chaincodes, c)
+	}
+	slices.SortFunc(l.Chaincodes, func(a, b chaincodeJSON) int { return strings.Compare(a.ID, b.ID) })
+	return l, nil
+}
+
+// with is what is known of a chaincode, completed by how it is.
+func (c chaincodeJSON) with(s chaincodesupport.Status) chaincodeJSON {
+	if c.ID == "" || s.External && c.Runtime != byAttach {
+		c.ID, c.Runtime = s.ChaincodeID, byItself
+		c.Name, _, _ = strings.Cut(s.ChaincodeID, ":")
+	}
+	c.State, c.Since, c.Restarts, c.InFlight = s.State.String(), &s.Since, s.Restarts, s.InFlight
+	if s.State == chaincodesupport.Ready {
+		c.Uptime = time.Since(s.Since).Seconds()
+	}
+	if s.LastError != nil {
+		c.LastError = s.LastError.Error()
+	}
+	return c
+}
+
+func listCommand() *cobra.Command {
+	var f lookFlags
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "Show the chaincodes of a peer, and how they are",
+		Long: `Shows the chaincodes that a peer has, and how each is: its name, as -n of peer invoke wants it; its chaincode ID; its state;
+what runs it; how long it has been ready; how often it was launched again after it had ended or failed; how many
+transactions are running on it; and why it last ended or failed, if nobody had asked it to.
+
+The states are: not launched, launching, ready, ending, restarting (it has failed, and will be launched again), stopped
+(nothing of it is running; the next call launches it). What runs it is process, server, package or attach, as
+the peer is configured, or dev for one that has connected by itself to a peer with --dev.
+
+JSON: {"chaincodes": [{"name", "id", "state", "runtime", "since", "uptime", "restarts", "inFlight", "lastError"}]}; since is when
+the chaincode came into its state, uptime is in seconds, and both, like lastError, are left out if there is none.`,
+		Example: `  peer chaincode list
+  peer chaincode list --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.look(cmd, chaincodesPath, listQuestion{}, new(listJSON))
+		},
+	}
+	f.addWithoutChannel(cmd)
+	return cmd
+}
+
+func (l *listJSON) print(w io.Writer, s style) {
+	var b bytes.Buffer
+	t := newTable(&b)
+	t.row("NAME\tID\tSTATE\tRUNTIME\tUPTIME\tRESTARTS\tIN FLIGHT\tLAST ERROR")
+	for _, c := range l.Chaincodes {
+		uptime := "-"
+		if c.State == chaincodesupport.Ready.String() {
+			uptime = showUptime(c.Uptime)
+		}
+		failure := ""
+		if c.LastError != "" {
+			failure = s.red(shown(c.LastError))
+		}
+		t.row("%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s", shown(c.Name), shown(abbreviate(c.ID)), c.State, c.Runtime, uptime, c.Restarts, c.InFlight, failure)
+	}
+	_ = t.Flush()
+	for line := range strings.Lines(b.String()) {
+		line = strings.TrimRight(line, " \n") // of what has no last error
+		if strings.HasPrefix(line, "NAME ") {
+			line = s.bold(line)
+		}
+		_, _ = fmt.Fprintln(w, line)
+	}
+}
+
+// showUptime is a time in seconds, without those that are of no interest.
+func showUptime(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%dd%02dh", int(d.Hours())/24, int(d.Hours())%24)
+	}
+}
