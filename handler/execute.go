@@ -20,8 +20,9 @@ const tieGrace = 50 * time.Millisecond
 //
 // It returns within the context's deadline, the handler's ExecuteTimeout (ErrTimeout), the context's cancellation, or
 // when the stream ends (ErrStreamTerminated), whichever is first. An operation of the ledger that is still running
-// then ends in the background. What can't be sent, since it is larger than Config.MaxSendMsgSize, fails alone. Where there is no room for another transaction it returns at once (*OverloadError). After a nil error nothing of the transaction is running any more, and every iterator
-// it opened is closed. The errors work with errors.Is, as do ErrExists and ErrPoisoned. in is only read.
+// then ends in the background. Where there is no room for another transaction it returns at once (*OverloadError), as it
+// does with what is larger than Config.MaxSendMsgSize. After a nil error nothing of the transaction is running any more,
+// and every iterator it opened is closed. The errors work with errors.Is, as do ErrExists and ErrPoisoned. in is only read.
 func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	msg, err := h.transactionMessage(p, typ, in)
 	if err != nil {
