@@ -228,8 +228,13 @@ func TestFaultChaincodeNeverReads(t *testing.T) {
 	f.hear("asset:1", "holds")
 	pid := f.process("asset:1")
 	f.stall(netfault.Fault{Stall: true})
-	f.callInVain(2) // gRPC takes the first one, of whatever size
-	x.wantTerminated(cfg.SendTimeout + promptly)
+	large := strings.Repeat("x", 8<<20)
+	// gRPC takes the first one, of whatever size.
+	for _, unread := range []*execution{f.start("asset:1", "t1", "ping", large), f.start("asset:1", "t2", "ping", large), x} {
+		if e := unread.wait(cfg.SendTimeout + 2*promptly); !errors.Is(e.err, handler.ErrStreamTerminated) {
+			t.Errorf("Execute: %v", e.err)
+		}
+	}
 	f.wantResult("asset:1", "again", 200, "pong", "ping")
 	if f.process("asset:1") == pid {
 		t.Error("it wasn't launched again")
