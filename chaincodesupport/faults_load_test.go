@@ -9,15 +9,19 @@ import (
 	"net"
 	"os"
 	goruntime "runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pkg/errors"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -144,9 +148,40 @@ func TestFaultManyConnects(t *testing.T) {
 		}
 		eventually(t, "the last one is gone", func() bool { return len(cs.List()) == 0 })
 	}
-	visit(10 * len(visitors)) // what is made once, and kept
+	wantNothingLeft(t, visit)
+}
+
+// F60: the same for chaincode that is launched and stopped, or that fails.
+func TestFaultManyLaunches(t *testing.T) {
+	ways := []runtime.Runtime{
+		scripted(t, succeed),
+		failing(errors.New("no such program")),
+		inproc.Runtime(func(_ context.Context, id string, s pb.ClientStream) error { return s.Send(registration(id)) }),
+	}
+	cs := newSupport(t, chaincodesupport.Config{Runtime: func(id string) runtime.Runtime {
+		n, _ := strconv.Atoi(id)
+		return ways[n%len(ways)]
+	}})
+	wantNothingLeft(t, func(n int) {
+		for i := range n {
+			id := strconv.Itoa(i % (10 * len(ways)))
+			_, err := cs.Execute(t.Context(), id, params("t"), input())
+			if works := i%len(ways) == 0; works != (err == nil) {
+				t.Fatalf("Execute on %s: %v", id, err)
+			}
+			if err := cs.Stop(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// wantNothingLeft does something *connects times, and wants as much to be in use then as before.
+func wantNothingLeft(t *testing.T, do func(times int)) {
+	t.Helper()
+	do(60) // what is made once, and kept
 	before := measure(t)
-	visit(*connects)
+	do(*connects)
 	var after usage
 	eventually(t, "all goroutines and descriptors are gone", func() bool {
 		after = measure(t)
