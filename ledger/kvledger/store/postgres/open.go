@@ -79,11 +79,10 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, cfg Config) (statements, e
 
 // inspect says whether the tables are there. If something else is, that is an error.
 func (q statements) inspect(ctx context.Context, pool *pgxpool.Pool) (exists bool, err error) {
-	table, err := columns(ctx, pool, q.table)
-	if err != nil {
-		return false, err
+	table, head, err := q.columns(ctx, pool)
+	if err == nil && (table == "") != (head == "") {
+		table, head, err = q.columns(ctx, pool) // if another process has created both meanwhile, both are there now
 	}
-	head, err := columns(ctx, pool, q.head)
 	switch {
 	case err != nil:
 		return false, err
@@ -107,6 +106,15 @@ func (q statements) inspect(ctx context.Context, pool *pgxpool.Pool) (exists boo
 		return false, errors.Wrapf(ErrForeign, "columns of %s are (%s)", q.head, head)
 	}
 	return true, nil
+}
+
+// columns returns the columns of both tables, one after the other.
+func (q statements) columns(ctx context.Context, pool *pgxpool.Pool) (table, head string, err error) {
+	if table, err = columns(ctx, pool, q.table); err != nil {
+		return "", "", err
+	}
+	head, err = columns(ctx, pool, q.head)
+	return table, head, err
 }
 
 // columns returns the names and types of a table's columns, or "" if there is no such table.

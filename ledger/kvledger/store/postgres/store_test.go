@@ -129,21 +129,23 @@ func TestForeign(t *testing.T) {
 }
 
 func TestCreateTogether(t *testing.T) {
-	cfg := config()
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			s, err := postgres.Open(t.Context(), cfg)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+	for range 20 { // the moment in which one table is seen without the other is short
+		cfg := config()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				s, err := postgres.Open(t.Context(), cfg)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
 	}
-	wg.Wait()
 }
 
 // Two stores on the same tables, as two processes have them, see each other's commits at once.
