@@ -3,7 +3,7 @@
 //
 //	cs, err := chaincodesupport.New(chaincodesupport.Config{Runtime: …, Ledgers: …})
 //	srv := grpc.NewServer(cs.ServerOptions()...)
-//	pb.RegisterChaincodeSupportServer(srv, cs)
+//	pbgrpc.RegisterChaincodeSupportServer(srv, cs)
 //	go srv.Serve(listener)
 //	result, err := cs.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: …, TxID: …, Simulation: …}, input)
 //
@@ -32,6 +32,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // ErrClosed is returned when a ChaincodeSupport has been closed, or is about to be.
@@ -54,7 +55,7 @@ type ChaincodeSupport struct {
 	goroutines sync.WaitGroup // streams, handlers and launches
 }
 
-var _ pb.ChaincodeSupportServer = (*ChaincodeSupport)(nil)
+var _ pbgrpc.ChaincodeSupportServer = (*ChaincodeSupport)(nil)
 
 // New returns a ChaincodeSupport, which is to be closed after use.
 func New(cfg Config) (*ChaincodeSupport, error) {
@@ -101,7 +102,7 @@ func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 }
 
 // Register serves the stream of a chaincode that has dialled the peer.
-func (cs *ChaincodeSupport) Register(stream pb.ChaincodeSupport_RegisterServer) error {
+func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServer) error {
 	chaincodeID, err := cs.identify(stream.Context())
 	if err != nil {
 		return status.Error(codes.Unauthenticated, err.Error())

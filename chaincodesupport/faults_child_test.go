@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -101,7 +102,7 @@ func (f *faulty) registerWhenTold() error {
 	if err != nil {
 		return err
 	}
-	s, err := pb.DialChaincodeSupport(context.Background(), conn)
+	s, err := pbgrpc.DialChaincodeSupport(context.Background(), conn)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 var (
@@ -242,7 +243,7 @@ func visit(t *testing.T, address string, register bool, goodbye func(pb.ClientSt
 	defer func() { _ = conn.Close() }()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	s, err := pb.DialChaincodeSupport(ctx, conn)
+	s, err := pbgrpc.DialChaincodeSupport(ctx, conn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -244,7 +245,7 @@ func TestFaultNameIsTaken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := pb.DialChaincodeSupport(t.Context(), conn)
+		s, err := pbgrpc.DialChaincodeSupport(t.Context(), conn)
 		if err == nil {
 			err = s.Send(registration("asset:1"))
 		}

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
@@ -92,7 +92,7 @@ func (n *network) params(txID string) handler.TxParams {
 
 func proposed(t testing.TB) *pb.SignedProposal {
 	t.Helper()
-	p, err := proposal.New(proposal.Params{Chaincode: "any", Creator: []byte("creator")})
+	p, err := identity.NewProposal(identity.ProposalParams{Chaincode: "any", Creator: []byte("creator")})
 	if err != nil {
 		t.Fatal(err)
 	}

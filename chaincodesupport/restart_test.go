@@ -20,6 +20,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // onFailure is a policy for every chaincode: pauses of 1, 2, 4 and then 5 s.
@@ -298,7 +299,7 @@ func TestPlaintextFromElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	s, err := pb.DialChaincodeSupport(t.Context(), conn)
+	s, err := pbgrpc.DialChaincodeSupport(t.Context(), conn)
 	if err == nil {
 		_ = s.Send(registration("asset:1")) // Recv says why, if it fails
 		_, err = s.Recv()

@@ -19,6 +19,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -40,7 +41,7 @@ func serve(t testing.TB, cs *chaincodesupport.ChaincodeSupport) string {
 func serveOn(t testing.TB, l net.Listener, cs *chaincodesupport.ChaincodeSupport, opts []grpc.ServerOption) {
 	t.Helper()
 	srv := grpc.NewServer(opts...)
-	pb.RegisterChaincodeSupportServer(srv, cs)
+	pbgrpc.RegisterChaincodeSupportServer(srv, cs)
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
 	t.Cleanup(func() {
@@ -61,7 +62,7 @@ func dial(t testing.TB, address string, opts ...grpc.DialOption) pb.ClientStream
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	s, err := pb.DialChaincodeSupport(t.Context(), conn)
+	s, err := pbgrpc.DialChaincodeSupport(t.Context(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -85,7 +86,7 @@ func environment(env map[string]string) func(string) (string, bool) {
 // support is a peer whose every stream is served by a function.
 type support func(peer) error
 
-func (f support) Register(s pb.ChaincodeSupport_RegisterServer) error { return f(peer{nil, s}) }
+func (f support) Register(s pbgrpc.ChaincodeSupport_RegisterServer) error { return f(peer{nil, s}) }
 
 // listen serves a peer on loopback, or on a Unix socket, and returns the address to dial.
 func listen(t *testing.T, network string, serve support, opts ...grpc.ServerOption) string {
@@ -99,7 +100,7 @@ func listen(t *testing.T, network string, serve support, opts ...grpc.ServerOpti
 		t.Fatal(err)
 	}
 	g := grpc.NewServer(append(opts, grpc.WaitForHandlers(true))...)
-	pb.RegisterChaincodeSupportServer(g, serve)
+	pbgrpc.RegisterChaincodeSupportServer(g, serve)
 	served := make(chan struct{})
 	go func() { defer close(served); _ = g.Serve(l) }()
 	t.Cleanup(func() { g.Stop(); <-served })
@@ -300,7 +301,7 @@ func TestServe(t *testing.T) {
 			defer func() { _ = conn.Close() }()
 			var streams []pb.ClientStream
 			for range 2 {
-				s, err := pb.DialChaincode(t.Context(), conn, grpc.WaitForReady(true))
+				s, err := pbgrpc.DialChaincode(t.Context(), conn, grpc.WaitForReady(true))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -342,7 +343,7 @@ func TestServeStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	s, err := pb.DialChaincode(t.Context(), conn)
+	s, err := pbgrpc.DialChaincode(t.Context(), conn)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // connectTimeout is how long a new connection may take for its handshakes, as in the official shim.
@@ -71,7 +72,7 @@ func Serve(ctx context.Context, cs ChaincodeServer) error {
 	s := &server{cfg: cs.config(), cc: cs.CC, stopping: ctx.Done()}
 	defer s.streams.Wait()
 	g := grpc.NewServer(opts...)
-	pb.RegisterChaincodeServer(g, s)
+	pbgrpc.RegisterChaincodeServer(g, s)
 
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -171,11 +172,11 @@ type server struct {
 	streams  sync.WaitGroup // goroutines that Connect started
 }
 
-var _ pb.ChaincodeServer = (*server)(nil)
+var _ pbgrpc.ChaincodeServer = (*server)(nil)
 
 // Connect serves one stream. The conversation has a goroutine of its own, since a server can end a stream only by
 // returning from here.
-func (s *server) Connect(stream pb.Chaincode_ConnectServer) error {
+func (s *server) Connect(stream pbgrpc.Chaincode_ConnectServer) error {
 	h := newHandler(stream, s.cc, s.cfg.logger())
 	ended := make(chan error, 1)
 	s.streams.Go(func() { ended <- h.chat(s.cfg.ChaincodeID, s.cfg.grace()) }) // Serve waits for it

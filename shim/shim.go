@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // What keeps a quiet connection alive: the official shim's figures, which every peer allows.
@@ -76,7 +77,7 @@ func Run(ctx context.Context, cfg Config, cc Chaincode) error {
 	streamCtx, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	stopDialing := context.AfterFunc(ctx, cut)
-	stream, err := pb.DialChaincodeSupport(streamCtx, conn)
+	stream, err := pbgrpc.DialChaincodeSupport(streamCtx, conn)
 	if !stopDialing() {
 		return nil
 	}

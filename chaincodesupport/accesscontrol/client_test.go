@@ -21,6 +21,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // clientTLS is what a chaincode makes of its credential.
@@ -53,7 +54,7 @@ func (p *testPeer) open(cfg *tls.Config) (pb.ClientStream, error) {
 		return nil, err
 	}
 	p.t.Cleanup(func() { _ = conn.Close() })
-	return pb.DialChaincodeSupport(p.t.Context(), conn)
+	return pbgrpc.DialChaincodeSupport(p.t.Context(), conn)
 }
 
 func register(s pb.ClientStream, chaincodeID string) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // A peer whose chaincode, here this very program, runs in processes of its own and connects by mutual TLS.
@@ -42,7 +42,7 @@ func Example() {
 	})
 	check(err)
 	srv := grpc.NewServer(peer.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(srv, peer)
+	pbgrpc.RegisterChaincodeSupportServer(srv, peer)
 	go func() { check(srv.Serve(listener)) }()
 
 	ctx := context.Background()

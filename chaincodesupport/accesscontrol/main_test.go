@@ -22,7 +22,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -129,7 +129,7 @@ func (p *testPeer) serve(l net.Listener, cfg chaincodesupport.Config) {
 		p.t.Fatal(err)
 	}
 	srv := grpc.NewServer(p.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(srv, p)
+	pbgrpc.RegisterChaincodeSupportServer(srv, p)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	p.stop = sync.OnceFunc(func() {

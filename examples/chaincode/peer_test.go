@@ -15,13 +15,13 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -65,7 +65,7 @@ func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
 		t.Fatal(err)
 	}
 	srv := grpc.NewServer(p.support.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(srv, p.support)
+	pbgrpc.RegisterChaincodeSupportServer(srv, p.support)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	t.Cleanup(func() {
@@ -106,13 +106,13 @@ func watch(t *testing.T, folder string) {
 }
 
 // issue makes a client of an organization, whose MSP is new.
-func (p *peer) issue(mspID, name string, attributes map[string]string) *proposal.Identity {
+func (p *peer) issue(mspID, name string, attributes map[string]string) *identity.Identity {
 	p.Helper()
-	msp, err := proposal.NewMSP(proposal.MSPConfig{ID: mspID, Organization: mspID + ".example.com"})
+	msp, err := identity.NewMSP(identity.MSPConfig{ID: mspID, Organization: mspID + ".example.com"})
 	if err != nil {
 		p.Fatal(err)
 	}
-	id, err := msp.Issue(proposal.IdentityConfig{CommonName: name, Attributes: attributes})
+	id, err := msp.Issue(identity.IdentityConfig{CommonName: name, Attributes: attributes})
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func (p *peer) issue(mspID, name string, attributes map[string]string) *proposal
 
 // call is a call of the chaincode, and what must come of it.
 type call struct {
-	client    *proposal.Identity
+	client    *identity.Identity
 	transient map[string][]byte
 	args      []string
 	want      string // the payload, or the message if the chaincode refuses
@@ -140,7 +140,7 @@ func (p *peer) run(calls ...call) (txID string) {
 
 func (p *peer) runOne(c call) (txID string) {
 	p.Helper()
-	proposed, err := proposal.New(proposal.Params{
+	proposed, err := identity.NewProposal(identity.ProposalParams{
 		ChannelID: channel, Chaincode: p.chaincode, Args: bytes(c.args), Transient: c.transient, Signer: c.client,
 	})
 	if err != nil {
@@ -184,7 +184,7 @@ func (p *peer) check(c call, txID string, r *chaincodesupport.Result) {
 	}
 }
 
-func (p *peer) commit(proposed *proposal.Proposal, sim *kvledger.Simulator) {
+func (p *peer) commit(proposed *identity.Proposal, sim *kvledger.Simulator) {
 	p.Helper()
 	results, err := sim.Results()
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/collections"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
+	"github.com/ccpeer/ccpeer/collections"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )

@@ -13,14 +13,14 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // mspID is whose member every client is.
@@ -50,7 +50,7 @@ type nodeConfig struct {
 // node is the peer: the ledgers of its channels, and the chaincode that runs on them.
 type node struct {
 	cfg      nodeConfig
-	client   *proposal.Identity // whose every proposal is
+	client   *identity.Identity // whose every proposal is
 	store    store.Store        // which has the ledgers
 	provider *kvledger.Provider
 	ledgers  map[string]*kvledger.Ledger
@@ -115,7 +115,7 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	n.server = grpc.NewServer(n.support.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(n.server, n.support)
+	pbgrpc.RegisterChaincodeSupportServer(n.server, n.support)
 	go func() {
 		defer close(n.served)
 		if err := n.server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
@@ -134,12 +134,12 @@ func (n *node) prepare(ctx context.Context) (err error) {
 }
 
 // newClient makes the identity that the calls of all clients are made with. It lives as long as the node.
-func newClient() (*proposal.Identity, error) {
-	msp, err := proposal.NewMSP(proposal.MSPConfig{ID: mspID, Organization: "example.com"})
+func newClient() (*identity.Identity, error) {
+	msp, err := identity.NewMSP(identity.MSPConfig{ID: mspID, Organization: "example.com"})
 	if err != nil {
 		return nil, err
 	}
-	return msp.Issue(proposal.IdentityConfig{CommonName: "client"})
+	return msp.Issue(identity.IdentityConfig{CommonName: "client"})
 }
 
 // newSupport makes what runs chaincode. Chaincode that dials it proves by mutual TLS that it is the one that was launched.
@@ -224,7 +224,7 @@ func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transact
 	if err != nil {
 		return nil, tx, err
 	}
-	p, err := proposal.New(proposal.Params{
+	p, err := identity.NewProposal(identity.ProposalParams{
 		ChannelID: c.Channel, Chaincode: c.Chaincode, Args: c.Args, IsInit: c.IsInit, Transient: c.Transient, Signer: n.client,
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // register tries to be a chaincode, and returns what the peer says to that.
@@ -32,7 +33,7 @@ func register(t *testing.T, at, chaincodeID string, creds credentials.TransportC
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	s, err := pb.DialChaincodeSupport(ctx, conn)
+	s, err := pbgrpc.DialChaincodeSupport(ctx, conn)
 	if err != nil {
 		return 0, err
 	}

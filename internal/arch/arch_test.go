@@ -35,15 +35,17 @@ const everyone = "github.com/pkg/errors"
 // folder. A name that ends in "/..." stands for the package and all below it; for a package, the line of the longest
 // folder that fits is the one that counts. A package need not exist yet.
 var allowed = map[string][]string{
-	"proto": {grpc, protobuf},
+	// Who only decodes messages doesn't link gRPC: the services are apart.
+	"proto":        {protobuf},
+	"proto/pbgrpc": {"proto", grpc},
 	// Not grpc itself: the handler knows streams, not servers and connections.
 	"handler": {"proto", "ledger", fsm, zap, codes, status, protobuf},
 
-	"chaincodesupport":                 {"handler", "proto", "ledger", "chaincodesupport/runtime", grpc, protobuf, zap},
+	"chaincodesupport":                 {"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", grpc, protobuf, zap},
 	"chaincodesupport/runtime":         {"proto"},
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
 	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/...", zap},
-	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "proto", grpc, zap},
+	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "proto", "proto/pbgrpc", grpc, zap},
 	"chaincodesupport/runtime/builder": {
 		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/...", zap,
 	},
@@ -51,8 +53,9 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/internal/group":    {"chaincodesupport/runtime", zap},
 	"chaincodesupport/runtime/internal/settings": {"chaincodesupport/runtime"},
 	"chaincodesupport/accesscontrol":             {"chaincodesupport/runtime", grpc, zap},
-	"chaincodesupport/proposal":                  {"proto", protobuf},
-	"chaincodesupport/collections":               {"handler", "ledger", "proto", "chaincodesupport/proposal", protobuf},
+
+	"identity":    {"proto", protobuf},
+	"collections": {"handler", "ledger", "proto", "identity", protobuf},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
@@ -67,7 +70,7 @@ var allowed = map[string][]string{
 	"ledger/kvledger/store/memory": {"ledger/kvledger/store", btree},
 
 	// The other end of the wire: it must not know the peer's.
-	"shim":     {"proto", grpc, protobuf},
+	"shim":     {"proto", "proto/pbgrpc", grpc, protobuf},
 	"shim/cid": {"proto", protobuf},
 
 	"internal/arch":       {},

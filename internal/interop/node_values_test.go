@@ -11,8 +11,8 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 )
 
 // isNode says whether the family's shim is one for Node.
@@ -52,7 +52,7 @@ func TestNodeProposal(t *testing.T) {
 		want("GetBinding", func(o outcome) string { return hex.EncodeToString(o.proposal.Binding) })
 		want("GetTxTimestamp", func(o outcome) string { return o.proposal.Timestamp.Format(time.RFC3339Nano) })
 		want("GetProposal", func(o outcome) string {
-			parsed, err := proposal.Parse(o.proposal.Signed)
+			parsed, err := identity.ParseProposal(o.proposal.Signed)
 			if err != nil {
 				t.Fatal(err)
 			}

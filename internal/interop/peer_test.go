@@ -11,14 +11,15 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // The peer's channels. The first one is where transactions run.
@@ -36,7 +37,7 @@ type testPeer struct {
 	way way
 	*chaincodesupport.ChaincodeSupport
 	policy  *policy
-	client  *proposal.Identity // who submits the transactions
+	client  *identity.Identity // who submits the transactions
 	trace   *trace
 	ledgers map[string]*kvledger.Ledger
 	faulty  map[string]*ledgertest.Faulty // the same, as chaincode sees them
@@ -124,7 +125,7 @@ func (p *testPeer) serve(settings []setting) {
 
 // serveOn serves the peer until the test ends.
 func (p *testPeer) serveOn(s *grpc.Server, l net.Listener) {
-	pb.RegisterChaincodeSupportServer(s, p)
+	pbgrpc.RegisterChaincodeSupportServer(s, p)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	p.t.Cleanup(func() {
@@ -158,18 +159,18 @@ type call struct {
 // outcome is what became of a transaction.
 type outcome struct {
 	name     string // in the trace: tx1, tx2 …
-	proposal *proposal.Proposal
+	proposal *identity.Proposal
 	result   *chaincodesupport.Result // or
 	err      error
 	code     string // of the commit, if the result was a success
 }
 
 // prepare makes the proposal of the next transaction.
-func (p *testPeer) prepare(c call) (string, *proposal.Proposal) {
+func (p *testPeer) prepare(c call) (string, *identity.Proposal) {
 	p.t.Helper()
 	p.count++
 	name := fmt.Sprintf("tx%d", p.count)
-	proposed, err := proposal.New(proposal.Params{
+	proposed, err := identity.NewProposal(identity.ProposalParams{
 		ChannelID: channel, Chaincode: c.name(), Args: p.input(c), IsInit: c.isInit, Transient: c.transient,
 		Signer: p.client, Nonce: []byte(name), Timestamp: began.Add(time.Duration(p.count-1) * time.Second),
 	})
@@ -188,7 +189,7 @@ func (p *testPeer) run(ctx context.Context, c call) outcome {
 }
 
 // execute is run for a transaction that has been prepared. It may be called from any goroutine.
-func (p *testPeer) execute(ctx context.Context, c call, name string, proposed *proposal.Proposal) outcome {
+func (p *testPeer) execute(ctx context.Context, c call, name string, proposed *identity.Proposal) outcome {
 	o := outcome{name: name, proposal: proposed}
 	tx := handler.TxParams{ChannelID: channel, TxID: proposed.TxID, SignedProposal: proposed.Signed}
 	if c.resign != nil {
@@ -215,7 +216,7 @@ func (p *testPeer) execute(ctx context.Context, c call, name string, proposed *p
 	return o
 }
 
-func (p *testPeer) commit(ctx context.Context, s *handler.Simulation, proposed *proposal.Proposal) (string, error) {
+func (p *testPeer) commit(ctx context.Context, s *handler.Simulation, proposed *identity.Proposal) (string, error) {
 	results, err := ledgertest.Unwrap(s.Simulator()).(*kvledger.Simulator).Results()
 	if err != nil {
 		return "", err

@@ -4,19 +4,19 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	"github.com/ccpeer/ccpeer/identity"
 )
 
 // org is the organization of who proposes the transactions.
 const org = "OrgMSP"
 
 // issueSubmitter makes an identity once.
-var issueSubmitter = sync.OnceValues(func() (*proposal.Identity, error) {
+var issueSubmitter = sync.OnceValues(func() (*identity.Identity, error) {
 	return issue("ann", map[string]string{"colour": "blue"})
 })
 
 // submitter returns who proposes the transactions: ann, whose attribute "colour" is "blue".
-func submitter(t testing.TB) *proposal.Identity {
+func submitter(t testing.TB) *identity.Identity {
 	id, err := issueSubmitter()
 	if err != nil {
 		t.Fatal(err)
@@ -25,10 +25,10 @@ func submitter(t testing.TB) *proposal.Identity {
 }
 
 // issue makes an identity of org. What chaincode can tell of it is the same each time, but for its certificate.
-func issue(name string, attributes map[string]string) (*proposal.Identity, error) {
-	msp, err := proposal.NewMSP(proposal.MSPConfig{ID: org, Organization: "org.example.com"})
+func issue(name string, attributes map[string]string) (*identity.Identity, error) {
+	msp, err := identity.NewMSP(identity.MSPConfig{ID: org, Organization: "org.example.com"})
 	if err != nil {
 		return nil, err
 	}
-	return msp.Issue(proposal.IdentityConfig{CommonName: name, Attributes: attributes})
+	return msp.Issue(identity.IdentityConfig{CommonName: name, Attributes: attributes})
 }

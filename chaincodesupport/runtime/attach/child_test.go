@@ -20,7 +20,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -61,7 +61,7 @@ func runAsPeer(dir string) error {
 		return err
 	}
 	srv := grpc.NewServer(cs.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(srv, cs)
+	pbgrpc.RegisterChaincodeSupportServer(srv, cs)
 	go func() { _ = cs.Launch(context.Background(), "asset:1"); fmt.Println("it is there") }()
 	fmt.Println(rt.EnvFile())
 	return srv.Serve(l)

@@ -17,7 +17,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
 	"github.com/ccpeer/ccpeer/handler"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // A peer that waits for chaincode, here this very program, which connects by mutual TLS when a user starts it.
@@ -46,7 +46,7 @@ func Example() {
 	})
 	check(err)
 	srv := grpc.NewServer(peer.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(srv, peer)
+	pbgrpc.RegisterChaincodeSupportServer(srv, peer)
 	go func() { check(srv.Serve(listener)) }()
 
 	// What the user says in a shell.

@@ -21,7 +21,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
 	"github.com/ccpeer/ccpeer/handler"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // patience is how long a test waits for what must happen.
@@ -71,7 +71,7 @@ func (p *testPeer) serve(l net.Listener, cfg chaincodesupport.Config) {
 		p.t.Fatal(err)
 	}
 	srv := grpc.NewServer(p.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(srv, p)
+	pbgrpc.RegisterChaincodeSupportServer(srv, p)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	p.stop = sync.OnceFunc(func() {

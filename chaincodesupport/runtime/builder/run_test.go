@@ -21,7 +21,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // ran is a runtime whose one builder has a bin/run, and a chaincode that was built.
@@ -221,7 +221,7 @@ func TestExecute(t *testing.T) {
 	rt, id := ran(t, builder.Config{PeerAddress: l.Addr().String()}, child(t, "client", `"$2/chaincode.json"`))
 	cs := newSupport(t, rt)
 	g := grpc.NewServer(cs.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(g, cs)
+	pbgrpc.RegisterChaincodeSupportServer(g, cs)
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(l) }()
 	t.Cleanup(func() {

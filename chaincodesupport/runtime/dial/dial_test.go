@@ -18,6 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -128,10 +129,10 @@ func TestNotAChaincodeServer(t *testing.T) {
 		"gRPC without the service": {func(t testing.TB, l *listener) { play(t, l, nil) },
 			"connection to asset:1 failed: receive from chaincode support stream failed: rpc error: code = Unimplemented desc = unknown service protos.Chaincode"},
 		"chaincode that ends in good order": {func(t testing.TB, l *listener) {
-			play(t, l, func(pb.Chaincode_ConnectServer) error { return nil })
+			play(t, l, func(pbgrpc.Chaincode_ConnectServer) error { return nil })
 		}, "connection to asset:1 terminated"},
 		"chaincode that refuses the peer": {func(t testing.TB, l *listener) {
-			play(t, l, func(pb.Chaincode_ConnectServer) error { return status.Error(codes.PermissionDenied, "no") })
+			play(t, l, func(pbgrpc.Chaincode_ConnectServer) error { return status.Error(codes.PermissionDenied, "no") })
 		}, "connection to asset:1 failed: receive from chaincode support stream failed: rpc error: code = PermissionDenied desc = no"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -195,7 +196,7 @@ func TestServerGoesAway(t *testing.T) {
 // that the stream is gone, hides nothing.
 func TestRunTellsThatTheServerWentAway(t *testing.T) {
 	l := listenTCP(t)
-	play(t, l, func(s pb.Chaincode_ConnectServer) error {
+	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error {
 		_, err := s.Recv()
 		return err
 	})
@@ -218,7 +219,7 @@ func TestRunTellsThatTheServerWentAway(t *testing.T) {
 func TestContextEndsInGoodOrder(t *testing.T) {
 	l := listenTCP(t)
 	ended := make(chan error, 1)
-	play(t, l, func(s pb.Chaincode_ConnectServer) error {
+	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error {
 		if err := s.Send(&pb.ChaincodeMessage{}); err != nil {
 			return err
 		}
@@ -255,7 +256,7 @@ func TestContextEndsInGoodOrder(t *testing.T) {
 func TestSendAfterTheEnd(t *testing.T) {
 	l := listenTCP(t)
 	left, ended := make(chan pb.Stream, 1), make(chan error, 1)
-	play(t, l, func(s pb.Chaincode_ConnectServer) error {
+	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error {
 		_, err := s.Recv()
 		if sendErr := (<-left).Send(&pb.ChaincodeMessage{}); sendErr == nil {
 			t.Error("a message was sent on a closed stream")
@@ -299,7 +300,7 @@ func receive(s pb.Stream) chan error {
 func TestServerThatDoesNotEnd(t *testing.T) {
 	l := listenTCP(t)
 	cut := make(chan error, 1)
-	play(t, l, func(s pb.Chaincode_ConnectServer) error {
+	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error {
 		<-s.Context().Done()
 		cut <- s.Context().Err()
 		return nil
@@ -360,7 +361,7 @@ func TestHandlerPanics(t *testing.T) {
 func TestMessageLimits(t *testing.T) {
 	l := listenTCP(t)
 	large := &pb.ChaincodeMessage{Payload: make([]byte, 1<<20)}
-	play(t, l, func(s pb.Chaincode_ConnectServer) error { return s.Send(large) })
+	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error { return s.Send(large) })
 	rt := newRuntime(t, dial.Config{Address: l.address(), MaxRecvMsgSize: 1 << 19, MaxSendMsgSize: 1 << 18})
 	err := rt.Run(t.Context(), "asset:1", untilEnd)
 	wantText(t, err, "connection to asset:1 failed: rpc error: code = ResourceExhausted")

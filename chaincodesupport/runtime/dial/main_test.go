@@ -15,6 +15,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -99,16 +100,16 @@ func plaintext(l net.Listener, f function) shim.ChaincodeServer {
 }
 
 // connectFunc is a chaincode server that is a function.
-type connectFunc func(pb.Chaincode_ConnectServer) error
+type connectFunc func(pbgrpc.Chaincode_ConnectServer) error
 
-func (f connectFunc) Connect(s pb.Chaincode_ConnectServer) error { return f(s) }
+func (f connectFunc) Connect(s pbgrpc.Chaincode_ConnectServer) error { return f(s) }
 
 // play serves f, until the test ends.
 func play(t testing.TB, l net.Listener, f connectFunc) {
 	t.Helper()
 	g := grpc.NewServer()
 	if f != nil {
-		pb.RegisterChaincodeServer(g, f)
+		pbgrpc.RegisterChaincodeServer(g, f)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- g.Serve(l) }()

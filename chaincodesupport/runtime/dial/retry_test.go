@@ -15,7 +15,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 func TestNextPause(t *testing.T) {
@@ -109,7 +109,7 @@ func TestNoRetryWithAnImpostor(t *testing.T) {
 func TestNoRetryOnceConnected(t *testing.T) {
 	l := listenTCP(t)
 	connected := 0
-	play(t, l, func(pb.Chaincode_ConnectServer) error { connected++; return nil })
+	play(t, l, func(pbgrpc.Chaincode_ConnectServer) error { connected++; return nil })
 	err := newRuntime(t, dial.Config{Address: l.address(), RetryFor: time.Hour}).Run(t.Context(), "asset:1", untilEnd)
 	wantText(t, err, "connection to asset:1 terminated")
 	if connected != 1 {
@@ -120,7 +120,7 @@ func TestNoRetryOnceConnected(t *testing.T) {
 // F11 for a dialled server: it accepts, and never registers.
 func TestServerThatDoesNotRegister(t *testing.T) {
 	l := listenTCP(t)
-	play(t, l, func(s pb.Chaincode_ConnectServer) error {
+	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error {
 		<-s.Context().Done()
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // goodbye is how long a server may take to end its side of a stream that the peer has closed.
@@ -39,7 +40,7 @@ func (r *Runtime) connect(ctx context.Context, conn *grpc.ClientConn, failed <-c
 	defer done()
 	lasting, cut := context.WithCancel(context.WithoutCancel(ctx))
 	release := context.AfterFunc(dialling, cut)
-	inner, err := pb.DialChaincode(lasting, conn) // returns when there is a connection, or the first attempt has failed
+	inner, err := pbgrpc.DialChaincode(lasting, conn) // returns when there is a connection, or the first attempt has failed
 	if err == nil && release() {
 		return &stream{inner: inner, ctx: ctx, cut: cut}, nil
 	}

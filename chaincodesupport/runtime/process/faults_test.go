@@ -21,7 +21,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
-	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // network is a peer whose chaincode asset:1 is a process that finds it by TCP.
@@ -50,7 +50,7 @@ func newNetwork(t *testing.T, part string, startup time.Duration, cfg process.Co
 		t.Fatal(err)
 	}
 	srv := grpc.NewServer(cs.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(srv, cs)
+	pbgrpc.RegisterChaincodeSupportServer(srv, cs)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	t.Cleanup(func() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/internal/bench/child"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // Sizes in bytes of the floor's two messages: those of a GET_STATE and of its RESPONSE, with the key, the value, the
@@ -30,9 +31,9 @@ const window = 1 << 20
 // echoServer is the peer's place in the floor: it answers each message with the same one, and that is all it does.
 type echoServer struct{ answer *pb.ChaincodeMessage }
 
-var _ pb.ChaincodeSupportServer = (*echoServer)(nil)
+var _ pbgrpc.ChaincodeSupportServer = (*echoServer)(nil)
 
-func (s *echoServer) Register(stream pb.ChaincodeSupport_RegisterServer) error {
+func (s *echoServer) Register(stream pbgrpc.ChaincodeSupport_RegisterServer) error {
 	for {
 		if _, err := stream.Recv(); err != nil {
 			return err
@@ -54,7 +55,7 @@ func echo(args []string) (child.Service, error) {
 		return child.Service{}, err
 	}
 	server := grpc.NewServer(grpc.StaticStreamWindowSize(window), grpc.StaticConnWindowSize(window))
-	pb.RegisterChaincodeSupportServer(server, &echoServer{answer: answer})
+	pbgrpc.RegisterChaincodeSupportServer(server, &echoServer{answer: answer})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	stop := func() error {
@@ -107,7 +108,7 @@ func echoCaller(args []string) (child.Service, error) {
 	if err != nil {
 		return child.Service{}, errors.Wrapf(err, "dial %s", args[0])
 	}
-	stream, err := pb.DialChaincodeSupport(context.Background(), conn)
+	stream, err := pbgrpc.DialChaincodeSupport(context.Background(), conn)
 	if err != nil {
 		_ = conn.Close() // that there is no stream says more
 		return child.Service{}, errors.Wrapf(err, "open stream to %s", args[0])

@@ -18,6 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -80,7 +81,7 @@ func servePeer(args []string) (child.Service, error) {
 		return child.Service{}, err
 	}
 	server := grpc.NewServer(p.support.ServerOptions()...)
-	pb.RegisterChaincodeSupportServer(server, p.support)
+	pbgrpc.RegisterChaincodeSupportServer(server, p.support)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	stop := func() error {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/collections"
+	"github.com/ccpeer/ccpeer/collections"
 	"github.com/ccpeer/ccpeer/ledger"
 )
 

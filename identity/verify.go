@@ -1,4 +1,4 @@
-package proposal
+package identity
 
 import (
 	"crypto/ecdsa"
@@ -19,7 +19,7 @@ import (
 // MSP ID; the time zero is now.
 //
 // It knows roots and no more: not intermediate CAs, revocation, roles or policies.
-func (p *Parsed) Verify(roots map[string]*x509.CertPool, at time.Time) (*x509.Certificate, error) {
+func (p *ParsedProposal) Verify(roots map[string]*x509.CertPool, at time.Time) (*x509.Certificate, error) {
 	cert, err := verifyCreator(p.Creator, roots, at)
 	if err != nil {
 		return nil, errors.WithMessage(err, "verify proposal")
@@ -57,7 +57,7 @@ func verifyCreator(creator []byte, roots map[string]*x509.CertPool, at time.Time
 	return cert, nil
 }
 
-func (p *Parsed) verifySignature(cert *x509.Certificate) error {
+func (p *ParsedProposal) verifySignature(cert *x509.Certificate) error {
 	key, ok := cert.PublicKey.(*ecdsa.PublicKey)
 	if !ok {
 		return errors.Errorf("creator's key is %s, want ECDSA", cert.PublicKeyAlgorithm)

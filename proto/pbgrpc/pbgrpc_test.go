@@ -1,4 +1,4 @@
-package pb_test
+package pbgrpc_test
 
 import (
 	"context"
@@ -16,13 +16,14 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // echo serves both services: it sends back what it receives.
 type echo struct{ errs chan error }
 
-func (e echo) Register(s pb.ChaincodeSupport_RegisterServer) error { return e.serve(s) }
-func (e echo) Connect(s pb.Chaincode_ConnectServer) error          { return e.serve(s) }
+func (e echo) Register(s pbgrpc.ChaincodeSupport_RegisterServer) error { return e.serve(s) }
+func (e echo) Connect(s pbgrpc.Chaincode_ConnectServer) error          { return e.serve(s) }
 
 func (e echo) serve(s pb.Stream) error {
 	for {
@@ -44,8 +45,8 @@ func (e echo) serve(s pb.Stream) error {
 func dial(t *testing.T) (*grpc.ClientConn, echo) {
 	listener := bufconn.Listen(1 << 16)
 	server, e := grpc.NewServer(), echo{errs: make(chan error, 1)}
-	pb.RegisterChaincodeSupportServer(server, e)
-	pb.RegisterChaincodeServer(server, e)
+	pbgrpc.RegisterChaincodeSupportServer(server, e)
+	pbgrpc.RegisterChaincodeServer(server, e)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	conn, err := grpc.NewClient("passthrough:///echo",
@@ -68,8 +69,8 @@ func dial(t *testing.T) (*grpc.ClientConn, echo) {
 
 func TestServices(t *testing.T) {
 	for name, open := range map[string]func(context.Context, grpc.ClientConnInterface, ...grpc.CallOption) (pb.ClientStream, error){
-		"ChaincodeSupport": pb.DialChaincodeSupport,
-		"Chaincode":        pb.DialChaincode,
+		"ChaincodeSupport": pbgrpc.DialChaincodeSupport,
+		"Chaincode":        pbgrpc.DialChaincode,
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, _ := dial(t)
@@ -120,7 +121,7 @@ func TestWireNames(t *testing.T) {
 // An envelope whose text is not UTF-8 is an error of Recv, which ends the stream.
 func TestEnvelopeThatIsNotUTF8(t *testing.T) {
 	conn, e := dial(t)
-	s, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, pb.RegisterMethod)
+	s, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, "/protos.ChaincodeSupport/Register")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package proposal_test
+package identity_test
 
 import (
 	"bytes"
@@ -17,17 +17,17 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	"github.com/ccpeer/ccpeer/identity"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 func TestParseReadsWhatNewWrote(t *testing.T) {
 	want := params()
-	made, err := proposal.New(want)
+	made, err := identity.NewProposal(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := proposal.Parse(made.Signed)
+	p, err := identity.ParseProposal(made.Signed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestParseIsAsLenientAsFabric(t *testing.T) {
 	} {
 		m := valid()
 		change(m)
-		p, err := proposal.Parse(m.signed(t))
+		p, err := identity.ParseProposal(m.signed(t))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -136,12 +136,12 @@ func TestParseRefuses(t *testing.T) {
 	for _, c := range tests {
 		m := valid()
 		c.change(m)
-		p, err := proposal.Parse(m.signed(t))
+		p, err := identity.ParseProposal(m.signed(t))
 		if p != nil || err == nil || !strings.HasPrefix(err.Error(), "parse proposal: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, %v, want an error with %q", p, err, c.want)
 		}
 	}
-	if _, err := proposal.Parse(nil); err == nil {
+	if _, err := identity.ParseProposal(nil); err == nil {
 		t.Error("nil was accepted")
 	}
 }
@@ -150,16 +150,16 @@ func TestParseRefuses(t *testing.T) {
 func TestParseCutsWhatItRepeats(t *testing.T) {
 	m := valid()
 	m.channel.TxId = strings.Repeat("x", 1<<20)
-	if _, err := proposal.Parse(m.signed(t)); err == nil || len(err.Error()) > 300 {
+	if _, err := identity.ParseProposal(m.signed(t)); err == nil || len(err.Error()) > 300 {
 		t.Errorf("error has %d bytes", len(err.Error()))
 	}
 }
 
-func propose(t testing.TB, signer proposal.Signer) *pb.SignedProposal {
+func propose(t testing.TB, signer identity.Signer) *pb.SignedProposal {
 	t.Helper()
 	p := params()
 	p.Creator, p.Signer = nil, signer
-	made, err := proposal.New(p)
+	made, err := identity.NewProposal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,10 +169,10 @@ func propose(t testing.TB, signer proposal.Signer) *pb.SignedProposal {
 func TestVerify(t *testing.T) {
 	org1, org2 := newMSP(t, "Org1MSP"), newMSP(t, "Org2MSP")
 	roots := map[string]*x509.CertPool{org1.ID(): org1.Roots(), org2.ID(): org2.Roots()}
-	alice := issue(t, org1, proposal.IdentityConfig{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
+	alice := issue(t, org1, identity.IdentityConfig{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
 	now := time.Now()
 	var none time.Time
-	impostor := issue(t, newMSP(t, "Org1MSP"), proposal.IdentityConfig{CommonName: "alice"}) // of a CA with the same name
+	impostor := issue(t, newMSP(t, "Org1MSP"), identity.IdentityConfig{CommonName: "alice"}) // of a CA with the same name
 	creator := func(mspID string, cert []byte) []byte {
 		b, err := proto.Marshal(&pb.SerializedIdentity{Mspid: mspID, IdBytes: cert})
 		if err != nil {
@@ -202,7 +202,7 @@ func TestVerify(t *testing.T) {
 		{"no SerializedIdentity", "decode creator", propose(t, signer{[]byte{0xff}, alice.Sign}), none},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := proposal.Parse(c.signed)
+			p, err := identity.ParseProposal(c.signed)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -239,7 +239,7 @@ func changed(signed *pb.SignedProposal) *pb.SignedProposal {
 }
 
 // highS signs as id does, but returns the other valid signature.
-func highS(id *proposal.Identity) func([]byte) ([]byte, error) {
+func highS(id *identity.Identity) func([]byte) ([]byte, error) {
 	return func(message []byte) ([]byte, error) {
 		b, err := id.Sign(message)
 		if err != nil {
@@ -260,14 +260,14 @@ func highS(id *proposal.Identity) func([]byte) ([]byte, error) {
 }
 
 func FuzzParse(f *testing.F) {
-	alice := issue(f, newMSP(f, "Org1MSP"), proposal.IdentityConfig{CommonName: "alice"})
+	alice := issue(f, newMSP(f, "Org1MSP"), identity.IdentityConfig{CommonName: "alice"})
 	for _, signed := range []*pb.SignedProposal{propose(f, alice), valid().signed(f)} {
 		f.Add(signed.ProposalBytes, signed.Signature)
 		f.Add(signed.ProposalBytes[:len(signed.ProposalBytes)/2], signed.Signature)
 	}
 	stranger := map[string]*x509.CertPool{"Org1MSP": newMSP(f, "Org1MSP").Roots(), "": x509.NewCertPool()}
 	f.Fuzz(func(t *testing.T, proposalBytes, signature []byte) {
-		p, err := proposal.Parse(&pb.SignedProposal{ProposalBytes: proposalBytes, Signature: signature})
+		p, err := identity.ParseProposal(&pb.SignedProposal{ProposalBytes: proposalBytes, Signature: signature})
 		if err != nil {
 			if p != nil {
 				t.Errorf("got both %v and %v", p, err)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/collections"
+	"github.com/ccpeer/ccpeer/collections"
 )
 
 // nested is a policy whose gates are nested.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/collections"
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	"github.com/ccpeer/ccpeer/collections"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
@@ -57,17 +57,17 @@ func (fixed) GetCollectionConfig(context.Context, string, string) (*ledger.Colle
 // A Store is given to a peer, in chaincodesupport.Config, which asks it when chaincode names a collection.
 func ExampleStore() {
 	for _, mspID := range []string{"Org1MSP", "Org2MSP"} {
-		msp, err := proposal.NewMSP(proposal.MSPConfig{ID: mspID})
+		msp, err := identity.NewMSP(identity.MSPConfig{ID: mspID})
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		alice, err := msp.Issue(proposal.IdentityConfig{CommonName: "alice"})
+		alice, err := msp.Issue(identity.IdentityConfig{CommonName: "alice"})
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		p, err := proposal.New(proposal.Params{ChannelID: "mychannel", Chaincode: "asset", Signer: alice})
+		p, err := identity.NewProposal(identity.ProposalParams{ChannelID: "mychannel", Chaincode: "asset", Signer: alice})
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -1,4 +1,4 @@
-package proposal_test
+package identity_test
 
 import (
 	"crypto/x509"
@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	"github.com/ccpeer/ccpeer/identity"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -17,7 +17,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	p, err := proposal.New(proposal.Params{
+	p, err := identity.NewProposal(identity.ProposalParams{
 		ChannelID: "mychannel",
 		Chaincode: "asset",
 		Args:      [][]byte{[]byte("Create"), []byte("a1"), []byte("blue")},
@@ -34,23 +34,23 @@ func ExampleNew() {
 
 // A peer that has a proposal of a client takes it apart, and finds out who it is from.
 func ExampleParse() {
-	org1, err := proposal.NewMSP(proposal.MSPConfig{ID: "Org1MSP", Organization: "org1.example.com"})
+	org1, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP", Organization: "org1.example.com"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	alice, err := org1.Issue(proposal.IdentityConfig{CommonName: "alice"})
+	alice, err := org1.Issue(identity.IdentityConfig{CommonName: "alice"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	made, err := proposal.New(proposal.Params{ChannelID: "mychannel", Chaincode: "asset", Args: [][]byte{[]byte("Read")}, Signer: alice})
+	made, err := identity.NewProposal(identity.ProposalParams{ChannelID: "mychannel", Chaincode: "asset", Args: [][]byte{[]byte("Read")}, Signer: alice})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 
-	p, err := proposal.Parse(made.Signed)
+	p, err := identity.ParseProposal(made.Signed)
 	if err != nil {
 		fmt.Println(err)
 		return

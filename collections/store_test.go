@@ -10,9 +10,9 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/collections"
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	"github.com/ccpeer/ccpeer/collections"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -35,18 +35,18 @@ func (d definitions) GetCollectionConfig(_ context.Context, namespace, collectio
 	return nil, nil
 }
 
-func newMSP(t testing.TB, id string) *proposal.MSP {
+func newMSP(t testing.TB, id string) *identity.MSP {
 	t.Helper()
-	msp, err := proposal.NewMSP(proposal.MSPConfig{ID: id})
+	msp, err := identity.NewMSP(identity.MSPConfig{ID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return msp
 }
 
-func issue(t testing.TB, msp *proposal.MSP, ous ...string) *proposal.Identity {
+func issue(t testing.TB, msp *identity.MSP, ous ...string) *identity.Identity {
 	t.Helper()
-	id, err := msp.Issue(proposal.IdentityConfig{CommonName: "alice", OUs: append([]string{}, ous...)})
+	id, err := msp.Issue(identity.IdentityConfig{CommonName: "alice", OUs: append([]string{}, ous...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,16 +54,16 @@ func issue(t testing.TB, msp *proposal.MSP, ous ...string) *proposal.Identity {
 }
 
 // propose makes a proposal of a signer, or of a creator that doesn't sign.
-func propose(t testing.TB, who any) *proposal.Proposal {
+func propose(t testing.TB, who any) *identity.Proposal {
 	t.Helper()
-	params := proposal.Params{ChannelID: "ch1", Chaincode: "asset"}
+	params := identity.ProposalParams{ChannelID: "ch1", Chaincode: "asset"}
 	switch who := who.(type) {
-	case proposal.Signer:
+	case identity.Signer:
 		params.Signer = who
 	case []byte:
 		params.Creator = who
 	}
-	p, err := proposal.New(params)
+	p, err := identity.NewProposal(params)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestVerify(t *testing.T) {
 	org1 := newMSP(t, "Org1MSP")
 	roots := map[string]*x509.CertPool{"Org1MSP": org1.Roots()}
 	asked := 0
-	s := collections.Store{Verify: func(ctx context.Context, channelID string, p *proposal.Parsed) error {
+	s := collections.Store{Verify: func(ctx context.Context, channelID string, p *identity.ParsedProposal) error {
 		if asked++; channelID != "ch1" || ctx.Err() != nil {
 			t.Errorf("asked about channel %q, %v", channelID, ctx.Err())
 		}

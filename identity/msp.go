@@ -1,4 +1,4 @@
-package proposal
+package identity
 
 import (
 	"crypto/ecdsa"
@@ -86,7 +86,7 @@ func (m *MSP) Certificate() *x509.Certificate { return m.cert }
 // CertificatePEM returns the CA's certificate as PEM, in a new slice.
 func (m *MSP) CertificatePEM() []byte { return certificatePEM(m.cert) }
 
-// Roots returns a new pool with the CA's certificate: what Parsed.Verify checks the MSP's identities against.
+// Roots returns a new pool with the CA's certificate: what ParsedProposal.Verify checks the MSP's identities against.
 func (m *MSP) Roots() *x509.CertPool {
 	roots := x509.NewCertPool()
 	roots.AddCert(m.cert)

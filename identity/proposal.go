@@ -1,14 +1,14 @@
-// Package proposal makes the signed proposals that chaincode is executed with: what a stub reads its creator,
-// transient map, timestamp and binding from.
+// Package identity knows who somebody is: it makes MSPs and identities with X.509 certificates, and the signed
+// proposals by which they ask for transactions. A stub reads its creator, transient map, timestamp and binding from them.
 //
-//	msp, err := proposal.NewMSP(proposal.MSPConfig{ID: "Org1MSP"})
-//	alice, err := msp.Issue(proposal.IdentityConfig{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
-//	p, err := proposal.New(proposal.Params{ChannelID: "mychannel", Chaincode: "asset", Args: args, Signer: alice})
+//	msp, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP"})
+//	alice, err := msp.Issue(identity.IdentityConfig{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
+//	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: "mychannel", Chaincode: "asset", Args: args, Signer: alice})
 //	cs.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: "mychannel", TxID: p.TxID, SignedProposal: p.Signed, …}, input)
 //
 // It is for peers and tests that have no proposals of clients to pass on. Peers that have some pass those instead;
-// [Parse] takes them apart, and [Parsed.Verify] checks who they are from.
-package proposal
+// [ParseProposal] takes them apart, and [ParsedProposal.Verify] checks who they are from.
+package identity
 
 import (
 	"crypto/rand"
@@ -24,11 +24,11 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// nonceSize is the number of bytes in a nonce that New makes, which is Fabric's (protoutil.CreateNonce).
+// nonceSize is the number of bytes in a nonce that NewProposal makes, which is Fabric's (protoutil.CreateNonce).
 const nonceSize = 24
 
-// Params are what a proposal says. New only reads them, and keeps nothing of them.
-type Params struct {
+// ProposalParams are what a proposal says. NewProposal only reads them, and keeps nothing of them.
+type ProposalParams struct {
 	// ChannelID is the channel that the transaction is for.
 	ChannelID string
 	// Chaincode is the name of the chaincode that is called. Required.
@@ -63,19 +63,19 @@ type Proposal struct {
 	Signed *pb.SignedProposal
 }
 
-// New makes a proposal of the form that Fabric's clients give it: a header of type ENDORSER_TRANSACTION, and a
+// NewProposal makes a proposal of the form that Fabric's clients give it: a header of type ENDORSER_TRANSACTION, and a
 // ChaincodeProposalPayload that holds the call and the transient map.
-func New(p Params) (*Proposal, error) {
+func NewProposal(p ProposalParams) (*Proposal, error) {
 	switch {
 	case p.Chaincode == "":
-		return nil, errors.New("make proposal: Params.Chaincode is empty, want the name of the chaincode to call")
+		return nil, errors.New("make proposal: ProposalParams.Chaincode is empty, want the name of the chaincode to call")
 	case p.Signer != nil && p.Creator != nil:
-		return nil, errors.New("make proposal: Params.Signer and Params.Creator are both set, want one of them")
+		return nil, errors.New("make proposal: ProposalParams.Signer and ProposalParams.Creator are both set, want one of them")
 	case p.Signer != nil:
 		p.Creator = p.Signer.Creator()
 	}
 	if len(p.Creator) == 0 {
-		return nil, errors.New("make proposal: Params.Creator is empty, want a Params.Signer or a marshalled SerializedIdentity")
+		return nil, errors.New("make proposal: ProposalParams.Creator is empty, want a ProposalParams.Signer or a marshalled SerializedIdentity")
 	}
 	if p.Nonce == nil {
 		p.Nonce = make([]byte, nonceSize)
@@ -119,7 +119,7 @@ func computeBinding(nonce, creator []byte, epoch uint64) []byte {
 }
 
 // marshal returns the bytes of the proposal, in which messages are nested as bytes.
-func (p *Params) marshal(txID string) ([]byte, error) {
+func (p *ProposalParams) marshal(txID string) ([]byte, error) {
 	var m nested
 	id := &pb.ChaincodeID{Name: p.Chaincode}
 	header := m.marshal(&pb.Header{

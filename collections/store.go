@@ -15,8 +15,8 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -42,11 +42,11 @@ const implicitCollection = "_implicit_org_"
 // Fabric's do; any other must set Verify, or whoever writes another MSP's ID into a proposal reads that MSP's data.
 // A Store is safe for concurrent use if its functions are.
 type Store struct {
-	// Verify returns an error unless the proposal is its creator's and the creator its MSP's, which proposal.Parsed.Verify
+	// Verify returns an error unless the proposal is its creator's and the creator its MSP's, which identity.ParsedProposal.Verify
 	// finds out. The request is refused with the error's text. It is not called for collections that are for everyone.
 	// The channel is the chaincode's; for one that was called from another channel it is not the proposal's. p is not to
 	// be modified. Nil: the proposal has been verified.
-	Verify func(ctx context.Context, channelID string, p *proposal.Parsed) error
+	Verify func(ctx context.Context, channelID string, p *identity.ParsedProposal) error
 	// MSPIDs returns the IDs of the MSPs that are members of a channel; only they have implicit collections. It must not
 	// block. Nil: every name with the prefix of implicit collections is one, as to Fabric.
 	MSPIDs func(channelID string) []string
@@ -106,7 +106,7 @@ func (s Store) isMember(ctx context.Context, r handler.CollectionRequest, config
 	if r.SignedProposal == nil {
 		return false, errors.New("it is for its members, and the transaction has no signed proposal that says who asks")
 	}
-	p, err := proposal.Parse(r.SignedProposal)
+	p, err := identity.ParseProposal(r.SignedProposal)
 	if err != nil {
 		return false, err
 	}

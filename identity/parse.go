@@ -1,4 +1,4 @@
-package proposal
+package identity
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Parsed is what a client's proposal says. It shares no memory with the proposal.
-type Parsed struct {
+// ParsedProposal is what a client's proposal says. It shares no memory with the proposal.
+type ParsedProposal struct {
 	// ChannelID is the channel that the transaction is for. Empty for a call without one.
 	ChannelID string
-	// TxID is the transaction's ID. Parse has checked that it is the one that follows from nonce and creator.
+	// TxID is the transaction's ID. ParseProposal has checked that it is the one that follows from nonce and creator.
 	TxID string
 	// Chaincode is the name of the chaincode that is called, as the channel header's extension has it: that is the
 	// one that Fabric's peers go by, whatever else the proposal says.
@@ -25,7 +25,7 @@ type Parsed struct {
 	IsInit bool
 	// Transient is what the chaincode gets besides its arguments and what is not recorded, by name.
 	Transient map[string][]byte
-	// Creator is who asks, a marshalled SerializedIdentity. Parse does not look into it, and whether it asks at all
+	// Creator is who asks, a marshalled SerializedIdentity. ParseProposal does not look into it, and whether it asks at all
 	// is for Verify to find out.
 	Creator []byte
 	// Nonce is what makes the transaction ID unique.
@@ -39,9 +39,9 @@ type Parsed struct {
 	signature     []byte
 }
 
-// Parse takes a signed proposal apart. The errors say which part of it is wrong; what is right to Parse is right to
+// ParseProposal takes a signed proposal apart. The errors say which part of it is wrong; what is right to ParseProposal is right to
 // Fabric's peers before they look at creator and signature (core/endorser, msgvalidation.go), and to shims.
-func Parse(signed *pb.SignedProposal) (*Parsed, error) {
+func ParseProposal(signed *pb.SignedProposal) (*ParsedProposal, error) {
 	if len(signed.GetProposalBytes()) == 0 {
 		return nil, errors.New("parse proposal: it is empty")
 	}
@@ -53,7 +53,7 @@ func Parse(signed *pb.SignedProposal) (*Parsed, error) {
 		return nil, errors.WithMessage(err, "parse proposal")
 	}
 	input := l.call.GetChaincodeSpec().GetInput()
-	p := &Parsed{
+	p := &ParsedProposal{
 		ChannelID:     l.channel.GetChannelId(),
 		TxID:          l.channel.GetTxId(),
 		Chaincode:     l.extension.GetChaincodeId().GetName(),
@@ -73,7 +73,7 @@ func Parse(signed *pb.SignedProposal) (*Parsed, error) {
 }
 
 // MSPID returns the ID of the MSP that Creator names: of which the proposal claims to be, until Verify says so.
-func (p *Parsed) MSPID() (string, error) {
+func (p *ParsedProposal) MSPID() (string, error) {
 	var id pb.SerializedIdentity
 	if err := proto.Unmarshal(p.Creator, &id); err != nil {
 		return "", errors.Wrap(err, "decode creator")

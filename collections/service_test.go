@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/collections"
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
+	"github.com/ccpeer/ccpeer/collections"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
@@ -285,7 +285,7 @@ func TestWrapperHidesDefinitions(t *testing.T) {
 func TestImpostor(t *testing.T) {
 	org1 := newMSP(t, "Org1MSP")
 	roots := map[string]*x509.CertPool{"Org1MSP": org1.Roots()}
-	n := newNetwork(t, collections.Store{Verify: func(_ context.Context, _ string, p *proposal.Parsed) error {
+	n := newNetwork(t, collections.Store{Verify: func(_ context.Context, _ string, p *identity.ParsedProposal) error {
 		_, err := p.Verify(roots, time.Now())
 		return err
 	}})

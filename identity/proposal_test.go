@@ -1,4 +1,4 @@
-package proposal_test
+package identity_test
 
 import (
 	"bytes"
@@ -10,14 +10,14 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/proposal"
+	"github.com/ccpeer/ccpeer/identity"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 var creator = []byte("creator")
 
-func params() proposal.Params {
-	return proposal.Params{
+func params() identity.ProposalParams {
+	return identity.ProposalParams{
 		ChannelID: "mychannel",
 		Chaincode: "asset",
 		Args:      [][]byte{[]byte("Create"), {0, 0xff}, {}},
@@ -65,7 +65,7 @@ func open(t *testing.T, signed *pb.SignedProposal) *opened {
 }
 
 func TestNewSaysWhatItWasGiven(t *testing.T) {
-	p, err := proposal.New(params())
+	p, err := identity.NewProposal(params())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,12 +108,12 @@ func TestNewSaysWhatItWasGiven(t *testing.T) {
 
 func TestNewFillsIn(t *testing.T) {
 	before := time.Now()
-	p := proposal.Params{Chaincode: "asset", Creator: creator}
-	first, err := proposal.New(p)
+	p := identity.ProposalParams{Chaincode: "asset", Creator: creator}
+	first, err := identity.NewProposal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := proposal.New(p)
+	second, err := identity.NewProposal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,25 +134,25 @@ func TestNewFillsIn(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
-		change     func(*proposal.Params)
+		change     func(*identity.ProposalParams)
 	}{
-		{"no chaincode", "Params.Chaincode is empty", func(p *proposal.Params) { p.Chaincode = "" }},
-		{"no creator", "Params.Creator is empty", func(p *proposal.Params) { p.Creator = nil }},
-		{"signer and creator", "Params.Signer and Params.Creator are both set", func(p *proposal.Params) { p.Signer = signer{creator: creator} }},
-		{"signer without creator", "Params.Creator is empty", func(p *proposal.Params) { p.Signer, p.Creator = signer{}, nil }},
-		{"signer that cannot sign", "make proposal: sign: locked", func(p *proposal.Params) {
+		{"no chaincode", "ProposalParams.Chaincode is empty", func(p *identity.ProposalParams) { p.Chaincode = "" }},
+		{"no creator", "ProposalParams.Creator is empty", func(p *identity.ProposalParams) { p.Creator = nil }},
+		{"signer and creator", "ProposalParams.Signer and ProposalParams.Creator are both set", func(p *identity.ProposalParams) { p.Signer = signer{creator: creator} }},
+		{"signer without creator", "ProposalParams.Creator is empty", func(p *identity.ProposalParams) { p.Signer, p.Creator = signer{}, nil }},
+		{"signer that cannot sign", "make proposal: sign: locked", func(p *identity.ProposalParams) {
 			p.Signer = signer{creator, func([]byte) ([]byte, error) { return nil, errors.New("locked") }}
 			p.Creator = nil
 		}},
-		{"channel that is no UTF-8", "marshal ChannelHeader", func(p *proposal.Params) { p.ChannelID = "\xff" }},
-		{"transient name that is no UTF-8", "marshal ChaincodeProposalPayload", func(p *proposal.Params) {
+		{"channel that is no UTF-8", "marshal ChannelHeader", func(p *identity.ProposalParams) { p.ChannelID = "\xff" }},
+		{"transient name that is no UTF-8", "marshal ChaincodeProposalPayload", func(p *identity.ProposalParams) {
 			p.Transient = map[string][]byte{"\xff": nil}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := params()
 			c.change(&p)
-			if _, err := proposal.New(p); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := identity.NewProposal(p); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is %v, want one with %q", err, c.want)
 			}
 		})
@@ -163,15 +163,15 @@ func BenchmarkNew(b *testing.B) {
 	unsigned := params()
 	unsigned.Nonce = nil
 	signed := unsigned
-	signed.Creator, signed.Signer = nil, issue(b, newMSP(b, "Org1MSP"), proposal.IdentityConfig{CommonName: "alice"})
+	signed.Creator, signed.Signer = nil, issue(b, newMSP(b, "Org1MSP"), identity.IdentityConfig{CommonName: "alice"})
 	for _, c := range []struct {
 		name   string
-		params proposal.Params
+		params identity.ProposalParams
 	}{{"unsigned", unsigned}, {"signed", signed}} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := proposal.New(c.params); err != nil {
+				if _, err := identity.NewProposal(c.params); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -180,10 +180,10 @@ func BenchmarkNew(b *testing.B) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	signed := propose(b, issue(b, newMSP(b, "Org1MSP"), proposal.IdentityConfig{CommonName: "alice"}))
+	signed := propose(b, issue(b, newMSP(b, "Org1MSP"), identity.IdentityConfig{CommonName: "alice"}))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := proposal.Parse(signed); err != nil {
+		if _, err := identity.ParseProposal(signed); err != nil {
 			b.Fatal(err)
 		}
 	}
