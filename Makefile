@@ -29,8 +29,9 @@ help: ## List the targets
 .PHONY: run
 run: ## Start a peer and an example chaincode, and show a session between them
 	@mkdir -p $(BIN)
-	cd examples && go build -o $(BIN)/ ./peer ./chaincode/asset ./chaincode/market
-	$(BIN)/peer demo
+	cd cmd/ccpeer && go build -o $(BIN)/ .
+	cd examples && go build -o $(BIN)/ ./chaincode/asset ./chaincode/market
+	$(BIN)/ccpeer demo
 
 .PHONY: test
 test: ## Run every test of every module, with the race detector

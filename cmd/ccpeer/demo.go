@@ -57,9 +57,9 @@ everything came out as it should.
 ` + ledgerHelp("demo") + `
 
 Nothing is deleted: each demo has a channel of its own, demo1, demo2 and so on.`,
-		Example: `  peer demo
-  peer demo --chaincode-dir ./bin
-  peer demo --ledger memory`,
+		Example: `  ccpeer demo
+  ccpeer demo --chaincode-dir ./bin
+  ccpeer demo --ledger memory`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd, f) },
 	}
@@ -228,7 +228,7 @@ func (s step) command(channel string) string {
 		verb = "query"
 	}
 	ctor, _ := json.Marshal(map[string][]string{"Args": s.args}) // strings can always be marshalled
-	return fmt.Sprintf("peer %s -C %s -n %s -c '%s'", verb, channel, s.chaincode, ctor)
+	return fmt.Sprintf("ccpeer %s -C %s -n %s -c '%s'", verb, channel, s.chaincode, ctor)
 }
 
 // check returns an error if a isn't what it should be.

@@ -116,9 +116,9 @@ the transaction: VALID, or the reason why it changed nothing, such as MVCC_READ_
 quicker. A conflict is not tried again.
 
 Exits with 0 if the transaction is committed and valid, with 1 if it failed, and with 2 if the command line is wrong.`,
-		Example: `  peer invoke -n asset -c '{"Args":["Create","a1","blue"]}'
-  peer invoke -C mychannel -n asset -c '{"function":"Create","Args":["a1","blue"]}'
-  peer invoke -n asset -c '{"Args":["Create","a1","blue"]}' --transient "{\"secret\":\"$(echo -n hello | base64)\"}"`,
+		Example: `  ccpeer invoke -n asset -c '{"Args":["Create","a1","blue"]}'
+  ccpeer invoke -C mychannel -n asset -c '{"function":"Create","Args":["a1","blue"]}'
+  ccpeer invoke -n asset -c '{"Args":["Create","a1","blue"]}' --transient "{\"secret\":\"$(echo -n hello | base64)\"}"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return invoke(cmd, &f) },
 	}
@@ -171,8 +171,8 @@ func queryCommand() *cobra.Command {
 
 Exits with 0 if the chaincode answered, with 1 if it answered with a failure or not at all, and with 2 if the command
 line is wrong.`,
-		Example: `  peer query -n asset -c '{"Args":["Read","a1"]}'
-  peer query -n asset -c '{"Args":["Read","a1"]}' --raw >a1.json`,
+		Example: `  ccpeer query -n asset -c '{"Args":["Read","a1"]}'
+  ccpeer query -n asset -c '{"Args":["Read","a1"]}' --raw >a1.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			format := "%s\n"

@@ -11,7 +11,7 @@ import (
 func buildChaincodes(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "../chaincode/asset", "../chaincode/market")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../examples", "-o", dir, "./chaincode/asset", "./chaincode/market")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -49,7 +49,7 @@ func checkDemo(t *testing.T, r result, channel string) {
 		"    asset → REGISTER    asset:1.0\n    asset ← REGISTERED\n    asset ← READY\n",
 		`
 Update it
-  $ peer invoke -C CHANNEL -n asset -c '{"Args":["Update","a1","red"]}'
+  $ ccpeer invoke -C CHANNEL -n asset -c '{"Args":["Update","a1","red"]}'
     asset ← TRANSACTION  Update a1 red
     asset → GET_STATE    a1
     asset ← RESPONSE     40 bytes
@@ -66,7 +66,7 @@ Update it
 		"    asset → GET_QUERY_RESULT  {\"selector\":{\"owner\":\"eve\"}}\n    asset ← RESPONSE          1 record\n",
 		"  json index \"indexOwnerDoc/indexOwner\" on owner, fwd\n",
 		`
-  $ peer state -C CHANNEL -n asset a1
+  $ ccpeer state -C CHANNEL -n asset a1
   a1 of asset on CHANNEL
     value    {"id":"a1","color":"red","owner":"eve"}
     version  block 5, transaction 0

@@ -77,13 +77,13 @@ func blockCommand() *cobra.Command {
 		Use:   "block [NUMBER|newest]",
 		Short: "Show a block: its transactions, and what became of them",
 		Long: `Shows a block of a channel, by default the newest: for each transaction its position, ID, time (UTC) and validation code.
-The first block is 0. peer tx shows what a transaction read and wrote.
+The first block is 0. ccpeer tx shows what a transaction read and wrote.
 
 JSON: {"channel", "number", "height", "transactions": [{"txid", "block", "tx", "timestamp", "code"}]}; height is how many
 blocks the channel has.`,
-		Example: `  peer block
-  peer block 0 -C mychannel
-  peer block newest --json`,
+		Example: `  ccpeer block
+  ccpeer block 0 -C mychannel
+  ccpeer block newest --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := blockQuestion{Channel: f.channel}
@@ -115,10 +115,10 @@ JSON: {"channel", "txid", "block", "tx", "timestamp", "code", "rwset": [{"namesp
 valueHash, "privateRWSetHash"}]}]}. A version is null for a key that was absent; lists that are empty are left out. What
 is no read/write set is in "undecoded", in base64, and rwset is null.
 ` + jsonHelp,
-		Example: "  peer tx 5e5f… -C mychannel",
+		Example: "  ccpeer tx 5e5f… -C mychannel",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("want one transaction ID, which peer invoke and peer block print")
+				return usagef("want one transaction ID, which ccpeer invoke and ccpeer block print")
 			}
 			return nil
 		},
@@ -148,9 +148,9 @@ wrote it last, its metadata, and its history, the newest modification first. A k
 JSON: {"channel", "namespace", "key", "value", "version", "metadata": {name: value}, "history": [{"txid", "timestamp",
 "value" or "delete"}], "more"}. Value and version are null for a key that was deleted; more says that there is older history.
 ` + jsonHelp,
-		Example: `  peer state -n asset a1
-  peer state -n asset a1 --json
-  peer state -n mine --composite owner ann a1       # a composite key: its type and its attributes`,
+		Example: `  ccpeer state -n asset a1
+  ccpeer state -n asset a1 --json
+  ccpeer state -n mine --composite owner ann a1       # a composite key: its type and its attributes`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args) > 1 && !composite {
 				return usagef("want one key, or the type and the attributes of a --composite key")

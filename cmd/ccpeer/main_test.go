@@ -17,7 +17,7 @@ import (
 )
 
 // playPeer makes the test binary play the peer program. It plays the chaincode probe when a peer has launched it.
-const playPeer = "EXAMPLE_TEST_PLAY_PEER"
+const playPeer = "CCPEER_TEST_PLAY_PEER"
 
 func TestMain(m *testing.M) {
 	etcdtest.Main()
@@ -107,26 +107,26 @@ func TestCommandLine(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"", exitOK, "Start with: peer demo"},
+		{"", exitOK, "Start with: ccpeer demo"},
 		{"--help", exitOK, "Available Commands"},
-		{"invoke|--help", exitOK, `peer invoke -n asset -c '{"Args":["Create","a1","blue"]}'`},
+		{"invoke|--help", exitOK, `ccpeer invoke -n asset -c '{"Args":["Create","a1","blue"]}'`},
 		{"query|--help", exitOK, "--raw >a1.json"},
-		{"chaincode|query|--help", exitOK, "peer chaincode query -n NAME"},
-		{"chaincode|list|--help", exitOK, "peer chaincode list --json"},
+		{"chaincode|query|--help", exitOK, "ccpeer chaincode query -n NAME"},
+		{"chaincode|list|--help", exitOK, "ccpeer chaincode list --json"},
 		{"serve|--help", exitOK, "--chaincode mine=./mine"},
 		{"serve|--help", exitOK, "postgres:URL, or a postgres:// URL"},
 		{"demo|--help", exitOK, "--chaincode-dir"},
-		{"block|--help", exitOK, "peer block newest --json"},
+		{"block|--help", exitOK, "ccpeer block newest --json"},
 		{"tx|--help", exitOK, "metadataWrites"},
 		{"state|--help", exitOK, "--composite owner ann a1"},
 		{"explain|--help", exitOK, "which index it uses"},
 
-		{"serv", exitUsage, `unknown command "serv" for "peer"`},
-		{"chaincode", exitUsage, "peer chaincode invoke"},
-		{"chaincode|install", exitUsage, "peer chaincode invoke"},
-		{"invoke|--colour", exitUsage, "See: peer invoke --help"},
+		{"serv", exitUsage, `unknown command "serv" for "ccpeer"`},
+		{"chaincode", exitUsage, "ccpeer chaincode invoke"},
+		{"chaincode|install", exitUsage, "ccpeer chaincode invoke"},
+		{"invoke|--colour", exitUsage, "See: ccpeer invoke --help"},
 		{"invoke|extra", exitUsage, "extra"},
-		{"chaincode|invoke|--colour", exitUsage, "See: peer chaincode invoke --help"},
+		{"chaincode|invoke|--colour", exitUsage, "See: ccpeer chaincode invoke --help"},
 
 		{"invoke", exitUsage, "-n asset"},
 		{"invoke|-n|asset", exitUsage, `want -c '{"Args":["function","argument",…]}'`},
@@ -138,15 +138,15 @@ func TestCommandLine(t *testing.T) {
 		{`query|-n|asset|-c|{"Args":[]}|--transient|{"a":"no base64"}`, exitUsage, `--transient '{"name":"aGVsbG8="}'`},
 		{`query|-n|asset|-c|{"Args":[]}|--api|nonsense`, exitUsage, "want host:port or unix:///path"},
 		{`query|-n|asset|-c|{"Args":[]}|-r|-x`, exitUsage, "not compatible"},
-		{`query|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "peer serve"`},
-		{`chaincode|invoke|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "peer serve"`},
+		{`query|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "ccpeer serve"`},
+		{`chaincode|invoke|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "ccpeer serve"`},
 
 		{"block|x", exitUsage, "want a number, or newest"},
 		{"block|1|2", exitUsage, "at most 1 arg"},
 		{"block|--api|nonsense", exitUsage, "want host:port or unix:///path"},
-		{"block|--api|" + nowhere, exitFailed, `start one with "peer serve"`},
+		{"block|--api|" + nowhere, exitFailed, `start one with "ccpeer serve"`},
 		{"chaincode|list|asset", exitUsage, "asset"},
-		{"chaincode|list|--api|" + nowhere, exitFailed, `start one with "peer serve"`},
+		{"chaincode|list|--api|" + nowhere, exitFailed, `start one with "ccpeer serve"`},
 		{"tx", exitUsage, "want one transaction ID"},
 		{"state|-n|asset", exitUsage, "want one key"},
 		{"state|-n|asset|a1|a2", exitUsage, "want one key"},
@@ -184,7 +184,7 @@ func TestCommandLine(t *testing.T) {
 		{"serve|--listen|unix://", exitUsage, "has no path"},
 		{"serve|--config|/nowhere", exitFailed, "read the configuration file: open /nowhere"},
 		{"serve|--config|main.go", exitFailed, "main.go: this is not YAML: "},
-		{"serve|--config|peer.yaml|--chaincode|a=b", exitUsage, "--chaincode and --config exclude each other"},
+		{"serve|--config|ccpeer.yaml|--chaincode|a=b", exitUsage, "--chaincode and --config exclude each other"},
 		{"serve|--log-level|loud", exitUsage, "want debug, info, warn or error"},
 		{"serve|--chaincode|asset", exitUsage, "want name=path"},
 		{"serve|--chaincode|asset= ", exitUsage, `want name=path or "name=path argument…"`},

@@ -6,13 +6,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// settings are what peer serve is told. Its texts have not been looked at yet, as what they may be depends on others.
+// settings are what ccpeer serve is told. Its texts have not been looked at yet, as what they may be depends on others.
 type settings struct {
 	listen, advertise, api, ledger, logLevel setting
 	node                                     nodeConfig
 }
 
-// serving is what peer serve does.
+// serving is what ccpeer serve does.
 type serving struct {
 	node nodeConfig
 	api  address

@@ -34,7 +34,7 @@ func (d *demonstration) newChannel(ctx context.Context) error {
 // explain shows which index the rich query of the session has used.
 func (d *demonstration) explain(ctx context.Context) error {
 	const query = `{"selector":{"owner":"eve"}}`
-	d.heading("Which index such a query uses", fmt.Sprintf("peer explain -C %s -n asset '%s'", d.channel, query))
+	d.heading("Which index such a query uses", fmt.Sprintf("ccpeer explain -C %s -n asset '%s'", d.channel, query))
 	e, err := d.node.explain(ctx, explainQuestion{Channel: d.channel, Namespace: "asset", Query: query})
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (d *demonstration) restart(ctx context.Context) error {
 	if err := d.steps(ctx, afterRestart[:]); err != nil {
 		return err
 	}
-	d.heading("Look at the state and the history, without chaincode", fmt.Sprintf("peer state -C %s -n asset a1", d.channel))
+	d.heading("Look at the state and the history, without chaincode", fmt.Sprintf("ccpeer state -C %s -n asset a1", d.channel))
 	s, err := d.node.state(ctx, stateQuestion{Channel: d.channel, Namespace: "asset", Key: "a1", History: defaultHistory})
 	if err != nil {
 		return err
@@ -81,10 +81,10 @@ func (d *demonstration) sayMore() {
 	case "":
 		d.printf("The ledger was in memory, and is gone.\n")
 	case inPebble, inEtcd:
-		d.printf("To look at this ledger: peer serve --ledger %s\nin one terminal, peer state -C %s -n asset a1 in another.\n", d.cfg.ledger, d.channel)
+		d.printf("To look at this ledger: ccpeer serve --ledger %s\nin one terminal, ccpeer state -C %s -n asset a1 in another.\n", d.cfg.ledger, d.channel)
 	default:
 		d.printf("The ledger stays in %s.\n", d.cfg.ledger)
 	}
-	d.printf("To try it by hand, with a ledger of your own: peer serve in one terminal, the commands above without -C %s in\n"+
-		"another, where peer is %s.\n", d.channel, os.Args[0])
+	d.printf("To try it by hand, with a ledger of your own: ccpeer serve in one terminal, the commands above without -C %s in\n"+
+		"another, where ccpeer is %s.\n", d.channel, os.Args[0])
 }

@@ -38,7 +38,7 @@ type program struct {
 	dir  string   // the same
 }
 
-// The kinds of runtime, as peer chaincode list shows them.
+// The kinds of runtime, as ccpeer chaincode list shows them.
 const (
 	byProcess = "process"
 	byServer  = "server"

@@ -1,14 +1,14 @@
-// Command peer is a small peer that runs chaincode, and the client to it.
+// Command ccpeer is a small peer that runs chaincode, and the client to it.
 //
-//	peer demo      starts a peer with two example chaincodes, and shows a session with them
-//	peer serve     starts a peer
-//	peer invoke    runs a transaction on it, and commits what the transaction wrote
-//	peer query     runs a transaction on it, and shows the answer
-//	peer block     shows a block, and what became of its transactions
-//	peer tx        shows what a transaction read and wrote
-//	peer state     shows a key: value, version, metadata and history
-//	peer explain   shows which index a rich query uses
-//	peer chaincode list    shows the chaincodes, and how they are
+//	ccpeer demo      starts a peer with two example chaincodes, and shows a session with them
+//	ccpeer serve     starts a peer
+//	ccpeer invoke    runs a transaction on it, and commits what the transaction wrote
+//	ccpeer query     runs a transaction on it, and shows the answer
+//	ccpeer block     shows a block, and what became of its transactions
+//	ccpeer tx        shows what a transaction read and wrote
+//	ccpeer state     shows a key: value, version, metadata and history
+//	ccpeer explain   shows which index a rich query uses
+//	ccpeer chaincode list    shows the chaincodes, and how they are
 //
 // It is an example of how a peer is made from this library: see node.go. It has no consensus, one identity for all
 // clients and no access control.
@@ -43,9 +43,9 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	started := false
 	root := &cobra.Command{
-		Use:               "peer",
+		Use:               "ccpeer",
 		Short:             "A small peer that runs chaincode, and the client to it",
-		Long:              "A small peer that runs chaincode, and the client to it. Start with: peer demo",
+		Long:              "A small peer that runs chaincode, and the client to it. Start with: ccpeer demo",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -76,7 +76,7 @@ func chaincodeCommand() *cobra.Command {
 		Use:   "chaincode",
 		Short: "List the chaincodes; and the same invoke and query, where Fabric's peer has them",
 		RunE: func(*cobra.Command, []string) error {
-			return usagef("want peer chaincode list, peer chaincode invoke or peer chaincode query")
+			return usagef("want ccpeer chaincode list, ccpeer chaincode invoke or ccpeer chaincode query")
 		},
 	}
 	cmd.AddCommand(listCommand(), invokeCommand(), queryCommand())

@@ -20,12 +20,12 @@ func explainCommand() *cobra.Command {
 		Use:   "explain -n NAME QUERY",
 		Short: "Show how a rich query would be run: which index it uses",
 		Long: `Shows how a rich query of a chaincode would be run now: which index it uses and what part of it, what documents are then
-matched with, and why the other indexes are not used. Without an index, it reads all documents. peer serve --indexes says
+matched with, and why the other indexes are not used. Without an index, it reads all documents. ccpeer serve --indexes says
 which indexes there are.
 
 The JSON is in the manner of CouchDB's _explain.`,
-		Example: `  peer explain -n asset '{"selector":{"owner":"ann"}}'
-  peer explain -n asset '{"selector":{"owner":"ann"},"sort":["color"]}' --json`,
+		Example: `  ccpeer explain -n asset '{"selector":{"owner":"ann"}}'
+  ccpeer explain -n asset '{"selector":{"owner":"ann"},"sort":["color"]}' --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return usagef(`want one query, as in '{"selector":{"owner":"ann"}}'`)

@@ -41,8 +41,8 @@ func newServeCommand() (*cobra.Command, *serveFlags) {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Start a peer",
-		Long: `Starts a peer and runs until Ctrl-C. Chaincode is launched when it is first called; peer invoke and peer query call it,
-and peer block, tx, state and explain show what is in the ledger.
+		Long: `Starts a peer and runs until Ctrl-C. Chaincode is launched when it is first called; ccpeer invoke and ccpeer query call it,
+and ccpeer block, tx, state and explain show what is in the ledger.
 
 ` + ledgerHelp("peer") + `
 
@@ -62,16 +62,16 @@ program are separated by spaces, {{.PeerAddress}} and {{.ChaincodeID}} in them a
 Without any, it gets what Go chaincode wants: -peer.address {{.PeerAddress}}
 
 --config names a file, YAML or JSON, that says all of this and more: chaincode that is a server or a package, restarts,
-limits. The file examples/peer/peer.yaml has every key. A flag that is given goes before what the file says.
+limits. The file cmd/ccpeer/ccpeer.yaml has every key. A flag that is given goes before what the file says.
 Chaincodes are in the file or on the command line, not in both.`,
-		Example: `  peer serve
-  peer serve --config peer.yaml
-  peer serve --chaincode asset=./asset --chaincode mine=./mine -C mychannel -C other
-  peer serve --chaincode "mine=./mine start --peer.address {{.PeerAddress}}"
-  peer serve --ledger pebble:./data --indexes asset=./chaincode/asset
-  peer serve --ledger postgres://me@localhost/ledger
-  peer serve --listen unix:///tmp/chaincode.sock --api unix:///tmp/peer.sock --log-level debug
-  peer serve --listen 0.0.0.0:7052 --advertise peer0.example.com`,
+		Example: `  ccpeer serve
+  ccpeer serve --config ccpeer.yaml
+  ccpeer serve --chaincode asset=./asset --chaincode mine=./mine -C mychannel -C other
+  ccpeer serve --chaincode "mine=./mine start --peer.address {{.PeerAddress}}"
+  ccpeer serve --ledger pebble:./data --indexes asset=./examples/chaincode/asset
+  ccpeer serve --ledger postgres://me@localhost/ledger
+  ccpeer serve --listen unix:///tmp/chaincode.sock --api unix:///tmp/ccpeer.sock --log-level debug
+  ccpeer serve --listen 0.0.0.0:7052 --advertise peer0.example.com`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, f) },
 	}
@@ -80,7 +80,7 @@ Chaincodes are in the file or on the command line, not in both.`,
 	flags.StringVar(&f.config, "config", "", "a file, YAML or JSON, that says what flags can say, and more")
 	flags.StringVar(&f.listen, "listen", defaultListen, "where chaincode connects to: host:port or unix:///path")
 	flags.StringVar(&f.advertise, "advertise", "", "what chaincode is told that the address is, as host or host:port (default that of --listen)")
-	flags.StringVar(&f.api, "api", defaultAPI, "where peer invoke and query connect to: loopback host:port, or unix:///path")
+	flags.StringVar(&f.api, "api", defaultAPI, "where ccpeer invoke and query connect to: loopback host:port, or unix:///path")
 	flags.StringVar(&f.ledger, "ledger", "", "where the ledger is kept: "+ledgerForms+" (default a folder among your data)")
 	flags.StringArrayVar(&f.chaincodes, "chaincode", nil, `a chaincode and its program, as "name=path" or "name=path argument…"; can be repeated (default asset and market, next to this program)`)
 	flags.StringSliceVarP(&f.channels, "channelID", "C", []string{defaultChannel}, "channels to have besides those that are in the ledger; can be repeated")
@@ -147,7 +147,7 @@ func printServing(ctx context.Context, w io.Writer, n *node, api address) error 
 	if api.String() != defaultAPI {
 		where = " --api " + api.String()
 	}
-	_, _ = fmt.Fprintf(w, "try: peer invoke%s -n asset -c '{\"Args\":[\"Create\",\"a1\",\"blue\"]}'\n", where)
+	_, _ = fmt.Fprintf(w, "try: ccpeer invoke%s -n asset -c '{\"Args\":[\"Create\",\"a1\",\"blue\"]}'\n", where)
 	return nil
 }
 
@@ -214,7 +214,7 @@ func findChaincodes(dir string) (map[string]chaincode, error) {
 	for _, name := range exampleChaincodes {
 		path, err := findProgram(filepath.Join(dir, name))
 		if err != nil {
-			return chaincodes, errors.WithMessagef(err, "example chaincode %q (to build it, in folder examples: go build -o %s/ ./chaincode/%s)", name, dir, name)
+			return chaincodes, errors.WithMessagef(err, "example chaincode %q (to build it, in folder examples of the repository: go build -o %s/ ./chaincode/%s)", name, dir, name)
 		}
 		chaincodes[name] = chaincode{id: name + ":" + defaultVersion, process: &program{path: path}}
 	}

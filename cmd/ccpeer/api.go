@@ -124,7 +124,7 @@ func send(ctx context.Context, at address, path string, question, answer any) er
 	}}
 	resp, err := client.Do(r)
 	if dial := new(net.OpError); errors.As(err, &dial) && dial.Op == "dial" {
-		return errors.Errorf("no peer answers at %s (%s): start one with \"peer serve\", or say where it is with --api", at, dial.Err)
+		return errors.Errorf("no peer answers at %s (%s): start one with \"ccpeer serve\", or say where it is with --api", at, dial.Err)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		return errors.Errorf("no answer: the connection to %s was closed: has the peer ended, or is that where chaincode connects, and not its API?", at)

@@ -28,19 +28,19 @@ type served struct {
 
 var greeting = regexp.MustCompile(`^chaincode connects to (\S+) (by mutual TLS|in plaintext), clients to (\S+)\nledger: (.+)\nchannels: (.+); chaincodes: .+\n$`)
 
-// servePeer starts peer serve with the chaincode probe, and with a ledger that nobody else has.
+// servePeer starts ccpeer serve with the chaincode probe, and with a ledger that nobody else has.
 func servePeer(t *testing.T, args ...string) *served {
 	t.Helper()
 	return servePeerWithData(t, t.TempDir(), append([]string{"--channelID", "mychannel,other"}, args...)...)
 }
 
-// servePeerWithData starts peer serve with the chaincode probe, and the folder that default ledgers are in.
+// servePeerWithData starts ccpeer serve with the chaincode probe, and the folder that default ledgers are in.
 func servePeerWithData(t *testing.T, data string, args ...string) *served {
 	t.Helper()
 	return startServing(t, data, append([]string{"--chaincode", "probe=" + os.Args[0]}, args...)...)
 }
 
-// startServing starts peer serve, with the folder that default ledgers are in.
+// startServing starts ccpeer serve, with the folder that default ledgers are in.
 func startServing(t *testing.T, data string, args ...string) *served {
 	t.Helper()
 	s := &served{cmd: peerCommand(t.Context(), data, append([]string{"serve"}, args...)...), stderr: new(bytes.Buffer)}
@@ -62,7 +62,7 @@ func startServing(t *testing.T, data string, args ...string) *served {
 	m := greeting.FindStringSubmatch(first)
 	if m == nil {
 		_ = s.cmd.Wait()
-		t.Fatalf("peer serve printed %q and %s", first, s.stderr)
+		t.Fatalf("ccpeer serve printed %q and %s", first, s.stderr)
 	}
 	s.chaincode, s.secure, s.api, s.ledger, s.channels = m[1], m[2] == "by mutual TLS", m[3], m[4], m[5]
 	return s
@@ -84,7 +84,7 @@ func (s *served) stop(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.cmd.Wait(); err != nil {
-		t.Errorf("peer serve, after Ctrl-C: %v\n%s", err, s.stderr)
+		t.Errorf("ccpeer serve, after Ctrl-C: %v\n%s", err, s.stderr)
 	}
 }
 
@@ -226,7 +226,7 @@ func TestServeDrains(t *testing.T) {
 	}
 	(<-called).check(t, exitOK, "committed with status (VALID)")
 	if err := s.cmd.Wait(); err != nil {
-		t.Errorf("peer serve, after Ctrl-C: %v\n%s", err, s.stderr)
+		t.Errorf("ccpeer serve, after Ctrl-C: %v\n%s", err, s.stderr)
 	}
 }
 

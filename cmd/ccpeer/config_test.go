@@ -27,10 +27,10 @@ func configFolder(t testing.TB) string {
 	return dir
 }
 
-// readText reads a configuration from a file peer.yaml in dir.
+// readText reads a configuration from a file ccpeer.yaml in dir.
 func readText(dir, text string) (*settings, error) {
 	s := &settings{}
-	return s, parseYAML(value{file: "peer.yaml", dir: dir}, []byte(text), s.read)
+	return s, parseYAML(value{file: "ccpeer.yaml", dir: dir}, []byte(text), s.read)
 }
 
 func TestConfig(t *testing.T) {
@@ -41,8 +41,8 @@ func TestConfig(t *testing.T) {
 	}{
 		{"settings", "listen: 'unix:c'\napi: a:1\nledger: memory\nlogLevel: warn\nadvertise: h", func(s *settings, _ *nodeConfig) (any, any) {
 			return []setting{s.listen, s.api, s.ledger, s.logLevel, s.advertise}, []setting{
-				{"unix:c", "peer.yaml:1: listen", dir}, {"a:1", "peer.yaml:2: api", dir}, {"memory", "peer.yaml:3: ledger", dir},
-				{"warn", "peer.yaml:4: logLevel", dir}, {"h", "peer.yaml:5: advertise", dir},
+				{"unix:c", "ccpeer.yaml:1: listen", dir}, {"a:1", "ccpeer.yaml:2: api", dir}, {"memory", "ccpeer.yaml:3: ledger", dir},
+				{"warn", "ccpeer.yaml:4: logLevel", dir}, {"h", "ccpeer.yaml:5: advertise", dir},
 			}
 		}},
 		{"switches", "plaintext: true\ndev: True\nchannels: [a, b]", func(_ *settings, n *nodeConfig) (any, any) {
@@ -120,25 +120,25 @@ func TestConfigRefuses(t *testing.T) {
 	in := func(entry string) string { return "chaincodes:\n  a:\n    " + entry }
 	runs := func(runtime string) string { return in("runtime: " + runtime) }
 	for _, c := range []struct{ text, want string }{
-		{"", "peer.yaml: there is nothing in it"},
-		{"# nothing", "peer.yaml: there is nothing in it"},
-		{"a: b: c", "peer.yaml: this is not YAML: mapping values are not allowed"},
-		{"dev: true\n---\ndev: true", "peer.yaml: something follows the first document"},
-		{"[dev]", "peer.yaml:1: this is a list: want keys with values"},
-		{"dev", `peer.yaml:1: "dev": want keys with values`},
-		{"dev: true\nlisten:\n  on: here", "peer.yaml:3: listen: these are keys: want a text"},
-		{"listen:", "peer.yaml:1: listen: there is no value: want a text"},
-		{"listen: ''", `peer.yaml:1: listen: "": want a text`},
-		{"\nlisen: x", `peer.yaml:2: key "lisen" is not known: want one of advertise, api, builders, builds, chaincodes, channels, dev, ledger, limits, listen, logLevel, plaintext`},
-		{"dev: true\ndev: false", `peer.yaml:2: key "dev" is there twice`},
-		{"[1]: 2", "peer.yaml:1: a key is no text"},
+		{"", "ccpeer.yaml: there is nothing in it"},
+		{"# nothing", "ccpeer.yaml: there is nothing in it"},
+		{"a: b: c", "ccpeer.yaml: this is not YAML: mapping values are not allowed"},
+		{"dev: true\n---\ndev: true", "ccpeer.yaml: something follows the first document"},
+		{"[dev]", "ccpeer.yaml:1: this is a list: want keys with values"},
+		{"dev", `ccpeer.yaml:1: "dev": want keys with values`},
+		{"dev: true\nlisten:\n  on: here", "ccpeer.yaml:3: listen: these are keys: want a text"},
+		{"listen:", "ccpeer.yaml:1: listen: there is no value: want a text"},
+		{"listen: ''", `ccpeer.yaml:1: listen: "": want a text`},
+		{"\nlisen: x", `ccpeer.yaml:2: key "lisen" is not known: want one of advertise, api, builders, builds, chaincodes, channels, dev, ledger, limits, listen, logLevel, plaintext`},
+		{"dev: true\ndev: false", `ccpeer.yaml:2: key "dev" is there twice`},
+		{"[1]: 2", "ccpeer.yaml:1: a key is no text"},
 		{"<<: {dev: true}", `key "<<" is not known`},
-		{"dev: yes", `peer.yaml:1: dev: "yes": want true or false`},
-		{"dev: 'true'", `peer.yaml:1: dev: "true": want true or false`},
-		{"channels: mychannel", `peer.yaml:1: channels: "mychannel": want a list`},
-		{"channels: []", "peer.yaml:1: channels: this is a list: want a list with one element or more"},
-		{"channels: [a, [b]]", "peer.yaml:1: channels.2: this is a list: want a text"},
-		{"limits: {executeTimeout: 30}", `peer.yaml:1: limits.executeTimeout: "30": want a time such as 500ms, 30s or 5m`},
+		{"dev: yes", `ccpeer.yaml:1: dev: "yes": want true or false`},
+		{"dev: 'true'", `ccpeer.yaml:1: dev: "true": want true or false`},
+		{"channels: mychannel", `ccpeer.yaml:1: channels: "mychannel": want a list`},
+		{"channels: []", "ccpeer.yaml:1: channels: this is a list: want a list with one element or more"},
+		{"channels: [a, [b]]", "ccpeer.yaml:1: channels.2: this is a list: want a text"},
+		{"limits: {executeTimeout: 30}", `ccpeer.yaml:1: limits.executeTimeout: "30": want a time such as 500ms, 30s or 5m`},
 		{"limits: {executeTimeout: 0s}", `limits.executeTimeout: "0s": want a time`},
 		{"limits: {executeTimeout: -1s}", `limits.executeTimeout: "-1s": want a time`},
 		{"limits: {executeTimeout: }", `limits.executeTimeout: there is no value: want a time`},
@@ -147,16 +147,16 @@ func TestConfigRefuses(t *testing.T) {
 		{"limits: {maxRecvMsgSize: 1MB}", `limits.maxRecvMsgSize: "1MB": want a number of bytes, or one such as 64KiB, 100MiB or 1GiB`},
 		{"limits: {maxRecvMsgSize: 9999999999GiB}", `limits.maxRecvMsgSize: "9999999999GiB": want a number of bytes`},
 		{"limits: {maxRecvMsgSize: [1]}", `limits.maxRecvMsgSize: this is a list: want a number of bytes`},
-		{"limits: {maxStream: 1}", `peer.yaml:1: limits: key "maxStream" is not known: want one of executeTimeout, maxCallDepth, `},
-		{"builders:\n- path: x", "peer.yaml:2: builders.1: the builder has no name"},
-		{"builders:\n- name: x", `peer.yaml:2: builders.1: builder "x" has no path`},
+		{"limits: {maxStream: 1}", `ccpeer.yaml:1: limits: key "maxStream" is not known: want one of executeTimeout, maxCallDepth, `},
+		{"builders:\n- path: x", "ccpeer.yaml:2: builders.1: the builder has no name"},
+		{"builders:\n- name: x", `ccpeer.yaml:2: builders.1: builder "x" has no path`},
 		{"builders: {}", "builders: these are keys: want a list"},
 
-		{"chaincodes:", "peer.yaml:1: chaincodes: there is no value: want keys"},
-		{"chaincodes: [a]", "peer.yaml:1: chaincodes: this is a list: want keys"},
+		{"chaincodes:", "ccpeer.yaml:1: chaincodes: there is no value: want keys"},
+		{"chaincodes: [a]", "ccpeer.yaml:1: chaincodes: this is a list: want keys"},
 		{"chaincodes: {'a:1': {}}", `chaincodes.a:1: "a:1" is no name of a chaincode: want letters, digits and + _ . -`},
-		{"chaincodes: {a: {}}", "peer.yaml:1: chaincodes.a: it has no runtime: want one, with one of process:"},
-		{runs("process"), `peer.yaml:3: chaincodes.a.runtime: "process": want one of process: {command: PATH}`},
+		{"chaincodes: {a: {}}", "ccpeer.yaml:1: chaincodes.a: it has no runtime: want one, with one of process:"},
+		{runs("process"), `ccpeer.yaml:3: chaincodes.a.runtime: "process": want one of process: {command: PATH}`},
 		{runs("{}"), "chaincodes.a.runtime: these are keys: want one of process:"},
 		{runs("{process: {command: asset}, server: {address: 'localhost:1'}}"), "chaincodes.a.runtime: these are keys: want one of process:"},
 		{runs("{docker: {image: x}}"), `chaincodes.a.runtime: key "docker" is not known: want one of `},
@@ -176,15 +176,15 @@ func TestConfigRefuses(t *testing.T) {
 		{runs("{server: {connection: nowhere}}"), "chaincodes.a.runtime.server.connection: open " + dir + "/nowhere: no such file"},
 		{runs("{server: {connection: collections.json}}"), "connection: collections.json: decode connection.json"},
 		{runs("{package: {file: connection.json}}"), "chaincodes.a.runtime.package.file: connection.json: parse chaincode package"},
-		{runs("{package: {file: pkg.tar.gz}}"), `peer.yaml:1: chaincode "a" is a package, and there are no builders for it: add builders`},
+		{runs("{package: {file: pkg.tar.gz}}"), `ccpeer.yaml:1: chaincode "a" is a package, and there are no builders for it: add builders`},
 		{"builders: [{name: x, path: y}]\n" + runs("{package: {file: pkg.tar.gz}}"), "there is no folder to build it in: add builds"},
-		{"chaincodes:\n  a: &p {runtime: {package: {file: pkg.tar.gz}}}\n  b: *p", `peer.yaml:2: chaincodes.b: it is the same package as chaincode "a"`},
+		{"chaincodes:\n  a: &p {runtime: {package: {file: pkg.tar.gz}}}\n  b: *p", `ccpeer.yaml:2: chaincodes.b: it is the same package as chaincode "a"`},
 		{in("runtime: {package: {file: pkg.tar.gz}}\n    version: 1"), `version is "1", but the chaincode ID of a package is its package ID`},
 		{in("runtime: {process: {command: asset}}\n    version: '1:0'"), `chaincodes.a: version is "1:0": want letters`},
-		{in("runtime: {process: {command: asset}}\n    restart: always"), `peer.yaml:4: chaincodes.a.restart: "always": want never or on-failure`},
+		{in("runtime: {process: {command: asset}}\n    restart: always"), `ccpeer.yaml:4: chaincodes.a.restart: "always": want never or on-failure`},
 		{in("runtime: {process: {command: asset}}\n    pause: 1s"), "pause and maxPause are for a chaincode with restart: on-failure"},
 		{in("runtime: {process: {command: asset}}\n    restart: on-failure\n    pause: 2s\n    maxPause: 1s"), "pause is 2s, more than maxPause, which is 1s"},
-		{in("indexes: connection.json"), "peer.yaml:3: chaincodes.a.indexes: "},
+		{in("indexes: connection.json"), "ccpeer.yaml:3: chaincodes.a.indexes: "},
 		{in("indexes: nowhere"), "chaincodes.a.indexes: stat " + dir + "/nowhere"},
 		{in("collectionsConfig: connection.json"), "chaincodes.a.collectionsConfig: connection.json: "},
 	} {
@@ -214,7 +214,7 @@ func TestConfigLedgerFolder(t *testing.T) {
 
 // FuzzConfig reads whatever may be in a file.
 func FuzzConfig(f *testing.F) {
-	text, err := os.ReadFile("peer.yaml")
+	text, err := os.ReadFile("ccpeer.yaml")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func FuzzConfig(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := readText(dir, text)
-		if err != nil && !strings.HasPrefix(err.Error(), "peer.yaml:") {
+		if err != nil && !strings.HasPrefix(err.Error(), "ccpeer.yaml:") {
 			t.Errorf("the error doesn't say where: %v", err)
 		}
 		for name, c := range s.node.chaincodes {

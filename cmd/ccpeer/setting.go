@@ -12,7 +12,7 @@ import (
 // setting is a text that a flag or a configuration file has given.
 type setting struct {
 	text string
-	from string // "--listen", or "peer.yaml:3: listen"; "" if nothing has given it
+	from string // "--listen", or "ccpeer.yaml:3: listen"; "" if nothing has given it
 	dir  string // what paths are relative to, if that is not the working directory
 }
 

@@ -42,7 +42,7 @@ func TestConfigWithFlags(t *testing.T) {
 		{mine + "dev: true", "--plaintext=false", "--plaintext=false: chaincode that connects by itself"},
 	} {
 		t.Run(c.text+c.flags, func(t *testing.T) {
-			file := filepath.Join(dir, "peer.yaml")
+			file := filepath.Join(dir, "ccpeer.yaml")
 			write1(t, file, c.text)
 			here := func(s string) string {
 				return strings.ReplaceAll(strings.ReplaceAll(s, "FILE", file), "DIR", dir)
@@ -61,7 +61,7 @@ func TestConfigWithFlags(t *testing.T) {
 	}
 }
 
-// loadArgs reads a command line of peer serve.
+// loadArgs reads a command line of ccpeer serve.
 func loadArgs(args ...string) (*serving, error) {
 	cmd, f := newServeCommand()
 	if err := cmd.ParseFlags(args); err != nil {

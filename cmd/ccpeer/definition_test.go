@@ -12,7 +12,7 @@ import (
 
 // The demo has the index of chaincode asset in its code.
 func TestAssetIndex(t *testing.T) {
-	indexes, err := kvledger.LoadIndexes(os.DirFS("../chaincode/asset"))
+	indexes, err := kvledger.LoadIndexes(os.DirFS("../../examples/chaincode/asset"))
 	if err != nil || len(indexes) != 1 {
 		t.Fatalf("the indexes of asset are %v (%v), want one", indexes, err)
 	}

@@ -40,8 +40,8 @@ func endByHand(cmd *exec.Cmd) {
 func TestServeAttach(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	write1(t, filepath.Join(dir, "peer.yaml"), "ledger: memory\nchaincodes: {mine: {runtime: {attach: {dir: \"it's mine\"}}}}")
-	s := startServing(t, t.TempDir(), append(anyPort, "--config", filepath.Join(dir, "peer.yaml"))...)
+	write1(t, filepath.Join(dir, "ccpeer.yaml"), "ledger: memory\nchaincodes: {mine: {runtime: {attach: {dir: \"it's mine\"}}}}")
+	s := startServing(t, t.TempDir(), append(anyPort, "--config", filepath.Join(dir, "ccpeer.yaml"))...)
 	line, err := s.lines.ReadString('\n')
 	command, ok := strings.CutPrefix(line, "to start mine: ")
 	if err != nil || !ok || !s.secure {
@@ -79,7 +79,7 @@ func TestServeAttach(t *testing.T) {
 func TestServeAttachInDevMode(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	file := filepath.Join(dir, "peer.yaml")
+	file := filepath.Join(dir, "ccpeer.yaml")
 	write1(t, file, "ledger: memory\nchaincodes: {mine: {runtime: {attach: {dir: mine}}}}")
 	peer(t, append([]string{"serve", "--config", file, "--plaintext"}, anyPort...)...).
 		check(t, exitFailed, `chaincode "mine" has the runtime attach, but in plaintext it can't prove that it is the one`)

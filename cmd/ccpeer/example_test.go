@@ -11,24 +11,24 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 )
 
-// commentedOut matches the settings of peer.yaml that are: prose has one space behind the #.
+// commentedOut matches the settings of ccpeer.yaml that are: prose has one space behind the #.
 var commentedOut = regexp.MustCompile(`(?m)^#(\S|  )`)
 
-// exampleFolder copies peer.yaml to where it has what it names, with all of its settings, and returns its path.
+// exampleFolder copies ccpeer.yaml to where it has what it names, with all of its settings, and returns its path.
 func exampleFolder(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	dir := filepath.Join(root, "examples", "peer")
-	text, err := os.ReadFile("peer.yaml")
+	dir := filepath.Join(root, "cmd", "ccpeer")
+	text, err := os.ReadFile("ccpeer.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "peer.yaml")
+	file := filepath.Join(dir, "ccpeer.yaml")
 	write1(t, file, commentedOut.ReplaceAllString(string(text), "$1"))
 	if err := os.Symlink(buildChaincodes(t), filepath.Join(root, ".bin")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.CopyFS(filepath.Join(root, "examples/chaincode/asset"), os.DirFS("../chaincode/asset")); err != nil {
+	if err := os.CopyFS(filepath.Join(root, "examples/chaincode/asset"), os.DirFS("../../examples/chaincode/asset")); err != nil {
 		t.Fatal(err)
 	}
 	writeBuilder(t, filepath.Join(dir, "builders/ccaas"))
@@ -38,7 +38,7 @@ func exampleFolder(t *testing.T) string {
 	return file
 }
 
-// TestExampleConfig runs a peer with everything that peer.yaml has.
+// TestExampleConfig runs a peer with everything that ccpeer.yaml has.
 func TestExampleConfig(t *testing.T) {
 	t.Parallel()
 	file := exampleFolder(t)
@@ -67,9 +67,9 @@ func TestExampleConfig(t *testing.T) {
 	s.stop(t)
 }
 
-// Every key is in peer.yaml, and in the README's table.
+// Every key is in ccpeer.yaml, and in the README's table.
 func TestKeysAreDocumented(t *testing.T) {
-	for file, form := range map[string]string{"peer.yaml": "%s:", "README.md": "`%s"} {
+	for file, form := range map[string]string{"ccpeer.yaml": "%s:", "README.md": "`%s"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -75,7 +75,7 @@ func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Show the chaincodes of a peer, and how they are",
-		Long: `Shows the chaincodes that a peer has, and how each is: its name, as -n of peer invoke wants it; its chaincode ID; its state;
+		Long: `Shows the chaincodes that a peer has, and how each is: its name, as -n of ccpeer invoke wants it; its chaincode ID; its state;
 what runs it; how long it has been ready; how often it was launched again after it had ended or failed; how many
 transactions are running on it; and why it last ended or failed, if nobody had asked it to.
 
@@ -85,8 +85,8 @@ the peer is configured, or dev for one that has connected by itself to a peer wi
 
 JSON: {"chaincodes": [{"name", "id", "state", "runtime", "since", "uptime", "restarts", "inFlight", "lastError"}]}; since is when
 the chaincode came into its state, uptime is in seconds, and both, like lastError, are left out if there is none.`,
-		Example: `  peer chaincode list
-  peer chaincode list --json`,
+		Example: `  ccpeer chaincode list
+  ccpeer chaincode list --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.look(cmd, chaincodesPath, listQuestion{}, new(listJSON))

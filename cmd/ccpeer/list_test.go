@@ -103,7 +103,7 @@ func TestServeConfig(t *testing.T) {
 	code := map[string]string{"META-INF/statedb/couchdb/indexes/size.json": `{"index":{"fields":["size"]},"ddoc":"sizeDoc","name":"size","type":"json"}`}
 	write1(t, filepath.Join(dir, "pkg.tar.gz"), packageText(t, "packaged", "probe", code))
 	write1(t, filepath.Join(dir, "connection.json"), `{"address": "unix://`+dir+`/served", "dial_timeout": "20s"}`)
-	write1(t, filepath.Join(dir, "peer.yaml"), `
+	write1(t, filepath.Join(dir, "ccpeer.yaml"), `
 listen: 127.0.0.1:0
 api: 127.0.0.1:0
 ledger: pebble:data
@@ -116,7 +116,7 @@ chaincodes:
   served: {runtime: {server: {connection: connection.json}}}
 `)
 	server := startServer(t, "unix://"+dir+"/served")
-	s := startServing(t, t.TempDir(), "--config", filepath.Join(dir, "peer.yaml"))
+	s := startServing(t, t.TempDir(), "--config", filepath.Join(dir, "ccpeer.yaml"))
 	if !s.secure || s.ledger != "pebble:"+dir+"/data" || s.channels != "mychannel (0 blocks)" {
 		t.Errorf("the peer is %+v", s)
 	}
