@@ -24,7 +24,7 @@ var strict = defined{"strict": {ChaincodeID: "strict", Version: "1", InitRequire
 // I3: what Call asks of a ledger or a hook is over when the transaction's time is, and Close waits for what is left.
 func TestCallEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork(t, chaincodesupport.Config{Definitions: strict, ExecuteTimeout: time.Minute}, map[string]function{"strict": keeper})
+		n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: time.Minute}, Definitions: strict}, map[string]function{"strict": keeper})
 		release := make(chan struct{})
 		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Block(release))
 		began := time.Now()
@@ -67,7 +67,7 @@ func TestCallEnds(t *testing.T) {
 func TestCallPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.ErrorLevel)
-		n := newNetwork(t, chaincodesupport.Config{Definitions: strict, Logger: zap.New(core)}, map[string]function{"strict": keeper})
+		n := newNetwork(t, chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}, Definitions: strict}, map[string]function{"strict": keeper})
 		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Panic("secret"))
 		p := n.params("t")
 		_, err := n.Call(t.Context(), "strict", p, asInit())

@@ -31,6 +31,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/internal/goroutines"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
@@ -179,7 +180,7 @@ func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(cs.ending, cancel)()
-	err := handler.HandleChaincodeStream(ctx, cs.handlerConfig(chaincodeID), stream)
+	err := handler.HandleChaincodeStream(goroutines.Count(ctx, &cs.goroutines), cs.handlerConfig(chaincodeID), stream)
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.stopping {
@@ -189,36 +190,9 @@ func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string
 }
 
 func (cs *ChaincodeSupport) handlerConfig(chaincodeID string) handler.Config {
-	c := &cs.cfg
 	return handler.Config{
-		ChaincodeID:            chaincodeID,
-		Registry:               cs.instances,
-		Invoker:                invoker{cs},
-		Ledgers:                c.Ledgers,
-		ACL:                    c.ACL,
-		CollectionStore:        c.CollectionStore,
-		ApplicationConfig:      c.ApplicationConfig,
-		Builtins:               c.Builtins,
-		Observer:               c.Observer,
-		Logger:                 c.Logger,
-		Goroutines:             &cs.goroutines,
-		ExecuteTimeout:         c.ExecuteTimeout,
-		RegisterTimeout:        c.RegisterTimeout,
-		Keepalive:              c.Keepalive,
-		TotalQueryLimit:        c.TotalQueryLimit,
-		MaxQueries:             c.MaxQueries,
-		MaxCallDepth:           c.MaxCallDepth,
-		MaxInFlight:            c.MaxInFlight,
-		MaxSendMsgSize:         c.MaxSendMsgSize,
-		MaxQueuedBytes:         c.MaxQueuedBytes,
-		SendTimeout:            c.SendTimeout,
-		MaxEventBytes:          c.MaxEventBytes,
-		MaxPageBytes:           c.MaxPageBytes,
-		NoWriteBatch:           c.NoWriteBatch,
-		MaxSizeWriteBatch:      c.MaxSizeWriteBatch,
-		NoGetMultipleKeys:      c.NoGetMultipleKeys,
-		MaxSizeGetMultipleKeys: c.MaxSizeGetMultipleKeys,
-		Strict:                 c.Strict,
+		Hooks: cs.cfg.Hooks, Limits: cs.cfg.Limits,
+		ChaincodeID: chaincodeID, Registry: cs.instances, Invoker: invoker{cs},
 	}
 }
 

@@ -105,7 +105,7 @@ func TestCloseEndsWhatIsLeft(t *testing.T) {
 // A stream that has not registered is ended too, at once.
 func TestCloseEndsUnregisteredStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newSupport(t, chaincodesupport.Config{DevMode: true, RegisterTimeout: time.Hour})
+		cs := newSupport(t, chaincodesupport.Config{Limits: handler.Limits{RegisterTimeout: time.Hour}, DevMode: true})
 		c := connect(t, cs)
 		synctest.Wait()
 		began := time.Now()

@@ -1,7 +1,6 @@
 package chaincodesupport_test
 
 import (
-	"reflect"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -10,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
@@ -17,60 +17,22 @@ import (
 
 func TestConfig(t *testing.T) {
 	for text, cfg := range map[string]chaincodesupport.Config{
-		"StartupTimeout is -1s":  {StartupTimeout: -time.Second},
-		"ExecuteTimeout is -1s":  {ExecuteTimeout: -time.Second},
-		"RegisterTimeout is -1s": {RegisterTimeout: -time.Second},
-		"Keepalive is -1s":       {Keepalive: -time.Second},
-		"StopTimeout is -1s":     {StopTimeout: -time.Second},
-		"TotalQueryLimit is -1":  {TotalQueryLimit: -1},
-		"MaxQueries is -1":       {MaxQueries: -1},
-		"MaxCallDepth is -1":     {MaxCallDepth: -1},
-		"MaxRecvMsgSize is -1":   {MaxRecvMsgSize: -1},
-		"MaxSendMsgSize is -1":   {MaxSendMsgSize: -1},
-		"MaxStreams is -1":       {MaxStreams: -1},
-		"MaxInFlight is -1":      {MaxInFlight: -1},
-		"MaxQueuedBytes is -1":   {MaxQueuedBytes: -1},
-		"MaxEventBytes is -1":    {MaxEventBytes: -1},
-		"MaxPageBytes is -1":     {MaxPageBytes: -1},
-		"SendTimeout is -1s":     {SendTimeout: -time.Second},
+		"Config: StartupTimeout is -1s": {StartupTimeout: -time.Second},
+		"Config: StopTimeout is -1s":    {StopTimeout: -time.Second},
+		"Config: MaxRecvMsgSize is -1":  {MaxRecvMsgSize: -1},
+		"Config: MaxStreams is -1":      {MaxStreams: -1},
+		"Limits: ExecuteTimeout is -1s": {Limits: handler.Limits{ExecuteTimeout: -time.Second}}, // the others: package handler
+		"Limits: MaxSendMsgSize is -1":  {Limits: handler.Limits{MaxSendMsgSize: -1}},
 	} {
 		_, err := chaincodesupport.New(cfg)
-		wantError(t, err, "chaincodesupport: Config."+text+", want 0 or more")
-	}
-}
-
-// What handlers have a setting of the same name for, they are given.
-func TestSettingsArePassedOn(t *testing.T) {
-	var cfg chaincodesupport.Config
-	settings := reflect.ValueOf(&cfg).Elem()
-	for i := range settings.NumField() {
-		switch f := settings.Field(i); f.Kind() {
-		case reflect.Int:
-			f.SetInt(int64(1000 + i))
-		case reflect.Int64:
-			f.SetInt(int64(1000+i) * int64(time.Second))
-		case reflect.Bool:
-			f.SetBool(true)
-		}
-	}
-	passed := reflect.ValueOf(newSupport(t, cfg).HandlerConfig("asset:1"))
-	for i := range passed.NumField() {
-		name, got := passed.Type().Field(i).Name, passed.Field(i)
-		set := settings.FieldByName(name)
-		switch {
-		case got.Kind() != reflect.Int && got.Kind() != reflect.Int64 && got.Kind() != reflect.Bool, name == "SendQueue":
-		case !set.IsValid():
-			t.Errorf("handlers have a setting %s, and Config has none", name)
-		case set.Interface() != got.Interface():
-			t.Errorf("%s is %v, want %v", name, got, set)
-		}
+		wantError(t, err, "chaincodesupport: "+text+", want 0 or more")
 	}
 }
 
 func TestRegisterTimeout(t *testing.T) {
 	for _, test := range []struct{ set, want time.Duration }{{0, 10 * time.Second}, {time.Second, time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
-			cs := newSupport(t, chaincodesupport.Config{RegisterTimeout: test.set})
+			cs := newSupport(t, chaincodesupport.Config{Limits: handler.Limits{RegisterTimeout: test.set}})
 			began := time.Now()
 			wantStatus(t, <-connect(t, cs).ended, codes.DeadlineExceeded, "chaincode did not send REGISTER within "+test.want.String())
 			if d := time.Since(began); d != test.want {
@@ -82,7 +44,7 @@ func TestRegisterTimeout(t *testing.T) {
 
 func TestKeepalive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newSupport(t, chaincodesupport.Config{DevMode: true, Keepalive: time.Minute})
+		cs := newSupport(t, chaincodesupport.Config{Limits: handler.Limits{Keepalive: time.Minute}, DevMode: true})
 		c := connect(t, cs).ready()
 		began := time.Now()
 		c.expect(pb.ChaincodeMessage_KEEPALIVE)
@@ -94,7 +56,7 @@ func TestKeepalive(t *testing.T) {
 
 func TestStrict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork(t, chaincodesupport.Config{DevMode: true, Strict: true}, nil)
+		n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{Strict: true}, DevMode: true}, nil)
 		unblock := make(chan struct{})
 		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Block(unblock))
 		c := connect(t, n.ChaincodeSupport).ready()
@@ -119,7 +81,7 @@ func TestStrict(t *testing.T) {
 // The limits of queries reach the transactions.
 func TestQueryLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNetwork(t, chaincodesupport.Config{MaxQueries: 1, TotalQueryLimit: 150}, map[string]function{"asset": queries})
+		n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{MaxQueries: 1, TotalQueryLimit: 150}}, map[string]function{"asset": queries})
 		n.wantResult("asset", "t1", 200, "", "put")
 		n.wantResult("asset", "t2", 200, "150", "count")
 		n.wantResult("asset", "t3", 500, "GET_STATE_BY_RANGE failed: transaction ID: t3: "+

@@ -189,16 +189,11 @@ func TestDecorators(t *testing.T) {
 	})
 }
 
-// only is the name of the one chaincode that belongs to the peer.
-type only string
-
-func (o only) IsBuiltin(name string) bool { return name == string(o) }
-
 // A chaincode of the peer can be called without a channel, also by another chaincode.
 func TestBuiltinChaincode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		peerInfo := func(s stub) *shim.Response { return shim.Success([]byte("on channel '" + s.GetChannelID() + "'")) }
-		n := newNetwork(t, chaincodesupport.Config{Builtins: only("qscc")}, map[string]function{"qscc": peerInfo, "caller": calls, "keeper": keeper})
+		n := newNetwork(t, chaincodesupport.Config{Hooks: handler.Hooks{Builtins: []string{"qscc"}}}, map[string]function{"qscc": peerInfo, "caller": calls, "keeper": keeper})
 		for _, test := range []struct{ chaincode, arg, want string }{
 			{"qscc", "", "200 on channel ''"},
 			{"caller", "qscc", "200 on channel ''"},
@@ -225,8 +220,10 @@ func TestOffers(t *testing.T) {
 			{chaincodesupport.Config{}, &pb.ChaincodeAdditionalParams{
 				UseWriteBatch: true, MaxSizeWriteBatch: 1000, UseGetMultipleKeys: true, MaxSizeGetMultipleKeys: 1000,
 			}},
-			{chaincodesupport.Config{NoWriteBatch: true, NoGetMultipleKeys: true, MaxSizeWriteBatch: 7, MaxSizeGetMultipleKeys: 200},
-				&pb.ChaincodeAdditionalParams{MaxSizeWriteBatch: 100, MaxSizeGetMultipleKeys: 200}},
+			{chaincodesupport.Config{Limits: handler.Limits{Offer: handler.Offer{WriteBatch: 7, MultipleKeys: 200}}},
+				&pb.ChaincodeAdditionalParams{UseWriteBatch: true, MaxSizeWriteBatch: 100, UseGetMultipleKeys: true, MaxSizeGetMultipleKeys: 200}},
+			{chaincodesupport.Config{Limits: handler.Limits{Offer: handler.Offer{WriteBatch: -1, MultipleKeys: -1}}},
+				&pb.ChaincodeAdditionalParams{MaxSizeWriteBatch: 1000, MaxSizeGetMultipleKeys: 1000}},
 		} {
 			test.cfg.DevMode = true
 			c := connect(t, newSupport(t, test.cfg)).register("asset:1")

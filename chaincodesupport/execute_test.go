@@ -138,7 +138,7 @@ func TestExecuteEnds(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cs := newSupport(t, chaincodesupport.Config{Runtime: always(scripted(t, silent)), ExecuteTimeout: test.set})
+				cs := newSupport(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: test.set}, Runtime: always(scripted(t, silent))})
 				ctx, cancel := test.limit(t.Context())
 				defer cancel()
 				for range 2 { // F26: the same transaction ID again
@@ -232,8 +232,11 @@ func (panicking) Sync() error                                { return nil }
 // I9: a logger that panics ends at most the stream.
 func TestLoggerPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newSupport(t, chaincodesupport.Config{DevMode: true, Logger: zap.New(panicking{zapcore.DebugLevel}),
-			Runtime: always(runFunc(func(context.Context, string, runtime.StreamHandler) error { panic("runtime") }))})
+		cs := newSupport(t, chaincodesupport.Config{
+			Hooks:   handler.Hooks{Logger: zap.New(panicking{zapcore.DebugLevel})},
+			DevMode: true,
+			Runtime: always(runFunc(func(context.Context, string, runtime.StreamHandler) error { panic("runtime") })),
+		})
 		c := connect(t, cs).register("asset:1")
 		if err := <-c.ended; err == nil {
 			t.Error("the stream ended in good order")

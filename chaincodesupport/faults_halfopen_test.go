@@ -12,6 +12,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	dialruntime "github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
+	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/internal/netfault"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -102,7 +103,7 @@ func holdInServer(t *testing.T) (*netfault.Proxy, *execution) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNetwork(t, chaincodesupport.Config{Runtime: always(rt), ExecuteTimeout: time.Hour}, nil)
+	n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: time.Hour}, Runtime: always(rt)}, nil)
 	x := n.start("asset:1", "t", "hold")
 	<-holds
 	return proxy, x

@@ -78,7 +78,7 @@ func reachAfterRegister(t *testing.T) *cell {
 	var network sync.WaitGroup // until c has one
 	network.Add(1)
 	cfg := faultyConfig{Options: impatient()}
-	cfg.Observer = onFirst(pb.ChaincodeMessage_REGISTER, func() {
+	cfg.Messages = onFirst(pb.ChaincodeMessage_REGISTER, func() {
 		network.Wait()
 		c.conns(func(conn *netfault.Conn) { conn.Set(netfault.Down, netfault.Fault{Stall: true}) })
 		close(registered)

@@ -305,18 +305,12 @@ func (n *network) holdGetState(t *testing.T) (asked <-chan struct{}, release fun
 	return called, release
 }
 
-// watch is an observer that is a function, of messages.
-type watch func(from handler.Party, m *msg)
-
-func (w watch) Message(_ string, from handler.Party, m *msg) { w(from, m) }
-func (watch) Fault(handler.Fault)                            {}
-
 // onFirst is an observer that calls do with the first message of a type.
-func onFirst(typ pb.ChaincodeMessage_Type, do func()) watch {
+func onFirst(typ pb.ChaincodeMessage_Type, do func()) handler.MessageObserver {
 	once := sync.OnceFunc(do)
-	return func(_ handler.Party, m *msg) {
+	return handler.MessageObserverFunc(func(_ string, _ handler.Direction, m *msg) {
 		if m.Type == typ {
 			once()
 		}
-	}
+	})
 }

@@ -58,7 +58,7 @@ func TestFaultCallerIsKilled(t *testing.T) {
 func TestFaultStoppedForAWhile(t *testing.T) {
 	sent := make(chan struct{}, 10)
 	cfg := faultyConfig{}
-	cfg.Observer = tells{pb.ChaincodeMessage_TRANSACTION, sent}
+	cfg.Messages = tells{pb.ChaincodeMessage_TRANSACTION, sent}
 	f := newFaultyNetwork(t, cfg)
 	f.wantResult("asset:1", "first", 200, "pong", "ping")
 	<-sent
@@ -119,7 +119,7 @@ func TestFaultPausedOverItsDeadline(t *testing.T) {
 func TestFaultCallerCancels(t *testing.T) {
 	refused := make(chan struct{}, 10)
 	cfg := faultyConfig{}
-	cfg.Observer = tells{pb.ChaincodeMessage_ERROR, refused}
+	cfg.Messages = tells{pb.ChaincodeMessage_ERROR, refused}
 	f := newFaultyNetwork(t, cfg)
 	f.wantResult("asset:1", "fill", 200, "", "fill")
 	ctx, cancel := context.WithCancel(t.Context())

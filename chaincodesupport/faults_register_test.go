@@ -20,6 +20,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
+	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
@@ -30,7 +31,7 @@ const soon = 100 * time.Millisecond
 
 // F11: a stream on which nothing is said.
 func TestFaultNoRegister(t *testing.T) {
-	cs := newSupport(t, chaincodesupport.Config{DevMode: true, RegisterTimeout: soon})
+	cs := newSupport(t, chaincodesupport.Config{Limits: handler.Limits{RegisterTimeout: soon}, DevMode: true})
 	began := time.Now()
 	_, err := dial(t, serve(t, cs)).Recv()
 	wantStatus(t, err, codes.DeadlineExceeded, "chaincode did not send REGISTER within 100ms, ending chaincode support stream")
@@ -60,7 +61,7 @@ func TestFaultConnectionWithoutStream(t *testing.T) {
 		{"plaintext where there is TLS", true, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			cfg := chaincodesupport.Config{DevMode: true, RegisterTimeout: soon}
+			cfg := chaincodesupport.Config{Limits: handler.Limits{RegisterTimeout: soon}, DevMode: true}
 			if test.tls {
 				cfg.Credentials = auth.ServerCredentials()
 			}
@@ -102,7 +103,7 @@ var hostileNames = []struct{ row, name, text string }{
 // F13, F14: what they send is quoted, and cut, wherever it is repeated.
 func TestFaultHostileName(t *testing.T) {
 	core, logs := observer.New(zap.DebugLevel)
-	cs := newSupport(t, chaincodesupport.Config{DevMode: true, Logger: zap.New(core)})
+	cs := newSupport(t, chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}, DevMode: true})
 	address := serve(t, cs)
 	for _, test := range hostileNames {
 		t.Run(test.row, func(t *testing.T) {
@@ -281,7 +282,7 @@ func TestFaultHalfClose(t *testing.T) {
 // F38: a message over the limit ends the stream; the log has its size and the limit.
 func TestFaultMessageTooLarge(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
-	n := newNetwork(t, chaincodesupport.Config{DevMode: true, MaxRecvMsgSize: 1 << 20, Logger: zap.New(core)}, nil)
+	n := newNetwork(t, chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}, DevMode: true, MaxRecvMsgSize: 1 << 20}, nil)
 	s := dial(t, serve(t, n.ChaincodeSupport))
 	x := reachState(t, n, s, "transaction running")
 	large := completed(&pb.Response{Status: shim.OK, Payload: make([]byte, 1<<20)})

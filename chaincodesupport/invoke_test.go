@@ -129,7 +129,7 @@ func TestCallDepth(t *testing.T) {
 					return s.InvokeChaincode(strconv.Itoa(i+1), nil, "")
 				}
 			}
-			n := newNetwork(t, chaincodesupport.Config{MaxCallDepth: limit}, chaincodes)
+			n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{MaxCallDepth: limit}}, chaincodes)
 			want := limit
 			if limit == 0 {
 				want = 64

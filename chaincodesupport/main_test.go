@@ -216,7 +216,7 @@ type tells struct {
 	seen chan<- struct{}
 }
 
-func (o tells) Message(_ string, _ handler.Party, m *msg) {
+func (o tells) Message(_ string, _ handler.Direction, m *msg) {
 	if m.Type == o.typ {
 		select {
 		case o.seen <- struct{}{}:
@@ -224,5 +224,3 @@ func (o tells) Message(_ string, _ handler.Party, m *msg) {
 		}
 	}
 }
-
-func (tells) Fault(handler.Fault) {}

@@ -44,14 +44,14 @@ func newNetwork(t *testing.T, cfg chaincodesupport.Config, chaincodes map[string
 		}
 		n.ledgers[channelID], n.watched[channelID] = l, ledgertest.NewFaulty(l)
 	}
-	cfg.Ledgers = func(channelID string) ledger.Ledger {
+	cfg.Ledgers = handler.LedgersFunc(func(_ context.Context, channelID string) (ledger.Ledger, error) {
 		if w := n.watched[channelID]; w != nil {
-			return w
+			return w, nil
 		}
-		return nil
-	}
+		return nil, handler.ErrUnknownChannel
+	})
 	if cfg.ACL == nil {
-		cfg.ACL = handler.AllowAll{}
+		cfg.ACL = handler.InsecureAllowAll{}
 	}
 	if cfg.Runtime == nil {
 		cfg.Runtime = inProcess(t, chaincodes)

@@ -77,7 +77,7 @@ func TestSubprocess(t *testing.T) {
 	} {
 		t.Run(test.network, func(t *testing.T) {
 			asked := make(chan struct{}, 1)
-			n := subprocess(t, listen(t, test.network, test.address(t)), "asset", chaincodesupport.Config{Observer: tells{pb.ChaincodeMessage_GET_STATE, asked}})
+			n := subprocess(t, listen(t, test.network, test.address(t)), "asset", chaincodesupport.Config{Hooks: handler.Hooks{Messages: tells{pb.ChaincodeMessage_GET_STATE, asked}}})
 			n.wantResult("asset:1", "t1", 200, "", "keep")
 			n.wantResult("asset:1", "t2", 200, "t1", "keep")
 			n.wantResult("asset:1", "t3", 500, `no function "no" with arguments ["a" "b"]`, "no", "a", "b")
@@ -127,7 +127,7 @@ func TestProcessExitsBeforeRegistering(t *testing.T) {
 // Why a chaincode has ended that was running is in the log, though its stream's end is noticed before its process's.
 func TestProcessExitsWhenRunning(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
-	n := subprocess(t, listen(t, "tcp", "127.0.0.1:0"), "asset", chaincodesupport.Config{Logger: zap.New(core)})
+	n := subprocess(t, listen(t, "tcp", "127.0.0.1:0"), "asset", chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}})
 	for i := range 5 {
 		_, err := n.Execute(t.Context(), "asset:1", n.params(fmt.Sprintf("t%d", i)), input("die"))
 		if !errors.Is(err, handler.ErrStreamTerminated) {

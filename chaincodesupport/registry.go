@@ -262,30 +262,30 @@ func (r *instances) stopAll() {
 // Register gives the handler to the launch that waits for it. In dev mode, chaincode that nobody launched is an
 // instance of its own.
 func (r *instances) Register(h *handler.Handler) error {
-	in := r.getOrAdd(h.ChaincodeID, func() *instance {
+	in := r.getOrAdd(h.ChaincodeID(), func() *instance {
 		if !r.devMode {
 			return nil
 		}
-		in := newInstance(h.ChaincodeID, func(error) {})
+		in := newInstance(h.ChaincodeID(), func(error) {})
 		in.external, in.handler = true, h // from the start: whoever stops it must reach the stream
 		return in
 	})
 	if in == nil {
-		return status.Errorf(codes.PermissionDenied, "peer will not accept external chaincode connection %s (except in dev mode)", h.ChaincodeID)
+		return status.Errorf(codes.PermissionDenied, "peer will not accept external chaincode connection %s (except in dev mode)", h.ChaincodeID())
 	}
 	return in.claim(h)
 }
 
 // Ready ends the launch of the handler's chaincode.
 func (r *instances) Ready(h *handler.Handler) {
-	if in := r.get(h.ChaincodeID); in != nil {
+	if in := r.get(h.ChaincodeID()); in != nil {
 		in.succeed(h)
 	}
 }
 
 // Deregister ends the run of a chaincode whose stream has ended. What is left of it is its runtime's to stop.
 func (r *instances) Deregister(h *handler.Handler) {
-	if in := r.get(h.ChaincodeID); in != nil && in.release(h) && in.external {
+	if in := r.get(h.ChaincodeID()); in != nil && in.release(h) && in.external {
 		r.remove(in, nil)
 	}
 }

@@ -120,20 +120,12 @@ func TestEarlierRunNeverEnds(t *testing.T) {
 	})
 }
 
-// blocks is an observer that blocks at a fault until it is released.
-type blocks struct {
-	tells
-	release <-chan struct{}
-}
-
-func (o blocks) Fault(handler.Fault) { <-o.release }
-
 // I5: the stream of an earlier run that ends late does not take the name from the next one.
 func TestStreamEndsAfterItsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		crash, release := make(chan struct{}), make(chan struct{})
 		rt := count(runFunc(func(context.Context, string, runtime.StreamHandler) error { <-crash; return nil }), untilStopped)
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), Observer: blocks{release: release}})
+		cs := newSupport(t, chaincodesupport.Config{Hooks: handler.Hooks{Faults: handler.FaultObserverFunc(func(handler.Fault) { <-release })}, Runtime: always(rt)})
 		first := launchByHand(t, cs)
 		if err := first.Send(&msg{Type: pb.ChaincodeMessage_COMPLETED, Txid: "unknown"}); err != nil {
 			t.Fatal(err)

@@ -200,7 +200,10 @@ func TestList(t *testing.T) {
 		slow, release := slowToStop()
 		runtimes := map[string]runtime.Runtime{"asset:1": scripted(t, silent), "market:1": untilStopped, "slow:1": slow}
 		cs := newSupport(t, chaincodesupport.Config{
-			Runtime: func(id string) runtime.Runtime { return runtimes[id] }, DevMode: true, StartupTimeout: time.Minute, ExecuteTimeout: time.Hour,
+			Limits:         handler.Limits{ExecuteTimeout: time.Hour},
+			Runtime:        func(id string) runtime.Runtime { return runtimes[id] },
+			DevMode:        true,
+			StartupTimeout: time.Minute,
 		})
 		wantStates(t, cs, "")
 		inFlight := executeAll(t, cs, 2)

@@ -28,11 +28,11 @@ func TestStub(t *testing.T) {
 		cfg  chaincodesupport.Config
 	}{
 		{"offers", chaincodesupport.Config{}},
-		{"no offers", chaincodesupport.Config{NoWriteBatch: true, NoGetMultipleKeys: true}},
+		{"no offers", chaincodesupport.Config{Limits: handler.Limits{Offer: handler.Offer{WriteBatch: -1, MultipleKeys: -1}}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				test.cfg.CollectionStore = handler.AllowAll{}
+				test.cfg.CollectionStore = handler.InsecureAllowAll{}
 				n := newNetwork(t, test.cfg, map[string]function{"stub": playStep})
 				for i, step := range stubSteps {
 					n.wantResult("stub", fmt.Sprintf("t%d", i), 200, step.want, step.name)

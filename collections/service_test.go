@@ -84,7 +84,9 @@ func newNetwork(t *testing.T, s collections.Store) *network {
 		t.Fatal(err)
 	}
 	n.ChaincodeSupport, err = chaincodesupport.New(chaincodesupport.Config{
-		Runtime: func(string) runtime.Runtime { return rt }, CollectionStore: counting{s, &n.asked}, NoWriteBatch: true,
+		Hooks:   handler.Hooks{CollectionStore: counting{s, &n.asked}},
+		Limits:  handler.Limits{Offer: handler.Offer{WriteBatch: -1}},
+		Runtime: func(string) runtime.Runtime { return rt },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,7 @@
 //
 //	definitions, err := collections.Parse(file)                                              // a collections_config.json
 //	err = ledger.Define(ctx, "asset", kvledger.Definition{Collections: definitions})         // for chaincode asset
-//	peer, err := chaincodesupport.New(chaincodesupport.Config{CollectionStore: collections.Store{}, …})
+//	peer, err := chaincodesupport.New(chaincodesupport.Config{Hooks: handler.Hooks{CollectionStore: collections.Store{}}, …})
 package collections
 
 import (

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
-	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -21,28 +20,43 @@ const tieGrace = 50 * time.Millisecond
 // It returns within the context's deadline, the handler's ExecuteTimeout (ErrTimeout), the context's cancellation, or
 // when the stream ends (ErrStreamTerminated), whichever is first. An operation of the ledger that is still running
 // then ends in the background. Where there is no room for another transaction it returns at once (*OverloadError), as it
-// does with what is larger than Config.MaxSendMsgSize. After a nil error nothing of the transaction is running any more,
+// does with what is larger than Limits.MaxSendMsgSize. After a nil error nothing of the transaction is running any more,
 // and every iterator it opened is closed. The errors work with errors.Is, as do ErrExists and ErrPoisoned. in is only read.
 func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
-	msg, err := h.transactionMessage(p, typ, in)
+	if p.Namespace == "" {
+		p.Namespace = namespaceOf(h.chaincodeID())
+	}
+	if len(h.cfg.Transactions) == 0 {
+		return h.execute(ctx, p, typ, in)
+	}
+	return h.intercept(ctx, p, typ, in)
+}
+
+// intercept is execute with the interceptors around it.
+func (h *Handler) intercept(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
+	e := Execution{Transaction: h.transaction(&p), Type: typ, Input: in}
+	run := func(ctx context.Context) (*pb.ChaincodeMessage, error) { return h.execute(ctx, p, typ, in) }
+	return executed(h.cfg.Transactions, e, run)(ctx)
+}
+
+// execute is Execute without interceptors.
+func (h *Handler) execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
+	start, err := h.startMessage(&p, typ, in)
 	if err != nil {
 		return nil, err
-	}
-	if p.Namespace == "" {
-		p.Namespace = namespaceOf(h.ChaincodeID)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, executeError(err, p.TxID)
 	}
-	tx := h.newTransactionContext(ctx, p)
-	tx.isInit = typ == pb.ChaincodeMessage_INIT
-	if err := h.startTransaction(tx); err != nil {
+	tx := h.newTransactionContext(ctx, p, typ)
+	if err := h.begin(tx); err != nil {
 		return nil, err
 	}
-	reply, err := h.await(tx, msg)
-	h.finishTransaction(tx, err)
+	start.tx = tx
+	reply, err := h.await(tx, start)
+	h.finish(tx, err)
 	if err == nil {
-		err = tx.err()
+		err = tx.trust.err()
 	}
 	if err == nil {
 		err = h.takeEvent(tx, reply)
@@ -53,6 +67,22 @@ func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessa
 	return reply, nil
 }
 
+func (h *Handler) newTransactionContext(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type) *transactionContext {
+	tx := &transactionContext{
+		TxParams: p,
+		key:      txKey{p.ChannelID, p.TxID},
+		typ:      typ,
+		done:     make(chan struct{}, 1),
+		left:     &h.workers.leftBehind,
+	}
+	tx.trust = &tx.own
+	if p.Simulation != nil {
+		tx.trust = &p.Simulation.trust
+	}
+	tx.ctx.init(ctx, h.cfg.ExecuteTimeout)
+	return tx
+}
+
 // takeEvent completes the event of a reply, or returns why the transaction fails for it. Chaincode sets an event's name
 // and payload; whose it is, is the peer's to say.
 func (h *Handler) takeEvent(tx *transactionContext, reply *pb.ChaincodeMessage) error {
@@ -61,113 +91,151 @@ func (h *Handler) takeEvent(tx *transactionContext, reply *pb.ChaincodeMessage) 
 		return nil
 	}
 	e.ChaincodeId, e.TxId = tx.Namespace, tx.TxID
-	size := len(e.EventName) + len(e.Payload)
-	switch {
-	case reply.Type != pb.ChaincodeMessage_COMPLETED: // it failed anyway
+	if reply.Type != pb.ChaincodeMessage_COMPLETED { // it failed anyway
 		return nil
-	case e.EventName == "":
-		h.fault(FaultRefusedEvent, tx.TxID)
-		return errors.Errorf("[%s] the chaincode's event has no name", short(tx.TxID))
-	case size > h.cfg.MaxEventBytes:
-		h.fault(FaultRefusedEvent, tx.TxID, zap.Int("bytes", size))
-		return errors.Errorf("[%s] the chaincode's event %s has %d bytes, the limit is %d", short(tx.TxID), quoted(e.EventName), size, h.cfg.MaxEventBytes)
 	}
-	return nil
+	var err error
+	switch size := len(e.EventName) + len(e.Payload); {
+	case e.EventName == "":
+		err = errors.Errorf("[%s] the chaincode's event has no name", short(tx.TxID))
+	case size > h.cfg.MaxEventBytes:
+		err = errors.Errorf("[%s] the chaincode's event %s has %d bytes, the limit is %d", short(tx.TxID), quoted(e.EventName), size, h.cfg.MaxEventBytes)
+	}
+	if err != nil {
+		h.fault(FaultRefusedEvent, tx.key, err)
+	}
+	return err
 }
 
-func (h *Handler) transactionMessage(p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
+// startMessage returns the message by which a transaction starts, or why it can't start.
+func (h *Handler) startMessage(p *TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (start outgoing, err error) {
 	if typ != pb.ChaincodeMessage_INIT && typ != pb.ChaincodeMessage_TRANSACTION {
-		return nil, errors.Errorf("[%s] cannot execute a message of type %s, want INIT or TRANSACTION", short(p.TxID), typ)
+		return start, errors.Errorf("[%s] cannot execute a message of type %s, want INIT or TRANSACTION", short(p.TxID), typ)
 	}
-	switch h.FSM.Current() {
+	switch h.State() {
 	case Created, Established:
 		// Sent now, it would end the stream.
-		return nil, errors.Errorf("[%s] cannot execute: the chaincode is not ready", short(p.TxID))
+		return start, errors.Errorf("[%s] cannot execute: the chaincode is not ready", short(p.TxID))
 	}
 	if !utf8.ValidString(p.TxID) || !utf8.ValidString(p.ChannelID) {
 		// Protobuf refuses to send it, which would end the stream.
-		return nil, errors.Errorf("transaction %q on channel %q is not named in UTF-8", p.TxID, p.ChannelID)
+		return start, errors.Errorf("transaction %q on channel %q is not named in UTF-8", p.TxID, p.ChannelID)
 	}
 	if p.depth > h.cfg.MaxCallDepth {
-		return nil, errors.Errorf("chaincode calls chaincode more than %d deep", h.cfg.MaxCallDepth)
+		return start, errors.Errorf("chaincode calls chaincode more than %d deep", h.cfg.MaxCallDepth)
 	}
 	payload, err := proto.Marshal(in)
+	if err == nil {
+		msg := newMessage(typ, txKey{p.ChannelID, p.TxID}, payload)
+		msg.Proposal = p.SignedProposal
+		start = newOutgoing(msg, nil)
+		err = h.checkSize(&start)
+	}
 	if err != nil {
-		return nil, errors.Wrapf(err, "[%s] error sending %s", short(p.TxID), typ)
+		return start, errors.Wrapf(err, "[%s] error sending %s", short(p.TxID), typ)
 	}
-	msg := newMessage(typ, txKey{p.ChannelID, p.TxID}, payload)
-	msg.Proposal = p.SignedProposal
-	if size, over := h.oversize(msg); over {
-		return nil, errors.Wrapf(h.errOversize(msg, size), "[%s] error sending %s", short(p.TxID), typ)
-	}
-	return msg, nil
+	return start, nil
 }
 
-// startTransaction makes the transaction known to the stream. finishTransaction must follow a nil error.
-func (h *Handler) startTransaction(tx *transactionContext) error {
+// begin makes the transaction known to the stream. finish must follow a nil error.
+func (h *Handler) begin(tx *transactionContext) error {
 	if tx.Simulation != nil {
 		if err := tx.Simulation.hold(); err != nil {
 			return errors.Wrapf(err, "start transaction %s", quoted(tx.TxID))
 		}
 	}
 	// What is left of transactions that were given up counts: a ledger that hangs must not be asked for ever more.
-	left := int(h.abandoned.Load() + h.undelivered.Load())
-	err := h.txCtxs.add(tx, h.cfg.MaxInFlight-left)
+	left := int(h.workers.leftBehind.Load() + h.workers.undelivered.Load())
+	err := h.transactions.add(tx, h.cfg.MaxInFlight-left)
 	if err == nil {
 		return nil
 	}
 	h.releaseSimulation(tx)
 	if err == ErrOverloaded {
-		h.fault(FaultOverload, tx.TxID)
-		return &OverloadError{ChaincodeID: h.ChaincodeID, Limit: h.cfg.MaxInFlight}
+		err = &OverloadError{ChaincodeID: h.chaincodeID(), Limit: h.cfg.MaxInFlight}
+		h.fault(FaultOverload, tx.key, err)
 	}
 	return err
 }
 
 // await has the transaction's message sent and waits for what ends the transaction.
-func (h *Handler) await(tx *transactionContext, msg *pb.ChaincodeMessage) (*pb.ChaincodeMessage, error) {
+func (h *Handler) await(tx *transactionContext, start outgoing) (*pb.ChaincodeMessage, error) {
 	timer := h.timer(time.Until(tx.ctx.at))
 	defer h.putTimer(timer)
-	start := nextStateInfo{msg: msg, sendToCC: true, tx: tx, size: messageSize(msg)}
-	next, room := h.nextState, (<-chan struct{})(nil)
-	claim := h.unsent.ask(start.size)
-	if claim != nil {
-		next, room = nil, claim.granted
-	}
-	var err error
-	for err == nil {
-		select {
-		case <-room:
-			next, room = h.nextState, nil
-		case next <- start:
-			next = nil
-		case <-tx.done:
-			return tx.reply, nil
-		case <-timer.C:
-			err = ErrTimeout
-		case <-tx.ctx.parent.Done():
-			err = executeError(tx.ctx.parent.Err(), tx.TxID)
-		case <-h.done:
-			err = tx.terminated()
-		}
-	}
-	switch { // what was not sent takes no room
-	case room != nil:
-		h.unsent.withdraw(claim)
-	case next != nil:
-		h.unsent.give(start.size)
+	wait := patience{tx: tx, timer: timer.C, done: h.done}
+	err := h.submit(&wait, start)
+	if err == nil {
+		err = wait.until(tx.done)
 	}
 	// A result that is there wins.
-	if tx.replied() {
+	if err != nil && tx.hasReply() {
 		timer.Reset(tieGrace)
 		select {
 		case <-tx.done:
-			return tx.reply, nil
+			err = nil
 		case <-timer.C:
 		}
 	}
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	return tx.reply, nil
 }
+
+// submit hands the transaction's message to the loop, when there is room for it.
+func (h *Handler) submit(wait *patience, start outgoing) error {
+	if claim := h.sender.unsent.ask(start.size); claim != nil {
+		if err := wait.until(claim.granted); err != nil {
+			h.sender.unsent.withdraw(claim)
+			return err
+		}
+	}
+	start.hasRoom = true
+	err := wait.enter(h.sender.nextState, start)
+	if err != nil {
+		h.sender.unsent.give(start.size)
+	}
+	return err
+}
+
+// patience is what Execute waits with: until its transaction's time is up, its caller has gone, or the stream has ended. It is
+// Execute's own select that watches all three, so that a transaction needs no goroutine and no timer of its own for them.
+type patience struct {
+	tx    *transactionContext
+	timer <-chan time.Time
+	done  <-chan struct{}
+}
+
+// until waits for c, and returns why it was in vain.
+func (p *patience) until(c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-p.timer:
+		return ErrTimeout
+	case <-p.tx.ctx.parent.Done():
+		return p.left()
+	case <-p.done:
+		return p.tx.terminated()
+	}
+}
+
+// enter waits until the loop takes a message, and returns why it was in vain.
+func (p *patience) enter(nextState chan<- outgoing, o outgoing) error {
+	select {
+	case nextState <- o:
+		return nil
+	case <-p.timer:
+		return ErrTimeout
+	case <-p.tx.ctx.parent.Done():
+		return p.left()
+	case <-p.done:
+		return p.tx.terminated()
+	}
+}
+
+// left is why the wait ends when the caller has gone.
+func (p *patience) left() error { return executeError(p.tx.ctx.parent.Err(), p.tx.TxID) }
 
 // executeError is what Execute returns when its caller's context has ended.
 func executeError(err error, txID string) error {
@@ -192,24 +260,16 @@ func (h *Handler) putTimer(t *time.Timer) {
 	h.timers.Put(t)
 }
 
-// finishTransaction ends what startTransaction began. Whatever the worker still does ends in the background. cause is
+// finish ends what begin began. Whatever the worker still does ends in the background. cause is
 // why Execute didn't wait for the reply, or nil.
-func (h *Handler) finishTransaction(tx *transactionContext, cause error) {
-	working, abandoned := tx.end(contextError(cause))
-	h.txCtxs.remove(tx.key)
-	if abandoned {
-		h.fault(FaultAbandonedOperation, tx.TxID)
-		tx.poison(errors.New("an operation was abandoned"))
+func (h *Handler) finish(tx *transactionContext, cause error) {
+	working, leftBehind := tx.finish(contextError(cause))
+	h.transactions.remove(tx.key)
+	if leftBehind {
+		h.fault(FaultAbandonedOperation, tx.key, cause)
+		tx.trust.lose(errors.New("an operation was abandoned"))
 	}
 	if !working {
 		h.releaseSimulation(tx)
 	}
-}
-
-// contextError is what the context of a transaction says that ended for a reason.
-func contextError(cause error) error {
-	if errors.Is(cause, ErrTimeout) {
-		return context.DeadlineExceeded
-	}
-	return context.Canceled
 }

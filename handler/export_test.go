@@ -9,38 +9,38 @@ import (
 func StateDiagram() string { return stateDiagram(rows) }
 
 // Watched says whether a timer runs for the handler's sending.
-func (h *Handler) Watched() bool { return h.sending.armed.Load() }
+func (h *Handler) Watched() bool { return h.sender.watch.armed.Load() }
 
 // stateDiagram draws the rows as a Mermaid state diagram: an arrow for each change of state, and for each state the
 // messages that leave it as it is, by who sends them.
 func stateDiagram(rows []row) string {
 	var b strings.Builder
-	b.WriteString("stateDiagram-v2\n    [*] --> " + Created + "\n")
+	b.WriteString("stateDiagram-v2\n    [*] --> " + string(Created) + "\n")
 	for _, r := range rows {
 		for _, s := range r.in {
 			if r.to != "" {
-				fmt.Fprintf(&b, "    %s --> %s: %s %s\n", s, r.to, r.typ, r.from.arrow())
+				fmt.Fprintf(&b, "    %s --> %s: %s %s\n", s, r.to, r.typ, r.way.arrow())
 			}
 		}
 	}
-	for _, s := range []string{Created, Established, Ready} {
+	for _, s := range []State{Created, Established, Ready} {
 		fmt.Fprintf(&b, "    %s --> %s: stream ends\n", s, End)
-		for _, from := range []Party{FromChaincode, FromPeer, fromEither} {
-			if names := staying(rows, s, from); len(names) > 0 {
-				fmt.Fprintf(&b, "    %s --> %s: %s %s\n", s, s, strings.Join(names, ", "), from.arrow())
+		for _, way := range []Direction{Received, Sent, eitherWay} {
+			if names := staying(rows, s, way); len(names) > 0 {
+				fmt.Fprintf(&b, "    %s --> %s: %s %s\n", s, s, strings.Join(names, ", "), way.arrow())
 			}
 		}
 	}
-	b.WriteString("    " + End + " --> [*]\n")
+	b.WriteString("    " + string(End) + " --> [*]\n")
 	return b.String()
 }
 
 // staying are the messages that leave a state as it is.
-func staying(rows []row, state string, from Party) []string {
+func staying(rows []row, state State, way Direction) []string {
 	var names []string
 	for _, r := range rows {
 		for _, s := range r.in {
-			if r.to == "" && s == state && r.from == from {
+			if r.to == "" && s == state && r.way == way {
 				names = append(names, r.typ.String())
 			}
 		}
@@ -48,12 +48,12 @@ func staying(rows []row, state string, from Party) []string {
 	return names
 }
 
-// arrow is a party as the diagram shows it.
-func (p Party) arrow() string {
-	switch p {
-	case FromChaincode:
+// arrow is a direction as the diagram shows it.
+func (d Direction) arrow() string {
+	switch d {
+	case Received:
 		return "(from chaincode)"
-	case FromPeer:
+	case Sent:
 		return "(from peer)"
 	default:
 		return "(either)"

@@ -232,7 +232,7 @@ func TestFaultsOfCalls(t *testing.T) {
 func TestFaultF47(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
-		p.cfg.Ledgers = func(string) ledger.Ledger { return p.ledgers["other"] }
+		p.cfg.Ledgers = handler.LedgersFunc(func(context.Context, string) (ledger.Ledger, error) { return p.ledgers["other"], nil })
 		c := p.register("cc:1")
 		deepest := 0
 		c.serve(func(m *pb.ChaincodeMessage, n int) *pb.ChaincodeMessage {

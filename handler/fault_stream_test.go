@@ -109,8 +109,8 @@ func TestFaultF82(t *testing.T) {
 		{"Registry.Register", func(p *peer, c *chaincode) { p.cfg.Registry = panicking{c, "Register"} }, codes.Internal},
 		{"Registry.Ready", func(p *peer, c *chaincode) { p.cfg.Registry = panicking{c, "Ready"} }, codes.Internal},
 		{"Registry.Deregister", func(p *peer, c *chaincode) { p.cfg.Registry = panicking{c, "Deregister"} }, codes.Unknown},
-		{"Observer.Message", func(p *peer, _ *chaincode) {
-			p.cfg.Observer = observer{message: func(*pb.ChaincodeMessage) { panics() }}
+		{"MessageObserver", func(p *peer, _ *chaincode) {
+			p.cfg.Messages = handler.MessageObserverFunc(func(string, handler.Direction, *pb.ChaincodeMessage) { panics() })
 		}, codes.Internal},
 		{"Stream.Send", func(_ *peer, c *chaincode) { c.OnSend(func(*pb.ChaincodeMessage) error { panic("secret") }) }, codes.Internal},
 		{"Stream.Recv", func(_ *peer, c *chaincode) { c.Do(func() (*pb.ChaincodeMessage, error) { panic("secret") }) }, codes.Internal},
@@ -157,7 +157,9 @@ func (r panicking) panic(method string) {
 func TestFaultF82OfCalls(t *testing.T) {
 	for name, config := range map[string]func(*handler.Config){
 		"Invoker": func(c *handler.Config) { c.Invoker = panickingInvoker{} },
-		"Ledgers": func(c *handler.Config) { c.Ledgers = func(string) ledger.Ledger { panic("secret") } },
+		"Ledgers": func(c *handler.Config) {
+			c.Ledgers = handler.LedgersFunc(func(context.Context, string) (ledger.Ledger, error) { panic("secret") })
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

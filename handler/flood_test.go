@@ -35,7 +35,7 @@ func TestFlood(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			p := newPeer(t)
-			p.cfg.Observer = nil
+			p.cfg.Faults = nil
 			release := make(chan struct{})
 			p.ledger().On(ledgertest.SetState, ledgertest.Block(release))
 			c := p.register("cc:1")

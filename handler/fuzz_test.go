@@ -55,13 +55,13 @@ func FuzzRegister(f *testing.F) {
 			synctest.Wait()
 			select {
 			case <-c.ready:
-				if err := handler.CheckChaincodeID(c.h.ChaincodeID); err != nil {
+				if err := handler.CheckChaincodeID(c.h.ChaincodeID()); err != nil {
 					t.Error(err)
 				}
 				c.stop()
 			default:
 				if c.h != nil {
-					t.Errorf("%q was registered, but is not ready", c.h.ChaincodeID)
+					t.Errorf("%q was registered, but is not ready", c.h.ChaincodeID())
 				}
 				if sent := c.Sent(); len(sent) != 0 {
 					t.Errorf("sent %v", sent)
@@ -107,8 +107,8 @@ func playMessages(t *testing.T, said []byte) {
 			t.Fatalf("%v: sent %v, want %d messages", m, sent, want)
 		}
 		over = over || m.Type == pb.ChaincodeMessage_RESPONSE
-		if over == (c.h.FSM.Current() == handler.Ready) {
-			t.Fatalf("%v: state %s", m, c.h.FSM.Current())
+		if over == (c.h.State() == handler.Ready) {
+			t.Fatalf("%v: state %s", m, c.h.State())
 		}
 	}
 	c.Do(func() (*pb.ChaincodeMessage, error) { return nil, streamtest.ErrEnded })

@@ -2,32 +2,37 @@ package handler
 
 import (
 	"context"
-	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/looplab/fsm"
 	"go.uber.org/zap"
 
+	"github.com/ccpeer/ccpeer/internal/goroutines"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// MessageHandler is the one entry for every message that arrives on a stream.
+// MessageHandler is the one entry for every message of a chaincode.
 type MessageHandler interface {
+	// HandleMessage hands a message on as one that the chaincode has said. It waits while too much of what the chaincode has
+	// said is not served yet. An error says that the stream has ended; what is wrong with a message ends the stream, or is
+	// answered. msg is the handler's from then on. It may be called by several goroutines, whose messages are handled in the
+	// order in which they come.
 	HandleMessage(msg *pb.ChaincodeMessage) error
 }
 
-// Registry is told which chaincodes can be reached. Its methods must not block.
+// Registry is told which chaincodes can be reached.
 type Registry interface {
-	// Register is called with a handler whose chaincode has sent REGISTER, before it is answered. An error refuses
+	// Register is called with a handler whose chaincode has sent REGISTER, before it is answered. It has a goroutine of its
+	// own, and may take its time: Limits.RegisterTimeout. An error refuses
 	// the chaincode and ends the stream; one that has a GRPCStatus method decides the status.
 	Register(*Handler) error
 	// Ready is called when READY has been sent: from now on Execute works. It may come after Deregister, if the
 	// stream ended meanwhile.
 	Ready(*Handler)
 	// Deregister is called once for every handler that Register accepted, when its stream has ended and before
-	// its transactions are told. It must remove that handler only, not another one of the same chaincode ID.
+	// its transactions are told, which wait for it. It must remove that handler only, not another one of the same chaincode
+	// ID. Where Register returns after the stream has ended, it follows at once.
 	Deregister(*Handler)
 }
 
@@ -39,70 +44,43 @@ type Invoker interface {
 	Invoke(ctx context.Context, p TxParams, name string, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error)
 }
 
-// Handler is the peer's end of one chaincode's stream. HandleChaincodeStream makes it and gives it to the Registry.
+// Handler is the peer's end of one chaincode's stream. HandleChaincodeStream makes it and gives it to the Registry. Its methods may
+// be called by anyone; what they can't do is to write to the stream or to its state, which belong to parts of their own.
 type Handler struct {
-	// ChatStream is the stream. Only the handler uses it.
-	ChatStream pb.Stream
-	// FSM is the stream's state. Only the handler fires events; Current is safe for anyone.
-	FSM *fsm.FSM
-	// ChaincodeID is the name that the chaincode registered under. It is set before Registry.Register and does not
-	// change after it.
-	ChaincodeID string
-
-	cfg    Config
-	log    *zap.Logger
-	table  table
-	faults faultLog
-
-	registered atomic.Bool // ChaincodeID is set
-	txCtxs     transactions
-	nextState  chan nextStateInfo // what the peer originates enters the select loop here
-	serialLock sync.Mutex         // held while ChatStream.Send runs
-
-	outgoing   chan outgoing         // to the writer
-	outbox     []outgoing            // what did not fit, in the hands of the stream's goroutine
-	errc       chan error            // to the select loop: what ends the stream, from other goroutines
-	unsent     budget                // of what waits for the writer
-	unserved   budget                // of what was read and waits to be served
-	sending    sendWatch             // on the writer
-	done       chan struct{}         // closed when the stream has ended
-	cause      atomic.Pointer[error] // why it has; nil before
-	unanswered int                   // KEEPALIVE messages since the last echo
-
-	goroutines sync.WaitGroup
-	timers     sync.Pool // of *time.Timer, stopped
-	queryIDs   atomic.Int64
-
-	abandoned   atomic.Int64 // operations that still run for transactions that have ended
-	undelivered atomic.Int64 // answers for such transactions that wait for room
+	*session
+	inbox        *inbox
+	sender       *sender
+	workers      *workshop
+	transactions *transactions
+	state        *fsm.FSM  // only asked: it is the loop that fires events
+	timers       sync.Pool // of *time.Timer, stopped
 }
 
 var _ MessageHandler = (*Handler)(nil)
 
-var protocol = compile(rows)
-
-func newHandler(cfg Config, s pb.Stream) (*Handler, error) {
+// newHandler returns a handler and its loop.
+func newHandler(ctx context.Context, cfg Config, stream pb.Stream) (*Handler, *loop, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	s := &session{
+		cfg: cfg, log: cfg.Logger.Named("chaincode"), faults: faultLog{started: time.Now()},
+		errc: make(chan error, 1), done: make(chan struct{}), outside: goroutines.Counted(ctx),
 	}
 	h := &Handler{
-		ChatStream: s,
-		FSM:        fsm.NewFSM(Created, protocol.events, nil),
-		cfg:        cfg,
-		log:        cfg.Logger.Named("chaincode"),
-		table:      protocol,
-		faults:     faultLog{started: time.Now()},
-		txCtxs:     transactions{m: map[txKey]*transactionContext{}},
-		nextState:  make(chan nextStateInfo, 16),
-		outgoing:   make(chan outgoing, cfg.SendQueue),
-		errc:       make(chan error, 1),
-		unsent:     budget{limit: cfg.MaxQueuedBytes},
-		unserved:   budget{limit: cfg.MaxQueuedBytes},
-		done:       make(chan struct{}),
+		session:      s,
+		inbox:        &inbox{session: s, messages: make(chan received), unserved: &budget{bytes: cfg.MaxQueuedBytes}},
+		transactions: &transactions{m: map[txKey]*transactionContext{}},
+		state:        fsm.NewFSM(string(Created), protocol.events, nil),
 	}
-	h.sending.init(cfg.SendTimeout)
-	return h, nil
+	h.sender = newSender(s, stream, h.transactions)
+	h.workers = &workshop{session: s, answers: h.sender, unserved: h.inbox.unserved}
+	l := &loop{
+		session: s, inbox: h.inbox, sender: h.sender, workers: h.workers, transactions: h.transactions,
+		registrar: &registrar{session: s, handler: h, sender: h.sender}, fsm: h.state,
+	}
+	return h, l, nil
 }
 
 // HandleChaincodeStream serves the peer's end of a chaincode's stream until the stream ends, and returns why it did:
@@ -110,34 +88,41 @@ func newHandler(cfg Config, s pb.Stream) (*Handler, error) {
 // expected to send REGISTER first, whoever dialled.
 //
 // A goroutine that is inside s.Recv or s.Send, or in the ledger, is left behind: with gRPC these return only after
-// HandleChaincodeStream has. Handler.Wait and Config.Goroutines wait for them.
+// HandleChaincodeStream has. Handler.Wait waits for them.
 func HandleChaincodeStream(ctx context.Context, cfg Config, s pb.Stream) error {
-	h, err := newHandler(cfg, s)
+	h, loop, err := newHandler(ctx, cfg, s)
 	if err != nil {
 		return err
 	}
-	err = h.processStream(ctx)
+	h.spawn(func() { h.inbox.receive(s) })
+	h.spawn(h.sender.serialSend)
+	err = loop.processStream(ctx)
 	h.logEnd(err)
 	return err
 }
 
 // logEnd says why the stream has ended. There is nowhere for a panic of the logger to go.
-func (h *Handler) logEnd(err error) {
+func (s *session) logEnd(err error) {
 	defer func() { _ = recover() }()
-	h.log.Info("chaincode stream ended", zap.String("chaincode", h.name()), zap.String("cause", err.Error()))
+	s.log.Info("chaincode stream ended", zap.String("chaincode", s.name()), zap.String("cause", err.Error()))
 }
+
+// HandleMessage implements MessageHandler. The stream's own messages enter by it.
+func (h *Handler) HandleMessage(msg *pb.ChaincodeMessage) error { return h.inbox.HandleMessage(msg) }
+
+// ChaincodeID is what the chaincode registers as. It is set before Registry.Register is called and does not change after
+// it; before that it is empty.
+func (h *Handler) ChaincodeID() string { return h.chaincodeID() }
+
+// State is where the stream is at this moment.
+func (h *Handler) State() State { return State(h.state.Current()) }
 
 // Done is closed when the stream has ended.
 func (h *Handler) Done() <-chan struct{} { return h.done }
 
 // Err returns nil while the stream lasts, and then why it has ended: what HandleChaincodeStream returns. It is there when
 // Registry.Deregister is called.
-func (h *Handler) Err() error {
-	if cause := h.cause.Load(); cause != nil {
-		return *cause
-	}
-	return nil
-}
+func (h *Handler) Err() error { return h.err() }
 
 // Close ends the stream; the chaincode sees status Unavailable. It does not wait: see Done and Wait.
 func (h *Handler) Close() { h.endWith(errClosed) }
@@ -163,65 +148,15 @@ type Stats struct {
 
 // Stats returns the handler's figures of this moment.
 func (h *Handler) Stats() Stats {
-	s := Stats{InFlight: h.txCtxs.len(), Abandoned: int(h.abandoned.Load()), Undelivered: int(h.undelivered.Load())}
+	s := Stats{
+		InFlight:    h.transactions.len(),
+		Abandoned:   int(h.workers.leftBehind.Load()),
+		Undelivered: int(h.workers.undelivered.Load()),
+	}
 	select {
 	case <-h.done: // what was waiting then waits no more
 	default:
-		s.QueuedBytes = h.unsent.bytes() + h.unserved.bytes()
+		s.QueuedBytes = h.sender.unsent.total() + h.inbox.unserved.total()
 	}
 	return s
-}
-
-// name is the chaincode ID, or "" before REGISTER has been accepted. Unlike the field it may be read by anyone.
-func (h *Handler) name() string {
-	if !h.registered.Load() {
-		return ""
-	}
-	return h.ChaincodeID
-}
-
-// spawn starts a goroutine that Wait waits for. A panic of f ends the stream.
-func (h *Handler) spawn(f func()) {
-	h.enroll()
-	go func() {
-		defer h.leave()
-		f()
-	}()
-}
-
-// enroll counts a goroutine that is about to start, and that defers leave.
-func (h *Handler) enroll() {
-	h.goroutines.Add(1)
-	if h.cfg.Goroutines != nil {
-		h.cfg.Goroutines.Add(1)
-	}
-}
-
-// leave, deferred, ends what enroll began. A panic ends the stream and nothing else.
-func (h *Handler) leave() {
-	h.confined(recover())
-	if h.cfg.Goroutines != nil {
-		h.cfg.Goroutines.Done()
-	}
-	h.goroutines.Done()
-}
-
-// confined makes what recover returned end the stream, if it is a panic.
-func (h *Handler) confined(p any) {
-	if p != nil {
-		h.logPanic("", p)
-		h.endWith(errInternal)
-	}
-}
-
-func (h *Handler) logPanic(txID string, p any) {
-	h.fault(FaultPanic, txID, zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
-}
-
-// endWith makes the select loop return err, unless something else ends it first.
-func (h *Handler) endWith(err error) {
-	select {
-	case h.errc <- err:
-	default:
-	}
 }

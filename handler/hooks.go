@@ -4,21 +4,77 @@ import (
 	"context"
 
 	"github.com/pkg/errors"
+	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
+// Hooks are what a peer decides, what it knows of its network, and what it wants to be told. Hooks that decide are
+// interfaces of one method, which takes a context and returns an error; each has a type of function that implements it.
+// They are asked by the worker of a transaction, so that one that is slow or panics concerns that transaction alone. Observers
+// are told, and nothing depends on them: they return nothing, and must not block.
+type Hooks struct {
+	// Ledgers finds the ledger of a channel when chaincode calls chaincode on another one. Nil: there is no other channel.
+	Ledgers Ledgers
+	// ACL decides whether a transaction's creator may call a chaincode from another. Nil: on the caller's own channel
+	// everyone may, and on other channels nobody.
+	ACL ACLProvider
+	// CollectionStore decides who may read and write private data. Nil: nobody may; hashes can be read.
+	CollectionStore CollectionStore
+	// ApplicationConfig knows the channels' capabilities. Nil: every channel has the newest.
+	ApplicationConfig ApplicationConfig
+	// Builtins are the names of the chaincodes that belong to the peer: Fabric's system chaincodes. They may be called
+	// without permission, and by a transaction that has no channel. They are run like others.
+	Builtins []string
+
+	// Requests are put around every request of chaincode, the first one outermost.
+	Requests []RequestInterceptor
+	// Transactions are put around every Execute, the first one outermost.
+	Transactions []TransactionInterceptor
+	// Messages is told of every message. Nil: nobody is.
+	Messages MessageObserver
+	// Faults is told of what should not have happened. Nil: nobody is.
+	Faults FaultObserver
+	// Logger is written to under the names that Fabric uses, beginning with "chaincode". Nil: nothing is.
+	Logger *zap.Logger
+}
+
+// ErrUnknownChannel is what Ledgers and ApplicationConfig return for a channel that they don't know. Chaincode then gets the
+// text that Fabric's peer has for it.
+var ErrUnknownChannel = errors.New("channel is unknown")
+
+// Ledgers finds the ledgers of channels.
+type Ledgers interface {
+	// Ledger returns the ledger of a channel. The error for a channel that doesn't exist is ErrUnknownChannel.
+	Ledger(ctx context.Context, channelID string) (ledger.Ledger, error)
+}
+
+// LedgersFunc is a function that is Ledgers.
+type LedgersFunc func(ctx context.Context, channelID string) (ledger.Ledger, error)
+
+// Ledger implements Ledgers.
+func (f LedgersFunc) Ledger(ctx context.Context, channelID string) (ledger.Ledger, error) {
+	return f(ctx, channelID)
+}
+
 // ChaincodeToChaincode is the resource that ACLProvider is asked about when chaincode calls chaincode
 // (Fabric: core/aclmgmt/resources).
 const ChaincodeToChaincode = "peer/ChaincodeToChaincode"
 
-// ACLProvider decides what a proposal's creator may do. It is asked by the transaction's worker, and may wait for as
-// long as ctx allows.
+// ACLProvider decides what a proposal's creator may do. It may wait for as long as ctx allows.
 type ACLProvider interface {
 	// CheckACL returns nil if the creator may use the resource on the channel. The error's text is what chaincode
 	// gets. sp is never nil, and is not to be modified.
 	CheckACL(ctx context.Context, resource, channelID string, sp *pb.SignedProposal) error
+}
+
+// ACLFunc is a function that is an ACLProvider.
+type ACLFunc func(ctx context.Context, resource, channelID string, sp *pb.SignedProposal) error
+
+// CheckACL implements ACLProvider.
+func (f ACLFunc) CheckACL(ctx context.Context, resource, channelID string, sp *pb.SignedProposal) error {
+	return f(ctx, resource, channelID, sp)
 }
 
 // CollectionStore knows who may read and write which collection of private data.
@@ -26,6 +82,14 @@ type CollectionStore interface {
 	// CollectionPermission returns what the transaction's creator may do. What it allows is remembered until the
 	// transaction's end. An error refuses the request, with its text.
 	CollectionPermission(ctx context.Context, r CollectionRequest) (CollectionPermission, error)
+}
+
+// CollectionStoreFunc is a function that is a CollectionStore.
+type CollectionStoreFunc func(ctx context.Context, r CollectionRequest) (CollectionPermission, error)
+
+// CollectionPermission implements CollectionStore.
+func (f CollectionStoreFunc) CollectionPermission(ctx context.Context, r CollectionRequest) (CollectionPermission, error) {
+	return f(ctx, r)
 }
 
 // CollectionRequest says who asks for which collection.
@@ -46,9 +110,17 @@ type CollectionPermission struct{ Read, Write bool }
 
 // ApplicationConfig knows what the members of a channel have agreed on that their peers can do.
 type ApplicationConfig interface {
-	// ApplicationCapabilities returns the capabilities of a channel, or false if the channel has no application
-	// configuration.
-	ApplicationCapabilities(channelID string) (ApplicationCapabilities, bool)
+	// ApplicationCapabilities returns the capabilities of a channel. The error for a channel that has no application
+	// configuration is ErrUnknownChannel.
+	ApplicationCapabilities(ctx context.Context, channelID string) (ApplicationCapabilities, error)
+}
+
+// ApplicationConfigFunc is a function that is an ApplicationConfig.
+type ApplicationConfigFunc func(ctx context.Context, channelID string) (ApplicationCapabilities, error)
+
+// ApplicationCapabilities implements ApplicationConfig.
+func (f ApplicationConfigFunc) ApplicationCapabilities(ctx context.Context, channelID string) (ApplicationCapabilities, error) {
+	return f(ctx, channelID)
 }
 
 // ApplicationCapabilities are those of Fabric's application capabilities that chaincode can tell apart.
@@ -59,27 +131,22 @@ type ApplicationCapabilities struct {
 	PurgePrivateData bool
 }
 
-// BuiltinChaincodes knows the chaincodes that belong to the peer: Fabric's system chaincodes. They may be called without
-// permission, and by a transaction that has no channel.
-type BuiltinChaincodes interface {
-	// IsBuiltin says whether the chaincode that is called name is one. It must not block: the stream may wait for it.
-	IsBuiltin(name string) bool
-}
-
-// AllowAll is an ACLProvider and a CollectionStore that allows everything, with a proposal or without: for tests, and
-// where everyone who reaches the peer may do everything.
-type AllowAll struct{}
+// InsecureAllowAll is an ACLProvider and a CollectionStore that allows everything, with a proposal or without. It is for
+// tests, and for peers where everyone who reaches them may do everything.
+type InsecureAllowAll struct{}
 
 var (
-	_ ACLProvider     = AllowAll{}
-	_ CollectionStore = AllowAll{}
+	_ ACLProvider     = InsecureAllowAll{}
+	_ CollectionStore = InsecureAllowAll{}
 )
 
 // CheckACL implements ACLProvider.
-func (AllowAll) CheckACL(context.Context, string, string, *pb.SignedProposal) error { return nil }
+func (InsecureAllowAll) CheckACL(context.Context, string, string, *pb.SignedProposal) error {
+	return nil
+}
 
 // CollectionPermission implements CollectionStore.
-func (AllowAll) CollectionPermission(context.Context, CollectionRequest) (CollectionPermission, error) {
+func (InsecureAllowAll) CollectionPermission(context.Context, CollectionRequest) (CollectionPermission, error) {
 	return CollectionPermission{Read: true, Write: true}, nil
 }
 
@@ -94,11 +161,6 @@ func (denyAll) CollectionPermission(_ context.Context, r CollectionRequest) (Col
 // newestChannel is the ApplicationConfig of a peer that was given none.
 type newestChannel struct{}
 
-func (newestChannel) ApplicationCapabilities(string) (ApplicationCapabilities, bool) {
-	return ApplicationCapabilities{KeyLevelEndorsement: true, PurgePrivateData: true}, true
+func (newestChannel) ApplicationCapabilities(context.Context, string) (ApplicationCapabilities, error) {
+	return ApplicationCapabilities{KeyLevelEndorsement: true, PurgePrivateData: true}, nil
 }
-
-// noBuiltins are the BuiltinChaincodes of a peer that was given none.
-type noBuiltins struct{}
-
-func (noBuiltins) IsBuiltin(string) bool { return false }

@@ -42,18 +42,16 @@ func (c collections) CollectionPermission(_ context.Context, r handler.Collectio
 // capabilities are words: endorsement, purge. "none" is a channel without configuration.
 type capabilities string
 
-func (c capabilities) ApplicationCapabilities(string) (handler.ApplicationCapabilities, bool) {
+func (c capabilities) ApplicationCapabilities(context.Context, string) (handler.ApplicationCapabilities, error) {
+	if c == "none" {
+		return handler.ApplicationCapabilities{}, handler.ErrUnknownChannel
+	}
 	words := strings.Split(string(c), ",")
 	return handler.ApplicationCapabilities{
 		KeyLevelEndorsement: slices.Contains(words, "endorsement"),
 		PurgePrivateData:    slices.Contains(words, "purge"),
-	}, c != "none"
+	}, nil
 }
-
-// builtin is the name of the only chaincode that belongs to the peer.
-type builtin string
-
-func (b builtin) IsBuiltin(name string) bool { return name == string(b) }
 
 // counting counts what a CollectionStore is asked, and panics if it is told to.
 type counting struct {
@@ -140,26 +138,6 @@ func TestRefusedCollectionsAreNotKept(t *testing.T) {
 	c.finish(t, "tx1", x)
 	c.stop()
 	p.check()
-}
-
-// panickingBuiltins is a BuiltinChaincodes.
-type panickingBuiltins struct{}
-
-func (panickingBuiltins) IsBuiltin(string) bool { panic("secret") }
-
-// F82: it is asked about a transaction that is not running by the stream's goroutine.
-func TestBuiltinsPanic(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPeer(t)
-		p.cfg.Builtins = panickingBuiltins{}
-		c := p.register("cc:1")
-		x := c.begin("tx1")
-		c.Deliver(noChannel(in("unknown", invoke("b"))))
-		c.wantError("unknown", failed(invoke("b"), "unknown", "could not get valid transaction"))
-		c.finish(t, "tx1", x)
-		c.stop()
-		p.check()
-	})
 }
 
 // spy tells of the last range that was asked for.

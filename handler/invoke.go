@@ -2,7 +2,7 @@ package handler
 
 import (
 	"context"
-	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -38,39 +38,39 @@ func (c callee) String() string {
 // invokeChaincode runs another chaincode within the caller's transaction and answers with the callee's whole message.
 // On the caller's channel the callee shares the caller's simulator. On another one it gets a simulator of that
 // channel, whose writes are not kept.
-func (h *Handler) invokeChaincode(ctx context.Context, tx *transactionContext, req *pb.ChaincodeSpec) ([]byte, error) {
+func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]byte, error) {
 	switch {
 	case req.ChaincodeId == nil || req.ChaincodeId.Name == "":
 		return nil, errors.New("chaincode_id is missing: name the chaincode to call")
 	case req.Input == nil:
 		return nil, errors.New("input is missing: give the arguments of the call")
-	case h.cfg.Invoker == nil:
+	case w.cfg.Invoker == nil:
 		return nil, errors.New("execute failed: this peer does not run chaincode for chaincode")
 	}
-	to := parseCallee(req.ChaincodeId.Name, tx.ChannelID)
+	to := parseCallee(req.ChaincodeId.Name, w.tx.ChannelID)
 	if to.name == "" {
 		return nil, errors.Errorf("chaincode_id %s has no name: name the chaincode to call", quoted(req.ChaincodeId.Name))
 	}
-	if err := h.checkCall(ctx, tx, to); err != nil {
+	if err := w.checkCall(ctx, to); err != nil {
 		return nil, err
 	}
-	p := tx.TxParams
+	p := w.tx.TxParams
 	p.depth++
 	p.Namespace = to.name
-	if to.channelID != tx.ChannelID {
+	if to.channelID != w.tx.ChannelID {
 		p.ChannelID = to.channelID
 		var err error
-		if p.Simulation, err = h.simulateOn(ctx, to.channelID, tx.TxID); err != nil {
+		if p.Simulation, err = w.simulateOn(ctx, to.channelID); err != nil {
 			return nil, err
 		}
 		defer p.Simulation.Done()
 	}
-	reply, err := h.cfg.Invoker.Invoke(ctx, p, to.name, req.Input)
+	reply, err := w.cfg.Invoker.Invoke(ctx, p, to.name, req.Input)
 	if err != nil {
 		return nil, errors.WithMessage(err, "execute failed")
 	}
 	if reply == nil {
-		return nil, errors.Errorf("execute failed: nil response from transaction %s", tx.TxID)
+		return nil, errors.Errorf("execute failed: nil response from transaction %s", w.tx.TxID)
 	}
 	payload, err := proto.Marshal(reply)
 	if err != nil {
@@ -79,47 +79,52 @@ func (h *Handler) invokeChaincode(ctx context.Context, tx *transactionContext, r
 	return payload, nil
 }
 
+// errNoContext is what a call of the peer's own chaincode is answered with that comes from no transaction.
+var errNoContext = errors.New("failed to get transaction context")
+
 // checkCall returns why the transaction must not call a chaincode, or nil.
-func (h *Handler) checkCall(ctx context.Context, tx *transactionContext, to callee) error {
+func (w *worker) checkCall(ctx context.Context, to callee) error {
+	acl, tx := w.cfg.ACL, w.tx
 	switch {
-	case h.cfg.Builtins.IsBuiltin(to.name):
+	case slices.Contains(w.cfg.Builtins, to.name):
 		return nil
 	case tx.Simulation == nil:
 		return errors.New(noTransaction)
-	case h.cfg.ACL == nil && to.channelID == tx.ChannelID, h.cfg.ACL == ACLProvider(AllowAll{}):
+	case acl == nil && to.channelID == tx.ChannelID:
 		return nil
-	case h.cfg.ACL == nil:
+	case acl == nil:
 		return errors.Errorf("access denied: this peer has no access control, so that %s must not be called from channel %s", quoted(to.String()), quoted(tx.ChannelID))
-	case tx.SignedProposal == nil:
+	}
+	if _, all := acl.(InsecureAllowAll); all {
+		return nil
+	}
+	if tx.SignedProposal == nil {
 		return errors.Errorf("signed proposal must not be nil from caller [%s]", to)
 	}
-	return h.cfg.ACL.CheckACL(ctx, ChaincodeToChaincode, to.channelID, tx.SignedProposal)
+	return acl.CheckACL(ctx, ChaincodeToChaincode, to.channelID, tx.SignedProposal)
 }
 
-// callsBuiltin says whether a message calls a chaincode of the peer's without naming the caller's channel. It is asked
-// by the stream's goroutine, which the hook must not end.
-func (h *Handler) callsBuiltin(msg *pb.ChaincodeMessage) (calls bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			h.logPanic(msg.Txid, p)
-			calls = false
-		}
-	}()
+// callsBuiltin says whether a message calls a chaincode of the peer's without naming the caller's channel.
+func callsBuiltin(builtins []string, msg *pb.ChaincodeMessage) bool {
 	spec := new(pb.ChaincodeSpec)
 	return needsNoSimulator(msg) && proto.Unmarshal(msg.Payload, spec) == nil &&
-		h.cfg.Builtins.IsBuiltin(parseCallee(spec.GetChaincodeId().GetName(), "").name)
+		slices.Contains(builtins, parseCallee(spec.GetChaincodeId().GetName(), "").name)
 }
 
 // simulateOn opens a simulator on another channel.
-func (h *Handler) simulateOn(ctx context.Context, channelID, txID string) (*Simulation, error) {
-	if h.cfg.Ledgers == nil {
-		return nil, errors.Errorf("failed to find ledger for channel: %s", channelID)
+func (w *worker) simulateOn(ctx context.Context, channelID string) (*Simulation, error) {
+	notFound := "failed to find ledger for channel: " + channelID
+	if w.cfg.Ledgers == nil {
+		return nil, errors.New(notFound)
 	}
-	l := h.cfg.Ledgers(channelID)
-	if v := reflect.ValueOf(l); l == nil || v.Kind() == reflect.Pointer && v.IsNil() { // as a map of pointers has it
-		return nil, errors.Errorf("failed to find ledger for channel: %s", channelID)
+	l, err := w.cfg.Ledgers.Ledger(ctx, channelID)
+	switch {
+	case err != nil:
+		return nil, ofChannel(err, notFound)
+	case l == nil:
+		return nil, errors.New(notFound)
 	}
-	sim, err := l.NewSimulator(ctx, txID)
+	sim, err := l.NewSimulator(ctx, w.tx.TxID)
 	if err != nil {
 		return nil, err
 	}

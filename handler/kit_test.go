@@ -34,12 +34,12 @@ type peer struct {
 
 	mu     sync.Mutex
 	live   map[string]*handler.Handler // by namespace
-	faults []handler.Fault
+	faults []handler.FaultKind
 }
 
 var (
-	_ handler.Invoker  = (*peer)(nil)
-	_ handler.Observer = (*peer)(nil)
+	_ handler.Invoker       = (*peer)(nil)
+	_ handler.FaultObserver = (*peer)(nil)
 )
 
 func newPeer(t testing.TB) *peer {
@@ -51,10 +51,18 @@ func newPeer(t testing.TB) *peer {
 		p.memory[name] = newMemory()
 		p.ledgers[name] = ledgertest.NewFaulty(p.memory[name])
 	}
-	p.cfg = handler.Config{ACL: handler.AllowAll{}, CollectionStore: handler.AllowAll{}, Invoker: p, Observer: p, Ledgers: func(channelID string) ledger.Ledger {
-		return p.ledgers[channelID] // a nil pointer, for one that isn't there
+	p.cfg = handler.Config{Invoker: p, Hooks: handler.Hooks{
+		ACL: handler.InsecureAllowAll{}, CollectionStore: handler.InsecureAllowAll{}, Faults: p, Ledgers: handler.LedgersFunc(p.find),
 	}}
 	return p
+}
+
+// find is the handler.Ledgers of the peer.
+func (p *peer) find(_ context.Context, channelID string) (ledger.Ledger, error) {
+	if l := p.ledgers[channelID]; l != nil {
+		return l, nil
+	}
+	return nil, handler.ErrUnknownChannel
 }
 
 // ledger is the one of the channel that transactions run on.
@@ -79,22 +87,19 @@ func (p *peer) Invoke(ctx context.Context, params handler.TxParams, name string,
 	return h.Execute(ctx, params, pb.ChaincodeMessage_TRANSACTION, in)
 }
 
-// Message implements handler.Observer.
-func (p *peer) Message(string, handler.Party, *pb.ChaincodeMessage) {}
-
-// Fault implements handler.Observer.
+// Fault implements handler.FaultObserver.
 func (p *peer) Fault(f handler.Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.faults = append(p.faults, f)
+	p.faults = append(p.faults, f.Kind)
 }
 
 // count is how often a fault was reported.
-func (p *peer) count(f handler.Fault) (n int) {
+func (p *peer) count(kind handler.FaultKind) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, have := range p.faults {
-		if have == f {
+		if have == kind {
 			n++
 		}
 	}
@@ -163,12 +168,12 @@ func (p *peer) register(chaincodeID string) *chaincode {
 
 // Register implements handler.Registry.
 func (c *chaincode) Register(h *handler.Handler) error {
-	namespace, _, _ := strings.Cut(h.ChaincodeID, ":")
+	namespace, _, _ := strings.Cut(h.ChaincodeID(), ":")
 	c.peer.mu.Lock()
 	defer c.peer.mu.Unlock()
 	c.h = h
 	if c.peer.live[namespace] != nil {
-		return status.Errorf(codes.AlreadyExists, "duplicate chaincodeID: %s", h.ChaincodeID)
+		return status.Errorf(codes.AlreadyExists, "duplicate chaincodeID: %s", h.ChaincodeID())
 	}
 	c.peer.live[namespace] = h
 	return nil
@@ -179,7 +184,7 @@ func (c *chaincode) Ready(*handler.Handler) { close(c.ready) }
 
 // Deregister implements handler.Registry.
 func (c *chaincode) Deregister(h *handler.Handler) {
-	namespace, _, _ := strings.Cut(h.ChaincodeID, ":")
+	namespace, _, _ := strings.Cut(h.ChaincodeID(), ":")
 	c.peer.mu.Lock()
 	defer c.peer.mu.Unlock()
 	if c.peer.live[namespace] == h {

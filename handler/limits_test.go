@@ -18,27 +18,31 @@ import (
 // A limit that makes no sense is refused before anything is read.
 func TestConfigRefusesNegativeLimits(t *testing.T) {
 	for name, set := range map[string]func(*handler.Config){
-		"ExecuteTimeout is -1s":        func(c *handler.Config) { c.ExecuteTimeout = -time.Second },
-		"RegisterTimeout is -1s":       func(c *handler.Config) { c.RegisterTimeout = -time.Second },
-		"Keepalive is -1s":             func(c *handler.Config) { c.Keepalive = -time.Second },
-		"SendTimeout is -1s":           func(c *handler.Config) { c.SendTimeout = -time.Second },
-		"TotalQueryLimit is -1":        func(c *handler.Config) { c.TotalQueryLimit = -1 },
-		"MaxQueries is -1":             func(c *handler.Config) { c.MaxQueries = -1 },
-		"MaxCallDepth is -1":           func(c *handler.Config) { c.MaxCallDepth = -1 },
-		"SendQueue is -1":              func(c *handler.Config) { c.SendQueue = -1 },
-		"MaxSizeWriteBatch is -1":      func(c *handler.Config) { c.MaxSizeWriteBatch = -1 },
-		"MaxSizeGetMultipleKeys is -1": func(c *handler.Config) { c.MaxSizeGetMultipleKeys = -1 },
-		"MaxInFlight is -1":            func(c *handler.Config) { c.MaxInFlight = -1 },
-		"MaxSendMsgSize is -1":         func(c *handler.Config) { c.MaxSendMsgSize = -1 },
-		"MaxQueuedBytes is -1":         func(c *handler.Config) { c.MaxQueuedBytes = -1 },
-		"MaxEventBytes is -1":          func(c *handler.Config) { c.MaxEventBytes = -1 },
-		"MaxPageBytes is -1":           func(c *handler.Config) { c.MaxPageBytes = -1 },
+		"ExecuteTimeout is -1s":    func(c *handler.Config) { c.ExecuteTimeout = -time.Second },
+		"RegisterTimeout is -1s":   func(c *handler.Config) { c.RegisterTimeout = -time.Second },
+		"Keepalive is -1s":         func(c *handler.Config) { c.Keepalive = -time.Second },
+		"SendTimeout is -1s":       func(c *handler.Config) { c.SendTimeout = -time.Second },
+		"TotalQueryLimit is -1":    func(c *handler.Config) { c.TotalQueryLimit = -1 },
+		"MaxQueries is -1":         func(c *handler.Config) { c.MaxQueries = -1 },
+		"MaxCallDepth is -1":       func(c *handler.Config) { c.MaxCallDepth = -1 },
+		"SendQueue is -1":          func(c *handler.Config) { c.SendQueue = -1 },
+		"Offer.WriteBatch is -2":   func(c *handler.Config) { c.Offer.WriteBatch = -2 },
+		"Offer.MultipleKeys is -2": func(c *handler.Config) { c.Offer.MultipleKeys = -2 },
+		"MaxInFlight is -1":        func(c *handler.Config) { c.MaxInFlight = -1 },
+		"MaxSendMsgSize is -1":     func(c *handler.Config) { c.MaxSendMsgSize = -1 },
+		"MaxQueuedBytes is -1":     func(c *handler.Config) { c.MaxQueuedBytes = -1 },
+		"MaxEventBytes is -1":      func(c *handler.Config) { c.MaxEventBytes = -1 },
+		"MaxPageBytes is -1":       func(c *handler.Config) { c.MaxPageBytes = -1 },
 	} {
 		c := newPeer(t).prepare()
 		cfg := handler.Config{Registry: c}
 		set(&cfg)
 		err := handler.HandleChaincodeStream(context.Background(), cfg, c)
-		if want := "handler: Config." + name + ", want 0 or more"; err == nil || err.Error() != want {
+		want := "handler: Limits: " + name + ", want 0 or more"
+		if strings.HasPrefix(name, "Offer") {
+			want = strings.Replace(want, "want 0", "want -1", 1)
+		}
+		if err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}

@@ -11,43 +11,47 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// The states of a stream, from the peer's side.
+// State is where a stream is, from the peer's side.
+type State string
+
+// The states of a stream.
 const (
 	// Created is where a stream starts: only REGISTER is accepted.
-	Created = "created"
-	// Established follows an accepted REGISTER: until READY has been sent, nothing but
-	// keepalives is.
-	Established = "established"
+	Created State = "created"
+	// Established follows an accepted REGISTER: until READY is on its way, nothing but keepalives is accepted.
+	Established State = "established"
 	// Ready is where transactions run.
-	Ready = "ready"
+	Ready State = "ready"
 	// End is where the stream has ended, for whatever reason.
-	End = "end"
+	End State = "end"
 )
 
 // endEvent leads from every state to End. It is the only event that is no message.
 const endEvent = "END"
 
-// Party is a side of the stream.
-type Party uint8
+// Direction is which way a message goes, as the peer sees it.
+type Direction uint8
 
-// The two sides. A row of the table names the side, or both, that may send a message.
+// The two directions. A row of the table has the one, or both, in which its message may go.
 const (
-	FromChaincode Party = 1 << iota
-	FromPeer
-	fromEither = FromChaincode | FromPeer
+	// Received is a message of the chaincode.
+	Received Direction = 1 << iota
+	// Sent is a message of the peer.
+	Sent
+	eitherWay = Received | Sent
 )
 
-// String returns who the party is.
-func (p Party) String() string {
-	switch p {
-	case FromChaincode:
-		return "chaincode"
-	case FromPeer:
-		return "peer"
-	case fromEither:
-		return "either"
+// String returns the direction in one word.
+func (d Direction) String() string {
+	switch d {
+	case Received:
+		return "received"
+	case Sent:
+		return "sent"
+	case eitherWay:
+		return "either way"
 	default:
-		return "nobody"
+		return "neither way"
 	}
 }
 
@@ -55,15 +59,18 @@ func (p Party) String() string {
 // made from the rows, so that a new type of message is one more row and one more method.
 type row struct {
 	typ pb.ChaincodeMessage_Type
-	// from says who may send it.
-	from Party
+	// way is in which direction it may go.
+	way Direction
 	// in are the states in which it is accepted.
-	in []string
+	in []State
 	// to is the state it leads to; "" stays.
-	to string
+	to State
+	// payload returns an empty message of the type that its payload has. Nil: it has none, or one that depends on what it
+	// answers.
+	payload func() proto.Message
 	// handle, where the message is not a request, acts on one that the chaincode sent. It runs in the stream's
 	// goroutine, before the state changes, and does not block; an error ends the stream.
-	handle func(*Handler, *pb.ChaincodeMessage) error
+	handle func(*loop, received) error
 	// request, where the message is one, is how it is served.
 	request *request
 
@@ -73,7 +80,7 @@ type row struct {
 // request is how a request of chaincode is served, by the worker of its transaction.
 type request struct {
 	// serve decodes the payload and answers it.
-	serve func(h *Handler, ctx context.Context, tx *transactionContext, payload []byte) ([]byte, error)
+	serve func(w *worker, ctx context.Context, payload []byte) ([]byte, error)
 	// kind tells reads, whose answers go straight to the writer, from what makes the transaction busy and answers
 	// through nextState.
 	kind kind
@@ -91,36 +98,39 @@ const (
 
 // rows is the protocol. Every ChaincodeMessage_Type has a row or is refused in every state.
 var rows = []row{
-	{typ: pb.ChaincodeMessage_REGISTER, from: FromChaincode, in: in(Created), to: Established, handle: (*Handler).register},
-	{typ: pb.ChaincodeMessage_REGISTERED, from: FromPeer, in: in(Established)},
-	{typ: pb.ChaincodeMessage_READY, from: FromPeer, in: in(Established), to: Ready},
-	{typ: pb.ChaincodeMessage_KEEPALIVE, from: fromEither, in: in(Established, Ready), handle: (*Handler).keepaliveEcho},
+	{typ: pb.ChaincodeMessage_REGISTER, way: Received, in: in(Created), to: Established, payload: of[pb.ChaincodeID], handle: (*loop).register},
+	{typ: pb.ChaincodeMessage_REGISTERED, way: Sent, in: in(Established)},
+	{typ: pb.ChaincodeMessage_READY, way: Sent, in: in(Established), to: Ready, payload: of[pb.ChaincodeAdditionalParams]},
+	{typ: pb.ChaincodeMessage_KEEPALIVE, way: eitherWay, in: in(Established, Ready), handle: (*loop).keepaliveEcho},
 
-	{typ: pb.ChaincodeMessage_INIT, from: FromPeer, in: in(Ready)},
-	{typ: pb.ChaincodeMessage_TRANSACTION, from: FromPeer, in: in(Ready)},
-	{typ: pb.ChaincodeMessage_COMPLETED, from: FromChaincode, in: in(Ready), handle: (*Handler).complete},
-	{typ: pb.ChaincodeMessage_ERROR, from: fromEither, in: in(Ready), handle: (*Handler).complete},
-	{typ: pb.ChaincodeMessage_RESPONSE, from: FromPeer, in: in(Ready)},
+	{typ: pb.ChaincodeMessage_INIT, way: Sent, in: in(Ready), payload: of[pb.ChaincodeInput]},
+	{typ: pb.ChaincodeMessage_TRANSACTION, way: Sent, in: in(Ready), payload: of[pb.ChaincodeInput]},
+	{typ: pb.ChaincodeMessage_COMPLETED, way: Received, in: in(Ready), payload: of[pb.Response], handle: (*loop).complete},
+	{typ: pb.ChaincodeMessage_ERROR, way: eitherWay, in: in(Ready), handle: (*loop).complete},
+	{typ: pb.ChaincodeMessage_RESPONSE, way: Sent, in: in(Ready)},
 
-	reads(pb.ChaincodeMessage_GET_STATE, (*Handler).getState),
-	reads(pb.ChaincodeMessage_GET_STATE_MULTIPLE, (*Handler).getStateMultiple),
-	reads(pb.ChaincodeMessage_GET_STATE_METADATA, (*Handler).getStateMetadata),
-	reads(pb.ChaincodeMessage_GET_PRIVATE_DATA_HASH, (*Handler).getPrivateDataHash),
-	reads(pb.ChaincodeMessage_GET_STATE_BY_RANGE, (*Handler).getStateByRange),
-	reads(pb.ChaincodeMessage_GET_QUERY_RESULT, (*Handler).getQueryResult),
-	reads(pb.ChaincodeMessage_GET_HISTORY_FOR_KEY, (*Handler).getHistoryForKey),
-	reads(pb.ChaincodeMessage_QUERY_STATE_NEXT, (*Handler).queryStateNext),
-	reads(pb.ChaincodeMessage_QUERY_STATE_CLOSE, (*Handler).queryStateClose),
+	reads(pb.ChaincodeMessage_GET_STATE, (*worker).getState),
+	reads(pb.ChaincodeMessage_GET_STATE_MULTIPLE, (*worker).getStateMultiple),
+	reads(pb.ChaincodeMessage_GET_STATE_METADATA, (*worker).getStateMetadata),
+	reads(pb.ChaincodeMessage_GET_PRIVATE_DATA_HASH, (*worker).getPrivateDataHash),
+	reads(pb.ChaincodeMessage_GET_STATE_BY_RANGE, (*worker).getStateByRange),
+	reads(pb.ChaincodeMessage_GET_QUERY_RESULT, (*worker).getQueryResult),
+	reads(pb.ChaincodeMessage_GET_HISTORY_FOR_KEY, (*worker).getHistoryForKey),
+	reads(pb.ChaincodeMessage_QUERY_STATE_NEXT, (*worker).queryStateNext),
+	reads(pb.ChaincodeMessage_QUERY_STATE_CLOSE, (*worker).queryStateClose),
 
-	writes(pb.ChaincodeMessage_PUT_STATE, (*Handler).putState),
-	writes(pb.ChaincodeMessage_DEL_STATE, (*Handler).delState),
-	writes(pb.ChaincodeMessage_PUT_STATE_METADATA, (*Handler).putStateMetadata),
-	writes(pb.ChaincodeMessage_PURGE_PRIVATE_DATA, (*Handler).purgePrivateData),
-	writes(pb.ChaincodeMessage_WRITE_BATCH_STATE, (*Handler).writeBatch),
-	calls(pb.ChaincodeMessage_INVOKE_CHAINCODE, (*Handler).invokeChaincode),
+	writes(pb.ChaincodeMessage_PUT_STATE, (*worker).putState),
+	writes(pb.ChaincodeMessage_DEL_STATE, (*worker).delState),
+	writes(pb.ChaincodeMessage_PUT_STATE_METADATA, (*worker).putStateMetadata),
+	writes(pb.ChaincodeMessage_PURGE_PRIVATE_DATA, (*worker).purgePrivateData),
+	writes(pb.ChaincodeMessage_WRITE_BATCH_STATE, (*worker).writeBatch),
+	calls(pb.ChaincodeMessage_INVOKE_CHAINCODE, (*worker).invokeChaincode),
 }
 
-func in(states ...string) []string { return states }
+func in(states ...State) []State { return states }
+
+// of returns an empty message of a type.
+func of[T any, P message[T]]() proto.Message { return P(new(T)) }
 
 // message is a pointer to a request's payload type T.
 type message[T any] interface {
@@ -130,7 +140,7 @@ type message[T any] interface {
 
 // serveFunc is a request's method: what it answers is the RESPONSE's payload. It does not keep req, which is used again;
 // what req points to is its own.
-type serveFunc[P any] func(h *Handler, ctx context.Context, tx *transactionContext, req P) ([]byte, error)
+type serveFunc[P any] func(w *worker, ctx context.Context, req P) ([]byte, error)
 
 // noTransaction is what a call is answered with that comes from no transaction, or from one without a simulator.
 const noTransaction = "could not get valid transaction"
@@ -149,19 +159,19 @@ func calls[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P]
 
 func requestRow[T any, P message[T]](typ pb.ChaincodeMessage_Type, k kind, noContext string, serve serveFunc[P]) row {
 	decoded := sync.Pool{New: func() any { return P(new(T)) }}
-	run := func(h *Handler, ctx context.Context, tx *transactionContext, payload []byte) ([]byte, error) {
+	run := func(w *worker, ctx context.Context, payload []byte) ([]byte, error) {
 		req := decoded.Get().(P)
 		if err := proto.Unmarshal(payload, req); err != nil { // which empties req first
 			return nil, errors.Wrap(err, "unmarshal failed")
 		}
-		answer, err := serve(h, ctx, tx, req)
+		answer, err := serve(w, ctx, req)
 		if k != call { // a callee may still hold it
 			proto.Reset(req)
 			decoded.Put(req)
 		}
 		return answer, err
 	}
-	return row{typ: typ, from: FromChaincode, in: in(Ready), request: &request{serve: run, kind: k, noContext: noContext}}
+	return row{typ: typ, way: Received, in: in(Ready), payload: of[T, P], request: &request{serve: run, kind: k, noContext: noContext}}
 }
 
 // table is the protocol compiled: rows by message number, and the events of a state machine.
@@ -170,8 +180,11 @@ type table struct {
 	events fsm.Events
 }
 
+// protocol is the table that everything is looked up in.
+var protocol = compile(rows)
+
 func compile(rows []row) table {
-	t := table{events: fsm.Events{{Name: endEvent, Src: in(Created, Established, Ready), Dst: End}}}
+	t := table{events: fsm.Events{{Name: endEvent, Src: names(in(Created, Established, Ready)), Dst: string(End)}}}
 	for _, r := range rows {
 		r.event = r.typ.String()
 		for int(r.typ) >= len(t.rows) {
@@ -179,14 +192,23 @@ func compile(rows []row) table {
 		}
 		t.rows[r.typ] = &r
 		if r.to != "" {
-			t.events = append(t.events, fsm.EventDesc{Name: r.event, Src: r.in, Dst: r.to})
+			t.events = append(t.events, fsm.EventDesc{Name: r.event, Src: names(r.in), Dst: string(r.to)})
 			continue
 		}
 		for _, s := range r.in {
-			t.events = append(t.events, fsm.EventDesc{Name: r.event, Src: in(s), Dst: s})
+			t.events = append(t.events, fsm.EventDesc{Name: r.event, Src: names(in(s)), Dst: string(s)})
 		}
 	}
 	return t
+}
+
+// names are states as the state machine wants them.
+func names(states []State) []string {
+	var all []string
+	for _, s := range states {
+		all = append(all, string(s))
+	}
+	return all
 }
 
 // row returns the row of a message type, or nil if the protocol has none.
@@ -195,4 +217,14 @@ func (t table) row(typ pb.ChaincodeMessage_Type) *row {
 		return nil
 	}
 	return t.rows[typ]
+}
+
+// NewPayload returns an empty message of the type that the payload of a message of type typ decodes to. It returns nil where
+// there is no such type: for a message without a payload, for ERROR, whose payload is text, and for RESPONSE, whose payload depends
+// on the request.
+func NewPayload(typ pb.ChaincodeMessage_Type) proto.Message {
+	if r := protocol.row(typ); r != nil && r.payload != nil {
+		return r.payload()
+	}
+	return nil
 }

@@ -14,35 +14,44 @@ import (
 var errMetadata = errors.New("key metadata is not supported by this peer's ledger")
 
 // capabilities returns what the channel's members have agreed on.
-func (h *Handler) capabilities(channelID string) (ApplicationCapabilities, error) {
-	c, ok := h.cfg.ApplicationConfig.ApplicationCapabilities(channelID)
-	if !ok {
-		return c, errors.Errorf("application config does not exist for %s", channelID)
-	}
-	return c, nil
+func (w *worker) capabilities(ctx context.Context) (ApplicationCapabilities, error) {
+	c, err := w.cfg.ApplicationConfig.ApplicationCapabilities(ctx, w.tx.ChannelID)
+	return c, ofChannel(err, "application config does not exist for "+w.tx.ChannelID)
 }
 
-func (h *Handler) checkKeyLevelEndorsement(channelID string) error {
-	c, err := h.capabilities(channelID)
+// ofChannel gives the error of a hook that looks for a channel the text that Fabric's peer has for a channel that isn't there.
+func ofChannel(err error, text string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrUnknownChannel):
+		return errors.New(text)
+	default:
+		return errors.WithMessage(err, text)
+	}
+}
+
+func (w *worker) checkKeyLevelEndorsement(ctx context.Context) error {
+	c, err := w.capabilities(ctx)
 	if err == nil && !c.KeyLevelEndorsement {
 		err = errors.New("key level endorsement is not enabled, channel application capability of V1_3 or later is required")
 	}
 	return err
 }
 
-func (h *Handler) checkPurge(channelID string) error {
-	c, err := h.capabilities(channelID)
+func (w *worker) checkPurge(ctx context.Context) error {
+	c, err := w.capabilities(ctx)
 	if err == nil && !c.PurgePrivateData {
 		err = errors.New("purge private data is not enabled, channel application capability of V2_5 or later is required")
 	}
 	return err
 }
 
-func (h *Handler) getStateMetadata(ctx context.Context, tx *transactionContext, req *pb.GetStateMetadata) ([]byte, error) {
-	if err := h.checkKeyLevelEndorsement(tx.ChannelID); err != nil {
+func (w *worker) getStateMetadata(ctx context.Context, req *pb.GetStateMetadata) ([]byte, error) {
+	if err := w.checkKeyLevelEndorsement(ctx); err != nil {
 		return nil, err
 	}
-	m, err := h.metadata(ctx, tx, req)
+	m, err := w.metadata(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -53,35 +62,24 @@ func (h *Handler) getStateMetadata(ctx context.Context, tx *transactionContext, 
 	return marshal(result)
 }
 
-func (h *Handler) metadata(ctx context.Context, tx *transactionContext, req *pb.GetStateMetadata) (map[string][]byte, error) {
+func (w *worker) metadata(ctx context.Context, req *pb.GetStateMetadata) (map[string][]byte, error) {
 	if req.Collection == "" {
-		s, ok := tx.Simulation.sim.(ledger.MetadataState)
+		s, ok := w.sim().(ledger.MetadataState)
 		if !ok {
 			return nil, errMetadata
 		}
-		return s.GetStateMetadata(ctx, tx.Namespace, req.Key)
+		return s.GetStateMetadata(ctx, w.tx.Namespace, req.Key)
 	}
-	if err := h.checkCollection(ctx, tx, req.Collection, reading); err != nil {
+	if err := w.checkCollection(ctx, req.Collection, reading); err != nil {
 		return nil, err
 	}
-	s, ok := tx.Simulation.sim.(ledger.PrivateMetadataState)
+	s, ok := w.sim().(ledger.PrivateMetadataState)
 	if !ok {
 		return nil, errMetadata
 	}
-	return s.GetPrivateDataMetadata(ctx, tx.Namespace, req.Collection, req.Key)
+	return s.GetPrivateDataMetadata(ctx, w.tx.Namespace, req.Collection, req.Key)
 }
 
-func (h *Handler) putStateMetadata(ctx context.Context, tx *transactionContext, req *pb.PutStateMetadata) ([]byte, error) {
-	w := stateWrite{typ: pb.WriteRecord_PUT_STATE_METADATA, collection: req.Collection, key: req.Key, metadata: req.Metadata}
-	return nil, h.writeState(ctx, tx, w)
-}
-
-// applyMetadata replaces all of a key's metadata by the one entry that the message holds, as Fabric's peer does.
-func (w *stateWrite) applyMetadata(ctx context.Context, tx *transactionContext) error {
-	m := map[string][]byte{w.metadata.Metakey: w.metadata.Value}
-	if w.collection != "" {
-		s := tx.Simulation.sim.(ledger.PrivateMetadataState)
-		return s.SetPrivateDataMetadata(ctx, tx.Namespace, w.collection, w.key, m)
-	}
-	return tx.Simulation.sim.(ledger.MetadataState).SetStateMetadata(ctx, tx.Namespace, w.key, m)
+func (w *worker) putStateMetadata(ctx context.Context, req *pb.PutStateMetadata) ([]byte, error) {
+	return nil, w.write(ctx, stateWrite{typ: pb.WriteRecord_PUT_STATE_METADATA, collection: req.Collection, key: req.Key, metadata: req.Metadata})
 }

@@ -9,39 +9,85 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Observer is told what happens on a stream. Its methods are called from several goroutines, must not block and
-// must neither modify nor keep what they are given; a panic of one ends the stream.
-type Observer interface {
+// MessageObserver is told of every message of a stream. It is called by the goroutines that receive and send, must not
+// block, and must neither modify nor keep what it is given; a panic ends the stream.
+type MessageObserver interface {
 	// Message reports a message that was received from the chaincode, before it is handled, or that is about to be
 	// sent to it. The chaincode ID is empty until REGISTER has been accepted.
-	Message(chaincodeID string, from Party, msg *pb.ChaincodeMessage)
+	Message(chaincodeID string, d Direction, msg *pb.ChaincodeMessage)
+}
+
+// MessageObserverFunc is a function that is a MessageObserver.
+type MessageObserverFunc func(chaincodeID string, d Direction, msg *pb.ChaincodeMessage)
+
+// Message implements MessageObserver.
+func (f MessageObserverFunc) Message(chaincodeID string, d Direction, msg *pb.ChaincodeMessage) {
+	f(chaincodeID, d, msg)
+}
+
+// FaultObserver is told of everything that should not have happened. It is called from several goroutines, must not block,
+// and must not keep what it is given; a panic ends the stream.
+type FaultObserver interface {
 	// Fault counts something that should not have happened.
 	Fault(f Fault)
 }
 
-// Fault is a kind of misbehaviour, of chaincode, ledger or peer. The set is finite: it can be a metric's label.
-type Fault int
+// FaultObserverFunc is a function that is a FaultObserver.
+type FaultObserverFunc func(f Fault)
+
+// Fault implements FaultObserver.
+func (f FaultObserverFunc) Fault(fault Fault) { f(fault) }
+
+// Fault is something that should not have happened: misbehaviour of chaincode, ledger or peer.
+type Fault struct {
+	Kind FaultKind
+	// ChaincodeID is the chaincode whose stream it is, or "" before REGISTER has been accepted.
+	ChaincodeID string
+	// ChannelID and TxID are the transaction that it concerns, as the chaincode or the caller named it. They are empty
+	// where it concerns none.
+	ChannelID, TxID string
+	// Cause is what went wrong, where the kind alone doesn't say it. It may be nil. A panic's value is not in it: only the
+	// log is told that.
+	Cause error
+}
+
+// FaultKind is a kind of fault. The set is finite: it can be a metric's label.
+type FaultKind uint8
 
 // The kinds of faults.
 const (
-	FaultUnexpectedMessage Fault = iota
+	// FaultUnexpectedMessage is a message that the state, the sender or the protocol does not allow.
+	FaultUnexpectedMessage FaultKind = iota
+	// FaultUnknownTransaction is a request of a transaction that isn't running.
 	FaultUnknownTransaction
+	// FaultConcurrentRequest is a request while an earlier one of its transaction is pending.
 	FaultConcurrentRequest
+	// FaultLateCompletion is a COMPLETED or ERROR of a transaction that isn't running.
 	FaultLateCompletion
+	// FaultDroppedAnswer is an answer to a request whose transaction the chaincode has completed meanwhile.
 	FaultDroppedAnswer
+	// FaultFailedRequest is a request that was answered with ERROR.
 	FaultFailedRequest
+	// FaultRefusedRegistration is a REGISTER that was refused.
 	FaultRefusedRegistration
+	// FaultPanic is a panic of a hook, a ledger or the handler.
 	FaultPanic
+	// FaultAbandonedOperation is an operation that nobody waits for any more.
 	FaultAbandonedOperation
+	// FaultQueryLimit is a query that had more results than Limits.TotalQueryLimit.
 	FaultQueryLimit
+	// FaultOverload is a transaction that was refused for Limits.MaxInFlight.
 	FaultOverload
+	// FaultRefusedEvent is a chaincode event without a name, or over Limits.MaxEventBytes.
 	FaultRefusedEvent
+	// FaultMessageSize is a message over Limits.MaxSendMsgSize.
 	FaultMessageSize
+	// FaultStalledSend is a message that took longer to send than Limits.SendTimeout.
 	FaultStalledSend
-	faults
+	faultKinds
 )
 
-var faultNames = [faults]string{
+var faultNames = [faultKinds]string{
 	FaultUnexpectedMessage:   "unexpected_message",
 	FaultUnknownTransaction:  "unknown_transaction",
 	FaultConcurrentRequest:   "concurrent_request",
@@ -58,17 +104,17 @@ var faultNames = [faults]string{
 	FaultStalledSend:         "stalled_send",
 }
 
-// String returns the fault's name, as it stands in logs and metric labels.
-func (f Fault) String() string {
-	if f < 0 || f >= faults {
+// String returns the kind's name, as it stands in logs and metric labels.
+func (k FaultKind) String() string {
+	if k >= faultKinds {
 		return "unknown"
 	}
-	return faultNames[f]
+	return faultNames[k]
 }
 
 // faultLog writes at most one line a second for each kind of fault, and counts what it leaves out.
 type faultLog struct {
-	kinds [faults]struct {
+	kinds [faultKinds]struct {
 		next    atomic.Int64 // when the next line may be written, in nanoseconds since started
 		skipped atomic.Int64
 	}
@@ -77,29 +123,40 @@ type faultLog struct {
 
 const faultLogInterval = time.Second
 
-// fault counts f and logs it, unless the same kind was logged within the last second. Fields are only looked at
-// when a line is written, and are expected to quote what the other side chose. It never panics: it is called while
-// recovering, too, and by Execute's callers.
-func (h *Handler) fault(f Fault, txID string, fields ...zap.Field) {
-	defer func() {
-		if recover() != nil { // in the Observer or the Logger, which can't be told
-			h.endWith(errInternal)
-		}
-	}()
-	if h.cfg.Observer != nil {
-		h.cfg.Observer.Fault(f)
-	}
-	k := &h.faults.kinds[f]
-	now := int64(time.Since(h.faults.started))
+// due reports whether a line of a kind may be written now, and how many were left out since the last one.
+func (l *faultLog) due(kind FaultKind) (skipped int64, due bool) {
+	k := &l.kinds[kind]
+	now := int64(time.Since(l.started))
 	next := k.next.Load()
 	if now < next || !k.next.CompareAndSwap(next, now+int64(faultLogInterval)) {
 		k.skipped.Add(1)
+		return 0, false
+	}
+	return k.skipped.Swap(0), true
+}
+
+// fault reports a fault of a transaction, or of none, to the observer and the log. The log's fields are expected to quote
+// what the other side chose. It never panics: it is called while recovering, too, and by Execute's callers.
+func (s *session) fault(kind FaultKind, tx txKey, cause error, fields ...zap.Field) {
+	defer func() {
+		if recover() != nil { // in the observer or the Logger, which can't be told
+			s.endWith(errInternal)
+		}
+	}()
+	if s.cfg.Faults != nil {
+		s.cfg.Faults.Fault(Fault{Kind: kind, ChaincodeID: s.name(), ChannelID: tx.channelID, TxID: tx.txID, Cause: cause})
+	}
+	skipped, due := s.faults.due(kind)
+	if !due {
 		return
 	}
-	h.log.Warn("fault", append([]zap.Field{
-		zap.String("txid", short(txID)),
-		zap.Stringer("reason", f),
-		zap.String("chaincode", h.name()),
-		zap.Int64("skipped", k.skipped.Swap(0)),
-	}, fields...)...)
+	all := append(make([]zap.Field, 0, len(fields)+5),
+		zap.String("txid", short(tx.txID)),
+		zap.Stringer("reason", kind),
+		zap.String("chaincode", s.name()),
+		zap.Int64("skipped", skipped))
+	if cause != nil {
+		all = append(all, zap.String("cause", quoted(cause.Error())))
+	}
+	s.log.Warn("fault", append(all, fields...)...)
 }

@@ -25,11 +25,11 @@ const (
 )
 
 // privateState returns the transaction's private data, if it may use the collection like that.
-func (h *Handler) privateState(ctx context.Context, tx *transactionContext, collection string, a access) (ledger.PrivateState, error) {
-	if err := h.checkCollection(ctx, tx, collection, a); err != nil {
+func (w *worker) privateState(ctx context.Context, collection string, a access) (ledger.PrivateState, error) {
+	if err := w.checkCollection(ctx, collection, a); err != nil {
 		return nil, err
 	}
-	p, ok := tx.Simulation.sim.(ledger.PrivateState)
+	p, ok := w.sim().(ledger.PrivateState)
 	if !ok {
 		return nil, errPrivateData
 	}
@@ -37,85 +37,84 @@ func (h *Handler) privateState(ctx context.Context, tx *transactionContext, coll
 }
 
 // checkCollection returns an error unless the transaction may use the collection like that.
-func (h *Handler) checkCollection(ctx context.Context, tx *transactionContext, collection string, a access) error {
-	if tx.isInit {
+func (w *worker) checkCollection(ctx context.Context, collection string, a access) error {
+	if w.tx.typ == pb.ChaincodeMessage_INIT {
 		return errPrivateInInit
 	}
 	if a == hashing {
 		return nil
 	}
-	may, err := h.permission(ctx, tx, collection)
+	may, err := w.permission(ctx, collection)
 	switch {
 	case err != nil:
 		return err
 	case a == reading && !may.Read:
-		return errors.Errorf("tx creator does not have read access permission on privatedata in chaincodeName:%s collectionName: %s", tx.Namespace, collection)
+		return errors.Errorf("tx creator does not have read access permission on privatedata in chaincodeName:%s collectionName: %s", w.tx.Namespace, collection)
 	case a == writing && !may.Write:
-		return errors.Errorf("tx creator does not have write access permission on privatedata in chaincodeName:%s collectionName: %s", tx.Namespace, collection)
+		return errors.Errorf("tx creator does not have write access permission on privatedata in chaincodeName:%s collectionName: %s", w.tx.Namespace, collection)
 	}
 	return nil
 }
 
 // permission asks the CollectionStore, unless the transaction may use the collection by an earlier answer.
-func (h *Handler) permission(ctx context.Context, tx *transactionContext, collection string) (CollectionPermission, error) {
-	if may, known := tx.permissions[collection]; known {
+func (w *worker) permission(ctx context.Context, collection string) (CollectionPermission, error) {
+	if may, known := w.permissions[collection]; known {
 		return may, nil
 	}
-	may, err := h.cfg.CollectionStore.CollectionPermission(ctx, CollectionRequest{
-		ChannelID: tx.ChannelID, TxID: tx.TxID, Namespace: tx.Namespace, Collection: collection,
-		SignedProposal: tx.SignedProposal, Simulator: tx.Simulation.sim,
+	may, err := w.cfg.CollectionStore.CollectionPermission(ctx, CollectionRequest{
+		ChannelID: w.tx.ChannelID, TxID: w.tx.TxID, Namespace: w.tx.Namespace, Collection: collection,
+		SignedProposal: w.tx.SignedProposal, Simulator: w.sim(),
 	})
 	if err != nil || may == (CollectionPermission{}) { // which isn't kept: chaincode can make up any number of names
 		return CollectionPermission{}, err
 	}
-	if tx.permissions == nil {
-		tx.permissions = map[string]CollectionPermission{}
+	if w.permissions == nil {
+		w.permissions = map[string]CollectionPermission{}
 	}
-	tx.permissions[collection] = may
+	w.permissions[collection] = may
 	return may, nil
 }
 
-func (h *Handler) getPrivateData(ctx context.Context, tx *transactionContext, req *pb.GetState) ([]byte, error) {
-	p, err := h.privateState(ctx, tx, req.Collection, reading)
+func (w *worker) getPrivateData(ctx context.Context, req *pb.GetState) ([]byte, error) {
+	p, err := w.privateState(ctx, req.Collection, reading)
 	if err != nil {
 		return nil, err
 	}
-	return p.GetPrivateData(ctx, tx.Namespace, req.Collection, req.Key)
+	return p.GetPrivateData(ctx, w.tx.Namespace, req.Collection, req.Key)
 }
 
-func (h *Handler) getPrivateDataHash(ctx context.Context, tx *transactionContext, req *pb.GetState) ([]byte, error) {
+func (w *worker) getPrivateDataHash(ctx context.Context, req *pb.GetState) ([]byte, error) {
 	if req.Collection == "" {
 		return nil, errOnlyPrivateData
 	}
-	p, err := h.privateState(ctx, tx, req.Collection, hashing)
+	p, err := w.privateState(ctx, req.Collection, hashing)
 	if err != nil {
 		return nil, err
 	}
-	return p.GetPrivateDataHash(ctx, tx.Namespace, req.Collection, req.Key)
+	return p.GetPrivateDataHash(ctx, w.tx.Namespace, req.Collection, req.Key)
 }
 
-func (h *Handler) purgePrivateData(ctx context.Context, tx *transactionContext, req *pb.PurgePrivateState) ([]byte, error) {
-	w := stateWrite{typ: pb.WriteRecord_PURGE_PRIVATE_DATA, collection: req.Collection, key: req.Key}
-	return nil, h.writeState(ctx, tx, w)
+func (w *worker) purgePrivateData(ctx context.Context, req *pb.PurgePrivateState) ([]byte, error) {
+	return nil, w.write(ctx, stateWrite{typ: pb.WriteRecord_PURGE_PRIVATE_DATA, collection: req.Collection, key: req.Key})
 }
 
-func (h *Handler) getPrivateDataRange(ctx context.Context, tx *transactionContext, req *pb.GetStateByRange) ([]byte, error) {
-	p, err := h.privateState(ctx, tx, req.Collection, reading)
+func (w *worker) getPrivateDataRange(ctx context.Context, req *pb.GetStateByRange) ([]byte, error) {
+	p, err := w.privateState(ctx, req.Collection, reading)
 	if err != nil {
 		return nil, err
 	}
-	it, err := p.GetPrivateDataRange(ctx, tx.Namespace, req.Collection, ledger.Range{Start: req.StartKey, End: req.EndKey})
-	return h.openStates(ctx, tx, it, err)
+	it, err := p.GetPrivateDataRange(ctx, w.tx.Namespace, req.Collection, ledger.Range{Start: req.StartKey, End: req.EndKey})
+	return w.openStates(ctx, it, err)
 }
 
-func (h *Handler) queryPrivateData(ctx context.Context, tx *transactionContext, req *pb.GetQueryResult) ([]byte, error) {
-	if err := h.checkCollection(ctx, tx, req.Collection, reading); err != nil {
+func (w *worker) queryPrivateData(ctx context.Context, req *pb.GetQueryResult) ([]byte, error) {
+	if err := w.checkCollection(ctx, req.Collection, reading); err != nil {
 		return nil, err
 	}
-	q, ok := tx.Simulation.sim.(ledger.PrivateRichQuerier)
+	q, ok := w.sim().(ledger.PrivateRichQuerier)
 	if !ok {
 		return nil, errNoRichQuery
 	}
-	it, err := q.ExecuteQueryOnPrivateData(ctx, tx.Namespace, req.Collection, req.Query)
-	return h.openStates(ctx, tx, it, err)
+	it, err := q.ExecuteQueryOnPrivateData(ctx, w.tx.Namespace, req.Collection, req.Query)
+	return w.openStates(ctx, it, err)
 }

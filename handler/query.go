@@ -21,13 +21,13 @@ var (
 	errNoIterator = errors.New("ledger returned no iterator")
 )
 
-func (h *Handler) getStateByRange(ctx context.Context, tx *transactionContext, req *pb.GetStateByRange) ([]byte, error) {
-	p, err := h.parsePagination(req.Metadata)
+func (w *worker) getStateByRange(ctx context.Context, req *pb.GetStateByRange) ([]byte, error) {
+	p, err := w.parsePagination(req.Metadata)
 	if err != nil {
 		return nil, err
 	}
 	if req.Collection != "" { // never paginated
-		return h.getPrivateDataRange(ctx, tx, req)
+		return w.getPrivateDataRange(ctx, req)
 	}
 	r := ledger.Range{Start: req.StartKey, End: req.EndKey, PageSize: p.size}
 	if p.bookmark != "" {
@@ -36,107 +36,107 @@ func (h *Handler) getStateByRange(ctx context.Context, tx *transactionContext, r
 		}
 		r.Start = p.bookmark
 	}
-	it, err := tx.Simulation.sim.GetStateRange(ctx, tx.Namespace, r)
+	it, err := w.sim().GetStateRange(ctx, w.tx.Namespace, r)
 	if err != nil {
 		return nil, err
 	}
 	if it == nil {
 		return nil, errNoIterator
 	}
-	return h.open(ctx, tx, p, rangeResults{it})
+	return w.open(ctx, p, rangeResults{it})
 }
 
-func (h *Handler) getQueryResult(ctx context.Context, tx *transactionContext, req *pb.GetQueryResult) ([]byte, error) {
-	p, err := h.parsePagination(req.Metadata)
+func (w *worker) getQueryResult(ctx context.Context, req *pb.GetQueryResult) ([]byte, error) {
+	p, err := w.parsePagination(req.Metadata)
 	if err != nil {
 		return nil, err
 	}
 	if req.Collection != "" { // never paginated
-		return h.queryPrivateData(ctx, tx, req)
+		return w.queryPrivateData(ctx, req)
 	}
-	q, ok := tx.Simulation.sim.(ledger.RichQuerier)
+	q, ok := w.sim().(ledger.RichQuerier)
 	switch {
 	case !ok && p.asked():
 		return nil, errNoRichPage
 	case !ok:
 		return nil, errNoRichQuery
 	}
-	it, err := q.ExecuteQuery(ctx, tx.Namespace, req.Query, ledger.Page{Size: p.size, Bookmark: p.bookmark})
+	it, err := q.ExecuteQuery(ctx, w.tx.Namespace, req.Query, ledger.Page{Size: p.size, Bookmark: p.bookmark})
 	if err != nil {
 		return nil, err
 	}
 	if it == nil {
 		return nil, errNoIterator
 	}
-	return h.open(ctx, tx, p, richResults{rangeResults{it}, it})
+	return w.open(ctx, p, richResults{rangeResults{it}, it})
 }
 
 // openStates is open for results that are never paginated, from what a ledger returned.
-func (h *Handler) openStates(ctx context.Context, tx *transactionContext, it ledger.Iterator, err error) ([]byte, error) {
+func (w *worker) openStates(ctx context.Context, it ledger.Iterator, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
 	if it == nil {
 		return nil, errNoIterator
 	}
-	return h.open(ctx, tx, pagination{}, rangeResults{it})
+	return w.open(ctx, pagination{}, rangeResults{it})
 }
 
-func (h *Handler) getHistoryForKey(ctx context.Context, tx *transactionContext, req *pb.GetHistoryForKey) ([]byte, error) {
-	l, ok := tx.Simulation.sim.(ledger.HistoryReader)
+func (w *worker) getHistoryForKey(ctx context.Context, req *pb.GetHistoryForKey) ([]byte, error) {
+	l, ok := w.sim().(ledger.HistoryReader)
 	if !ok {
 		return nil, errors.New("history database is not enabled")
 	}
-	it, err := l.GetHistoryForKey(ctx, tx.Namespace, req.Key)
+	it, err := l.GetHistoryForKey(ctx, w.tx.Namespace, req.Key)
 	if err != nil {
 		return nil, err
 	}
 	if it == nil {
 		return nil, errNoIterator
 	}
-	return h.open(ctx, tx, pagination{}, historyResults{it})
+	return w.open(ctx, pagination{}, historyResults{it})
 }
 
-func (h *Handler) queryStateNext(ctx context.Context, tx *transactionContext, req *pb.QueryStateNext) ([]byte, error) {
-	q := tx.queries[req.Id]
+func (w *worker) queryStateNext(ctx context.Context, req *pb.QueryStateNext) ([]byte, error) {
+	q := w.queries[req.Id]
 	if q == nil {
 		return nil, errors.New("query iterator not found")
 	}
-	return h.answerPage(ctx, tx, q)
+	return w.answerPage(ctx, q)
 }
 
-func (h *Handler) queryStateClose(_ context.Context, tx *transactionContext, req *pb.QueryStateClose) ([]byte, error) {
-	if q := tx.queries[req.Id]; q != nil {
-		tx.forget(q)
+func (w *worker) queryStateClose(_ context.Context, req *pb.QueryStateClose) ([]byte, error) {
+	if q := w.queries[req.Id]; q != nil {
+		w.queries.forget(q)
 	}
 	return marshal(&pb.QueryResponse{Id: req.Id})
 }
 
 // open makes a query of the transaction from an iterator, and answers its first page.
-func (h *Handler) open(ctx context.Context, tx *transactionContext, p pagination, r results) ([]byte, error) {
-	if len(tx.queries) >= h.cfg.MaxQueries {
+func (w *worker) open(ctx context.Context, p pagination, r results) ([]byte, error) {
+	if len(w.queries) >= w.cfg.MaxQueries {
 		r.close()
-		return nil, errors.Errorf("transaction has %d iterators open, which is the limit: close those that are read", len(tx.queries))
+		return nil, errors.Errorf("transaction has %d iterators open, which is the limit: close those that are read", len(w.queries))
 	}
 	q := &query{
-		id: strconv.FormatInt(h.queryIDs.Add(1), 10), results: r, pagination: p,
-		maxBytes: h.cfg.MaxPageBytes, maxSize: h.cfg.MaxSendMsgSize, left: h.cfg.TotalQueryLimit,
+		id: strconv.FormatInt(w.queryIDs.Add(1), 10), results: r, pagination: p,
+		maxBytes: w.cfg.MaxPageBytes, maxSize: w.cfg.MaxSendMsgSize, left: w.cfg.TotalQueryLimit,
 	}
-	if tx.queries == nil {
-		tx.queries = map[string]*query{}
+	if w.queries == nil {
+		w.queries = queries{}
 	}
-	tx.queries[q.id] = q
-	return h.answerPage(ctx, tx, q)
+	w.queries[q.id] = q
+	return w.answerPage(ctx, q)
 }
 
 // answerPage reads the next page. A query that has ended, or failed, is closed.
-func (h *Handler) answerPage(ctx context.Context, tx *transactionContext, q *query) ([]byte, error) {
+func (w *worker) answerPage(ctx context.Context, q *query) ([]byte, error) {
 	page, err := q.page(ctx)
 	if q.truncated {
-		h.fault(FaultQueryLimit, tx.TxID, zap.Int("limit", h.cfg.TotalQueryLimit))
+		w.fault(FaultQueryLimit, w.tx.key, nil, zap.Int("limit", w.cfg.TotalQueryLimit))
 	}
 	if err != nil || !page.HasMore {
-		tx.forget(q)
+		w.queries.forget(q)
 	}
 	if err != nil {
 		return nil, err
@@ -144,34 +144,13 @@ func (h *Handler) answerPage(ctx context.Context, tx *transactionContext, q *que
 	return marshal(page)
 }
 
+// queries are the iterators that a transaction has open, by the IDs under which chaincode knows them.
+type queries map[string]*query
+
 // forget closes a query, once: what is not in the table can't be closed again.
-func (tx *transactionContext) forget(q *query) {
-	delete(tx.queries, q.id)
+func (all queries) forget(q *query) {
+	delete(all, q.id)
 	q.results.close()
-}
-
-// closeQueries closes what is still open at the transaction's end, behind an operation that a callee may have left.
-func (h *Handler) closeQueries(tx *transactionContext) {
-	if len(tx.queries) == 0 {
-		return
-	}
-	tx.setClosing(true)
-	defer tx.setClosing(false)
-	_ = tx.Simulation.acquire(context.Background()) // however long it takes: they must be closed
-	defer tx.Simulation.end()
-	for _, q := range tx.queries {
-		h.closeQuery(tx, q)
-	}
-}
-
-func (h *Handler) closeQuery(tx *transactionContext, q *query) {
-	defer func() {
-		if p := recover(); p != nil {
-			h.logPanic(tx.TxID, p)
-			tx.poison(errPanic)
-		}
-	}()
-	tx.forget(q)
 }
 
 // results are what a ledger's iterator yields, in the form in which chaincode gets them.

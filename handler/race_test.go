@@ -17,24 +17,6 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// observer is a handler.Observer made of functions.
-type observer struct {
-	message func(*pb.ChaincodeMessage)
-	fault   func(handler.Fault)
-}
-
-func (o observer) Message(_ string, _ handler.Party, m *pb.ChaincodeMessage) {
-	if o.message != nil {
-		o.message(m)
-	}
-}
-
-func (o observer) Fault(f handler.Fault) {
-	if o.fault != nil {
-		o.fault(f)
-	}
-}
-
 // The answer of an operation that has returned just before its transaction timed out must not reach the next run of
 // the same transaction, which would take it for the answer to a request of its own. The fault that is reported for
 // a failed operation stands for a worker that isn't scheduled meanwhile.
@@ -44,11 +26,11 @@ func TestNextRunGetsNoStaleAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPeer(t)
 				scheduled := make(chan struct{})
-				p.cfg.Observer = observer{fault: func(f handler.Fault) {
-					if f == handler.FaultFailedRequest {
+				p.cfg.Faults = handler.FaultObserverFunc(func(f handler.Fault) {
+					if f.Kind == handler.FaultFailedRequest {
 						<-scheduled
 					}
-				}}
+				})
 				broken := ledgertest.Error(errors.New("broken"))
 				p.ledger().On(ledgertest.GetState, broken)
 				p.ledger().On(ledgertest.DeleteState, broken)
@@ -124,7 +106,7 @@ func TestObserverPanics(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPeer(t)
-				p.cfg.Observer = observer{fault: func(handler.Fault) { panic("observer") }}
+				p.cfg.Faults = handler.FaultObserverFunc(func(handler.Fault) { panic("observer") })
 				p.ledger().On(ledgertest.GetState, ledgertest.Late(2*time.Minute))
 				c := p.register("cc:1")
 				x := c.begin("tx1")
@@ -148,7 +130,7 @@ func TestReplyWinsAgainstEndOfContext(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPeer(t)
 			busy := make(chan struct{})
-			p.cfg.Observer = observer{fault: func(handler.Fault) { <-busy }}
+			p.cfg.Faults = handler.FaultObserverFunc(func(handler.Fault) { <-busy })
 			c := p.register("cc:1")
 			x := c.begin("tx1")
 			c.ask(pb.ChaincodeMessage_COMPLETED, "unknown", nil) // keeps the select loop busy

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"regexp"
+	"sync/atomic"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -34,59 +35,118 @@ func CheckChaincodeID(id string) error {
 	return nil
 }
 
-// register accepts the chaincode's name, or ends the stream. REGISTERED and READY follow from another goroutine,
-// since READY is sent synchronously and the registry is told after that.
-func (h *Handler) register(msg *pb.ChaincodeMessage) error {
-	if err := h.acceptRegistration(msg); err != nil {
-		h.fault(FaultRefusedRegistration, msg.Txid, zap.Error(err))
+// register checks the name that the chaincode wants, and has the registry asked by a goroutine of its own: a registry may take its
+// time, and READY is waited for.
+func (l *loop) register(in received) error {
+	id, err := l.registrar.check(in.msg)
+	if err != nil {
+		l.fault(FaultRefusedRegistration, txKey{}, err)
 		return err
 	}
-	h.log.Info("chaincode registered", zap.String("chaincode", h.ChaincodeID))
-	h.spawn(h.notifyReady)
+	l.id.Store(&id)
+	l.registering = true
+	l.spawn(l.registrar.register)
 	return nil
 }
 
-func (h *Handler) acceptRegistration(msg *pb.ChaincodeMessage) error {
+// checkRegistered ends a stream whose chaincode has not registered in time.
+func (l *loop) checkRegistered() error {
+	if l.named.Load() {
+		return nil
+	}
+	return endStream(codes.DeadlineExceeded, "chaincode did not send REGISTER within %s, ending chaincode support stream", l.cfg.RegisterTimeout)
+}
+
+// registrar makes a handler known to the registry, and sees to it that it is forgotten once, whichever comes first: that the registry
+// has accepted it, or that the stream has ended.
+type registrar struct {
+	*session
+	handler *Handler
+	sender  *sender
+	state   atomic.Int32
+}
+
+// What a registrar's state may be.
+const (
+	unregistered int32 = iota
+	accepted           // the registry has accepted the handler, and is to be told when the stream has ended
+	over               // the stream has ended
+)
+
+// check returns the chaincode ID that a REGISTER names, if this stream may have it.
+func (r *registrar) check(msg *pb.ChaincodeMessage) (string, error) {
 	id := &pb.ChaincodeID{}
 	if err := proto.Unmarshal(msg.Payload, id); err != nil {
-		return endStream(codes.InvalidArgument, "error in handling register chaincode, unmarshal failed: %s", err)
+		return "", endStream(codes.InvalidArgument, "error in handling register chaincode, unmarshal failed: %s", err)
 	}
 	if err := CheckChaincodeID(id.Name); err != nil {
-		return endStream(codes.InvalidArgument, "error in handling register chaincode, %s", err)
+		return "", endStream(codes.InvalidArgument, "error in handling register chaincode, %s", err)
 	}
-	if want := h.cfg.ChaincodeID; want != "" && id.Name != want {
-		return endStream(codes.PermissionDenied, "error in handling register chaincode, chaincodeID name %s is not the one of this stream, %s",
+	if want := r.cfg.ChaincodeID; want != "" && id.Name != want {
+		return "", endStream(codes.PermissionDenied, "error in handling register chaincode, chaincodeID name %s is not the one of this stream, %s",
 			quoted(id.Name), quoted(want))
 	}
-	h.ChaincodeID = id.Name
-	if err := h.cfg.Registry.Register(h); err != nil {
-		return &StreamError{Code: status.Code(err), Cause: err}
-	}
-	h.registered.Store(true)
-	return nil
+	return id.Name, nil
 }
 
-// notifyReady completes the registration of a chaincode and tells the registry.
-func (h *Handler) notifyReady() {
-	ctx := context.Background() // the stream's end is what ends the waits
-	err := h.triggerNextState(ctx, &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTERED}, true)
-	if err == nil {
-		err = h.triggerNextStateSync(ctx, &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_READY, Payload: h.additionalParams()})
-	}
-	if err != nil {
-		h.endWith(err)
+// register asks the registry, answers REGISTER, and tells the registry when READY has been sent. Its goroutine ends with the stream
+// at the latest, unless the registry holds it up.
+func (r *registrar) register() {
+	if err := r.cfg.Registry.Register(r.handler); err != nil {
+		err = &StreamError{Code: status.Code(err), Cause: err}
+		r.fault(FaultRefusedRegistration, txKey{}, err)
+		r.endWith(err)
 		return
 	}
-	h.cfg.Registry.Ready(h)
+	r.named.Store(true)
+	if !r.state.CompareAndSwap(unregistered, accepted) { // the stream has ended meanwhile
+		r.cfg.Registry.Deregister(r.handler)
+		return
+	}
+	r.log.Info("chaincode registered", zap.String("chaincode", r.chaincodeID()))
+	if err := r.notifyReady(); err != nil {
+		r.endWith(err)
+		return
+	}
+	r.cfg.Registry.Ready(r.handler)
+}
+
+// end is called when the stream has ended.
+func (r *registrar) end() {
+	if r.state.Swap(over) == accepted {
+		r.cfg.Registry.Deregister(r.handler)
+	}
+}
+
+// notifyReady sends REGISTERED and READY, and returns when READY has been sent.
+func (r *registrar) notifyReady() error {
+	ctx := context.Background() // the stream's end is what ends the waits
+	registered := newOutgoing(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTERED}, nil)
+	if err := r.sender.triggerNextState(ctx, registered); err != nil {
+		return err
+	}
+	sent := make(chan error, 1)
+	ready := newOutgoing(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_READY, Payload: r.additionalParams()}, nil)
+	ready.sent = sent
+	if err := r.sender.triggerNextState(ctx, ready); err != nil {
+		return err
+	}
+	select {
+	case err := <-sent:
+		return err
+	case <-r.done:
+		return ErrStreamTerminated
+	}
 }
 
 // additionalParams is what the peer offers chaincode beyond what all peers do. Older shims ignore it.
-func (h *Handler) additionalParams() []byte {
+func (r *registrar) additionalParams() []byte {
+	offer := r.cfg.Offer
 	b, err := proto.Marshal(&pb.ChaincodeAdditionalParams{
-		UseWriteBatch:          !h.cfg.NoWriteBatch,
-		MaxSizeWriteBatch:      offered(h.cfg.MaxSizeWriteBatch),
-		UseGetMultipleKeys:     !h.cfg.NoGetMultipleKeys,
-		MaxSizeGetMultipleKeys: offered(h.cfg.MaxSizeGetMultipleKeys),
+		UseWriteBatch:          offer.WriteBatch != unoffered,
+		MaxSizeWriteBatch:      offered(offer.WriteBatch),
+		UseGetMultipleKeys:     offer.MultipleKeys != unoffered,
+		MaxSizeGetMultipleKeys: offered(offer.MultipleKeys),
 	})
 	if err != nil {
 		return nil // there is nothing in it that could not be marshalled
@@ -94,14 +154,6 @@ func (h *Handler) additionalParams() []byte {
 	return b
 }
 
-func offered(limit int) uint32 {
-	return uint32(min(atLeast100(limit), math.MaxInt32)) //nolint:gosec // made to fit
-}
-
-// checkRegistered ends a stream whose chaincode has not registered in time.
-func (h *Handler) checkRegistered() error {
-	if h.registered.Load() {
-		return nil
-	}
-	return endStream(codes.DeadlineExceeded, "chaincode did not send REGISTER within %s, ending chaincode support stream", h.cfg.RegisterTimeout)
+func offered(offer int) uint32 {
+	return uint32(min(batch(offer), math.MaxInt32)) //nolint:gosec // made to fit
 }

@@ -130,11 +130,11 @@ func TestReplyWinsAgainstStalledSend(t *testing.T) {
 			p := newPeer(t)
 			p.cfg.ExecuteTimeout = time.Hour
 			busy := make(chan struct{})
-			p.cfg.Observer = observer{fault: func(f handler.Fault) {
-				if f == handler.FaultLateCompletion {
+			p.cfg.Faults = handler.FaultObserverFunc(func(f handler.Fault) {
+				if f.Kind == handler.FaultLateCompletion {
 					<-busy
 				}
-			}}
+			})
 			c := p.register("cc:1")
 			x := c.begin("tx1")
 			c.Block(nil)

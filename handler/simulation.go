@@ -10,19 +10,19 @@ import (
 )
 
 // Simulation is a simulator that may be in use: by the transaction it was made for, and by the chaincodes that this
-// transaction calls. Its Done waits behind the last operation that still runs, so that whoever made the simulator
+// transaction calls. Its Done waits until the last operation has returned, so that whoever made the simulator
 // can always
 //
 //	defer simulation.Done()
 //
 // also when Execute gave up waiting for an operation.
 type Simulation struct {
-	sim ledger.Simulator
+	sim   ledger.Simulator
+	trust trust // whether what was read and written can be believed
 
-	mu     sync.Mutex // protects what follows
-	holds  int        // transactions that may still use sim
-	done   bool       // Done was called
-	broken error      // why what was read and written can't be trusted
+	mu    sync.Mutex // protects what follows
+	holds int        // transactions that may still use sim
+	done  bool       // Done was called
 	// used says that a call runs in sim. There is one at a time: a callee's operation may outlive the callee's
 	// Execute. It is a lock that can be waited for with a context; free, made by who waits, is closed by end.
 	used bool
@@ -68,7 +68,7 @@ func (s *Simulation) Do(ctx context.Context, f func(ledger.Simulator) error) (er
 	returned := false
 	defer func() {
 		if !returned {
-			s.poison(errPanic)
+			s.trust.lose(errPanic)
 		}
 	}()
 	err = f(s.sim)
@@ -94,7 +94,11 @@ func (s *Simulation) release() (err error) {
 	last := s.done && s.holds == 0
 	s.mu.Unlock()
 	if last {
-		defer recoverTo(&err)
+		defer func() {
+			if p := recover(); p != nil {
+				err = errors.Errorf("panic: %v", p)
+			}
+		}()
 		s.sim.Done()
 	}
 	return nil
@@ -103,7 +107,7 @@ func (s *Simulation) release() (err error) {
 // begin waits for the simulator to be free, or returns the reason why it is not to be used any more; end must follow
 // a nil error. The reason is set before a call could have to wait for an abandoned operation.
 func (s *Simulation) begin(ctx context.Context) error {
-	if err := s.err(); err != nil {
+	if err := s.trust.err(); err != nil {
 		return err
 	}
 	return s.acquire(ctx)
@@ -146,19 +150,4 @@ func (s *Simulation) end() {
 		close(s.free)
 		s.free = nil
 	}
-}
-
-// poison makes every later use fail, and every transaction that used the simulator.
-func (s *Simulation) poison(cause error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken == nil {
-		s.broken = &poisonedError{cause: cause}
-	}
-}
-
-func (s *Simulation) err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.broken
 }

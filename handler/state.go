@@ -13,29 +13,27 @@ import (
 // (Fabric: core/chaincode, InitializedKeyName). Chaincode may read it, and not write it.
 const InitializedKey = "\x00\U0010ffffinitialized"
 
-func (h *Handler) getState(ctx context.Context, tx *transactionContext, req *pb.GetState) ([]byte, error) {
+func (w *worker) getState(ctx context.Context, req *pb.GetState) ([]byte, error) {
 	if req.Collection != "" {
-		return h.getPrivateData(ctx, tx, req)
+		return w.getPrivateData(ctx, req)
 	}
-	return tx.Simulation.sim.GetState(ctx, tx.Namespace, req.Key)
+	return w.sim().GetState(ctx, w.tx.Namespace, req.Key)
 }
 
-func (h *Handler) putState(ctx context.Context, tx *transactionContext, req *pb.PutState) ([]byte, error) {
-	w := stateWrite{typ: pb.WriteRecord_PUT_STATE, collection: req.Collection, key: req.Key, value: req.Value}
-	return nil, h.writeState(ctx, tx, w)
+func (w *worker) putState(ctx context.Context, req *pb.PutState) ([]byte, error) {
+	return nil, w.write(ctx, stateWrite{typ: pb.WriteRecord_PUT_STATE, collection: req.Collection, key: req.Key, value: req.Value})
 }
 
-func (h *Handler) delState(ctx context.Context, tx *transactionContext, req *pb.DelState) ([]byte, error) {
-	w := stateWrite{typ: pb.WriteRecord_DEL_STATE, collection: req.Collection, key: req.Key}
-	return nil, h.writeState(ctx, tx, w)
+func (w *worker) delState(ctx context.Context, req *pb.DelState) ([]byte, error) {
+	return nil, w.write(ctx, stateWrite{typ: pb.WriteRecord_DEL_STATE, collection: req.Collection, key: req.Key})
 }
 
 // getStateMultiple answers positionally.
-func (h *Handler) getStateMultiple(ctx context.Context, tx *transactionContext, req *pb.GetStateMultiple) ([]byte, error) {
-	if limit := atLeast100(h.cfg.MaxSizeGetMultipleKeys); len(req.Keys) > limit {
+func (w *worker) getStateMultiple(ctx context.Context, req *pb.GetStateMultiple) ([]byte, error) {
+	if limit := batch(w.cfg.Offer.MultipleKeys); len(req.Keys) > limit {
 		return nil, errors.Errorf("%d keys are asked for at once, the limit is %d", len(req.Keys), limit)
 	}
-	values, err := h.multiple(ctx, tx, req)
+	values, err := w.multiple(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -45,19 +43,19 @@ func (h *Handler) getStateMultiple(ctx context.Context, tx *transactionContext, 
 	return marshal(&pb.GetStateMultipleResult{Values: values})
 }
 
-func (h *Handler) multiple(ctx context.Context, tx *transactionContext, req *pb.GetStateMultiple) ([][]byte, error) {
-	sim := tx.Simulation.sim
-	get := func(key string) ([]byte, error) { return sim.GetState(ctx, tx.Namespace, key) }
+func (w *worker) multiple(ctx context.Context, req *pb.GetStateMultiple) ([][]byte, error) {
+	sim := w.sim()
+	get := func(key string) ([]byte, error) { return sim.GetState(ctx, w.tx.Namespace, key) }
 	if req.Collection != "" {
-		private, err := h.privateState(ctx, tx, req.Collection, reading)
+		private, err := w.privateState(ctx, req.Collection, reading)
 		if err != nil {
 			return nil, err
 		}
 		get = func(key string) ([]byte, error) {
-			return private.GetPrivateData(ctx, tx.Namespace, req.Collection, key)
+			return private.GetPrivateData(ctx, w.tx.Namespace, req.Collection, key)
 		}
 	} else if m, ok := sim.(ledger.MultiGetter); ok {
-		return m.GetStateMultipleKeys(ctx, tx.Namespace, req.Keys)
+		return m.GetStateMultipleKeys(ctx, w.tx.Namespace, req.Keys)
 	}
 	values := make([][]byte, len(req.Keys))
 	for i, key := range req.Keys {
@@ -68,6 +66,3 @@ func (h *Handler) multiple(ctx context.Context, tx *transactionContext, req *pb.
 	}
 	return values, nil
 }
-
-// atLeast100 is a limit as chaincode sees it: official shims take no less than 100.
-func atLeast100(limit int) int { return max(limit, 100) }

@@ -69,7 +69,7 @@ func testCell(t *testing.T, n int32, state string) {
 	synctest.Wait()
 	switch sent := c.Sent(); {
 	case state == "end":
-		if got := c.h.FSM.Current(); got != handler.End || len(sent) != 0 {
+		if got := c.h.State(); got != handler.End || len(sent) != 0 {
 			t.Errorf("state %s, sent %v", got, sent)
 		}
 	case !accepted(n, state):

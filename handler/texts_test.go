@@ -56,7 +56,7 @@ var texts = []textTest{
 	{text: "no ledger context", request: putState("k", "v"), over: true},
 	{text: "could not get valid transaction", request: invoke("b"), params: noSimulation},
 	{text: "could not get valid transaction", request: invoke("b"), over: true},
-	{text: "failed to get transaction context", request: noChannel(invoke("qscc")), over: true, peer: func(p *peer) { p.cfg.Builtins = builtin("qscc") }},
+	{text: "failed to get transaction context", request: noChannel(invoke("qscc")), over: true, peer: func(p *peer) { p.cfg.Builtins = []string{"qscc"} }},
 	{text: "query iterator not found", request: next("7")},
 	{text: "history database is not enabled", request: getHistory("k"), peer: plainLedger},
 	// F78

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/pkg/errors"
-	"go.uber.org/zap"
 
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -34,45 +33,152 @@ type TxParams struct {
 // txKey identifies a transaction on a stream.
 type txKey struct{ channelID, txID string }
 
-// transactionContext is one transaction in flight.
-//
-// Its requests are served by a worker goroutine of its own, which is started with the first request. The worker
-// alone touches queries and permissions. mu protects the state that the stream's goroutine, the worker and Execute share; whoever
-// changes it wakes the worker.
-type transactionContext struct {
-	TxParams
-	key txKey
-	ctx deadline // ends with Execute
+// keyOf is the transaction that a message names.
+func keyOf(msg *pb.ChaincodeMessage) txKey { return txKey{msg.ChannelId, msg.Txid} }
 
-	isInit      bool
-	queries     map[string]*query
-	permissions map[string]CollectionPermission // by collection, as they were asked for
-	abandoned   *atomic.Int64                   // of the handler: operations that nobody waits for
+// txState is where a transaction is.
+type txState uint8
 
-	wake chan struct{} // to the worker: look at the state. Holds one
-	done chan struct{} // to Execute: reply is there, and the worker has left. Holds one
+// The states of a transaction. Its worker is the goroutine that serves its requests, and is started by the first of them.
+const (
+	queued     txState = iota // its message waits to be sent
+	sent                      // the chaincode was told to start, and has asked for nothing yet
+	unsent                    // its message could not be sent
+	idle                      // the worker waits for a request
+	serving                   // a request waits for the worker, or is being served
+	overtaken                 // the chaincode has replied without waiting for the answer to its request
+	ending                    // the chaincode has replied; the worker is to close what is open, and to leave
+	closing                   // the same, and it does
+	replied                   // the chaincode's reply is there, and nothing else to wait for
+	abandoned                 // Execute has given up while a request waited or was served
+	givenUp                   // Execute has given up; the worker is to close what is open, and to leave
+	abandoning                // the same, and it does
+	closed                    // nothing of the transaction is left, but perhaps the worker's last steps
+	txStates
+)
 
-	mu      sync.Mutex
-	sent    bool                 // the chaincode was told to start
-	working bool                 // the worker was started
-	busy    bool                 // a request waits for the worker, or is being served
-	request *pb.ChaincodeMessage // the one that waits
-	closing bool                 // the worker closes what is open
-	ended   bool                 // Execute has returned, or is about to
-	reply   *pb.ChaincodeMessage // COMPLETED or ERROR, once the chaincode has sent it
-	broken  error                // why the transaction can't succeed
-	unsent  error                // why it could not be started
+var txStateNames = [txStates]string{"queued", "sent", "unsent", "idle", "serving", "overtaken", "ending", "closing", "replied",
+	"abandoned", "givenUp", "abandoning", "closed"}
+
+func (s txState) String() string { return txStateNames[s] }
+
+// txEvent is what may happen to a transaction.
+type txEvent uint8
+
+// The events of a transaction, by who makes them.
+const (
+	onSend       txEvent = iota // sender: its message is about to be sent
+	onSendFailed                // sender: it was not sent
+	onRequest                   // loop: a request has come
+	onReply                     // loop: COMPLETED or ERROR has come
+	onServed                    // worker: a request was served
+	onBroken                    // worker: it can't go on, as after a panic
+	onClose                     // worker: it begins to close what is open
+	onLeave                     // worker: it has closed everything
+	onFinish                    // Execute: it stops waiting, with the reply or without
+	txEvents
+)
+
+var txEventNames = [txEvents]string{"message goes out", "message was not sent", "request", "COMPLETED or ERROR", "request was served",
+	"worker breaks", "worker closes iterators", "worker leaves", "Execute returns"}
+
+func (e txEvent) String() string { return txEventNames[e] }
+
+// txTransition is a row of the table of a transaction's life.
+type txTransition struct {
+	from  txState
+	event txEvent
+	to    txState
 }
 
-func (h *Handler) newTransactionContext(ctx context.Context, p TxParams) *transactionContext {
-	tx := &transactionContext{
-		TxParams:  p,
-		key:       txKey{p.ChannelID, p.TxID},
-		done:      make(chan struct{}, 1),
-		abandoned: &h.abandoned,
+// txTable is a transaction's life. What isn't in it doesn't happen, or is refused: a request while one is served, a second
+// reply, what comes before the chaincode was told to start, or when nobody waits any more.
+var txTable = []txTransition{
+	{queued, onSend, sent},
+	{queued, onFinish, closed},
+	{sent, onSendFailed, unsent},
+	{sent, onRequest, serving},
+	{sent, onReply, replied},
+	{sent, onFinish, closed},
+	{unsent, onFinish, closed},
+
+	{idle, onRequest, serving},
+	{idle, onReply, ending},
+	{idle, onBroken, ending},
+	{idle, onFinish, givenUp},
+	{serving, onServed, idle},
+	{serving, onReply, overtaken},
+	{serving, onBroken, ending},
+	{serving, onFinish, abandoned},
+	{overtaken, onServed, ending},
+	{overtaken, onBroken, ending},
+	{overtaken, onFinish, abandoned},
+
+	{ending, onClose, closing},
+	{ending, onLeave, replied},
+	{ending, onFinish, givenUp},
+	{closing, onLeave, replied},
+	{closing, onFinish, abandoning},
+	{replied, onFinish, closed},
+
+	{abandoned, onServed, givenUp},
+	{abandoned, onBroken, givenUp},
+	{givenUp, onClose, abandoning},
+	{givenUp, onLeave, closed},
+	{abandoning, onLeave, closed},
+}
+
+// txLife is txTable by state and event.
+var txLife = func() (life [txStates][txEvents]struct {
+	to    txState
+	legal bool
+}) {
+	for _, t := range txTable {
+		life[t.from][t.event].to, life[t.from][t.event].legal = t.to, true
 	}
-	tx.ctx.init(ctx, h.cfg.ExecuteTimeout)
-	return tx
+	return life
+}()
+
+// leftBehind says that something runs for a transaction which nobody waits for.
+func (s txState) leftBehind() bool { return s == abandoned || s == abandoning }
+
+// transactionContext is one transaction in flight. Its state is shared by Execute, which waits for its end, by the loop, which brings
+// requests and the reply, by the sender, and by the worker. All of them change it by an event of txTable, under mu.
+type transactionContext struct {
+	TxParams
+	key    txKey
+	typ    pb.ChaincodeMessage_Type // INIT or TRANSACTION
+	ctx    deadline                 // ends with Execute
+	trust  *trust                   // the simulation's, or own
+	own    trust
+	left   *atomic.Int64 // of the handler: what was left behind
+	worker worker        // once there was a request
+
+	wake chan struct{} // to the worker: look at the state. Holds one. Nil: the worker was not started
+	done chan struct{} // to Execute: reply is there, and the worker has left. Holds one
+
+	mu      sync.Mutex // protects what follows
+	state   txState
+	request received             // in serving and abandoned: the one that waits, until the worker takes it
+	reply   *pb.ChaincodeMessage // COMPLETED or ERROR, once the chaincode has sent it
+	failure error                // in unsent: why
+}
+
+// fire makes an event happen, and returns the state before it and whether it is legal there. mu is held.
+func (tx *transactionContext) fire(e txEvent) (before txState, legal bool) {
+	before = tx.state
+	next := txLife[before][e]
+	if !next.legal {
+		return before, false
+	}
+	tx.state = next.to
+	switch was, is := before.leftBehind(), next.to.leftBehind(); {
+	case is && !was:
+		tx.left.Add(1)
+	case was && !is:
+		tx.left.Add(-1)
+	}
+	return before, true
 }
 
 // signal puts something into a channel that holds one, unless there is something in it.
@@ -83,117 +189,59 @@ func signal(c chan<- struct{}) {
 	}
 }
 
+// admission is what becomes of a request.
+type admission uint8
+
+const (
+	unknown      admission = iota // the transaction isn't there, has ended, or has no simulator
+	pending                       // an earlier request is still being served
+	admitted                      // the worker has it
+	firstRequest                  // the worker has it, and has to be started
+)
+
+// admit gives a request to the worker. It is called by the loop. A nil transaction is one that isn't there.
+func (tx *transactionContext) admit(in received) admission {
+	if tx == nil || tx.Simulation == nil && !needsNoSimulator(in.msg) {
+		return unknown
+	}
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	before, legal := tx.fire(onRequest)
+	switch {
+	case before == serving:
+		return pending
+	case !legal:
+		return unknown
+	}
+	tx.request = in
+	if before == idle {
+		signal(tx.wake)
+		return admitted
+	}
+	tx.wake = make(chan struct{}, 1)
+	signal(tx.wake)
+	return firstRequest
+}
+
 // needsNoSimulator says whether a request may be all right in a transaction that has no channel, and so no simulator:
 // chaincode that is a part of the peer may be called then.
 func needsNoSimulator(msg *pb.ChaincodeMessage) bool {
 	return msg.Type == pb.ChaincodeMessage_INVOKE_CHAINCODE && msg.ChannelId == ""
 }
 
-// admission is what becomes of a request.
-type admission uint8
-
-const (
-	admitted    admission = iota
-	pending               // an earlier request is still being served
-	noContext             // the transaction has ended, or has no simulator
-	firstWorker           // admitted, and the worker has to be started
-)
-
-// admit gives a request to the worker. It is called by the stream's goroutine.
-func (tx *transactionContext) admit(msg *pb.ChaincodeMessage) admission {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	switch {
-	case !tx.sent || tx.ended || tx.reply != nil || tx.Simulation == nil && !needsNoSimulator(msg):
-		return noContext
-	case tx.busy:
-		return pending
-	}
-	tx.busy, tx.request = true, msg
-	if tx.working {
-		signal(tx.wake)
-		return admitted
-	}
-	tx.working = true
-	tx.wake = make(chan struct{}, 1)
-	signal(tx.wake)
-	return firstWorker
-}
-
-// start says that the chaincode is about to be told to start. What it sends before is of an earlier run. It reports
-// whether anybody still waits for the transaction.
-func (tx *transactionContext) start() bool {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	tx.sent = true
-	return !tx.ended
-}
-
-// notSent says that a message of the transaction could not be sent, which is of interest where it was to start it.
-func (tx *transactionContext) notSent(msg *pb.ChaincodeMessage, cause error) {
-	if msg.Type != pb.ChaincodeMessage_INIT && msg.Type != pb.ChaincodeMessage_TRANSACTION {
-		return
-	}
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	tx.unsent = &unsentError{txID: tx.TxID, typ: msg.Type, cause: cause}
-}
-
-// terminated is what Execute returns when the stream has ended.
-func (tx *transactionContext) terminated() error {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	if tx.unsent != nil {
-		return tx.unsent
-	}
-	return ErrStreamTerminated
-}
-
-// next is what the worker finds when it is woken: a request, and whether the transaction is over.
-func (tx *transactionContext) next() (request *pb.ChaincodeMessage, over, ended bool) {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	request, tx.request = tx.request, nil
-	return request, tx.ended || tx.reply != nil, tx.ended
-}
-
-// wanted is who an answer is still of use to.
-type wanted uint8
-
-const (
-	byNobody    wanted = iota // the chaincode has sent its reply
-	byChaincode               // the transaction was given up
-	byAll
-)
-
-// served ends what admit began. It is called by the worker, before the answer is sent: the chaincode's next request
-// may arrive at once.
-func (tx *transactionContext) served() wanted {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	tx.busy = false
-	if tx.ended {
-		tx.abandoned.Add(-1)
-	}
-	switch {
-	case tx.reply != nil:
-		return byNobody
-	case tx.ended:
-		return byChaincode
-	}
-	return byAll
-}
-
-// accept takes the chaincode's COMPLETED or ERROR, and reports whether it was the first. The reply reaches Execute
-// when the last operation has returned and the worker has left.
+// accept takes the chaincode's COMPLETED or ERROR, and reports whether it is the transaction's reply. The reply reaches Execute
+// when the last operation has returned and the worker has left. A nil transaction is one that isn't there.
 func (tx *transactionContext) accept(msg *pb.ChaincodeMessage) bool {
+	if tx == nil {
+		return false
+	}
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	if !tx.sent || tx.ended || tx.reply != nil {
+	if _, legal := tx.fire(onReply); !legal {
 		return false
 	}
 	tx.reply = msg
-	if tx.working {
+	if tx.wake != nil {
 		signal(tx.wake)
 	} else {
 		signal(tx.done)
@@ -201,126 +249,96 @@ func (tx *transactionContext) accept(msg *pb.ChaincodeMessage) bool {
 	return true
 }
 
-// end is called by Execute when it stops waiting. It reports whether the worker was started, and whether a request
-// has not been served to its end, which from now on nobody waits for.
-func (tx *transactionContext) end(cause error) (working, abandoned bool) {
+// send says that the chaincode is about to be told to start. What it sends before is of an earlier run. It reports
+// whether anybody still waits for the transaction.
+func (tx *transactionContext) send() bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	tx.ended = true
+	_, legal := tx.fire(onSend)
+	return legal
+}
+
+// sendFailed says that the chaincode was not told.
+func (tx *transactionContext) sendFailed(cause error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if _, legal := tx.fire(onSendFailed); legal {
+		tx.failure = cause
+	}
+}
+
+// terminated is what Execute returns when the stream has ended.
+func (tx *transactionContext) terminated() error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.failure != nil {
+		return tx.failure
+	}
+	return ErrStreamTerminated
+}
+
+// next is what the worker finds when it is woken: a request, if there is one, and whether somebody waits for its answer; and
+// whether the transaction is over.
+func (tx *transactionContext) next() (request received, wanted, over bool) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	request, tx.request = tx.request, received{}
+	return request, tx.state != abandoned, tx.state != idle && tx.state != serving
+}
+
+// served ends what admit began, and returns the state in which it was. It is called by the worker, before the answer is sent: the
+// chaincode's next request may arrive at once.
+func (tx *transactionContext) served() txState {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	before, _ := tx.fire(onServed)
+	return before
+}
+
+// happened fires an event of the worker, and reports whether it was legal.
+func (tx *transactionContext) happened(e txEvent) bool {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	_, legal := tx.fire(e)
+	return legal
+}
+
+// hasReply reports whether the chaincode has replied, and nothing but the worker's end is left to wait for.
+func (tx *transactionContext) hasReply() bool {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	return tx.state == ending || tx.state == closing || tx.state == replied
+}
+
+// finish is called by Execute when it stops waiting. It reports whether the worker was started, and whether something is left
+// behind, which from now on nobody waits for.
+func (tx *transactionContext) finish(cause error) (working, leftBehind bool) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	tx.fire(onFinish)
 	tx.ctx.end(cause)
-	if tx.working {
+	if tx.wake != nil {
 		signal(tx.wake)
 	}
-	abandoned = tx.busy || tx.closing
-	if abandoned {
-		tx.abandoned.Add(1)
-	}
-	return tx.working, abandoned
+	return tx.wake != nil, tx.state.leftBehind()
 }
 
-// setClosing says that the worker begins or ends to close what is open.
-func (tx *transactionContext) setClosing(closing bool) {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	tx.closing = closing
-	switch {
-	case tx.ended && closing:
-		tx.abandoned.Add(1)
-	case tx.ended:
-		tx.abandoned.Add(-1)
+// trust is whether what was read and written by a simulator can be believed. It is lost once, for everyone who uses the simulator.
+type trust struct{ lost atomic.Pointer[poisonedError] }
+
+// lose makes every transaction fail that shares the trust, whatever its chaincode answers.
+func (t *trust) lose(cause error) { t.lost.CompareAndSwap(nil, &poisonedError{cause: cause}) }
+
+// err returns why a transaction can't succeed, or nil.
+func (t *trust) err() error {
+	if lost := t.lost.Load(); lost != nil {
+		return lost
 	}
+	return nil
 }
 
-// replied reports whether the chaincode has answered and nothing but the worker's end is left to wait for.
-func (tx *transactionContext) replied() bool {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	return tx.reply != nil && !tx.busy
-}
-
-// left is called when the worker leaves, and reports whether that is before its time: it panicked, or a ledger ended its
-// goroutine with runtime.Goexit. The request that it was serving is then no longer served.
-func (tx *transactionContext) left() (early bool) {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	if tx.busy && tx.ended {
-		tx.abandoned.Add(-1)
-	}
-	early = tx.busy || !tx.ended && tx.reply == nil
-	tx.busy = false
-	return early
-}
-
-// poison makes the transaction fail, whatever the chaincode answers, and all that shares its simulator.
-func (tx *transactionContext) poison(cause error) {
-	tx.mu.Lock()
-	if tx.broken == nil {
-		tx.broken = &poisonedError{cause: cause}
-	}
-	tx.mu.Unlock()
-	if tx.Simulation != nil {
-		tx.Simulation.poison(cause)
-	}
-}
-
-// err returns why the transaction can't succeed, or nil.
-func (tx *transactionContext) err() error {
-	tx.mu.Lock()
-	broken := tx.broken
-	tx.mu.Unlock()
-	if broken == nil && tx.Simulation != nil {
-		return tx.Simulation.err()
-	}
-	return broken
-}
-
-// runTransaction is the worker of a transaction: it serves its requests one after the other, and closes what they
-// opened.
-func (h *Handler) runTransaction(tx *transactionContext) {
-	defer h.leave()
-	defer h.endTransaction(tx)
-	for range tx.wake {
-		request, over, ended := tx.next()
-		switch {
-		case request != nil && ended:
-			h.unserved.give(receivedSize(request))
-			h.answer(tx, request, tx.served(), nil, nil)
-		case request != nil:
-			h.serveRequest(tx, request)
-		}
-		if over {
-			return
-		}
-	}
-}
-
-// endTransaction is the worker's end: it closes what the transaction opened, and lets Execute have the reply if there
-// is one. A reply that is of no use any more doesn't wait for the closing, which may take as long as an abandoned
-// operation of a callee. A worker that left a request unanswered ends the stream.
-func (h *Handler) endTransaction(tx *transactionContext) {
-	if tx.left() {
-		tx.poison(errPanic)
-		h.endWith(errInternal)
-	}
-	if tx.err() != nil {
-		signal(tx.done)
-	}
-	h.closeQueries(tx)
-	h.releaseSimulation(tx) // before Execute returns, whose caller may call Done at once
-	signal(tx.done)
-}
-
-func (h *Handler) releaseSimulation(tx *transactionContext) {
-	if tx.Simulation == nil {
-		return
-	}
-	if err := tx.Simulation.release(); err != nil {
-		h.fault(FaultPanic, tx.TxID, zap.String("in", "simulator's Done"), zap.Error(err))
-	}
-}
-
-// transactions are those in flight on a stream. They have a lock of their own, and are not the stream's goroutine's:
-// Execute must be able to start and to end one whatever that goroutine is doing.
+// transactions are those in flight on a stream. They have a lock of their own, and are not the loop's: Execute must be able to start
+// and to end one whatever the loop is doing.
 type transactions struct {
 	mu sync.Mutex
 	m  map[txKey]*transactionContext
@@ -364,9 +382,10 @@ func namespaceOf(chaincodeID string) string {
 	return name
 }
 
-// recoverTo turns a panic into an error that holds its value, which is for logs only.
-func recoverTo(err *error) {
-	if p := recover(); p != nil {
-		*err = errors.Errorf("panic: %v", p)
+// contextError is what the context of a transaction says that ended for a reason.
+func contextError(cause error) error {
+	if errors.Is(cause, ErrTimeout) {
+		return context.DeadlineExceeded
 	}
+	return context.Canceled
 }

@@ -67,7 +67,7 @@ type speaker struct {
 	*chaincode
 	transcript.Stream
 	name  string
-	state string
+	state handler.State
 	over  bool
 }
 
@@ -238,9 +238,9 @@ func (p *player) configure(args []string) error {
 		case "depth":
 			p.cfg.MaxCallDepth = n
 		case "batch":
-			p.cfg.MaxSizeWriteBatch = n
+			p.cfg.Offer.WriteBatch = n
 		case "multiple":
-			p.cfg.MaxSizeGetMultipleKeys = n
+			p.cfg.Offer.MultipleKeys = n
 		default:
 			if err := p.configureHook(key, value); err != nil {
 				return err
@@ -255,9 +255,9 @@ func (p *player) configure(args []string) error {
 func (p *player) configureHook(key, value string) error {
 	switch key {
 	case "nobatch":
-		p.cfg.NoWriteBatch = true
+		p.cfg.Offer.WriteBatch = -1
 	case "nomultiple":
-		p.cfg.NoGetMultipleKeys = true
+		p.cfg.Offer.MultipleKeys = -1
 	case "acl":
 		p.cfg.ACL = acl(value)
 		if value == "none" {
@@ -271,7 +271,7 @@ func (p *player) configureHook(key, value string) error {
 	case "capabilities":
 		p.cfg.ApplicationConfig = capabilities(value)
 	case "builtin":
-		p.cfg.Builtins = builtin(value)
+		p.cfg.Builtins = []string{value}
 	default:
 		return errors.Errorf("%q can't be configured", key)
 	}
@@ -337,9 +337,9 @@ func (p *player) observe() []string {
 		for _, m := range s.Sent() {
 			lines = append(lines, s.name+"< "+s.Format(m))
 		}
-		if s.h != nil && s.h.FSM.Current() != s.state {
-			s.state = s.h.FSM.Current()
-			lines = append(lines, label+"state "+s.state)
+		if s.h != nil && s.h.State() != s.state {
+			s.state = s.h.State()
+			lines = append(lines, label+"state "+string(s.state))
 		}
 		select {
 		case e := <-s.ended:

@@ -23,31 +23,31 @@ type stateWrite struct {
 	metadata   *pb.StateMetadata
 }
 
-// writeState makes a change that came by itself.
-func (h *Handler) writeState(ctx context.Context, tx *transactionContext, w stateWrite) error {
-	if err := h.checkWrite(ctx, tx, w); err != nil {
+// write makes a change that came by itself.
+func (w *worker) write(ctx context.Context, c stateWrite) error {
+	if err := w.checkWrite(ctx, &c); err != nil {
 		return err
 	}
-	return w.apply(ctx, tx)
+	return c.apply(ctx, w)
 }
 
 // writeBatch makes the changes of a batch, in its order. It checks all of them before it makes the first one. A ledger
 // that fails in the middle leaves a part of the batch in the simulator, so that the transaction can't succeed any more.
-func (h *Handler) writeBatch(ctx context.Context, tx *transactionContext, req *pb.WriteBatchState) ([]byte, error) {
-	if limit := atLeast100(h.cfg.MaxSizeWriteBatch); len(req.Rec) > limit {
+func (w *worker) writeBatch(ctx context.Context, req *pb.WriteBatchState) ([]byte, error) {
+	if limit := batch(w.cfg.Offer.WriteBatch); len(req.Rec) > limit {
 		return nil, errors.Errorf("a batch of %d writes is larger than the limit, %d", len(req.Rec), limit)
 	}
-	writes := make([]stateWrite, len(req.Rec))
+	changes := make([]stateWrite, len(req.Rec))
 	for i, r := range req.Rec {
-		writes[i] = stateWrite{typ: r.GetType(), collection: r.GetCollection(), key: r.GetKey(), value: r.GetValue(), metadata: r.GetMetadata()}
-		if err := h.checkWrite(ctx, tx, writes[i]); err != nil {
+		changes[i] = stateWrite{typ: r.GetType(), collection: r.GetCollection(), key: r.GetKey(), value: r.GetValue(), metadata: r.GetMetadata()}
+		if err := w.checkWrite(ctx, &changes[i]); err != nil {
 			return nil, err
 		}
 	}
-	for i, w := range writes {
-		if err := w.apply(ctx, tx); err != nil {
+	for i := range changes {
+		if err := changes[i].apply(ctx, w); err != nil {
 			if i > 0 {
-				tx.poison(errors.Errorf("%d of the %d writes of a batch were made: %s", i, len(writes), err.Error())) // asked for here: see callRequest
+				w.tx.trust.lose(errors.Errorf("%d of the %d writes of a batch were made: %s", i, len(changes), err.Error())) // asked for here: see serve
 			}
 			return nil, err
 		}
@@ -56,52 +56,52 @@ func (h *Handler) writeBatch(ctx context.Context, tx *transactionContext, req *p
 }
 
 // checkWrite returns why a change must not be made, as far as that can be told before the ledger is asked to.
-func (h *Handler) checkWrite(ctx context.Context, tx *transactionContext, w stateWrite) error {
-	switch w.typ {
+func (w *worker) checkWrite(ctx context.Context, c *stateWrite) error {
+	switch c.typ {
 	case pb.WriteRecord_PUT_STATE:
-		if w.key == "" {
+		if c.key == "" {
 			return errEmptyKey
 		}
 	case pb.WriteRecord_DEL_STATE:
 	case pb.WriteRecord_PUT_STATE_METADATA:
-		if err := h.checkKeyLevelEndorsement(tx.ChannelID); err != nil {
+		if err := w.checkKeyLevelEndorsement(ctx); err != nil {
 			return err
 		}
-		if w.metadata == nil {
+		if c.metadata == nil {
 			return errors.New("metadata is missing: give its name and value")
 		}
 	case pb.WriteRecord_PURGE_PRIVATE_DATA:
-		if err := h.checkPurge(tx.ChannelID); err != nil {
+		if err := w.checkPurge(ctx); err != nil {
 			return err
 		}
-		if w.collection == "" {
+		if c.collection == "" {
 			return errOnlyPrivateData
 		}
 	default:
 		return errors.New("unknown operation type")
 	}
 	switch {
-	case w.collection != "":
-		if err := h.checkCollection(ctx, tx, w.collection, writing); err != nil {
+	case c.collection != "":
+		if err := w.checkCollection(ctx, c.collection, writing); err != nil {
 			return err
 		}
-	case w.key == InitializedKey:
+	case c.key == InitializedKey:
 		return errReservedKey
 	}
-	return w.checkLedger(tx.Simulation.sim)
+	return c.checkLedger(w.sim())
 }
 
 // checkLedger returns an error if the ledger can't make the change.
-func (w *stateWrite) checkLedger(sim ledger.Simulator) error {
+func (c *stateWrite) checkLedger(sim ledger.Simulator) error {
 	ok, why := true, errPrivateData
-	switch metadata := w.typ == pb.WriteRecord_PUT_STATE_METADATA; {
-	case metadata && w.collection != "":
+	switch metadata := c.typ == pb.WriteRecord_PUT_STATE_METADATA; {
+	case metadata && c.collection != "":
 		_, ok = sim.(ledger.PrivateMetadataState)
 		why = errMetadata
 	case metadata:
 		_, ok = sim.(ledger.MetadataState)
 		why = errMetadata
-	case w.collection != "":
+	case c.collection != "":
 		_, ok = sim.(ledger.PrivateState)
 	}
 	if !ok {
@@ -111,27 +111,36 @@ func (w *stateWrite) checkLedger(sim ledger.Simulator) error {
 }
 
 // apply makes the change in the transaction's simulator, which checkWrite has found to be able to.
-func (w *stateWrite) apply(ctx context.Context, tx *transactionContext) error {
-	sim := tx.Simulation.sim
+func (c *stateWrite) apply(ctx context.Context, w *worker) error {
+	sim, namespace := w.sim(), w.tx.Namespace
 	switch {
-	case w.typ == pb.WriteRecord_PUT_STATE_METADATA:
-		return w.applyMetadata(ctx, tx)
-	case w.collection != "":
-		return w.applyPrivate(ctx, tx, sim.(ledger.PrivateState))
-	case w.typ == pb.WriteRecord_DEL_STATE:
-		return sim.DeleteState(ctx, tx.Namespace, w.key)
+	case c.typ == pb.WriteRecord_PUT_STATE_METADATA:
+		return c.applyMetadata(ctx, w)
+	case c.collection != "":
+		return c.applyPrivate(ctx, sim.(ledger.PrivateState), namespace)
+	case c.typ == pb.WriteRecord_DEL_STATE:
+		return sim.DeleteState(ctx, namespace, c.key)
 	default:
-		return sim.SetState(ctx, tx.Namespace, w.key, w.value)
+		return sim.SetState(ctx, namespace, c.key, c.value)
 	}
 }
 
-func (w *stateWrite) applyPrivate(ctx context.Context, tx *transactionContext, p ledger.PrivateState) error {
-	switch w.typ {
+func (c *stateWrite) applyPrivate(ctx context.Context, p ledger.PrivateState, namespace string) error {
+	switch c.typ {
 	case pb.WriteRecord_DEL_STATE:
-		return p.DeletePrivateData(ctx, tx.Namespace, w.collection, w.key)
+		return p.DeletePrivateData(ctx, namespace, c.collection, c.key)
 	case pb.WriteRecord_PURGE_PRIVATE_DATA:
-		return p.PurgePrivateData(ctx, tx.Namespace, w.collection, w.key)
+		return p.PurgePrivateData(ctx, namespace, c.collection, c.key)
 	default:
-		return p.SetPrivateData(ctx, tx.Namespace, w.collection, w.key, w.value)
+		return p.SetPrivateData(ctx, namespace, c.collection, c.key, c.value)
 	}
+}
+
+// applyMetadata replaces all of a key's metadata by the one entry that the message holds, as Fabric's peer does.
+func (c *stateWrite) applyMetadata(ctx context.Context, w *worker) error {
+	m := map[string][]byte{c.metadata.Metakey: c.metadata.Value}
+	if c.collection != "" {
+		return w.sim().(ledger.PrivateMetadataState).SetPrivateDataMetadata(ctx, w.tx.Namespace, c.collection, c.key, m)
+	}
+	return w.sim().(ledger.MetadataState).SetStateMetadata(ctx, w.tx.Namespace, c.key, m)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/handler"
 )
 
 // configFolder returns a folder that has what the configurations of the tests name.
@@ -53,9 +54,11 @@ func TestConfig(t *testing.T) {
 			"sendTimeout: 11s, maxInFlight: 12, maxQueuedBytes: 13, maxEventBytes: 14KiB, maxPageBytes: 15}",
 			func(_ *settings, n *nodeConfig) (any, any) {
 				return n.support, chaincodesupport.Config{
-					ExecuteTimeout: 500 * time.Millisecond, StartupTimeout: 2 * time.Minute, RegisterTimeout: 3 * time.Second, StopTimeout: 4 * time.Second,
-					MaxStreams: 5, MaxRecvMsgSize: 6, MaxSendMsgSize: 7 << 10, TotalQueryLimit: 8, MaxQueries: 9, MaxCallDepth: 10,
-					SendTimeout: 11 * time.Second, MaxInFlight: 12, MaxQueuedBytes: 13, MaxEventBytes: 14 << 10, MaxPageBytes: 15,
+					Limits:         handler.Limits{ExecuteTimeout: 500 * time.Millisecond, RegisterTimeout: 3 * time.Second, MaxSendMsgSize: 7 << 10, TotalQueryLimit: 8, MaxQueries: 9, MaxCallDepth: 10, SendTimeout: 11 * time.Second, MaxInFlight: 12, MaxQueuedBytes: 13, MaxEventBytes: 14 << 10, MaxPageBytes: 15},
+					StartupTimeout: 2 * time.Minute,
+					StopTimeout:    4 * time.Second,
+					MaxStreams:     5,
+					MaxRecvMsgSize: 6,
 				}
 			}},
 		{"sizes", "limits: {maxRecvMsgSize: 100MiB, maxSendMsgSize: 1GiB}", func(_ *settings, n *nodeConfig) (any, any) {

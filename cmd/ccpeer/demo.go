@@ -71,7 +71,7 @@ Nothing is deleted: each demo has a channel of its own, demo1, demo2 and so on.`
 func demo(cmd *cobra.Command, f demoFlags) (err error) {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	d := &demonstration{out: out, style: styleFor(out), trace: new(trace)}
-	d.cfg.observer = d.trace
+	d.cfg.trace = d.trace
 	if d.cfg.ledger, err = parseLedger(flagSetting("ledger", f.ledger), "demo"); err != nil {
 		return err
 	}

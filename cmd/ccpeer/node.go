@@ -43,7 +43,7 @@ type nodeConfig struct {
 	builds      string                  // the folder in which they build
 	dev         bool                    // accept chaincode that somebody else has started, in plaintext
 	support     chaincodesupport.Config // its limits; zero means its defaults
-	observer    handler.Observer        // may be nil
+	trace       *trace                  // of the conversations; may be nil
 	log         *zap.Logger
 }
 
@@ -167,10 +167,12 @@ func (n *node) newSupport(ctx context.Context) (*chaincodesupport.ChaincodeSuppo
 		return chaincodesupport.Definition{ChaincodeID: id}, err
 	})
 	// Whoever reaches this peer may do everything.
-	cfg.ACL = handler.AllowAll{}
+	cfg.ACL = handler.InsecureAllowAll{}
 	cfg.CollectionStore = collectionStore{n.ledgers}
-	cfg.Ledgers = n.ledger
-	cfg.Observer, cfg.Logger = n.cfg.observer, n.cfg.log
+	cfg.Ledgers, cfg.Logger = handler.LedgersFunc(n.ledger), n.cfg.log
+	if n.cfg.trace != nil {
+		n.cfg.trace.hook(&cfg.Hooks)
+	}
 	// Chaincode that is attached may come before it is called. Its certificate says which one it is.
 	cfg.DevMode = n.cfg.dev || len(n.attached) > 0
 	return chaincodesupport.New(cfg)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,64 +14,84 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// trace writes down the conversations between the peer and its chaincodes, a line for each message. It is made for one
-// call at a time: what a chaincode says while another one waits for its answer is then part of the same call.
+// trace writes down the conversations between the peer and its chaincodes, a line for each message. What belongs to transactions it
+// learns by intercepting them, so that each answer comes with its question; what doesn't, by observing messages. It is made for one
+// call at a time.
 type trace struct {
-	mu sync.Mutex
-	// asked has an element for each chaincode that runs, the callers first: the type of the last message of either side,
-	// which is the question when an answer comes.
-	asked []pb.ChaincodeMessage_Type
+	mu    sync.Mutex
 	lines []line
 }
 
-var _ handler.Observer = (*trace)(nil)
+var (
+	_ handler.RequestInterceptor     = (*trace)(nil).request
+	_ handler.TransactionInterceptor = (*trace)(nil).transaction
+	_ handler.MessageObserver        = (*trace)(nil)
+)
 
 // line is a message.
 type line struct {
 	depth       int // how many chaincodes wait for this one
 	chaincode   string
 	toChaincode bool
-	typ         string
+	typ         pb.ChaincodeMessage_Type
 	text        string
 }
 
-// Message implements handler.Observer.
-func (t *trace) Message(chaincodeID string, from handler.Party, msg *pb.ChaincodeMessage) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// hook makes a peer tell of its conversations.
+func (t *trace) hook(hooks *handler.Hooks) {
+	hooks.Requests = append(hooks.Requests, t.request)
+	hooks.Transactions = append(hooks.Transactions, t.transaction)
+	hooks.Messages = t
+}
+
+// request writes down what chaincode asks, and what it is answered.
+func (t *trace) request(ctx context.Context, r handler.Request, next handler.RequestFunc) ([]byte, error) {
+	question := line{depth: r.Transaction.Depth, chaincode: r.Transaction.Chaincode, typ: r.Type, text: describe(r.Type, r.Payload)}
+	t.add(question)
+	payload, err := next(ctx)
+	answer := line{depth: question.depth, chaincode: question.chaincode, toChaincode: true}
+	if err != nil {
+		answer.typ, answer.text = pb.ChaincodeMessage_ERROR, shown(err.Error())
+	} else {
+		answer.typ, answer.text = pb.ChaincodeMessage_RESPONSE, describeAnswer(r.Type, payload)
+	}
+	t.add(answer)
+	return payload, err
+}
+
+// transaction writes down what chaincode is called with, and what it replies.
+func (t *trace) transaction(ctx context.Context, e handler.Execution, next handler.TransactionFunc) (*pb.ChaincodeMessage, error) {
+	l := line{depth: e.Transaction.Depth, chaincode: e.Transaction.Chaincode}
+	call := l
+	call.toChaincode, call.typ, call.text = true, e.Type, words(e.Input.GetArgs())
+	t.add(call)
+	reply, err := next(ctx)
+	if err == nil {
+		l.typ, l.text = reply.Type, describeReply(reply)
+		t.add(l)
+	}
+	return reply, err
+}
+
+// Message implements handler.MessageObserver.
+func (t *trace) Message(chaincodeID string, d handler.Direction, msg *pb.ChaincodeMessage) {
+	switch msg.Type {
+	case pb.ChaincodeMessage_REGISTER, pb.ChaincodeMessage_REGISTERED, pb.ChaincodeMessage_READY, pb.ChaincodeMessage_KEEPALIVE:
+	default:
+		return // is of a transaction
+	}
 	if chaincodeID == "" { // what registers has no name yet
-		chaincodeID = registering(msg)
+		chaincodeID = describe(msg.Type, msg.Payload)
 	}
 	name, _, _ := strings.Cut(chaincodeID, ":")
-	if begins(msg) {
-		t.asked = append(t.asked, msg.Type)
-	}
-	l := line{chaincode: name, toChaincode: from == handler.FromPeer, typ: msg.Type.String()}
-	if last := len(t.asked) - 1; last >= 0 {
-		l.depth, l.text = last, describe(msg, t.asked[last])
-		t.asked[last] = msg.Type
-	} else {
-		l.text = describe(msg, msg.Type)
-	}
+	t.add(line{chaincode: name, toChaincode: d == handler.Sent, typ: msg.Type, text: describe(msg.Type, msg.Payload)})
+}
+
+func (t *trace) add(l line) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.lines = append(t.lines, l)
-	if ends(from, msg) && len(t.asked) > 0 {
-		t.asked = t.asked[:len(t.asked)-1]
-	}
 }
-
-// begins says whether a message is the first one of a transaction.
-func begins(msg *pb.ChaincodeMessage) bool {
-	return msg.Type == pb.ChaincodeMessage_INIT || msg.Type == pb.ChaincodeMessage_TRANSACTION
-}
-
-// ends says whether a message is the last one of a transaction.
-func ends(from handler.Party, msg *pb.ChaincodeMessage) bool {
-	return from == handler.FromChaincode &&
-		(msg.Type == pb.ChaincodeMessage_COMPLETED || msg.Type == pb.ChaincodeMessage_ERROR)
-}
-
-// Fault implements handler.Observer. A fault is logged; there is nothing to draw.
-func (t *trace) Fault(handler.Fault) {}
 
 // take returns the lines since the last call of it.
 func (t *trace) take() []line {
@@ -85,7 +106,7 @@ func (t *trace) take() []line {
 func printLines(w io.Writer, s style, lines []line) {
 	name, typ := 0, 0
 	for _, l := range lines {
-		name, typ = max(name, len(l.chaincode)), max(typ, len(l.typ))
+		name, typ = max(name, len(l.chaincode)), max(typ, len(l.typ.String()))
 	}
 	for _, l := range lines {
 		arrow := "→"
@@ -97,71 +118,63 @@ func printLines(w io.Writer, s style, lines []line) {
 	}
 }
 
-// registering returns the chaincode ID in a REGISTER.
-func registering(msg *pb.ChaincodeMessage) string {
-	var id pb.ChaincodeID
-	if msg.Type != pb.ChaincodeMessage_REGISTER || proto.Unmarshal(msg.Payload, &id) != nil {
+// describe says what a message of the chaincode, or one of no transaction, is about.
+func describe(typ pb.ChaincodeMessage_Type, payload []byte) string {
+	decoded := handler.NewPayload(typ)
+	if decoded == nil {
 		return ""
 	}
-	return id.Name
-}
-
-// describe says what is in a message. For an answer, asked is the type of the question.
-func describe(msg *pb.ChaincodeMessage, asked pb.ChaincodeMessage_Type) string {
-	switch msg.Type {
-	case pb.ChaincodeMessage_REGISTER:
-		return registering(msg)
-	case pb.ChaincodeMessage_INIT, pb.ChaincodeMessage_TRANSACTION:
-		return in(msg, func(m *pb.ChaincodeInput) string { return words(m.Args) })
-	case pb.ChaincodeMessage_GET_STATE:
-		return in(msg, func(m *pb.GetState) string { return shown(m.Key) })
-	case pb.ChaincodeMessage_PUT_STATE:
-		return in(msg, func(m *pb.PutState) string {
-			return shown(abbreviate(m.Key)) + " (" + count(len(m.Value), "byte") + ")"
-		})
-	case pb.ChaincodeMessage_DEL_STATE:
-		return in(msg, func(m *pb.DelState) string { return shown(m.Key) })
-	case pb.ChaincodeMessage_GET_HISTORY_FOR_KEY:
-		return in(msg, func(m *pb.GetHistoryForKey) string { return shown(m.Key) })
-	case pb.ChaincodeMessage_GET_STATE_BY_RANGE:
-		return in(msg, func(m *pb.GetStateByRange) string {
-			return "from " + bound(m.StartKey, "the start") + " to " + bound(m.EndKey, "the end")
-		})
-	case pb.ChaincodeMessage_GET_QUERY_RESULT:
-		return in(msg, func(m *pb.GetQueryResult) string { return shown(m.Query) })
-	case pb.ChaincodeMessage_INVOKE_CHAINCODE:
-		return in(msg, func(m *pb.ChaincodeSpec) string {
-			return m.ChaincodeId.GetName() + ": " + words(m.Input.GetArgs())
-		})
-	case pb.ChaincodeMessage_COMPLETED:
-		return in(msg, describeResponse) + describeEvent(msg.ChaincodeEvent)
-	case pb.ChaincodeMessage_ERROR:
-		return shown(string(msg.Payload))
-	case pb.ChaincodeMessage_RESPONSE:
-		return describeAnswer(msg, asked)
+	if err := proto.Unmarshal(payload, decoded); err != nil {
+		return "unreadable: " + shown(err.Error())
+	}
+	switch m := decoded.(type) {
+	case *pb.ChaincodeID:
+		return m.Name
+	case *pb.GetState:
+		return shown(m.Key)
+	case *pb.PutState:
+		return shown(abbreviate(m.Key)) + " (" + count(len(m.Value), "byte") + ")"
+	case *pb.DelState:
+		return shown(m.Key)
+	case *pb.GetHistoryForKey:
+		return shown(m.Key)
+	case *pb.GetStateByRange:
+		return "from " + bound(m.StartKey, "the start") + " to " + bound(m.EndKey, "the end")
+	case *pb.GetQueryResult:
+		return shown(m.Query)
+	case *pb.ChaincodeSpec:
+		return m.ChaincodeId.GetName() + ": " + words(m.Input.GetArgs())
 	default:
 		return ""
 	}
 }
 
-// describeAnswer says what a RESPONSE answers.
-func describeAnswer(msg *pb.ChaincodeMessage, asked pb.ChaincodeMessage_Type) string {
+// describeReply says what a COMPLETED or ERROR of a chaincode is about.
+func describeReply(msg *pb.ChaincodeMessage) string {
+	if msg.Type == pb.ChaincodeMessage_ERROR {
+		return shown(string(msg.Payload))
+	}
+	return in(msg.Payload, describeResponse) + describeEvent(msg.ChaincodeEvent)
+}
+
+// describeAnswer says what the payload of a RESPONSE is about, by what was asked.
+func describeAnswer(asked pb.ChaincodeMessage_Type, payload []byte) string {
 	switch asked {
 	case pb.ChaincodeMessage_GET_STATE:
-		if len(msg.Payload) == 0 {
+		if len(payload) == 0 {
 			return "absent"
 		}
-		return count(len(msg.Payload), "byte")
+		return count(len(payload), "byte")
 	case pb.ChaincodeMessage_GET_STATE_BY_RANGE, pb.ChaincodeMessage_GET_QUERY_RESULT, pb.ChaincodeMessage_GET_HISTORY_FOR_KEY,
 		pb.ChaincodeMessage_QUERY_STATE_NEXT:
-		return in(msg, func(m *pb.QueryResponse) string {
+		return in(payload, func(m *pb.QueryResponse) string {
 			if m.HasMore {
 				return count(len(m.Results), "record") + ", and there are more"
 			}
 			return count(len(m.Results), "record")
 		})
 	case pb.ChaincodeMessage_INVOKE_CHAINCODE:
-		return in(msg, func(m *pb.ChaincodeMessage) string { return describe(m, msg.Type) })
+		return in(payload, describeReply)
 	default:
 		return ""
 	}
@@ -185,13 +198,13 @@ func describeEvent(e *pb.ChaincodeEvent) string {
 	return ", event " + shown(e.EventName)
 }
 
-// in decodes the payload of a message for what says what is in it.
+// in decodes a payload for what says what is in it.
 func in[T any, P interface {
 	*T
 	proto.Message
-}](msg *pb.ChaincodeMessage, say func(P) string) string {
+}](payload []byte, say func(P) string) string {
 	m := P(new(T))
-	if err := proto.Unmarshal(msg.Payload, m); err != nil {
+	if err := proto.Unmarshal(payload, m); err != nil {
 		return "unreadable: " + shown(err.Error())
 	}
 	return say(m)

@@ -56,10 +56,10 @@ func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
 		t.Fatal(err)
 	}
 	p.support, err = chaincodesupport.New(chaincodesupport.Config{
-		Runtime:         func(string) runtime.Runtime { return rt },
-		CollectionStore: handler.AllowAll{},
-		Credentials:     auth.ServerCredentials(),
-		Identify:        auth.Identify,
+		Hooks:       handler.Hooks{CollectionStore: handler.InsecureAllowAll{}},
+		Runtime:     func(string) runtime.Runtime { return rt },
+		Credentials: auth.ServerCredentials(),
+		Identify:    auth.Identify,
 	})
 	if err != nil {
 		t.Fatal(err)

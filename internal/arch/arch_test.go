@@ -39,9 +39,11 @@ var allowed = map[string][]string{
 	"proto":        {protobuf},
 	"proto/pbgrpc": {"proto", grpc},
 	// Not grpc itself: the handler knows streams, not servers and connections.
-	"handler": {"proto", "ledger", fsm, zap, codes, status, protobuf},
+	"handler": {"proto", "ledger", "internal/goroutines", "internal/limit", fsm, zap, codes, status, protobuf},
 
-	"chaincodesupport":                 {"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", grpc, protobuf, zap},
+	"chaincodesupport": {
+		"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", "internal/goroutines", "internal/limit", grpc, protobuf, zap,
+	},
 	"chaincodesupport/runtime":         {"proto"},
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
 	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/...", zap},
@@ -74,9 +76,11 @@ var allowed = map[string][]string{
 	"shim/cid": {"proto", protobuf},
 
 	"internal/arch":       {},
+	"internal/goroutines": {},
+	"internal/limit":      {},
 	"internal/pipe":       {"proto", protobuf},
 	"internal/streamtest": {"proto", protobuf},
-	"internal/transcript": {"proto", "internal/streamtest", protobuf},
+	"internal/transcript": {"handler", "proto", "internal/streamtest", protobuf},
 	"internal/netfault":   {},
 	"internal/bench/...":  {anything},
 }

@@ -49,7 +49,7 @@ func everyLimit(t *testing.T, set func(*chaincodesupport.Config, int), test func
 
 // TestBatches writes more than fits into one batch: all of it is committed.
 func TestBatches(t *testing.T) {
-	set := func(c *chaincodesupport.Config, limit int) { c.MaxSizeWriteBatch = limit }
+	set := func(c *chaincodesupport.Config, limit int) { c.Offer.WriteBatch = limit }
 	everyLimit(t, set, func(t *testing.T, p *testPeer, number int, sizes []int) {
 		program := []string{"StartWriteBatch"}
 		for i := range number {
@@ -75,7 +75,7 @@ func TestBatches(t *testing.T) {
 
 // TestManyKeys reads more keys than fit into one message, in public and in private.
 func TestManyKeys(t *testing.T) {
-	set := func(c *chaincodesupport.Config, limit int) { c.MaxSizeGetMultipleKeys = limit }
+	set := func(c *chaincodesupport.Config, limit int) { c.Offer.MultipleKeys = limit }
 	everyLimit(t, set, func(t *testing.T, p *testPeer, number int, sizes []int) {
 		all := rows(number - 1) // the last key is absent
 		p.write("rows", all)

@@ -102,13 +102,13 @@ func settings(t testing.TB, lines []string) []setting {
 		switch {
 		case !strings.HasPrefix(line, "peer "):
 		case what == "batch" && value == "no":
-			all = append(all, func(c *chaincodesupport.Config) { c.NoWriteBatch = true })
+			all = append(all, func(c *chaincodesupport.Config) { c.Offer.WriteBatch = -1 })
 		case what == "keys" && value == "no":
-			all = append(all, func(c *chaincodesupport.Config) { c.NoGetMultipleKeys = true })
+			all = append(all, func(c *chaincodesupport.Config) { c.Offer.MultipleKeys = -1 })
 		case what == "batch" && err == nil:
-			all = append(all, func(c *chaincodesupport.Config) { c.MaxSizeWriteBatch = n })
+			all = append(all, func(c *chaincodesupport.Config) { c.Offer.WriteBatch = n })
 		case what == "keys" && err == nil:
-			all = append(all, func(c *chaincodesupport.Config) { c.MaxSizeGetMultipleKeys = n })
+			all = append(all, func(c *chaincodesupport.Config) { c.Offer.MultipleKeys = n })
 		default:
 			t.Fatalf("%q is no setting of a peer", line)
 		}

@@ -92,19 +92,15 @@ func (p *testPeer) serve(settings []setting) {
 	}
 	rt := p.way.runtime(p.t, address)
 	cfg := chaincodesupport.Config{
+		Hooks: handler.Hooks{ACL: p.policy, CollectionStore: p.policy, ApplicationConfig: p.policy, Ledgers: handler.LedgersFunc(p.ledger), Messages: p.trace, Faults: p.trace},
 		Runtime: func(chaincodeID string) runtime.Runtime {
 			if chaincodeID == "a:1" || chaincodeID == "b:1" {
 				return rt
 			}
 			return nil
 		},
-		Definitions:       p.policy,
-		Decorators:        []chaincodesupport.Decorator{p.policy},
-		ACL:               p.policy,
-		CollectionStore:   p.policy,
-		ApplicationConfig: p.policy,
-		Ledgers:           p.ledger,
-		Observer:          p.trace,
+		Definitions: p.policy,
+		Decorators:  []chaincodesupport.Decorator{p.policy},
 	}
 	for _, set := range settings {
 		set(&cfg)
@@ -137,11 +133,11 @@ func (p *testPeer) serveOn(s *grpc.Server, l net.Listener) {
 }
 
 // ledger finds a channel's ledger, or returns an interface that is nil.
-func (p *testPeer) ledger(channelID string) ledger.Ledger {
+func (p *testPeer) ledger(_ context.Context, channelID string) (ledger.Ledger, error) {
 	if l := p.faulty[channelID]; l != nil {
-		return l
+		return l, nil
 	}
-	return nil
+	return nil, handler.ErrUnknownChannel
 }
 
 // call is a transaction that is to be run on channel.

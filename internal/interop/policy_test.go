@@ -116,8 +116,11 @@ func (p *policy) CollectionPermission(_ context.Context, r handler.CollectionReq
 }
 
 // ApplicationCapabilities implements handler.ApplicationConfig.
-func (p *policy) ApplicationCapabilities(string) (handler.ApplicationCapabilities, bool) {
+func (p *policy) ApplicationCapabilities(context.Context, string) (handler.ApplicationCapabilities, error) {
+	if !p.allows("config") {
+		return handler.ApplicationCapabilities{}, handler.ErrUnknownChannel
+	}
 	return handler.ApplicationCapabilities{
 		KeyLevelEndorsement: p.allows("key-level-endorsement"), PurgePrivateData: p.allows("purge"),
-	}, p.allows("config")
+	}, nil
 }

@@ -31,7 +31,10 @@ type trace struct {
 	more    chan struct{} // closed, and replaced, when there is another line
 }
 
-var _ handler.Observer = (*trace)(nil)
+var (
+	_ handler.MessageObserver = (*trace)(nil)
+	_ handler.FaultObserver   = (*trace)(nil)
+)
 
 func newTrace() *trace {
 	return &trace{streams: map[string]*transcript.Stream{}, more: make(chan struct{})}
@@ -51,8 +54,8 @@ func (tr *trace) rename(text string) string {
 	return strings.NewReplacer(tr.names...).Replace(text)
 }
 
-// Message implements handler.Observer.
-func (tr *trace) Message(chaincodeID string, from handler.Party, m *pb.ChaincodeMessage) {
+// Message implements handler.MessageObserver.
+func (tr *trace) Message(chaincodeID string, d handler.Direction, m *pb.ChaincodeMessage) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	if chaincodeID == "" { // not yet registered
@@ -68,11 +71,11 @@ func (tr *trace) Message(chaincodeID string, from handler.Party, m *pb.Chaincode
 		tr.streams[name] = s
 	}
 	if len(m.Payload) >= 1_000_000 {
-		tr.add(fmt.Sprintf("%s%s with %d MB", arrow(name, from), m.Type, len(m.Payload)/1_000_000))
+		tr.add(fmt.Sprintf("%s%s with %d MB", arrow(name, d), m.Type, len(m.Payload)/1_000_000))
 		return
 	}
 	text := s.Format(sorted(m))
-	if from == handler.FromChaincode && m.Type != pb.ChaincodeMessage_COMPLETED {
+	if d == handler.Received && m.Type != pb.ChaincodeMessage_COMPLETED {
 		// It remembers the question, to read the answer.
 		if _, err := s.Parse(text); err != nil {
 			text += " unreadable: " + err.Error()
@@ -84,7 +87,7 @@ func (tr *trace) Message(chaincodeID string, from handler.Party, m *pb.Chaincode
 	if runes := []rune(text); len(runes) > 500 && m.Type != pb.ChaincodeMessage_WRITE_BATCH_STATE {
 		text = string(runes[:200]) + " … " + string(runes[len(runes)-50:])
 	}
-	tr.add(arrow(name, from) + text)
+	tr.add(arrow(name, d) + text)
 }
 
 // sorted returns a message whose batch of writes, if it is one, is in the order of its keys: the shims send them in any.
@@ -117,18 +120,18 @@ func many(m *pb.ChaincodeMessage) string {
 	return ""
 }
 
-func arrow(name string, from handler.Party) string {
-	if from == handler.FromChaincode {
+func arrow(name string, d handler.Direction) string {
+	if d == handler.Received {
 		return name + "> "
 	}
 	return name + "< "
 }
 
-// Fault implements handler.Observer.
+// Fault implements handler.FaultObserver.
 func (tr *trace) Fault(f handler.Fault) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
-	tr.add("fault " + f.String())
+	tr.add("fault " + f.Kind.String())
 }
 
 func (tr *trace) add(line string) {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -24,58 +25,6 @@ const Channel = "ch"
 // quoted name.
 type Stream struct {
 	asked map[string]pb.ChaincodeMessage_Type // by transaction
-}
-
-// newPayload returns an empty payload of the type, or nil where the payload is bytes.
-func newPayload(typ pb.ChaincodeMessage_Type) proto.Message {
-	switch typ {
-	case pb.ChaincodeMessage_REGISTER:
-		return &pb.ChaincodeID{}
-	case pb.ChaincodeMessage_INIT, pb.ChaincodeMessage_TRANSACTION:
-		return &pb.ChaincodeInput{}
-	case pb.ChaincodeMessage_READY:
-		return &pb.ChaincodeAdditionalParams{}
-	case pb.ChaincodeMessage_COMPLETED:
-		return &pb.Response{}
-	case pb.ChaincodeMessage_GET_STATE:
-		return &pb.GetState{}
-	case pb.ChaincodeMessage_PUT_STATE:
-		return &pb.PutState{}
-	case pb.ChaincodeMessage_DEL_STATE:
-		return &pb.DelState{}
-	case pb.ChaincodeMessage_INVOKE_CHAINCODE:
-		return &pb.ChaincodeSpec{}
-	case pb.ChaincodeMessage_GET_STATE_BY_RANGE:
-		return &pb.GetStateByRange{}
-	case pb.ChaincodeMessage_GET_HISTORY_FOR_KEY:
-		return &pb.GetHistoryForKey{}
-	case pb.ChaincodeMessage_QUERY_STATE_NEXT:
-		return &pb.QueryStateNext{}
-	case pb.ChaincodeMessage_QUERY_STATE_CLOSE:
-		return &pb.QueryStateClose{}
-	}
-	return newExtension(typ)
-}
-
-// newExtension is newPayload for what Fabric's first peers did not know.
-func newExtension(typ pb.ChaincodeMessage_Type) proto.Message {
-	switch typ {
-	case pb.ChaincodeMessage_GET_QUERY_RESULT:
-		return &pb.GetQueryResult{}
-	case pb.ChaincodeMessage_GET_STATE_METADATA:
-		return &pb.GetStateMetadata{}
-	case pb.ChaincodeMessage_PUT_STATE_METADATA:
-		return &pb.PutStateMetadata{}
-	case pb.ChaincodeMessage_GET_PRIVATE_DATA_HASH:
-		return &pb.GetState{}
-	case pb.ChaincodeMessage_PURGE_PRIVATE_DATA:
-		return &pb.PurgePrivateState{}
-	case pb.ChaincodeMessage_WRITE_BATCH_STATE:
-		return &pb.WriteBatchState{}
-	case pb.ChaincodeMessage_GET_STATE_MULTIPLE:
-		return &pb.GetStateMultiple{}
-	}
-	return nil
 }
 
 // hasTransaction says whether messages of the type belong to one.
@@ -136,7 +85,7 @@ func transactionName(m *pb.ChaincodeMessage) string {
 }
 
 func parsePayload(typ pb.ChaincodeMessage_Type, text string) ([]byte, error) {
-	payload := newPayload(typ)
+	payload := handler.NewPayload(typ)
 	if raw, ok := strings.CutPrefix(text, "raw "); ok || payload == nil && text != "" {
 		s, err := strconv.Unquote(raw)
 		return []byte(s), err
@@ -190,7 +139,7 @@ func (s *Stream) formatPayload(m *pb.ChaincodeMessage) string {
 	if m.Type == pb.ChaincodeMessage_RESPONSE {
 		return formatAnswer(s.asked[transactionName(m)], m.Payload)
 	}
-	payload := newPayload(m.Type)
+	payload := handler.NewPayload(m.Type)
 	if payload == nil {
 		return formatBytes(m.Payload)
 	}

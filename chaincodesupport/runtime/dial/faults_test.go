@@ -156,7 +156,8 @@ func (f faulty) befall(t *testing.T, address string, cfg dial.Config) {
 	cfg.Address = proxy.Addr()
 	rt := newRuntime(t, cfg)
 	cs := newSupportWith(t, chaincodesupport.Config{
-		Runtime: func(string) runtime.Runtime { return rt }, RegisterTimeout: f.limit, ExecuteTimeout: f.limit,
+		Limits:  handler.Limits{RegisterTimeout: f.limit, ExecuteTimeout: f.limit},
+		Runtime: func(string) runtime.Runtime { return rt },
 	})
 	executed := make(chan error, 1)
 	go func() {

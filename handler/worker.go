@@ -1,0 +1,230 @@
+package handler
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// answers is all that a worker can do with the stream: let go of an answer. It is the sender.
+type answers interface {
+	serialSendAsync(ctx context.Context, o outgoing) error
+	triggerNextState(ctx context.Context, o outgoing) error
+}
+
+// workshop is what the workers of a stream share.
+type workshop struct {
+	*session
+	answers  answers
+	unserved *budget // what the requests give back
+
+	queryIDs    atomic.Int64
+	leftBehind  atomic.Int64 // operations that still run for transactions that have ended
+	undelivered atomic.Int64 // answers for such transactions that wait for room
+}
+
+// worker serves the requests of one transaction, one after the other. It has a goroutine of its own, so that a slow ledger holds up
+// no other transaction; that goroutine alone touches the worker's fields, opens iterators and closes them. The methods that serve a
+// request are named in message.go.
+type worker struct {
+	*workshop
+	tx          *transactionContext
+	queries     queries
+	permissions map[string]CollectionPermission // by collection, as they were asked for
+}
+
+// start starts the worker of a transaction.
+func (ws *workshop) start(tx *transactionContext) {
+	tx.worker = worker{workshop: ws, tx: tx}
+	ws.enroll()
+	go tx.worker.run()
+}
+
+// sim is the transaction's simulator. It must not be called for a transaction that has none.
+func (w *worker) sim() ledger.Simulator { return w.tx.Simulation.sim }
+
+// run serves the requests of the transaction until it is over, and closes what they opened.
+//
+// The bytes of a request are given back before its answer waits for anything: reading must not depend on writing. Those of a call
+// are given back before it is made, since the chaincode that it calls may have to be read on this same stream.
+func (w *worker) run() {
+	defer w.leave()
+	defer w.end()
+	for range w.tx.wake {
+		in, wanted, over := w.tx.next()
+		if in.msg != nil {
+			var payload []byte
+			var err error
+			if wanted && in.row.request.kind == call {
+				w.unserved.give(in.size)
+				payload, err = w.serve(in)
+			} else {
+				if wanted {
+					payload, err = w.serve(in)
+				}
+				w.unserved.give(in.size)
+			}
+			w.answer(in, w.tx.served(), payload, err)
+		}
+		if over {
+			return
+		}
+	}
+}
+
+// serve serves a request, one at a time for each simulator, and makes a panic an error.
+func (w *worker) serve(in received) (answer []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.logPanic(w.tx.key, p)
+			w.tx.trust.lose(errPanic)
+			answer, err = nil, errPanic
+		}
+	}()
+	if len(w.cfg.Requests) == 0 {
+		answer, err = w.perform(&w.tx.ctx, in)
+	} else {
+		r := Request{Transaction: w.transaction(&w.tx.TxParams), Type: in.msg.Type, Payload: in.msg.Payload, Size: in.size}
+		answer, err = intercepted(w.cfg.Requests, r, func(ctx context.Context) ([]byte, error) { return w.perform(ctx, in) })(&w.tx.ctx)
+	}
+	if err != nil {
+		err = errors.New(err.Error()) // asked for here, where a panic is confined: the error may be the ledger's
+	}
+	return answer, err
+}
+
+// perform has the request's own method serve it, when no other operation of the simulator runs.
+func (w *worker) perform(ctx context.Context, in received) ([]byte, error) {
+	if in.row.request.kind == call { // a callee uses the simulator meanwhile
+		if err := w.tx.trust.err(); err != nil {
+			return nil, err
+		}
+	} else {
+		if err := w.tx.Simulation.begin(ctx); err != nil {
+			return nil, err
+		}
+		defer w.tx.Simulation.end()
+	}
+	return in.row.request.serve(w, ctx, in.msg.Payload)
+}
+
+// transaction is what interceptors are told of a transaction.
+func (s *session) transaction(p *TxParams) Transaction {
+	return Transaction{
+		Chaincode: p.Namespace, ChaincodeID: s.chaincodeID(), ChannelID: p.ChannelID, TxID: p.TxID, Depth: p.depth,
+	}
+}
+
+// answer answers a request that was served in a state of its transaction. Where the chaincode has replied without waiting, an answer
+// would be unsolicited. Where the transaction was given up, the chaincode gets an ERROR, the one that its next request would get too:
+// it waits for an answer.
+func (w *worker) answer(in received, state txState, payload []byte, err error) {
+	switch {
+	case state == overtaken:
+		w.fault(FaultDroppedAnswer, w.tx.key, err, zap.Stringer("type", in.msg.Type))
+		return
+	case state == abandoned && err == nil:
+		err = errors.New(in.row.request.noContext)
+	case err != nil:
+		w.fault(FaultFailedRequest, w.tx.key, err, zap.Stringer("type", in.msg.Type))
+	}
+	o := w.newAnswer(in.msg, payload, err)
+	if tooLarge := w.checkSize(&o); tooLarge != nil {
+		o = w.newAnswer(in.msg, nil, tooLarge)
+	}
+	if w.send(&w.tx.ctx, in, o) != nil {
+		w.sendLate(in, o)
+	}
+}
+
+// sendLate is for an answer whose transaction has ended while there was no room for it. The worker has to let go of the ledger, but
+// the chaincode still waits.
+func (w *worker) sendLate(in received, o outgoing) {
+	w.undelivered.Add(1)
+	w.spawn(func() {
+		defer w.undelivered.Add(-1)
+		_ = w.send(context.Background(), in, o)
+	})
+}
+
+// send lets go of the answer to a read at once, and of one that made the transaction busy by way of the loop.
+func (w *worker) send(ctx context.Context, in received, o outgoing) error {
+	if in.row.request.kind == read {
+		return w.answers.serialSendAsync(ctx, o)
+	}
+	return w.answers.triggerNextState(ctx, o)
+}
+
+// newAnswer returns the RESPONSE to a request, or the ERROR.
+func (w *worker) newAnswer(request *pb.ChaincodeMessage, payload []byte, err error) outgoing {
+	if err != nil {
+		return newOutgoing(newMessage(pb.ChaincodeMessage_ERROR, w.tx.key, errorText(request, err)), w.tx)
+	}
+	return newOutgoing(newMessage(pb.ChaincodeMessage_RESPONSE, w.tx.key, payload), w.tx)
+}
+
+// errorText is what chaincode is told of a request that failed.
+func errorText(msg *pb.ChaincodeMessage, cause error) []byte {
+	return []byte(msg.Type.String() + " failed: transaction ID: " + msg.Txid + ": " + cause.Error())
+}
+
+// newMessage returns a message of a transaction. It is not used again after Send: what traces gRPC's streams may still look
+// at it.
+func newMessage(typ pb.ChaincodeMessage_Type, key txKey, payload []byte) *pb.ChaincodeMessage {
+	return &pb.ChaincodeMessage{Type: typ, Payload: payload, ChannelId: key.channelID, Txid: key.txID}
+}
+
+// end is the worker's last duty: it closes what the transaction opened, and lets Execute have the reply if there
+// is one. A reply that is of no use any more doesn't wait for the closing, which may take as long as an abandoned
+// operation of a callee. A worker that broke, and so left a request unanswered, ends the stream.
+func (w *worker) end() {
+	if w.tx.happened(onBroken) {
+		w.tx.trust.lose(errPanic)
+		w.endWith(errInternal)
+	}
+	if w.tx.trust.err() != nil {
+		signal(w.tx.done)
+	}
+	w.closeQueries()
+	w.releaseSimulation(w.tx) // before Execute returns, whose caller may call Done at once
+	w.tx.happened(onLeave)
+	signal(w.tx.done)
+}
+
+// closeQueries closes what is still open, after an operation that a callee may have left.
+func (w *worker) closeQueries() {
+	if len(w.queries) == 0 {
+		return
+	}
+	w.tx.happened(onClose)
+	_ = w.tx.Simulation.acquire(context.Background()) // however long it takes: they must be closed
+	defer w.tx.Simulation.end()
+	for _, q := range w.queries {
+		w.closeQuery(q)
+	}
+}
+
+func (w *worker) closeQuery(q *query) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.logPanic(w.tx.key, p)
+			w.tx.trust.lose(errPanic)
+		}
+	}()
+	w.queries.forget(q)
+}
+
+// releaseSimulation lets go of a transaction's simulator.
+func (s *session) releaseSimulation(tx *transactionContext) {
+	if tx.Simulation == nil {
+		return
+	}
+	if err := tx.Simulation.release(); err != nil {
+		s.fault(FaultPanic, tx.key, nil, zap.String("in", "simulator's Done"), zap.Error(err))
+	}
+}
