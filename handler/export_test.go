@@ -3,10 +3,42 @@ package handler
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
+
+	"github.com/ccpeer/ccpeer/internal/limit"
 )
 
 // StateDiagram is what the README's diagram must be.
 func StateDiagram() string { return stateDiagram(rows) }
+
+// TransactionDiagram is what the diagram of a transaction's life in docs/architecture.md must be.
+func TransactionDiagram() string {
+	var b strings.Builder
+	b.WriteString("stateDiagram-v2\n    [*] --> " + queued.String() + "\n")
+	for _, t := range txTable {
+		fmt.Fprintf(&b, "    %s --> %s: %s\n", t.from, t.to, t.event)
+	}
+	b.WriteString("    " + closed.String() + " --> [*]\n")
+	return b.String()
+}
+
+// TransactionStates and TransactionEvents are how many there are.
+const (
+	TransactionStates = int(txStates)
+	TransactionEvents = int(txEvents)
+)
+
+// Transition makes an event happen to a transaction in a state. It returns the names of both and of the state that follows, whether
+// the event is legal, and by how much the count of what was left behind changes.
+func Transition(state, event int) (from, what, to string, legal bool, left int64) {
+	var count atomic.Int64
+	tx := &transactionContext{state: txState(state), left: &count}                                  //nolint:gosec // less than txStates
+	_, legal = tx.fire(txEvent(event))                                                              //nolint:gosec // less than txEvents
+	return txState(state).String(), txEvent(event).String(), tx.state.String(), legal, count.Load() //nolint:gosec // as above
+}
+
+// LimitRows are the names and defaults of all limits.
+func LimitRows() []limit.Row { return new(Limits).table() }
 
 // Watched says whether a timer runs for the handler's sending.
 func (h *Handler) Watched() bool { return h.sender.watch.armed.Load() }
