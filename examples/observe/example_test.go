@@ -1,0 +1,124 @@
+package observe_test
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
+	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/shim"
+)
+
+// asset is a chaincode that reads, writes, and tries to write what it must not.
+type asset struct{}
+
+func (asset) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Success(nil) }
+
+func (asset) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
+	if _, err := stub.GetState("a"); err != nil {
+		return shim.Error(err.Error())
+	}
+	if err := stub.PutState("a", []byte("1")); err != nil {
+		return shim.Error(err.Error())
+	}
+	if err := stub.DelPrivateData("secrets", "a"); err == nil {
+		return shim.Error("private data was deleted")
+	}
+	return shim.Success(nil)
+}
+
+// run runs a transaction of the chaincode, on a peer with hooks.
+func run(hooks handler.Hooks) {
+	ctx := context.Background()
+	rt := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
+		return shim.StartInProc(chaincodeID, s, asset{})
+	})
+	peer, err := chaincodesupport.New(chaincodesupport.Config{Hooks: hooks, Runtime: func(string) runtime.Runtime { return rt }})
+	check(err)
+	ledger, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
+	check(err)
+	sim, err := ledger.NewSimulator(ctx, "tx1")
+	check(err)
+	simulation := handler.NewSimulation(sim)
+	defer simulation.Done()
+	result, err := peer.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: "mychannel", TxID: "tx1", Simulation: simulation}, chaincodesupport.Input{})
+	check(err)
+	check(result.Err())
+	check(peer.Close(ctx))
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Println(err)
+	}
+}
+
+// A counter of requests, by chaincode, type and outcome, in Prometheus.
+func Example_prometheus() {
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "chaincode_requests_total"}, []string{"chaincode", "type", "success"})
+
+	count := func(ctx context.Context, r handler.Request, next handler.RequestFunc) ([]byte, error) {
+		payload, err := next(ctx)
+		requests.WithLabelValues(r.Transaction.Chaincode, r.Type.String(), fmt.Sprint(err == nil)).Inc()
+		return payload, err
+	}
+	run(handler.Hooks{Requests: []handler.RequestInterceptor{count}})
+
+	registry := prometheus.NewRegistry()
+	check(registry.Register(requests))
+	families, err := registry.Gather()
+	check(err)
+	for _, m := range families[0].Metric {
+		var labels []string
+		for _, l := range m.Label {
+			labels = append(labels, l.GetValue())
+		}
+		fmt.Println(strings.Join(labels, " "), m.Counter.GetValue())
+	}
+	// Output:
+	// asset false DEL_STATE 1
+	// asset true GET_STATE 1
+	// asset true PUT_STATE 1
+}
+
+// A span for each request, in OpenTelemetry. The context carries the span to the ledger, and to chaincode that is called.
+func Example_span() {
+	spans := tracetest.NewSpanRecorder()
+	tracer := sdk.NewTracerProvider(sdk.WithSpanProcessor(spans)).Tracer("peer")
+
+	trace := func(ctx context.Context, r handler.Request, next handler.RequestFunc) ([]byte, error) {
+		ctx, span := tracer.Start(ctx, r.Type.String())
+		defer span.End()
+		span.SetAttributes(attribute.String("chaincode", r.Transaction.Chaincode), attribute.String("txid", r.Transaction.TxID))
+		payload, err := next(ctx)
+		if err != nil {
+			span.SetStatus(codes.Error, err.Error())
+		}
+		return payload, err
+	}
+	run(handler.Hooks{Requests: []handler.RequestInterceptor{trace}})
+
+	var lines []string
+	for _, s := range spans.Ended() {
+		lines = append(lines, strings.TrimSpace(fmt.Sprint(s.Name(), " ", s.Attributes()[0].Value.AsString(), " ", s.Status().Description)))
+	}
+	sort.Strings(lines)
+	fmt.Println(strings.Join(lines, "\n"))
+	// Output:
+	// DEL_STATE asset access denied: this peer has no CollectionStore, so that nobody reads or writes collection "secrets" of asset
+	// GET_STATE asset
+	// PUT_STATE asset
+}
