@@ -1,6 +1,6 @@
 package chaincodesupport
 
-import "github.com/ccpeer/ccpeer/handler"
+import "github.com/ccpeer/ccpeer/internal/limit"
 
 // ResultOf makes a Result of a reply.
 var ResultOf = resultOf
@@ -8,7 +8,5 @@ var ResultOf = resultOf
 // Vanished returns the error for a chaincode whose stream ended right behind its launch.
 func Vanished(chaincodeID string) error { return &vanishedError{chaincodeID} }
 
-// HandlerConfig is what a handler is made with.
-func (cs *ChaincodeSupport) HandlerConfig(chaincodeID string) handler.Config {
-	return cs.handlerConfig(chaincodeID)
-}
+// LimitRows are the limits that are not handler.Limits.
+func LimitRows() []limit.Row { return new(Config).table() }

@@ -37,6 +37,23 @@ func Transition(state, event int) (from, what, to string, legal bool, left int64
 	return txState(state).String(), txEvent(event).String(), tx.state.String(), legal, count.Load() //nolint:gosec // as above
 }
 
+// TableRow is what the table says of a message: who may send it, and the name of its payload's type.
+type TableRow struct{ Type, From, Payload string }
+
+// TableRows are the rows of the table.
+func TableRows() []TableRow {
+	var all []TableRow
+	for _, r := range rows {
+		from := map[Direction]string{Received: "chaincode", Sent: "peer", eitherWay: "either"}[r.way]
+		row := TableRow{Type: r.typ.String(), From: from}
+		if m := NewPayload(r.typ); m != nil {
+			row.Payload = string(m.ProtoReflect().Descriptor().Name())
+		}
+		all = append(all, row)
+	}
+	return all
+}
+
 // LimitRows are the names and defaults of all limits.
 func LimitRows() []limit.Row { return new(Limits).table() }
 

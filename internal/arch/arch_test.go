@@ -76,6 +76,7 @@ var allowed = map[string][]string{
 	"shim/cid": {"proto", protobuf},
 
 	"internal/arch":       {},
+	"internal/doctable":   {},
 	"internal/goroutines": {},
 	"internal/limit":      {},
 	"internal/pipe":       {"proto", protobuf},

@@ -2,6 +2,8 @@
 package limit
 
 import (
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/pkg/errors"
@@ -56,5 +58,21 @@ func Complete(table []Row) {
 		case r.Number != nil && *r.Number == 0:
 			*r.Number = int(r.Default)
 		}
+	}
+}
+
+// String is the default as documents say it: 30 s, 4 MiB, 2,500, or none.
+func (r Row) String() string {
+	switch n := r.Default; {
+	case n == 0:
+		return "none"
+	case r.Duration != nil:
+		return fmt.Sprintf("%d s", n/int64(time.Second))
+	case n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 1000:
+		return fmt.Sprintf("%d,%03d", n/1000, n%1000)
+	default:
+		return strconv.FormatInt(n, 10)
 	}
 }
