@@ -51,7 +51,7 @@ func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]
 	if to.name == "" {
 		return nil, errors.Errorf("chaincode_id %s has no name: name the chaincode to call", quoted(req.ChaincodeId.Name))
 	}
-	if err := w.checkCall(ctx, to); err != nil {
+	if err := w.may.checkCall(ctx, to); err != nil {
 		return nil, err
 	}
 	p := w.tx.TxParams
@@ -60,7 +60,7 @@ func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]
 	if to.channelID != w.tx.ChannelID {
 		p.ChannelID = to.channelID
 		var err error
-		if p.Simulation, err = w.simulateOn(ctx, to.channelID); err != nil {
+		if p.Simulation, err = w.simulateOn(ctx, to.channelID, w.tx.TxID); err != nil {
 			return nil, err
 		}
 		defer p.Simulation.Done()
@@ -82,28 +82,6 @@ func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]
 // errNoContext is what a call of the peer's own chaincode is answered with that comes from no transaction.
 var errNoContext = errors.New("failed to get transaction context")
 
-// checkCall returns why the transaction must not call a chaincode, or nil.
-func (w *worker) checkCall(ctx context.Context, to callee) error {
-	acl, tx := w.cfg.ACL, w.tx
-	switch {
-	case slices.Contains(w.cfg.Builtins, to.name):
-		return nil
-	case tx.Simulation == nil:
-		return errors.New(noTransaction)
-	case acl == nil && to.channelID == tx.ChannelID:
-		return nil
-	case acl == nil:
-		return errors.Errorf("access denied: this peer has no access control, so that %s must not be called from channel %s", quoted(to.String()), quoted(tx.ChannelID))
-	}
-	if _, all := acl.(InsecureAllowAll); all {
-		return nil
-	}
-	if tx.SignedProposal == nil {
-		return errors.Errorf("signed proposal must not be nil from caller [%s]", to)
-	}
-	return acl.CheckACL(ctx, ChaincodeToChaincode, to.channelID, tx.SignedProposal)
-}
-
 // callsBuiltin says whether a message calls a chaincode of the peer's without naming the caller's channel.
 func callsBuiltin(builtins []string, msg *pb.ChaincodeMessage) bool {
 	spec := new(pb.ChaincodeSpec)
@@ -112,19 +90,19 @@ func callsBuiltin(builtins []string, msg *pb.ChaincodeMessage) bool {
 }
 
 // simulateOn opens a simulator on another channel.
-func (w *worker) simulateOn(ctx context.Context, channelID string) (*Simulation, error) {
+func (ws *workshop) simulateOn(ctx context.Context, channelID, txID string) (*Simulation, error) {
 	notFound := "failed to find ledger for channel: " + channelID
-	if w.cfg.Ledgers == nil {
+	if ws.cfg.Ledgers == nil {
 		return nil, errors.New(notFound)
 	}
-	l, err := w.cfg.Ledgers.Ledger(ctx, channelID)
+	l, err := ws.cfg.Ledgers.Ledger(ctx, channelID)
 	switch {
 	case err != nil:
 		return nil, ofChannel(err, notFound)
 	case l == nil:
 		return nil, errors.New(notFound)
 	}
-	sim, err := l.NewSimulator(ctx, w.tx.TxID)
+	sim, err := l.NewSimulator(ctx, txID)
 	if err != nil {
 		return nil, err
 	}

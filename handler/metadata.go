@@ -13,42 +13,8 @@ import (
 
 var errMetadata = errors.New("key metadata is not supported by this peer's ledger")
 
-// capabilities returns what the channel's members have agreed on.
-func (w *worker) capabilities(ctx context.Context) (ApplicationCapabilities, error) {
-	c, err := w.cfg.ApplicationConfig.ApplicationCapabilities(ctx, w.tx.ChannelID)
-	return c, ofChannel(err, "application config does not exist for "+w.tx.ChannelID)
-}
-
-// ofChannel gives the error of a hook that looks for a channel the text that Fabric's peer has for a channel that isn't there.
-func ofChannel(err error, text string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, ErrUnknownChannel):
-		return errors.New(text)
-	default:
-		return errors.WithMessage(err, text)
-	}
-}
-
-func (w *worker) checkKeyLevelEndorsement(ctx context.Context) error {
-	c, err := w.capabilities(ctx)
-	if err == nil && !c.KeyLevelEndorsement {
-		err = errors.New("key level endorsement is not enabled, channel application capability of V1_3 or later is required")
-	}
-	return err
-}
-
-func (w *worker) checkPurge(ctx context.Context) error {
-	c, err := w.capabilities(ctx)
-	if err == nil && !c.PurgePrivateData {
-		err = errors.New("purge private data is not enabled, channel application capability of V2_5 or later is required")
-	}
-	return err
-}
-
 func (w *worker) getStateMetadata(ctx context.Context, req *pb.GetStateMetadata) ([]byte, error) {
-	if err := w.checkKeyLevelEndorsement(ctx); err != nil {
+	if err := w.may.checkKeyLevelEndorsement(ctx); err != nil {
 		return nil, err
 	}
 	m, err := w.metadata(ctx, req)
@@ -64,16 +30,16 @@ func (w *worker) getStateMetadata(ctx context.Context, req *pb.GetStateMetadata)
 
 func (w *worker) metadata(ctx context.Context, req *pb.GetStateMetadata) (map[string][]byte, error) {
 	if req.Collection == "" {
-		s, ok := w.sim().(ledger.MetadataState)
+		s, ok := w.tx.sim().(ledger.MetadataState)
 		if !ok {
 			return nil, errMetadata
 		}
 		return s.GetStateMetadata(ctx, w.tx.Namespace, req.Key)
 	}
-	if err := w.checkCollection(ctx, req.Collection, reading); err != nil {
+	if err := w.may.checkCollection(ctx, req.Collection, reading); err != nil {
 		return nil, err
 	}
-	s, ok := w.sim().(ledger.PrivateMetadataState)
+	s, ok := w.tx.sim().(ledger.PrivateMetadataState)
 	if !ok {
 		return nil, errMetadata
 	}

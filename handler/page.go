@@ -24,7 +24,7 @@ func (p pagination) asked() bool { return p.size != 0 || p.bookmark != "" }
 
 // parsePagination reads what a request says. A page has no more records than a query may have, which is also the size of
 // one that has none.
-func (w *worker) parsePagination(metadata []byte) (pagination, error) {
+func parsePagination(metadata []byte, limit int) (pagination, error) {
 	if len(metadata) == 0 {
 		return pagination{}, nil
 	}
@@ -36,8 +36,8 @@ func (w *worker) parsePagination(metadata []byte) (pagination, error) {
 		return pagination{}, errors.Errorf("page size %d is negative, want 0 or more", m.PageSize)
 	}
 	p := pagination{size: m.PageSize, bookmark: m.Bookmark}
-	if p.asked() && (p.size == 0 || int(p.size) > w.cfg.TotalQueryLimit) {
-		p.size = int32(min(w.cfg.TotalQueryLimit, math.MaxInt32)) //nolint:gosec // made to fit
+	if p.asked() && (p.size == 0 || int(p.size) > limit) {
+		p.size = int32(min(limit, math.MaxInt32)) //nolint:gosec // made to fit
 	}
 	return p, nil
 }

@@ -2,10 +2,8 @@ package handler
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/pkg/errors"
-	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -22,7 +20,7 @@ var (
 )
 
 func (w *worker) getStateByRange(ctx context.Context, req *pb.GetStateByRange) ([]byte, error) {
-	p, err := w.parsePagination(req.Metadata)
+	p, err := parsePagination(req.Metadata, w.cfg.TotalQueryLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -36,25 +34,25 @@ func (w *worker) getStateByRange(ctx context.Context, req *pb.GetStateByRange) (
 		}
 		r.Start = p.bookmark
 	}
-	it, err := w.sim().GetStateRange(ctx, w.tx.Namespace, r)
+	it, err := w.tx.sim().GetStateRange(ctx, w.tx.Namespace, r)
 	if err != nil {
 		return nil, err
 	}
 	if it == nil {
 		return nil, errNoIterator
 	}
-	return w.open(ctx, p, rangeResults{it})
+	return w.queries.add(ctx, p, rangeResults{it})
 }
 
 func (w *worker) getQueryResult(ctx context.Context, req *pb.GetQueryResult) ([]byte, error) {
-	p, err := w.parsePagination(req.Metadata)
+	p, err := parsePagination(req.Metadata, w.cfg.TotalQueryLimit)
 	if err != nil {
 		return nil, err
 	}
 	if req.Collection != "" { // never paginated
 		return w.queryPrivateData(ctx, req)
 	}
-	q, ok := w.sim().(ledger.RichQuerier)
+	q, ok := w.tx.sim().(ledger.RichQuerier)
 	switch {
 	case !ok && p.asked():
 		return nil, errNoRichPage
@@ -68,22 +66,11 @@ func (w *worker) getQueryResult(ctx context.Context, req *pb.GetQueryResult) ([]
 	if it == nil {
 		return nil, errNoIterator
 	}
-	return w.open(ctx, p, richResults{rangeResults{it}, it})
-}
-
-// openStates is open for results that are never paginated, from what a ledger returned.
-func (w *worker) openStates(ctx context.Context, it ledger.Iterator, err error) ([]byte, error) {
-	if err != nil {
-		return nil, err
-	}
-	if it == nil {
-		return nil, errNoIterator
-	}
-	return w.open(ctx, pagination{}, rangeResults{it})
+	return w.queries.add(ctx, p, richResults{rangeResults{it}, it})
 }
 
 func (w *worker) getHistoryForKey(ctx context.Context, req *pb.GetHistoryForKey) ([]byte, error) {
-	l, ok := w.sim().(ledger.HistoryReader)
+	l, ok := w.tx.sim().(ledger.HistoryReader)
 	if !ok {
 		return nil, errors.New("history database is not enabled")
 	}
@@ -94,63 +81,18 @@ func (w *worker) getHistoryForKey(ctx context.Context, req *pb.GetHistoryForKey)
 	if it == nil {
 		return nil, errNoIterator
 	}
-	return w.open(ctx, pagination{}, historyResults{it})
+	return w.queries.add(ctx, pagination{}, historyResults{it})
 }
 
 func (w *worker) queryStateNext(ctx context.Context, req *pb.QueryStateNext) ([]byte, error) {
-	q := w.queries[req.Id]
-	if q == nil {
-		return nil, errors.New("query iterator not found")
-	}
-	return w.answerPage(ctx, q)
+	return w.queries.answerNext(ctx, req.Id)
 }
 
 func (w *worker) queryStateClose(_ context.Context, req *pb.QueryStateClose) ([]byte, error) {
-	if q := w.queries[req.Id]; q != nil {
+	if q := w.queries.open[req.Id]; q != nil {
 		w.queries.forget(q)
 	}
 	return marshal(&pb.QueryResponse{Id: req.Id})
-}
-
-// open makes a query of the transaction from an iterator, and answers its first page.
-func (w *worker) open(ctx context.Context, p pagination, r results) ([]byte, error) {
-	if len(w.queries) >= w.cfg.MaxQueries {
-		r.close()
-		return nil, errors.Errorf("transaction has %d iterators open, which is the limit: close those that are read", len(w.queries))
-	}
-	q := &query{
-		id: strconv.FormatInt(w.queryIDs.Add(1), 10), results: r, pagination: p,
-		maxBytes: w.cfg.MaxPageBytes, maxSize: w.cfg.MaxSendMsgSize, left: w.cfg.TotalQueryLimit,
-	}
-	if w.queries == nil {
-		w.queries = queries{}
-	}
-	w.queries[q.id] = q
-	return w.answerPage(ctx, q)
-}
-
-// answerPage reads the next page. A query that has ended, or failed, is closed.
-func (w *worker) answerPage(ctx context.Context, q *query) ([]byte, error) {
-	page, err := q.page(ctx)
-	if q.truncated {
-		w.fault(FaultQueryLimit, w.tx.key, nil, zap.Int("limit", w.cfg.TotalQueryLimit))
-	}
-	if err != nil || !page.HasMore {
-		w.queries.forget(q)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return marshal(page)
-}
-
-// queries are the iterators that a transaction has open, by the IDs under which chaincode knows them.
-type queries map[string]*query
-
-// forget closes a query, once: what is not in the table can't be closed again.
-func (all queries) forget(q *query) {
-	delete(all, q.id)
-	q.results.close()
 }
 
 // results are what a ledger's iterator yields, in the form in which chaincode gets them.

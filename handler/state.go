@@ -17,7 +17,7 @@ func (w *worker) getState(ctx context.Context, req *pb.GetState) ([]byte, error)
 	if req.Collection != "" {
 		return w.getPrivateData(ctx, req)
 	}
-	return w.sim().GetState(ctx, w.tx.Namespace, req.Key)
+	return w.tx.sim().GetState(ctx, w.tx.Namespace, req.Key)
 }
 
 func (w *worker) putState(ctx context.Context, req *pb.PutState) ([]byte, error) {
@@ -44,10 +44,10 @@ func (w *worker) getStateMultiple(ctx context.Context, req *pb.GetStateMultiple)
 }
 
 func (w *worker) multiple(ctx context.Context, req *pb.GetStateMultiple) ([][]byte, error) {
-	sim := w.sim()
+	sim := w.tx.sim()
 	get := func(key string) ([]byte, error) { return sim.GetState(ctx, w.tx.Namespace, key) }
 	if req.Collection != "" {
-		private, err := w.privateState(ctx, req.Collection, reading)
+		private, err := w.may.privateState(ctx, req.Collection, reading)
 		if err != nil {
 			return nil, err
 		}

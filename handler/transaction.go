@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -180,6 +181,9 @@ func (tx *transactionContext) fire(e txEvent) (before txState, legal bool) {
 	}
 	return before, true
 }
+
+// sim is the transaction's simulator. It must not be called for a transaction that has none.
+func (tx *transactionContext) sim() ledger.Simulator { return tx.Simulation.sim }
 
 // signal puts something into a channel that holds one, unless there is something in it.
 func signal(c chan<- struct{}) {

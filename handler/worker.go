@@ -7,7 +7,6 @@ import (
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 
-	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -33,20 +32,17 @@ type workshop struct {
 // request are named in message.go.
 type worker struct {
 	*workshop
-	tx          *transactionContext
-	queries     queries
-	permissions map[string]CollectionPermission // by collection, as they were asked for
+	tx      *transactionContext
+	may     permit
+	queries queries
 }
 
 // start starts the worker of a transaction.
 func (ws *workshop) start(tx *transactionContext) {
-	tx.worker = worker{workshop: ws, tx: tx}
+	tx.worker = worker{workshop: ws, tx: tx, may: permit{session: ws.session, tx: tx}, queries: queries{workshop: ws, tx: tx}}
 	ws.enroll()
 	go tx.worker.run()
 }
-
-// sim is the transaction's simulator. It must not be called for a transaction that has none.
-func (w *worker) sim() ledger.Simulator { return w.tx.Simulation.sim }
 
 // run serves the requests of the transaction until it is over, and closes what they opened.
 //
@@ -133,9 +129,9 @@ func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	case err != nil:
 		w.fault(FaultFailedRequest, w.tx.key, err, zap.Stringer("type", in.msg.Type))
 	}
-	o := w.newAnswer(in.msg, payload, err)
+	o := newAnswer(w.tx, in.msg, payload, err)
 	if tooLarge := w.checkSize(&o); tooLarge != nil {
-		o = w.newAnswer(in.msg, nil, tooLarge)
+		o = newAnswer(w.tx, in.msg, nil, tooLarge)
 	}
 	if w.send(&w.tx.ctx, in, o) != nil {
 		w.sendLate(in, o)
@@ -161,11 +157,11 @@ func (w *worker) send(ctx context.Context, in received, o outgoing) error {
 }
 
 // newAnswer returns the RESPONSE to a request, or the ERROR.
-func (w *worker) newAnswer(request *pb.ChaincodeMessage, payload []byte, err error) outgoing {
+func newAnswer(tx *transactionContext, request *pb.ChaincodeMessage, payload []byte, err error) outgoing {
 	if err != nil {
-		return newOutgoing(newMessage(pb.ChaincodeMessage_ERROR, w.tx.key, errorText(request, err)), w.tx)
+		return newOutgoing(newMessage(pb.ChaincodeMessage_ERROR, tx.key, errorText(request, err)), tx)
 	}
-	return newOutgoing(newMessage(pb.ChaincodeMessage_RESPONSE, w.tx.key, payload), w.tx)
+	return newOutgoing(newMessage(pb.ChaincodeMessage_RESPONSE, tx.key, payload), tx)
 }
 
 // errorText is what chaincode is told of a request that failed.
@@ -190,33 +186,10 @@ func (w *worker) end() {
 	if w.tx.trust.err() != nil {
 		signal(w.tx.done)
 	}
-	w.closeQueries()
+	w.queries.closeAll()
 	w.releaseSimulation(w.tx) // before Execute returns, whose caller may call Done at once
 	w.tx.happened(onLeave)
 	signal(w.tx.done)
-}
-
-// closeQueries closes what is still open, after an operation that a callee may have left.
-func (w *worker) closeQueries() {
-	if len(w.queries) == 0 {
-		return
-	}
-	w.tx.happened(onClose)
-	_ = w.tx.Simulation.acquire(context.Background()) // however long it takes: they must be closed
-	defer w.tx.Simulation.end()
-	for _, q := range w.queries {
-		w.closeQuery(q)
-	}
-}
-
-func (w *worker) closeQuery(q *query) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.logPanic(w.tx.key, p)
-			w.tx.trust.lose(errPanic)
-		}
-	}()
-	w.queries.forget(q)
 }
 
 // releaseSimulation lets go of a transaction's simulator.

@@ -25,7 +25,7 @@ type stateWrite struct {
 
 // write makes a change that came by itself.
 func (w *worker) write(ctx context.Context, c stateWrite) error {
-	if err := w.checkWrite(ctx, &c); err != nil {
+	if err := c.check(ctx, w); err != nil {
 		return err
 	}
 	return c.apply(ctx, w)
@@ -40,7 +40,7 @@ func (w *worker) writeBatch(ctx context.Context, req *pb.WriteBatchState) ([]byt
 	changes := make([]stateWrite, len(req.Rec))
 	for i, r := range req.Rec {
 		changes[i] = stateWrite{typ: r.GetType(), collection: r.GetCollection(), key: r.GetKey(), value: r.GetValue(), metadata: r.GetMetadata()}
-		if err := w.checkWrite(ctx, &changes[i]); err != nil {
+		if err := changes[i].check(ctx, w); err != nil {
 			return nil, err
 		}
 	}
@@ -55,8 +55,8 @@ func (w *worker) writeBatch(ctx context.Context, req *pb.WriteBatchState) ([]byt
 	return nil, nil
 }
 
-// checkWrite returns why a change must not be made, as far as that can be told before the ledger is asked to.
-func (w *worker) checkWrite(ctx context.Context, c *stateWrite) error {
+// check returns why a change must not be made, as far as that can be told before the ledger is asked to.
+func (c *stateWrite) check(ctx context.Context, w *worker) error {
 	switch c.typ {
 	case pb.WriteRecord_PUT_STATE:
 		if c.key == "" {
@@ -64,14 +64,14 @@ func (w *worker) checkWrite(ctx context.Context, c *stateWrite) error {
 		}
 	case pb.WriteRecord_DEL_STATE:
 	case pb.WriteRecord_PUT_STATE_METADATA:
-		if err := w.checkKeyLevelEndorsement(ctx); err != nil {
+		if err := w.may.checkKeyLevelEndorsement(ctx); err != nil {
 			return err
 		}
 		if c.metadata == nil {
 			return errors.New("metadata is missing: give its name and value")
 		}
 	case pb.WriteRecord_PURGE_PRIVATE_DATA:
-		if err := w.checkPurge(ctx); err != nil {
+		if err := w.may.checkPurge(ctx); err != nil {
 			return err
 		}
 		if c.collection == "" {
@@ -82,13 +82,13 @@ func (w *worker) checkWrite(ctx context.Context, c *stateWrite) error {
 	}
 	switch {
 	case c.collection != "":
-		if err := w.checkCollection(ctx, c.collection, writing); err != nil {
+		if err := w.may.checkCollection(ctx, c.collection, writing); err != nil {
 			return err
 		}
 	case c.key == InitializedKey:
 		return errReservedKey
 	}
-	return c.checkLedger(w.sim())
+	return c.checkLedger(w.tx.sim())
 }
 
 // checkLedger returns an error if the ledger can't make the change.
@@ -110,9 +110,9 @@ func (c *stateWrite) checkLedger(sim ledger.Simulator) error {
 	return nil
 }
 
-// apply makes the change in the transaction's simulator, which checkWrite has found to be able to.
+// apply makes the change in the transaction's simulator, which check has found to be able to.
 func (c *stateWrite) apply(ctx context.Context, w *worker) error {
-	sim, namespace := w.sim(), w.tx.Namespace
+	sim, namespace := w.tx.sim(), w.tx.Namespace
 	switch {
 	case c.typ == pb.WriteRecord_PUT_STATE_METADATA:
 		return c.applyMetadata(ctx, w)
@@ -140,7 +140,7 @@ func (c *stateWrite) applyPrivate(ctx context.Context, p ledger.PrivateState, na
 func (c *stateWrite) applyMetadata(ctx context.Context, w *worker) error {
 	m := map[string][]byte{c.metadata.Metakey: c.metadata.Value}
 	if c.collection != "" {
-		return w.sim().(ledger.PrivateMetadataState).SetPrivateDataMetadata(ctx, w.tx.Namespace, c.collection, c.key, m)
+		return w.tx.sim().(ledger.PrivateMetadataState).SetPrivateDataMetadata(ctx, w.tx.Namespace, c.collection, c.key, m)
 	}
-	return w.sim().(ledger.MetadataState).SetStateMetadata(ctx, w.tx.Namespace, c.key, m)
+	return w.tx.sim().(ledger.MetadataState).SetStateMetadata(ctx, w.tx.Namespace, c.key, m)
 }

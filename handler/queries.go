@@ -1,0 +1,101 @@
+package handler
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/ledger"
+)
+
+// queries are the iterators that a transaction has open, by the IDs under which chaincode knows them. Whatever opens one adds it
+// here, and whoever closes one takes it out first: so each is closed once, by the goroutine that used it.
+type queries struct {
+	*workshop
+	tx   *transactionContext
+	open map[string]*query
+}
+
+// openStates is add for results that are never paginated, from what a ledger returned.
+func (all *queries) openStates(ctx context.Context, it ledger.Iterator, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	if it == nil {
+		return nil, errNoIterator
+	}
+	return all.add(ctx, pagination{}, rangeResults{it})
+}
+
+// add makes a query of the transaction from an iterator, and answers its first page.
+func (all *queries) add(ctx context.Context, p pagination, r results) ([]byte, error) {
+	limits := &all.cfg.Limits
+	if len(all.open) >= limits.MaxQueries {
+		r.close()
+		return nil, errors.Errorf("transaction has %d iterators open, which is the limit: close those that are read", len(all.open))
+	}
+	q := &query{
+		id: strconv.FormatInt(all.queryIDs.Add(1), 10), results: r, pagination: p,
+		maxBytes: limits.MaxPageBytes, maxSize: limits.MaxSendMsgSize, left: limits.TotalQueryLimit,
+	}
+	if all.open == nil {
+		all.open = map[string]*query{}
+	}
+	all.open[q.id] = q
+	return all.answerPage(ctx, q)
+}
+
+// answerNext answers the next page of an open query.
+func (all *queries) answerNext(ctx context.Context, id string) ([]byte, error) {
+	q := all.open[id]
+	if q == nil {
+		return nil, errors.New("query iterator not found")
+	}
+	return all.answerPage(ctx, q)
+}
+
+// answerPage reads the next page. A query that has ended, or failed, is closed.
+func (all *queries) answerPage(ctx context.Context, q *query) ([]byte, error) {
+	page, err := q.page(ctx)
+	if q.truncated {
+		all.fault(FaultQueryLimit, all.tx.key, nil, zap.Int("limit", all.cfg.TotalQueryLimit))
+	}
+	if err != nil || !page.HasMore {
+		all.forget(q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return marshal(page)
+}
+
+// forget closes a query.
+func (all *queries) forget(q *query) {
+	delete(all.open, q.id)
+	q.results.close()
+}
+
+// closeAll closes what is still open, after an operation that a callee may have left.
+func (all *queries) closeAll() {
+	if len(all.open) == 0 {
+		return
+	}
+	all.tx.happened(onClose)
+	_ = all.tx.Simulation.acquire(context.Background()) // however long it takes: they must be closed
+	defer all.tx.Simulation.end()
+	for _, q := range all.open {
+		all.closeOne(q)
+	}
+}
+
+func (all *queries) closeOne(q *query) {
+	defer func() {
+		if p := recover(); p != nil {
+			all.logPanic(all.tx.key, p)
+			all.tx.trust.lose(errPanic)
+		}
+	}()
+	all.forget(q)
+}
