@@ -79,9 +79,9 @@ type row struct {
 
 // request is how a request of chaincode is served, by the worker of its transaction.
 type request struct {
-	// serve decodes the payload and answers it.
+	// serve waits until no other operation of the simulator runs, decodes the payload, and answers it.
 	serve func(w *worker, ctx context.Context, payload []byte) ([]byte, error)
-	// kind tells reads, whose answers go straight to the writer, from what makes the transaction busy and answers
+	// kind tells reads, whose answers go straight to the sender, from what makes the transaction busy and answers
 	// through nextState.
 	kind kind
 	// noContext is the cause given for a transaction that is unknown or has no simulator.
@@ -160,6 +160,16 @@ func calls[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P]
 func requestRow[T any, P message[T]](typ pb.ChaincodeMessage_Type, k kind, noContext string, serve serveFunc[P]) row {
 	decoded := sync.Pool{New: func() any { return P(new(T)) }}
 	run := func(w *worker, ctx context.Context, payload []byte) ([]byte, error) {
+		if k == call { // a callee uses the simulator meanwhile
+			if err := w.tx.trust.err(); err != nil {
+				return nil, err
+			}
+		} else {
+			if err := w.tx.Simulation.begin(ctx); err != nil {
+				return nil, err
+			}
+			defer w.tx.Simulation.end()
+		}
 		req := decoded.Get().(P)
 		if err := proto.Unmarshal(payload, req); err != nil { // which empties req first
 			return nil, errors.Wrap(err, "unmarshal failed")

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// sendWatch notices that Send does not return. The writer says when it begins and ends, which costs it a look at the clock and
+// sendWatch notices that Send does not return. The sender says when it begins and ends, which costs it a look at the clock and
 // no timer: there is one for each stream, which runs only while something is being sent, and expires at most once in
 // limit as long as Send returns in time.
 type sendWatch struct {
@@ -23,7 +23,7 @@ func (w *sendWatch) init(limit time.Duration) {
 	w.timer.Stop()
 }
 
-// begin says that a Send begins. It is called by the writer.
+// begin says that a Send begins. It is called by the sender.
 func (w *sendWatch) begin() {
 	w.since.Store(int64(time.Since(w.started)) + 1)
 	w.arm(w.limit)

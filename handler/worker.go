@@ -73,7 +73,7 @@ func (w *worker) run() {
 	}
 }
 
-// serve serves a request, one at a time for each simulator, and makes a panic an error.
+// serve serves a request, and makes a panic an error.
 func (w *worker) serve(in received) (answer []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -83,10 +83,9 @@ func (w *worker) serve(in received) (answer []byte, err error) {
 		}
 	}()
 	if len(w.cfg.Requests) == 0 {
-		answer, err = w.perform(&w.tx.ctx, in)
+		answer, err = in.row.request.serve(w, &w.tx.ctx, in.msg.Payload)
 	} else {
-		r := Request{Transaction: w.transaction(&w.tx.TxParams), Type: in.msg.Type, Payload: in.msg.Payload, Size: in.size}
-		answer, err = intercepted(w.cfg.Requests, r, func(ctx context.Context) ([]byte, error) { return w.perform(ctx, in) })(&w.tx.ctx)
+		answer, err = w.intercept(in)
 	}
 	if err != nil {
 		err = errors.New(err.Error()) // asked for here, where a panic is confined: the error may be the ledger's
@@ -94,19 +93,12 @@ func (w *worker) serve(in received) (answer []byte, err error) {
 	return answer, err
 }
 
-// perform has the request's own method serve it, when no other operation of the simulator runs.
-func (w *worker) perform(ctx context.Context, in received) ([]byte, error) {
-	if in.row.request.kind == call { // a callee uses the simulator meanwhile
-		if err := w.tx.trust.err(); err != nil {
-			return nil, err
-		}
-	} else {
-		if err := w.tx.Simulation.begin(ctx); err != nil {
-			return nil, err
-		}
-		defer w.tx.Simulation.end()
-	}
-	return in.row.request.serve(w, ctx, in.msg.Payload)
+// intercept is serve with interceptors around it.
+func (w *worker) intercept(in received) ([]byte, error) {
+	r := Request{Transaction: w.transaction(&w.tx.TxParams), Type: in.msg.Type, Payload: in.msg.Payload, Size: in.size}
+	return intercepted(w.cfg.Requests, r, func(ctx context.Context) ([]byte, error) {
+		return in.row.request.serve(w, ctx, in.msg.Payload)
+	})(&w.tx.ctx)
 }
 
 // transaction is what interceptors are told of a transaction.
@@ -133,27 +125,24 @@ func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	if tooLarge := w.checkSize(&o); tooLarge != nil {
 		o = newAnswer(w.tx, in.msg, nil, tooLarge)
 	}
-	if w.send(&w.tx.ctx, in, o) != nil {
-		w.sendLate(in, o)
+	if in.row.request.kind == read {
+		err = w.answers.serialSendAsync(&w.tx.ctx, o)
+	} else {
+		err = w.answers.triggerNextState(&w.tx.ctx, o)
+	}
+	if err != nil {
+		w.sendLate(o)
 	}
 }
 
 // sendLate is for an answer whose transaction has ended while there was no room for it. The worker has to let go of the ledger, but
 // the chaincode still waits.
-func (w *worker) sendLate(in received, o outgoing) {
+func (w *worker) sendLate(o outgoing) {
 	w.undelivered.Add(1)
 	w.spawn(func() {
 		defer w.undelivered.Add(-1)
-		_ = w.send(context.Background(), in, o)
+		_ = w.answers.triggerNextState(context.Background(), o)
 	})
-}
-
-// send lets go of the answer to a read at once, and of one that made the transaction busy by way of the loop.
-func (w *worker) send(ctx context.Context, in received, o outgoing) error {
-	if in.row.request.kind == read {
-		return w.answers.serialSendAsync(ctx, o)
-	}
-	return w.answers.triggerNextState(ctx, o)
 }
 
 // newAnswer returns the RESPONSE to a request, or the ERROR.
