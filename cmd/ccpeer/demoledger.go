@@ -9,7 +9,6 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 )
 
 // assetIndex is the index that chaincode asset comes with, in its folder META-INF: the program alone doesn't have it.
@@ -24,11 +23,11 @@ func (d *demonstration) newChannel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	index, err := mango.ParseIndex([]byte(assetIndex))
+	index, err := kvledger.ParseIndex([]byte(assetIndex))
 	if err != nil {
 		return err
 	}
-	return l.Define(ctx, "asset", kvledger.Definition{Indexes: []kvledger.Index{{Index: index}}})
+	return l.Define(ctx, "asset", kvledger.Definition{Indexes: []kvledger.Index{index}})
 }
 
 // explain shows which index the rich query of the session has used.

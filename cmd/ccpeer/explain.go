@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
 func explainCommand() *cobra.Command {
@@ -47,7 +47,7 @@ The JSON is in the manner of CouchDB's _explain.`,
 }
 
 // explanation prints what the ledger says of a query.
-type explanation struct{ mango.Explanation }
+type explanation struct{ kvledger.Explanation }
 
 func (e *explanation) print(w io.Writer, _ style) {
 	_, _ = fmt.Fprintln(w, e)

@@ -8,7 +8,6 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 )
 
 // blockQuestion asks for a block.
@@ -191,7 +190,7 @@ func readHistory(ctx context.Context, l *kvledger.Ledger, q stateQuestion) ([]ch
 }
 
 // explain answers an explainQuestion.
-func (n *node) explain(ctx context.Context, q explainQuestion) (*mango.Explanation, error) {
+func (n *node) explain(ctx context.Context, q explainQuestion) (*kvledger.Explanation, error) {
 	l, err := n.channel(q.Channel)
 	if err != nil {
 		return nil, err

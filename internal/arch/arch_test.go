@@ -62,11 +62,9 @@ var allowed = map[string][]string{
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
 	// The B-tree orders a block's own updates, for the ranges that are validated over them.
-	"ledger/kvledger":       {"ledger", "proto", "ledger/kvledger/...", protobuf, btree},
-	"ledger/kvledger/mango": {},
-	"ledger/kvledger/kvledgertest": {
-		"ledger", "ledger/ledgertest", "ledger/kvledger", "ledger/kvledger/mango", "ledger/kvledger/store",
-	},
+	"ledger/kvledger":                {"ledger", "proto", "ledger/kvledger/internal/...", "ledger/kvledger/store", protobuf, btree},
+	"ledger/kvledger/internal/mango": {},
+	"ledger/kvledger/kvledgertest":   {"ledger", "ledger/ledgertest", "ledger/kvledger", "ledger/kvledger/store"},
 	// A store knows keys and values, not what a ledger makes of them.
 	"ledger/kvledger/store/...":    {"ledger/kvledger/store"},
 	"ledger/kvledger/store/memory": {"ledger/kvledger/store", btree},

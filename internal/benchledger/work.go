@@ -13,7 +13,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -227,11 +226,11 @@ func (b *bench) fillDocuments(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	x, err := mango.ParseIndex([]byte(`{"index":{"fields":["owner"]},"ddoc":"indexOwner","name":"indexOwner","type":"json"}`))
+	x, err := kvledger.ParseIndex([]byte(`{"index":{"fields":["owner"]},"ddoc":"indexOwner","name":"indexOwner","type":"json"}`))
 	if err != nil {
 		return err
 	}
-	return b.ledger.Define(ctx, documents, kvledger.Definition{Indexes: []kvledger.Index{{Index: x}}})
+	return b.ledger.Define(ctx, documents, kvledger.Definition{Indexes: []kvledger.Index{x}})
 }
 
 // measureQuery returns how long a query takes for one value of a field, until the last result.

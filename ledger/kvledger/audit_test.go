@@ -14,7 +14,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
@@ -234,7 +234,7 @@ func lacks(t *testing.T, l *kvledger.Ledger, want kvledger.Definition) bool {
 		return true
 	}
 	for i := range d.Indexes {
-		if d.Indexes[i].Collection != want.Indexes[i].Collection || !d.Indexes[i].Index.Equal(want.Indexes[i].Index) {
+		if !d.Indexes[i].Equal(want.Indexes[i]) {
 			return true
 		}
 	}
@@ -247,11 +247,11 @@ func randomDefinition(t *testing.T, random *rand.Rand) kvledger.Definition {
 	for i, fields := range []string{`["n"]`, `["n","m"]`, `[{"m":"desc"}]`, `["long"]`, `["_id"]`} {
 		for _, collection := range []string{"", coll} {
 			if random.IntN(2) == 0 {
-				x, err := mango.ParseIndex([]byte(fmt.Sprintf(`{"index":{"fields":%s},"ddoc":"d%d","name":"x"}`, fields, i)))
+				x, err := kvledger.ParseIndex([]byte(fmt.Sprintf(`{"index":{"fields":%s},"ddoc":"d%d","name":"x"}`, fields, i)))
 				if err != nil {
 					t.Fatal(err)
 				}
-				d.Indexes = append(d.Indexes, kvledger.Index{Collection: collection, Index: x})
+				d.Indexes = append(d.Indexes, x.In(collection))
 			}
 		}
 	}

@@ -84,14 +84,14 @@ func (c *change) redefine(to Definition) changeStep {
 		before := d.Indexes
 		d.Indexes = nil
 		for _, x := range to.Indexes {
-			same := func(y *index) bool { return y.sameAs(x) }
+			same := func(y *index) bool { return y.Collection == x.Collection && y.Of.Equal(x.of) }
 			if at := slices.IndexFunc(before, same); at >= 0 {
 				d.Indexes = append(d.Indexes, before[at])
 				before = slices.Delete(before, at, at+1)
 				continue
 			}
 			d.LastIndex++
-			d.Indexes = append(d.Indexes, &index{Index: x, ID: d.LastIndex})
+			d.Indexes = append(d.Indexes, &index{Collection: x.Collection, Of: x.of, ID: d.LastIndex})
 		}
 		for _, x := range before {
 			d.Dropped = append(d.Dropped, x.ID)

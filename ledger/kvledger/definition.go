@@ -61,7 +61,7 @@ func (l *Ledger) Definition(ctx context.Context, namespace string) (*Definition,
 	}
 	public := &Definition{Collections: slices.Clone(d.Collections)}
 	for _, x := range d.Indexes {
-		public.Indexes = append(public.Indexes, x.Index)
+		public.Indexes = append(public.Indexes, Index{Collection: x.Collection, of: x.Of})
 	}
 	return public, nil
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -120,5 +120,5 @@ func columnsOf(x *index, d *mango.Document) ([]byte, bool) {
 	if d == nil {
 		return nil, false
 	}
-	return x.Index.Index.Columns(d)
+	return x.Of.Columns(d)
 }

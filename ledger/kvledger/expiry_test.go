@@ -5,7 +5,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 )
 
 // TestStaleValueExpires commits values that expire with block 3, of which this ledger is not told what becomes of them: they
@@ -64,13 +63,13 @@ func TestStaleValueExpires(t *testing.T) {
 // defineExpiring gives the namespace a collection with an index.
 func defineExpiring(t *testing.T, l *kvledger.Ledger, blockToLive uint64) {
 	t.Helper()
-	x, err := mango.ParseIndex([]byte(`{"index":{"fields":["n"]},"ddoc":"d","name":"n"}`))
+	x, err := kvledger.ParseIndex([]byte(`{"index":{"fields":["n"]},"ddoc":"d","name":"n"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := kvledger.Definition{
 		Collections: []ledger.CollectionConfig{{Name: coll, BlockToLive: blockToLive}},
-		Indexes:     []kvledger.Index{{Collection: coll, Index: x}},
+		Indexes:     []kvledger.Index{x.In(coll)},
 	}
 	if err := l.Define(t.Context(), ns, d); err != nil {
 		t.Fatal(err)

@@ -7,23 +7,56 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
-// Index is a secondary index of a namespace's documents.
+// Index is a secondary index of a namespace's documents. ParseIndex and LoadIndexes make one.
 type Index struct {
 	// Collection is the collection of private data that it is for; empty is the public state.
-	Collection string `json:"collection,omitempty"`
-	// Index says what it is of.
-	Index *mango.Index `json:"index"`
+	Collection string
+
+	of *mango.Index // nil is missing
 }
 
-func (x Index) sameAs(y Index) bool { return x.Collection == y.Collection && x.Index.Equal(y.Index) }
+// ParseIndex parses the definition of an index of the public state, such as
+//
+//	{"index": {"fields": ["owner", {"size": "asc"}]}, "ddoc": "indexOwnerDoc", "name": "indexOwner", "type": "json"}
+//
+// The index may have a partial_filter_selector: it is used by those queries only that name it by use_index. The type may be
+// left out; there is no other than json. So may ddoc and name, which then are a hash of the rest. What Fabric or CouchDB would
+// refuse is an error, for people to read; so are no fields, and the same field twice.
+func ParseIndex(file []byte) (Index, error) {
+	of, err := mango.ParseIndex(file)
+	if err != nil {
+		return Index{}, err
+	}
+	return Index{of: of}, nil
+}
+
+// In returns the same index, but for a collection.
+func (x Index) In(collection string) Index { return Index{Collection: collection, of: x.of} }
+
+// Name returns the index's name, and that of its design document without the prefix "_design/".
+func (x Index) Name() IndexName {
+	if x.of == nil {
+		return IndexName{}
+	}
+	return IndexName{Ddoc: x.of.Ddoc, Name: x.of.Name}
+}
+
+// Equal says whether two indexes are for the same collection, have the same name and are defined in the same way.
+func (x Index) Equal(y Index) bool {
+	if x.of == nil || y.of == nil {
+		return x == y
+	}
+	return x.Collection == y.Collection && x.of.Equal(y.of)
+}
 
 // index is what a definition holds of an Index.
 type index struct {
-	Index
-	ID uint32 `json:"id"`
+	Collection string       `json:"collection,omitempty"`
+	Of         *mango.Index `json:"index"`
+	ID         uint32       `json:"id"`
 	// Built says that the index has all documents. Until then it has those whose keys are before Next, and some others, all
 	// of them as they are now.
 	Built bool   `json:"built,omitempty"`
@@ -75,11 +108,11 @@ func loadIndexes(fsys fs.FS, folder, collection string) ([]Index, error) {
 		if err != nil {
 			return nil, errors.Wrap(err, "read index")
 		}
-		x, err := mango.ParseIndex(text)
+		x, err := ParseIndex(text)
 		if err != nil {
 			return nil, errors.Wrapf(err, "read index %s", name)
 		}
-		indexes = append(indexes, Index{Collection: collection, Index: x})
+		indexes = append(indexes, x.In(collection))
 	}
 	return indexes, nil
 }
@@ -88,13 +121,13 @@ func checkIndexes(d Definition) error {
 	type name struct{ collection, ddoc, name string }
 	seen := map[name]bool{}
 	for i, x := range d.Indexes {
-		if x.Index == nil {
+		if x.of == nil {
 			return errors.Errorf("index %d is missing", i)
 		}
 		if c := x.Collection; c != "" && !strings.HasPrefix(c, implicitCollection) && (&definition{Collections: d.Collections}).collection(c) == nil {
-			return errors.Errorf("index %q is for collection %q, which is not defined", x.Index.Name, c)
+			return errors.Errorf("index %q is for collection %q, which is not defined", x.of.Name, c)
 		}
-		n := name{x.Collection, x.Index.Ddoc, x.Index.Name}
+		n := name{x.Collection, x.of.Ddoc, x.of.Name}
 		if seen[n] {
 			return errors.Errorf("there are two indexes %q of design document %q", n.name, n.ddoc)
 		}
@@ -122,7 +155,7 @@ func (d *definition) builtIndexes(collection string) []*mango.Index {
 	var indexes []*mango.Index
 	for _, x := range d.indexesOf(collection) {
 		if x.Built {
-			indexes = append(indexes, x.Index.Index)
+			indexes = append(indexes, x.Of)
 		}
 	}
 	return indexes

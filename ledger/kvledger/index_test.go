@@ -10,7 +10,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
 // find returns the keys that a query finds in the public state, and checks that it finds the same in the collection.
@@ -253,12 +253,12 @@ func TestIndexIsBuiltWhileBlocksAreCommitted(t *testing.T) {
 // TestIndexOfPrivateDataThatExpires looks for what has expired, and what was purged.
 func TestIndexOfPrivateDataThatExpires(t *testing.T) {
 	l := openMemory(t)
-	x, err := mango.ParseIndex([]byte(`{"index":{"fields":["n"]},"ddoc":"d","name":"n"}`))
+	x, err := kvledger.ParseIndex([]byte(`{"index":{"fields":["n"]},"ddoc":"d","name":"n"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := kvledger.Definition{
-		Collections: []ledger.CollectionConfig{{Name: coll, BlockToLive: 2}}, Indexes: []kvledger.Index{{Collection: coll, Index: x}},
+		Collections: []ledger.CollectionConfig{{Name: coll, BlockToLive: 2}}, Indexes: []kvledger.Index{x.In(coll)},
 	}
 	if err := l.Define(t.Context(), ns, d); err != nil {
 		t.Fatal(err)
@@ -321,7 +321,7 @@ func TestLoadIndexes(t *testing.T) {
 		}
 		var got []string
 		for _, x := range indexes {
-			got = append(got, x.Collection+":"+x.Index.Name)
+			got = append(got, x.Collection+":"+x.Name().Name)
 		}
 		if strings.Join(got, " ") != test.want || err != nil {
 			t.Errorf("got %q, %v, want %q", got, err, test.want)

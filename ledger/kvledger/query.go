@@ -7,7 +7,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -16,9 +16,8 @@ var (
 	_ ledger.PrivateRichQuerier = (*Simulator)(nil)
 )
 
-// ExecuteQuery implements ledger.RichQuerier for CouchDB's Mango queries; package mango says what they mean, and which
-// index a query uses. It notes the keys that the iterator yields as read, as far as it is read, and nothing of what else
-// there might be. A paginated query is refused after a write, and makes every later write be refused. Results are read as
+// ExecuteQuery implements ledger.RichQuerier for CouchDB's Mango queries, of which the package's comment says more. It notes
+// the keys that the iterator yields as read, as far as it is read, and nothing of what else there might be. A paginated query is refused after a write, and makes every later write be refused. Results are read as
 // they are asked for, and come in the order of the index, or of the keys. As in CouchDB, it is an error to sort by what no
 // index has.
 func (s *Simulator) ExecuteQuery(ctx context.Context, namespace, query string, p ledger.Page) (ledger.QueryIterator, error) {
@@ -55,29 +54,6 @@ func (s *Simulator) ExecuteQueryOnPrivateData(ctx context.Context, namespace, co
 	return s.openQuery(ctx, set, collection, query, ledger.Page{})
 }
 
-// Explain says how a query of a namespace, or of one of its collections unless that is "", would be run now: which index it
-// would use. The error is that of the query.
-func (l *Ledger) Explain(ctx context.Context, namespace, collection, query string) (*mango.Explanation, error) {
-	q, err := mango.Parse([]byte(query))
-	if err != nil {
-		return nil, err
-	}
-	snapshot, err := l.snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer snapshot.Close()
-	d, err := l.definitionAt(ctx, snapshot, namespace)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := q.Plan(d.builtIndexes(collection))
-	if err != nil {
-		return nil, err
-	}
-	return plan.Explain(), nil
-}
-
 // queryIterator yields the results of a rich query.
 type queryIterator struct {
 	query *mango.Query
@@ -103,7 +79,7 @@ type queryResult struct {
 
 // openQuery begins to run a query over the public state, or over a collection.
 func (s *Simulator) openQuery(ctx context.Context, set *namespaceSet, collection, query string, p ledger.Page) (*queryIterator, error) {
-	q, err := mango.Parse([]byte(query))
+	q, err := parseQuery(query)
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +89,14 @@ func (s *Simulator) openQuery(ctx context.Context, set *namespaceSet, collection
 	}
 	plan, err := q.Plan(d.builtIndexes(collection))
 	if err != nil {
-		return nil, err
+		return nil, queryError(err)
 	}
 	bookmark := p.Bookmark
 	if bookmark == "" {
 		bookmark = q.Bookmark
 	}
 	if err := plan.Resume(bookmark); err != nil {
-		return nil, err
+		return nil, queryError(err)
 	}
 	it := &queryIterator{query: q, plan: plan, namespace: set.name, skip: q.Skip, limit: -1}
 	o := store.ScanOptions{Reverse: plan.Reverse, Fetch: usualPage}
@@ -142,7 +118,7 @@ func (s *Simulator) openCandidates(namespace, collection string, d *definition, 
 		}
 		return s.openScan(scan{namespace: namespace, keyAt: keyAt}, lo, hi, o)
 	}
-	at := slices.IndexFunc(d.Indexes, func(x *index) bool { return x.Index.Index == plan.Index })
+	at := slices.IndexFunc(d.Indexes, func(x *index) bool { return x.Of == plan.Index })
 	prefix, end := l.indexPrefix(namespace, d.Indexes[at].ID), l.indexPrefix(namespace, d.Indexes[at].ID+1)
 	if plan.Hi != nil {
 		end = prefix + string(plan.Hi)

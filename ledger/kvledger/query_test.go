@@ -10,7 +10,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 )
 
 // documents are a namespace's values, some of which no query ever matches.
@@ -39,11 +38,11 @@ func defineIndexes(t testing.TB, l *kvledger.Ledger, fields ...string) {
 	t.Helper()
 	d := kvledger.Definition{Collections: []ledger.CollectionConfig{{Name: coll}}}
 	for i, f := range fields {
-		x, err := mango.ParseIndex([]byte(fmt.Sprintf(`{"index":{"fields":%s},"ddoc":"i%d"}`, f, i)))
+		x, err := kvledger.ParseIndex([]byte(fmt.Sprintf(`{"index":{"fields":%s},"ddoc":"i%d"}`, f, i)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.Indexes = append(d.Indexes, kvledger.Index{Index: x}, kvledger.Index{Collection: coll, Index: x})
+		d.Indexes = append(d.Indexes, x, x.In(coll))
 	}
 	if err := l.Define(t.Context(), ns, d); err != nil {
 		t.Fatal(err)
@@ -120,7 +119,7 @@ func TestQueryErrors(t *testing.T) {
 		wantError(t, query+" on the collection", err, want)
 	}
 	_, err := newSimulator(t, l, "tx").ExecuteQuery(t.Context(), ns, everything, ledger.Page{Bookmark: "garbage"})
-	var refused *mango.Error
+	var refused *kvledger.QueryError
 	if !errors.As(err, &refused) || refused.Name != "invalid_bookmark" {
 		t.Errorf("a page at garbage: %v", err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -32,13 +31,13 @@ func testIndexes(t *testing.T, s store.Store) {
 	if keys, err := querySorted(t.Context(), l, 0); err == nil {
 		t.Errorf("without an index, a sorted query yields %q", keys)
 	}
-	index, err := mango.ParseIndex([]byte(bySize))
+	index, err := kvledger.ParseIndex([]byte(bySize))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := kvledger.Definition{
 		Collections: []ledger.CollectionConfig{{Name: coll}},
-		Indexes:     []kvledger.Index{{Index: index}, {Collection: coll, Index: index}},
+		Indexes:     []kvledger.Index{index, index.In(coll)},
 	}
 	if err := l.Define(t.Context(), ns, d); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/internal/pipe"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -137,20 +139,57 @@ func (p *Peer) answer(m *pb.ChaincodeMessage) []byte {
 	return nil
 }
 
-// query returns what matches a rich query.
+// query returns what matches a rich query: a ledger that has the same state says so.
 func (p *Peer) query(text string) *pb.QueryResponse {
-	q, err := mango.Parse([]byte(text))
+	sim := p.simulate()
+	defer sim.Done()
+	results, err := sim.ExecuteQuery(p.t.Context(), "example", text, ledger.Page{})
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	defer results.Close()
 	page := new(pb.QueryResponse)
-	for _, key := range slices.Sorted(maps.Keys(p.State)) {
-		d, err := mango.NewDocument(key, []byte(p.State[key]))
-		if err == nil && q.Match(d) { // others than JSON are no documents
-			p.add(page, &pb.KV{Key: key, Value: []byte(p.State[key])})
+	for {
+		kv, err := results.Next(p.t.Context())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if kv == nil {
+			return page
+		}
+		p.add(page, &pb.KV{Key: kv.Key, Value: []byte(p.State[kv.Key])})
+	}
+}
+
+// simulate returns a simulator of a new ledger that has the peer's state.
+func (p *Peer) simulate() *kvledger.Simulator {
+	ctx := p.t.Context()
+	l, err := kvledger.NewProvider(memory.New()).Open(ctx, "example")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	filling, err := l.Simulate(ctx, "fill")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer filling.Done()
+	for key, value := range p.State {
+		if err := filling.SetState(ctx, "example", key, []byte(value)); err != nil {
+			p.t.Fatal(err)
 		}
 	}
-	return page
+	filled, err := filling.Results()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if code, err := l.CommitTx(ctx, kvledger.Transaction{TxID: "fill", RWSet: filled.RWSet}); code != kvledger.Valid || err != nil {
+		p.t.Fatal(code, err)
+	}
+	sim, err := l.Simulate(ctx, "query")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return sim
 }
 
 func (p *Peer) record(key string, mod *pb.KeyModification) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
 )
 
 // The tests of a ledger's crashes commit numbered blocks: what a block has follows from its number and from the blocks
@@ -30,11 +29,11 @@ func definitionAt(n uint64) (kvledger.Definition, error) {
 	n /= redefined
 	d := kvledger.Definition{Collections: []ledger.CollectionConfig{{Name: lasting}, {Name: brief, BlockToLive: 1 + n%3}}}
 	for _, field := range [][]string{{"size"}, {"tx"}, {"size", "tx"}}[n%3] {
-		index, err := mango.ParseIndex(fmt.Appendf(nil, `{"index":{"fields":[%q]},"ddoc":%q,"name":"index","type":"json"}`, field, field))
+		index, err := kvledger.ParseIndex(fmt.Appendf(nil, `{"index":{"fields":[%q]},"ddoc":%q,"name":"index","type":"json"}`, field, field))
 		if err != nil {
 			return d, err
 		}
-		d.Indexes = append(d.Indexes, kvledger.Index{Index: index}, kvledger.Index{Collection: lasting, Index: index})
+		d.Indexes = append(d.Indexes, index, index.In(lasting))
 	}
 	return d, nil
 }

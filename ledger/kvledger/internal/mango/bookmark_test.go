@@ -12,7 +12,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
 // page returns the first documents of a query after a bookmark, and the next page's bookmark.

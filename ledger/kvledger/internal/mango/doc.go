@@ -59,22 +59,7 @@
 // read in the same direction. If another index is chosen from one page to the next, since one was defined meanwhile, it is
 // an invalid_bookmark.
 //
-// # Where it differs from CouchDB
-//
-//   - Strings are compared byte by byte. CouchDB follows ICU's root collation, in which "a" < "B" and "é" < "f", except
-//     for _id. Equality differs only for strings that ICU takes for the same, such as composed and decomposed accents.
-//   - $regex has the syntax of Go's package regexp, RE2, where CouchDB has PCRE: no look-around, no back-references. A
-//     pattern that RE2 can't compile is a bad_arg. It matches characters; CouchDB's matches bytes.
-//   - _id is ordered as any other value against values of other types; CouchDB puts strings after all of them there.
-//   - $text and the geographical operators are not supported, as in a CouchDB without such indexes.
-//   - An $or of nothing, where a selector has other conditions, requires no field, and doesn't make an index usable.
-//   - The names that an index without ddoc or name gets are other ones, and so are bookmarks.
-//   - A $mod by 0 is an error when the query is parsed, not when the first integer is met.
-//   - $nor within $elemMatch, $allMatch and $keyMapMatch works; CouchDB doesn't get it there.
-//   - Without fields, the value of a result is what is stored, to the byte. Fabric's peer encodes it anew.
-//   - A document has no _rev. Queries and documents are nested [MaxDepth] levels deep at most, their numbers have at most
-//     [MaxDigits] digits in a row, and the conditions of a selector are as many as [MaxSelector] allows.
-//   - A number that doesn't fit into a float64 and is not an integer is infinite; CouchDB would not store it.
+// Where it differs from CouchDB, the comment of package kvledger says.
 //
 // # Errors
 //

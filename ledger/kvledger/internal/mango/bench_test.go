@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
 const benchQuery = `{"selector": {"docType": "marble", "owner": {"$in": ["tom", "jerry"]},

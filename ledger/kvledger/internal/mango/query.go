@@ -44,9 +44,9 @@ type SortField struct {
 // IndexName names an index.
 type IndexName struct {
 	// Ddoc is the index's design document, without the prefix "_design/".
-	Ddoc string `json:"ddoc"`
+	Ddoc string
 	// Name is the index's name, or "" for any of the design document.
-	Name string `json:"name"`
+	Name string
 }
 
 // String returns the name as use_index may have it.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
 // FuzzQuery parses a query, and puts two documents through all that a ledger does with them.
@@ -83,7 +83,7 @@ func FuzzPlan(f *testing.F) {
 		}
 		found := results(q, p, docs)
 		if len(found) != len(want) {
-			t.Fatalf("found %d of %d with %s", len(found), len(want), p.Explain())
+			t.Fatalf("found %d of %d with %+v", len(found), len(want), p.Explain())
 		}
 		for i, d := range found {
 			bookmark, err := p.BookmarkAfter(p.Position(d))

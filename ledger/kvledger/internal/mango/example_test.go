@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
 // A query is parsed once, and then asked about every document that may be wanted.
@@ -76,16 +76,14 @@ func ExampleQuery_Plan() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(plan.Explain())
+	fmt.Println(plan.Explain().Index.Name, plan.Reverse)
 	for _, entry := range entries {
 		if entry >= string(plan.Lo) && entry < string(plan.Hi) {
 			fmt.Println(entry[len(entry)-len("marble1"):])
 		}
 	}
 	// Output:
-	// json index "indexOwner/bySize" on owner, size, rev
-	// range: owner >= "tom" <= "tom"
-	// range: size > 1
+	// bySize true
 	// marble1
 	// marble3
 }

@@ -1,68 +1,63 @@
 package mango
 
-import (
-	"fmt"
-	"strings"
-)
-
-// Explanation says how a query is run. Its JSON is in the manner of CouchDB's _explain. There is no limit in it: that of a
-// query has no effect.
+// Explanation says how a query is run. There is no limit in it: that of a query has no effect. Package kvledger gives it JSON
+// in the manner of CouchDB's _explain, and a text for people.
 type Explanation struct {
 	// Index is what is read.
-	Index IndexExplanation `json:"index"`
+	Index IndexExplanation
 	// Range is what is known of the index's first fields, and so what part of it is read. Empty is all of it.
-	Range []FieldRange `json:"range"`
+	Range []FieldRange
 	// Direction is fwd or rev.
-	Direction string `json:"direction"`
+	Direction string
 	// Selector is what documents that were read are matched with: the query's selector, with its negations moved down.
-	Selector any `json:"selector"`
+	Selector any
 	// Fields are the query's, nil for whole documents.
-	Fields []string `json:"fields"`
+	Fields []string
 	// Skip is how many results are left out.
-	Skip int `json:"skip"`
+	Skip int
 	// Unused are the other indexes, and why they are not used.
-	Unused []UnusedIndex `json:"index_candidates"`
-	// Warnings are for those who wonder why the query is slow.
-	Warnings []string `json:"warnings"`
+	Unused []UnusedIndex
+	// Warnings are for people who wonder why the query is slow.
+	Warnings []string
 }
 
 // IndexExplanation is the index that is used: that of all documents is named _all_docs.
 type IndexExplanation struct {
 	// Ddoc is the design document without "_design/", empty for all documents.
-	Ddoc string `json:"ddoc,omitempty"`
-	Name string `json:"name"`
+	Ddoc string
+	Name string
 	// Type is json, or special for all documents.
-	Type string `json:"type"`
+	Type string
 	// Fields are what the index is ordered by.
-	Fields []string `json:"fields"`
+	Fields []string
 	// Order is asc or desc, as the index is defined; it is read either way.
-	Order string `json:"order"`
+	Order string
 	// Filter is its partial_filter_selector, if there is one.
-	Filter any `json:"partial_filter_selector,omitempty"`
+	Filter any
 }
 
 // FieldRange is what is known of a field's value.
 type FieldRange struct {
-	Field string `json:"field"`
+	Field string
 	// Lo and Hi are its bounds. Nil is no bound.
-	Lo *Bound `json:"lo,omitempty"`
-	Hi *Bound `json:"hi,omitempty"`
+	Lo *Bound
+	Hi *Bound
 	// BeginsWith is what the value begins with, which is a string then.
-	BeginsWith *string `json:"beginsWith,omitempty"`
+	BeginsWith *string
 }
 
 // Bound is one end of a range.
 type Bound struct {
 	// Value is decoded JSON, and not to be modified.
-	Value any `json:"value"`
+	Value any
 	// Included says that the value itself is in the range.
-	Included bool `json:"included"`
+	Included bool
 }
 
 // UnusedIndex is an index that is not used.
 type UnusedIndex struct {
-	Index  IndexName `json:"index"`
-	Reason string    `json:"reason"`
+	Index  IndexName
+	Reason string
 }
 
 // Explain says what the plan is. Bookmarks make no difference.
@@ -139,45 +134,4 @@ func selectorsJSON(parts []Selector) []any {
 		values[i] = selectorJSON(part)
 	}
 	return values
-}
-
-// String is a few lines for people: the index and the direction, then what is known of its fields, the other indexes, and
-// warnings.
-func (e *Explanation) String() string {
-	name := IndexName{Ddoc: e.Index.Name}
-	if e.Index.Ddoc != "" {
-		name = IndexName{Ddoc: e.Index.Ddoc, Name: e.Index.Name}
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s index %q on %s, %s", e.Index.Type, name, strings.Join(e.Index.Fields, ", "), e.Direction)
-	for _, r := range e.Range {
-		fmt.Fprintf(&b, "\nrange: %s", r)
-	}
-	for _, u := range e.Unused {
-		fmt.Fprintf(&b, "\nnot %q: %s", u.Index, u.Reason)
-	}
-	for _, w := range e.Warnings {
-		fmt.Fprintf(&b, "\nwarning: %s", w)
-	}
-	return b.String()
-}
-
-// String is such as "size > 1 <= 5".
-func (r FieldRange) String() string {
-	text := r.Field + r.Lo.text(">") + r.Hi.text("<")
-	if r.BeginsWith != nil {
-		text += " begins " + show(*r.BeginsWith)
-	}
-	return text
-}
-
-// text is such as " > 1", or nothing without a bound.
-func (b *Bound) text(op string) string {
-	switch {
-	case b == nil:
-		return ""
-	case b.Included:
-		op += "="
-	}
-	return " " + op + " " + show(b.Value)
 }

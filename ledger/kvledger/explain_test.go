@@ -1,17 +1,28 @@
-package mango_test
+package kvledger_test
 
 import (
 	"encoding/json"
 	"testing"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
 // TestExplain holds explanations to JSON, member by member.
 func TestExplain(t *testing.T) {
-	indexes := []*mango.Index{
-		index(t, `{"index": {"fields": [{"owner": "desc"}, {"size": "desc"}]}, "ddoc": "d", "name": "down"}`),
-		index(t, `{"index": {"fields": ["owner"], "partial_filter_selector": {"size": {"$gt": 1}}}, "ddoc": "p", "name": "big"}`),
+	l := openMemory(t)
+	var d kvledger.Definition
+	for _, text := range []string{
+		`{"index": {"fields": [{"owner": "desc"}, {"size": "desc"}]}, "ddoc": "d", "name": "down"}`,
+		`{"index": {"fields": ["owner"], "partial_filter_selector": {"size": {"$gt": 1}}}, "ddoc": "p", "name": "big"}`,
+	} {
+		x, err := kvledger.ParseIndex([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Indexes = append(d.Indexes, x)
+	}
+	if err := l.Define(t.Context(), ns, d); err != nil {
+		t.Fatal(err)
 	}
 	const partial = `[{"index": {"ddoc": "p", "name": "big"}, "reason": "it has a partial_filter_selector, and is not named by use_index"}]`
 	for _, test := range []struct{ query, want, text string }{
@@ -51,11 +62,14 @@ range: owner < "tom" begins ""
 not "d/down": the selector doesn't require the field "size"`,
 		},
 	} {
-		e := planOf(t, parse(t, test.query), indexes...).Explain()
+		e, err := l.Explain(t.Context(), ns, "", test.query)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got := e.String(); got != test.text {
 			t.Errorf("%s:\ngot  %s\nwant %s", test.query, got, test.text)
 		}
-		if got := show(t, e); !sameJSON(t, got, test.want) {
+		if got := asJSON(t, e); !sameJSON(t, got, test.want) {
 			t.Errorf("%s:\ngot  %s\nwant %s", test.query, got, test.want)
 		}
 	}
@@ -69,23 +83,14 @@ func sameJSON(t *testing.T, a, b string) bool {
 			t.Fatalf("%s: %v", text, err)
 		}
 	}
-	return show(t, values[0]) == show(t, values[1])
+	return asJSON(t, values[0]) == asJSON(t, values[1])
 }
 
-// TestExplainSelectors parses what explanations say of selectors: it must be the same query.
-func TestExplainSelectors(t *testing.T) {
-	for _, v := range vectors[selectorVector](t, "selectors.json", 150) {
-		first := planOf(t, parse(t, `{"selector": `+string(v.Selector)+`}`)).Explain()
-		q := parse(t, `{"selector": `+show(t, first.Selector)+`}`)
-		for _, doc := range v.Match {
-			if !q.Match(document(t, "key", string(doc))) {
-				t.Errorf("%s is explained as %s, which doesn't match %s", v.Selector, show(t, first.Selector), doc)
-			}
-		}
-		for _, doc := range v.Miss {
-			if q.Match(document(t, "key", string(doc))) {
-				t.Errorf("%s is explained as %s, which matches %s", v.Selector, show(t, first.Selector), doc)
-			}
-		}
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return string(text)
 }

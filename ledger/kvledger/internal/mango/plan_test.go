@@ -9,7 +9,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
 type planVector struct {
@@ -81,7 +81,7 @@ func outcome(p *mango.Plan, docs []*mango.Document) planVector {
 	e := p.Explain()
 	v := planVector{Use: strings.TrimPrefix(e.Index.Ddoc+"/"+e.Index.Name, "/")}
 	for _, r := range e.Range {
-		v.Range = append(v.Range, r.String())
+		v.Range = append(v.Range, rangeText(r))
 	}
 	for _, u := range e.Unused {
 		if v.Unused == nil {
@@ -96,6 +96,26 @@ func outcome(p *mango.Plan, docs []*mango.Document) planVector {
 		v.Read += entry.doc.Key()
 	}
 	return v
+}
+
+// rangeText is such as "size > 1 <= 5".
+func rangeText(r mango.FieldRange) string {
+	text := r.Field + boundText(r.Lo, ">") + boundText(r.Hi, "<")
+	if r.BeginsWith != nil {
+		text += fmt.Sprintf(" begins %q", *r.BeginsWith)
+	}
+	return text
+}
+
+func boundText(b *mango.Bound, operator string) string {
+	if b == nil {
+		return ""
+	}
+	if b.Included {
+		operator += "="
+	}
+	value, _ := json.Marshal(b.Value) // which was JSON
+	return fmt.Sprintf(" %s %s", operator, value)
 }
 
 func show(t *testing.T, v any) string {
