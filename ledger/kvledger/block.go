@@ -47,7 +47,7 @@ func (l *Ledger) Block(ctx context.Context, number uint64) (*CommittedBlock, err
 		return nil, err
 	}
 	defer snapshot.Close()
-	parts := snapshot.Scan(l.blockKey(number, 0), l.blockKey(number, math.MaxUint64)+"\x00", store.ScanOptions{})
+	parts := snapshot.Scan(l.keys.blockKey(number, 0), l.keys.blockKey(number, math.MaxUint64)+"\x00", store.ScanOptions{})
 	defer parts.Close()
 	b := &CommittedBlock{Number: number}
 	for found := false; ; found = true {
@@ -74,7 +74,7 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 		return nil, err
 	}
 	defer snapshot.Close()
-	b, err := snapshot.Get(ctx, l.txIDKey(txID))
+	b, err := snapshot.Get(ctx, l.keys.txIDKey(txID))
 	if err != nil {
 		return nil, errors.Wrapf(err, "read transaction %q", txID)
 	}
@@ -85,7 +85,7 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 	if err != nil {
 		return nil, errors.Wrapf(err, "read transaction %q", txID)
 	}
-	parts := snapshot.Scan(l.blockKey(at.block, 0), l.blockKey(at.block, at.tx)+"\x00", store.ScanOptions{Reverse: true, Fetch: 1})
+	parts := snapshot.Scan(l.keys.blockKey(at.block, 0), l.keys.blockKey(at.block, at.tx)+"\x00", store.ScanOptions{Reverse: true, Fetch: 1})
 	defer parts.Close()
 	storeKey, part, ok, err := parts.Next(ctx)
 	if err != nil {
@@ -111,18 +111,18 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 const partSize = 256 << 10
 
 // blockWrites returns what the store is to keep of the block itself.
-func (v *validation) blockWrites(txs []transaction) []store.Write {
+func blockWrites(keys keyspace, block uint64, txs []transaction, codes []ValidationCode) []store.Write {
 	var writes []store.Write
 	part := []byte{}
 	first := 0
 	for i, tx := range txs {
 		if len(part) >= partSize {
-			writes = append(writes, store.Write{Key: v.ledger.blockKey(v.block, uint64(first)), Value: part})
+			writes = append(writes, store.Write{Key: keys.blockKey(block, uint64(first)), Value: part})
 			part, first = []byte{}, i
 		}
-		part = appendTransaction(part, tx, v.codes[i])
+		part = appendTransaction(part, tx, codes[i])
 	}
-	return append(writes, store.Write{Key: v.ledger.blockKey(v.block, uint64(first)), Value: part})
+	return append(writes, store.Write{Key: keys.blockKey(block, uint64(first)), Value: part})
 }
 
 func appendTransaction(b []byte, tx transaction, code ValidationCode) []byte {

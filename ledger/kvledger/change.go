@@ -48,7 +48,7 @@ func (c *change) try(ctx context.Context, step changeStep) (bool, error) {
 	}
 	defer snapshot.Close()
 	d := new(definition)
-	now, err := snapshot.Get(ctx, l.definitionKey(c.namespace))
+	now, err := snapshot.Get(ctx, l.keys.definitionKey(c.namespace))
 	if err != nil {
 		return false, errors.Wrap(err, "read definition")
 	}
@@ -68,11 +68,11 @@ func (c *change) try(ctx context.Context, step changeStep) (bool, error) {
 	if len(writes) == 0 && string(b) == string(now) {
 		return more, nil // as it was
 	}
-	writes = append(writes, store.Write{Key: l.definitionKey(c.namespace), Value: b})
+	writes = append(writes, store.Write{Key: l.keys.definitionKey(c.namespace), Value: b})
 	if height, err := l.heightAt(ctx, snapshot); err != nil {
 		return false, err
 	} else if height == 0 { // the channel has nothing yet: what it will have is of this format
-		writes = append(writes, store.Write{Key: l.heightKey(), Value: encodeHeight(0)})
+		writes = append(writes, store.Write{Key: l.keys.heightKey(), Value: encodeHeight(0)})
 	}
 	return more, l.provider.commit(ctx, snapshot.Head(), writes)
 }
@@ -97,7 +97,7 @@ func (c *change) redefine(to Definition) changeStep {
 			d.Dropped = append(d.Dropped, x.ID)
 		}
 		if slices.ContainsFunc(to.Collections, func(of ledger.CollectionConfig) bool { return of.BlockToLive > 0 }) {
-			return []store.Write{{Key: c.ledger.expiresKey(), Value: []byte{}}}, true, nil
+			return []store.Write{{Key: c.ledger.keys.expiresKey(), Value: []byte{}}}, true, nil
 		}
 		return nil, true, nil
 	}
@@ -125,7 +125,7 @@ func (c *change) build(ctx context.Context, snapshot store.Snapshot, d *definiti
 }
 
 func (c *change) dropEntries(ctx context.Context, snapshot store.Snapshot, id uint32) ([]store.Write, error) {
-	lo, hi := c.ledger.indexPrefix(c.namespace, id), c.ledger.indexPrefix(c.namespace, id+1)
+	lo, hi := c.ledger.keys.indexPrefix(c.namespace, id), c.ledger.keys.indexPrefix(c.namespace, id+1)
 	it := snapshot.Scan(lo, hi, store.ScanOptions{KeysOnly: true, Fetch: c.size})
 	defer it.Close()
 	var writes []store.Write
@@ -144,10 +144,10 @@ func (c *change) dropEntries(ctx context.Context, snapshot store.Snapshot, id ui
 
 // buildEntries gives an index the next documents.
 func (c *change) buildEntries(ctx context.Context, snapshot store.Snapshot, x *index) ([]store.Write, error) {
-	lo, hi, keyAt := c.ledger.documentRange(c.namespace, x.Collection, string(x.Next))
+	lo, hi, keyAt := c.ledger.keys.documentRange(c.namespace, x.Collection, string(x.Next))
 	it := snapshot.Scan(lo, hi, store.ScanOptions{Fetch: c.size})
 	defer it.Close()
-	prefix := c.ledger.indexPrefix(c.namespace, x.ID)
+	prefix := c.ledger.keys.indexPrefix(c.namespace, x.ID)
 	var writes []store.Write
 	for range c.size {
 		storeKey, b, ok, err := it.Next(ctx)

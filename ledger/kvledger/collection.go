@@ -50,7 +50,7 @@ func decodePrivateRWSet(b []byte) privateRWSet {
 }
 
 // decodeCollections decodes what a namespace's read/write set says of collections.
-func (l *Ledger) decodeCollections(ns *pb.NsReadWriteSet, private privateRWSet) ([]read, []collectionRWSet, ValidationCode) {
+func (d rwsetDecoder) decodeCollections(ns *pb.NsReadWriteSet, private privateRWSet) ([]read, []collectionRWSet, ValidationCode) {
 	var reads []read
 	var collections []collectionRWSet
 	seen := make(map[string]bool, len(ns.CollectionHashedRwset))
@@ -61,15 +61,15 @@ func (l *Ledger) decodeCollections(ns *pb.NsReadWriteSet, private privateRWSet) 
 		}
 		seen[name] = true
 		for _, r := range hashed.HashedReads {
-			reads = append(reads, read{l.hashKey(ns.Namespace, name, string(r.KeyHash)), versionOf(r.Version)})
+			reads = append(reads, read{d.keys.hashKey(ns.Namespace, name, string(r.KeyHash)), versionOf(r.Version)})
 		}
 		c := collectionRWSet{name: name}
-		if !l.decodeHashedWrites(ns.Namespace, &c, hashed) {
+		if !d.decodeHashedWrites(ns.Namespace, &c, hashed) {
 			return nil, nil, InvalidWriteSet
 		}
 		if b, ok := private[collectionName{ns.Namespace, name}]; ok {
 			if sum := sha256.Sum256(b); bytes.Equal(sum[:], set.PvtRwsetHash) {
-				l.decodePrivateWrites(ns.Namespace, &c, b)
+				d.decodePrivateWrites(ns.Namespace, &c, b)
 			}
 		}
 		collections = append(collections, c)
@@ -78,7 +78,7 @@ func (l *Ledger) decodeCollections(ns *pb.NsReadWriteSet, private privateRWSet) 
 }
 
 // decodeHashedWrites says whether the writes can be used.
-func (l *Ledger) decodeHashedWrites(namespace string, c *collectionRWSet, hashed *pb.HashedRWSet) bool {
+func (d rwsetDecoder) decodeHashedWrites(namespace string, c *collectionRWSet, hashed *pb.HashedRWSet) bool {
 	seen := make(map[string]bool, len(hashed.HashedWrites))
 	for _, w := range hashed.HashedWrites {
 		key, value := string(w.KeyHash), w.ValueHash
@@ -87,11 +87,11 @@ func (l *Ledger) decodeHashedWrites(namespace string, c *collectionRWSet, hashed
 		} else if len(value) != sha256.Size {
 			return false
 		}
-		if len(key) != sha256.Size || seen[key] || l.room(namespace, c.name) < 1 {
+		if len(key) != sha256.Size || seen[key] || d.keys.room(namespace, c.name) < 1 {
 			return false
 		}
 		seen[key] = true
-		c.writes = append(c.writes, write{key, l.hashKey(namespace, c.name, key), value})
+		c.writes = append(c.writes, write{key, d.keys.hashKey(namespace, c.name, key), value})
 		if w.IsPurge {
 			c.purges = append(c.purges, key)
 		}
@@ -104,7 +104,7 @@ func (l *Ledger) decodeHashedWrites(namespace string, c *collectionRWSet, hashed
 			return false
 		}
 		seen[key] = true
-		c.metadata = append(c.metadata, metadataWrite{key, l.hashKey(namespace, c.name, key), value})
+		c.metadata = append(c.metadata, metadataWrite{key, d.keys.hashKey(namespace, c.name, key), value})
 	}
 	return true
 }
@@ -116,7 +116,7 @@ func isHashedDelete(w *pb.KVWriteHash) bool {
 }
 
 // decodePrivateWrites makes the values known if each belongs to a hash, and each hash to a value.
-func (l *Ledger) decodePrivateWrites(namespace string, c *collectionRWSet, b []byte) {
+func (d rwsetDecoder) decodePrivateWrites(namespace string, c *collectionRWSet, b []byte) {
 	kv := new(pb.KVRWSet)
 	if proto.Unmarshal(b, kv) != nil || len(kv.Writes) != len(c.writes) || len(kv.MetadataWrites) != len(c.metadata) {
 		return
@@ -134,10 +134,10 @@ func (l *Ledger) decodePrivateWrites(namespace string, c *collectionRWSet, b []b
 		if w.IsDelete || len(value) == 0 {
 			value = nil
 		}
-		if !ok || l.checkKey(namespace, c.name, w.Key) != nil || !isHashOf(want, value) {
+		if !ok || d.keys.checkKey(namespace, c.name, w.Key) != nil || !isHashOf(want, value) {
 			return
 		}
-		private = append(private, privateUpdate{key, write{w.Key, l.privateKey(namespace, c.name, w.Key), value}})
+		private = append(private, privateUpdate{key, write{w.Key, d.keys.privateKey(namespace, c.name, w.Key), value}})
 	}
 	metadata := make(map[string]bool, len(c.metadata))
 	for _, m := range c.metadata {

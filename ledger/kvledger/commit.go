@@ -47,13 +47,13 @@ const maxTxID = 1024
 // After an error there are no codes. Nothing was committed, unless it was the store's Commit that failed in a way
 // that leaves this open; the height then tells.
 func (l *Ledger) Commit(ctx context.Context, b Block) ([]ValidationCode, error) {
-	txs := make([]transaction, len(b.Transactions))
+	txs, decoder := make([]transaction, len(b.Transactions)), rwsetDecoder{l.keys}
 	for i, tx := range b.Transactions {
 		if tx.TxID == "" || !utf8.ValidString(tx.TxID) || len(tx.TxID) > maxTxID {
 			return nil, errors.Errorf("transaction %d of the block has the ID %.100q, which must be UTF-8, not empty, and of up to %d bytes",
 				i, tx.TxID, maxTxID)
 		}
-		txs[i] = l.decode(tx)
+		txs[i] = decoder.decode(tx)
 	}
 	release, err := l.provider.lock(ctx)
 	if err != nil {
@@ -87,43 +87,14 @@ func (l *Ledger) tryCommit(ctx context.Context, txs []transaction) ([]Validation
 	if err != nil {
 		return nil, err
 	}
-	if err := l.provider.commit(ctx, v.head, writes); err != nil {
-		return nil, errors.Wrapf(err, "commit block %d", v.block)
+	if err := l.provider.commit(ctx, v.committed.head, writes); err != nil {
+		return nil, errors.Wrapf(err, "commit block %d", v.committed.block)
 	}
 	return v.codes, nil
 }
 
-// writes returns what the store is to write for a validated block.
-func (v *validation) writes(txs []transaction) ([]store.Write, error) {
-	writes := []store.Write{{Key: v.ledger.heightKey(), Value: encodeHeight(v.block + 1)}}
-	v.updates.Scan(func(key string, u update) bool {
-		w := store.Write{Key: key}
-		if u.value != nil {
-			w.Value = encodeValue(u.version, u.value)
-		}
-		writes = append(writes, w)
-		return true
-	})
-	for key, value := range v.metadata {
-		writes = append(writes, store.Write{Key: key, Value: value})
-	}
-	writes = append(writes, v.also...)
-	writes = append(writes, v.blockWrites(txs)...)
-	for i, tx := range txs {
-		if v.codes[i] != Valid {
-			continue
-		}
-		history, err := v.ledger.modifications(tx, version{v.block, uint64(i)})
-		if err != nil {
-			return nil, err
-		}
-		writes = append(writes, history...)
-	}
-	return writes, nil
-}
-
 // modifications returns the history entries of a valid transaction.
-func (l *Ledger) modifications(tx transaction, at version) ([]store.Write, error) {
+func modifications(keys keyspace, tx transaction, at version) ([]store.Write, error) {
 	var entries []store.Write
 	for _, ns := range tx.namespaces {
 		for _, w := range ns.writes {
@@ -131,7 +102,7 @@ func (l *Ledger) modifications(tx transaction, at version) ([]store.Write, error
 			if err != nil {
 				return nil, err
 			}
-			entries = append(entries, store.Write{Key: historyKey(l.historyPrefix(ns.name, w.key), at), Value: b})
+			entries = append(entries, store.Write{Key: historyKey(keys.historyPrefix(ns.name, w.key), at), Value: b})
 		}
 	}
 	return entries, nil

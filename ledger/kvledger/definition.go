@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pkg/errors"
 
@@ -102,13 +103,26 @@ func (d *definition) collection(name string) *ledger.CollectionConfig {
 	return nil
 }
 
+// has says whether a collection exists: without a definition every one does, and an organization's own always does.
+func (d *definition) has(collection string) bool {
+	return d == nil || strings.HasPrefix(collection, implicitCollection) || d.collection(collection) != nil
+}
+
 // definitionAt returns the definition of a namespace at a snapshot, or nil. It must not be modified.
 func (l *Ledger) definitionAt(ctx context.Context, snapshot store.Snapshot, namespace string) (*definition, error) {
-	b, err := snapshot.Get(ctx, l.definitionKey(namespace))
+	storeKey := l.keys.definitionKey(namespace)
+	b, err := snapshot.Get(ctx, storeKey)
 	if err != nil {
 		return nil, errors.Wrapf(err, "read definition of namespace %q", namespace)
 	}
-	return l.decodeDefinition(namespace, b)
+	return l.provider.definitions.decode(storeKey, namespace, b)
+}
+
+// definitionCache keeps decoded definitions. Every block and most queries need those of their namespaces, which hardly ever
+// change, and to decode JSON takes longer than to compare it with what was decoded last. So whoever asks brings the bytes that
+// the snapshot has, and the cache is never asked what is current.
+type definitionCache struct {
+	decoded sync.Map // decodedDefinition by the store's key
 }
 
 // decodedDefinition is a definition and what it was decoded from.
@@ -117,19 +131,19 @@ type decodedDefinition struct {
 	*definition
 }
 
-// decodeDefinition decodes what the store holds, unless it did before. It returns nil if that is nothing.
-func (l *Ledger) decodeDefinition(namespace string, b []byte) (*definition, error) {
+// decode decodes what the store holds at a key, unless it did before. It returns nil if that is nothing. The definition is
+// everybody's: it must not be modified.
+func (c *definitionCache) decode(storeKey, namespace string, b []byte) (*definition, error) {
 	if b == nil {
 		return nil, nil
 	}
-	key := l.definitionKey(namespace)
-	if known, ok := l.provider.definitions.Load(key); ok && known.(decodedDefinition).from == string(b) {
+	if known, ok := c.decoded.Load(storeKey); ok && known.(decodedDefinition).from == string(b) {
 		return known.(decodedDefinition).definition, nil
 	}
 	d := new(definition)
 	if err := json.Unmarshal(b, d); err != nil {
 		return nil, errors.Wrapf(err, "decode definition of namespace %q", namespace)
 	}
-	l.provider.definitions.Store(key, decodedDefinition{string(b), d})
+	c.decoded.Store(storeKey, decodedDefinition{string(b), d})
 	return d, nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
 // entryKey is where an index has a document: columns and key, so that the store's order is the index's.
@@ -37,55 +36,45 @@ type indexed struct {
 }
 
 // updateIndexes adds to what the block writes the index entries that its updates make and unmake.
-func (v *validation) updateIndexes(ctx context.Context) error {
-	updates := v.indexedUpdates()
+func (e *effects) updateIndexes(ctx context.Context) error {
+	updates := e.indexedUpdates()
 	keys := make([]string, len(updates))
 	for i, u := range updates {
 		keys[i] = u.storeKey
 	}
-	if err := v.fetch(ctx, keys); err != nil {
+	if err := e.committed.fetch(ctx, keys); err != nil {
 		return err
 	}
 	for _, u := range updates {
-		_, before, err := decodeValue(v.fetched[u.storeKey])
+		_, before, err := decodeValue(e.committed.fetched[u.storeKey])
 		if err != nil {
 			return errors.Wrapf(err, "read key %q", u.of.key)
 		}
 		was, is := document(u.of.key, before), document(u.of.key, u.value)
 		for _, x := range u.indexes {
-			v.updateEntry(u.of, x, was, is)
+			e.updateEntry(u.of, x, was, is)
 		}
 	}
 	return nil
 }
 
 // indexedUpdates returns the block's updates of keys that have indexes.
-func (v *validation) indexedUpdates() []indexed {
-	if !v.hasIndexes() {
+func (e *effects) indexedUpdates() []indexed {
+	if !e.committed.hasIndexes() {
 		return nil
 	}
 	var updates []indexed
-	v.updates.Scan(func(storeKey string, u update) bool {
-		tag, of := v.ledger.parseKey(storeKey)
+	e.updates.Scan(func(storeKey string, u update) bool {
+		tag, of := e.committed.keys.parseKey(storeKey)
 		if tag != tagState && tag != tagPrivate {
 			return true
 		}
-		if indexes := v.definitions[of.namespace].indexesOf(of.collection); len(indexes) > 0 {
+		if indexes := e.committed.definitions[of.namespace].indexesOf(of.collection); len(indexes) > 0 {
 			updates = append(updates, indexed{of, storeKey, u.value, indexes})
 		}
 		return true
 	})
 	return updates
-}
-
-// hasIndexes says whether any namespace has indexes that the block has to do with.
-func (v *validation) hasIndexes() bool {
-	for _, d := range v.definitions {
-		if d != nil && len(d.Indexes) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // document returns a value as a document, or nil if it is none.
@@ -101,18 +90,18 @@ func document(key string, value []byte) *mango.Document {
 }
 
 // updateEntry replaces the entry of a document in an index.
-func (v *validation) updateEntry(of collectionKey, x *index, was, is *mango.Document) {
-	prefix := v.ledger.indexPrefix(of.namespace, x.ID)
+func (e *effects) updateEntry(of collectionKey, x *index, was, is *mango.Document) {
+	prefix := e.committed.keys.indexPrefix(of.namespace, x.ID)
 	before, wasIn := columnsOf(x, was)
 	after, isIn := columnsOf(x, is)
 	if wasIn && isIn && string(before) == string(after) {
 		return // it is there, or will be when the index is built
 	}
 	if wasIn {
-		v.also = append(v.also, store.Write{Key: entryKey(prefix, before, of.key)})
+		e.write(entryKey(prefix, before, of.key), nil)
 	}
 	if isIn {
-		v.also = append(v.also, store.Write{Key: entryKey(prefix, after, of.key), Value: encodeEntry(after)})
+		e.write(entryKey(prefix, after, of.key), encodeEntry(after))
 	}
 }
 

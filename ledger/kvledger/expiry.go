@@ -28,98 +28,102 @@ type expiry struct {
 // expire adds to the block's updates that what expires with it is deleted: the hash, its metadata and the value, unless
 // they were written after the note was made, also by this block. A value expires without its hash where this ledger was
 // not given what the hash was written with since (Fabric: pvtstatepurgemgmt, purgeKeyOnly).
-func (v *validation) expire(ctx context.Context) error {
-	if v.fetched[v.ledger.expiresKey()] == nil {
+func (e *effects) expire(ctx context.Context) error {
+	if e.committed.fetched[e.committed.keys.expiresKey()] == nil {
 		return nil // nothing ever does
 	}
-	notes, err := v.dueNotes(ctx)
+	notes, err := e.committed.dueNotes(ctx)
 	if err != nil || len(notes) == 0 {
 		return err
 	}
-	if err := v.fetchExpiring(ctx, notes); err != nil {
+	if err := e.committed.fetchExpiring(ctx, notes); err != nil {
 		return err
 	}
 	for _, n := range notes {
-		v.also = append(v.also, store.Write{Key: n.noteKey})
-		if err := v.expireOne(n); err != nil {
+		e.write(n.noteKey, nil)
+		if err := e.expireOne(n); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fetchExpiring reads what the notes are of. The block's transactions may have to do with other namespaces.
-func (v *validation) fetchExpiring(ctx context.Context, notes []expiry) error {
-	var keys []string
-	for _, n := range notes {
-		keys = append(keys, v.hashKey(n.of), v.nameKey(n.of))
-		if _, ok := v.definitions[n.of.namespace]; !ok {
-			v.definitions[n.of.namespace] = nil
-			keys = append(keys, v.ledger.definitionKey(n.of.namespace))
-		}
-	}
-	if err := v.fetch(ctx, keys); err != nil {
-		return err
-	}
-	var values []string
-	for _, n := range notes {
-		if name := v.fetched[v.nameKey(n.of)]; name != nil {
-			values = append(values, v.ledger.privateKey(n.of.namespace, n.of.collection, string(name)))
-		}
-	}
-	if err := v.fetch(ctx, values); err != nil {
-		return err
-	}
-	return v.decodeDefinitions()
-}
-
-func (v *validation) expireOne(n expiry) error {
-	hashKey, at := v.hashKey(n.of), version{block: v.block}
-	gone, err := v.isDue(hashKey, n)
+func (e *effects) expireOne(n expiry) error {
+	hashKey, at := e.committed.hashKey(n.of), version{block: e.committed.block}
+	gone, err := e.isDue(hashKey, n)
 	if err != nil {
 		return err
 	}
 	if gone {
-		v.updates.Set(hashKey, update{version: at})
-		v.metadata[v.ledger.hashMetadataKey(n.of.namespace, n.of.collection, n.of.key)] = nil
+		e.updates.Set(hashKey, update{version: at})
+		e.metadata[e.committed.keys.hashMetadataKey(n.of.namespace, n.of.collection, n.of.key)] = nil
 	}
-	name := v.fetched[v.nameKey(n.of)]
+	name := e.committed.fetched[e.committed.nameKey(n.of)]
 	if name == nil {
 		return nil
 	}
-	valueKey := v.ledger.privateKey(n.of.namespace, n.of.collection, string(name))
+	valueKey := e.committed.keys.privateKey(n.of.namespace, n.of.collection, string(name))
 	if !gone {
-		if gone, err = v.isDue(valueKey, n); err != nil {
+		if gone, err = e.isDue(valueKey, n); err != nil {
 			return err
 		}
 	}
 	if gone {
-		v.updates.Set(valueKey, update{version: at})
+		e.updates.Set(valueKey, update{version: at})
 	}
 	return nil
 }
 
 // isDue says whether a hash or a value is there that nobody has written since the note was made.
-func (v *validation) isDue(storeKey string, n expiry) (bool, error) {
-	if _, written := v.updates.Get(storeKey); written {
+func (e *effects) isDue(storeKey string, n expiry) (bool, error) {
+	if _, written := e.updates.Get(storeKey); written {
 		return false, nil
 	}
-	now, _, err := decodeValue(v.fetched[storeKey])
+	now, _, err := decodeValue(e.committed.fetched[storeKey])
 	return now.present && now.block <= n.version.block, err
 }
 
-func (v *validation) hashKey(of collectionKey) string {
-	return v.ledger.hashKey(of.namespace, of.collection, of.key)
+// noteExpiry notes when a hash that the block writes expires.
+func (e *effects) noteExpiry(of collectionKey, u update) {
+	d := e.committed.definitions[of.namespace]
+	if d == nil || u.value == nil {
+		return
+	}
+	c := d.collection(of.collection)
+	if c == nil {
+		return
+	}
+	if at, ok := expiresAt(e.committed.block, c.BlockToLive); ok {
+		e.write(e.committed.keys.expiryKey(at, of), encodeValue(u.version, nil))
+	}
 }
 
-func (v *validation) nameKey(of collectionKey) string {
-	return v.ledger.privateNameKey(of.namespace, of.collection, of.key)
+// fetchExpiring reads what the notes are of. The block's transactions may have to do with other namespaces.
+func (c *committed) fetchExpiring(ctx context.Context, notes []expiry) error {
+	var keys []string
+	for _, n := range notes {
+		keys = append(keys, c.hashKey(n.of), c.nameKey(n.of))
+		keys = c.appendDefinition(keys, n.of.namespace)
+	}
+	if err := c.fetch(ctx, keys); err != nil {
+		return err
+	}
+	var values []string
+	for _, n := range notes {
+		if name := c.fetched[c.nameKey(n.of)]; name != nil {
+			values = append(values, c.keys.privateKey(n.of.namespace, n.of.collection, string(name)))
+		}
+	}
+	if err := c.fetch(ctx, values); err != nil {
+		return err
+	}
+	return c.decodeDefinitions()
 }
 
 // dueNotes returns what is noted to expire with this block. If an earlier one was to do it, this one does.
-func (v *validation) dueNotes(ctx context.Context) ([]expiry, error) {
-	prefix := v.ledger.expiresKey()
-	it := v.snapshot.Scan(prefix+bigEndian(0), prefix+bigEndian(v.block+1), store.ScanOptions{Fetch: usualPage})
+func (c *committed) dueNotes(ctx context.Context) ([]expiry, error) {
+	prefix := c.keys.expiresKey()
+	it := c.snapshot.Scan(prefix+bigEndian(0), prefix+bigEndian(c.block+1), store.ScanOptions{Fetch: usualPage})
 	defer it.Close()
 	var notes []expiry
 	for {
@@ -134,22 +138,7 @@ func (v *validation) dueNotes(ctx context.Context) ([]expiry, error) {
 		if err != nil {
 			return nil, errors.Wrap(err, "read what expires")
 		}
-		_, of := v.ledger.parseKey(v.ledger.channelID + tagHash + key[len(prefix)+8:])
+		_, of := c.keys.parseKey(c.keys.channelID + tagHash + key[len(prefix)+8:])
 		notes = append(notes, expiry{noteKey: key, of: of, version: at.version})
-	}
-}
-
-// noteExpiry notes when a hash that the block writes expires.
-func (v *validation) noteExpiry(of collectionKey, u update) {
-	d := v.definitions[of.namespace]
-	if d == nil || u.value == nil {
-		return
-	}
-	c := d.collection(of.collection)
-	if c == nil {
-		return
-	}
-	if at, ok := expiresAt(v.block, c.BlockToLive); ok {
-		v.also = append(v.also, store.Write{Key: v.ledger.expiryKey(at, of), Value: encodeValue(u.version, nil)})
 	}
 }

@@ -22,15 +22,15 @@ func (s *Simulator) GetHistoryForKey(_ context.Context, namespace, key string) (
 	if err := checkReadKey(key); err != nil {
 		return nil, err
 	}
-	prefix := s.ledger.historyPrefix(namespace, key)
-	inner := s.snapshot.Scan(prefix, historyEnd(prefix), store.ScanOptions{Fetch: usualPage})
-	it := &historyIterator{sim: s, key: key, inner: inner}
-	s.iterators = append(s.iterators, it)
+	prefix := s.view.ledger.keys.historyPrefix(namespace, key)
+	inner := s.view.snapshot.Scan(prefix, historyEnd(prefix), store.ScanOptions{Fetch: usualPage})
+	it := &historyIterator{view: &s.view, key: key, inner: inner}
+	s.view.iterators = append(s.view.iterators, it)
 	return it, nil
 }
 
 type historyIterator struct {
-	sim    *Simulator
+	view   *view
 	key    string
 	inner  store.Iterator
 	closed bool
@@ -40,7 +40,7 @@ var _ ledger.HistoryIterator = (*historyIterator)(nil)
 
 func (it *historyIterator) Next(ctx context.Context) (*ledger.KeyModification, error) {
 	switch {
-	case it.sim.done:
+	case it.view.closed:
 		return nil, errDone
 	case it.closed:
 		return nil, errClosed

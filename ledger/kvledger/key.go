@@ -31,57 +31,64 @@ const (
 // tagSize is how long each of them is.
 const tagSize = 2
 
+// keyspace is where everything of a channel is in the store: it makes the store's keys, and takes them apart. The package's
+// comment has the list.
+type keyspace struct {
+	channelID string
+	maxKey    int // bytes that a key of the store may have; 0 is any number
+}
+
 // stateKey is where a key's committed value is.
-func (l *Ledger) stateKey(namespace, key string) string {
-	return l.channelID + tagState + namespace + "\x00" + key
+func (k keyspace) stateKey(namespace, key string) string {
+	return k.channelID + tagState + namespace + "\x00" + key
 }
 
 // metadataKey is where a key's metadata is.
-func (l *Ledger) metadataKey(namespace, key string) string {
-	return l.channelID + tagMetadata + namespace + "\x00" + key
+func (k keyspace) metadataKey(namespace, key string) string {
+	return k.channelID + tagMetadata + namespace + "\x00" + key
 }
 
 // privateKey is where the committed value of a collection's key is.
-func (l *Ledger) privateKey(namespace, collection, key string) string {
-	return l.channelID + tagPrivate + namespace + "\x00" + collection + "\x00" + key
+func (k keyspace) privateKey(namespace, collection, key string) string {
+	return k.channelID + tagPrivate + namespace + "\x00" + collection + "\x00" + key
 }
 
 // hashKey is where the hash of that value is, by the hash of the key.
-func (l *Ledger) hashKey(namespace, collection, keyHash string) string {
-	return l.channelID + tagHash + namespace + "\x00" + collection + "\x00" + keyHash
+func (k keyspace) hashKey(namespace, collection, keyHash string) string {
+	return k.channelID + tagHash + namespace + "\x00" + collection + "\x00" + keyHash
 }
 
 // hashMetadataKey is where the metadata of a collection's key is, by the hash of the key.
-func (l *Ledger) hashMetadataKey(namespace, collection, keyHash string) string {
-	return l.channelID + tagHashMetadata + namespace + "\x00" + collection + "\x00" + keyHash
+func (k keyspace) hashMetadataKey(namespace, collection, keyHash string) string {
+	return k.channelID + tagHashMetadata + namespace + "\x00" + collection + "\x00" + keyHash
 }
 
 // privateNameKey is where a collection's key is, by its hash, if there is a value that this ledger has.
-func (l *Ledger) privateNameKey(namespace, collection, keyHash string) string {
-	return l.channelID + tagPrivateName + namespace + "\x00" + collection + "\x00" + keyHash
+func (k keyspace) privateNameKey(namespace, collection, keyHash string) string {
+	return k.channelID + tagPrivateName + namespace + "\x00" + collection + "\x00" + keyHash
 }
 
 // expiryKey is where it is noted that a value of a collection expires when a block is committed.
-func (l *Ledger) expiryKey(block uint64, c collectionKey) string {
-	return l.channelID + tagExpiry + bigEndian(block) + c.namespace + "\x00" + c.collection + "\x00" + c.key
+func (k keyspace) expiryKey(block uint64, c collectionKey) string {
+	return k.channelID + tagExpiry + bigEndian(block) + c.namespace + "\x00" + c.collection + "\x00" + c.key
 }
 
 // expiresKey is where it is noted that something may ever expire, so that most ledgers need not look.
-func (l *Ledger) expiresKey() string { return l.channelID + tagExpiry }
+func (k keyspace) expiresKey() string { return k.channelID + tagExpiry }
 
 // definitionKey is where a namespace's definition is.
-func (l *Ledger) definitionKey(namespace string) string {
-	return l.channelID + tagDefinition + namespace
+func (k keyspace) definitionKey(namespace string) string {
+	return k.channelID + tagDefinition + namespace
 }
 
 // indexPrefix is what the entries of an index begin with.
-func (l *Ledger) indexPrefix(namespace string, id uint32) string {
-	return l.channelID + tagIndex + namespace + "\x00" + bigEndian(uint64(id))[4:]
+func (k keyspace) indexPrefix(namespace string, id uint32) string {
+	return k.channelID + tagIndex + namespace + "\x00" + bigEndian(uint64(id))[4:]
 }
 
 // blockKey is where the part of a block is that begins with the transaction at a position.
-func (l *Ledger) blockKey(block, position uint64) string {
-	return l.channelID + tagBlock + bigEndian(block) + bigEndian(position)
+func (k keyspace) blockKey(block, position uint64) string {
+	return k.channelID + tagBlock + bigEndian(block) + bigEndian(position)
 }
 
 func bigEndian(n uint64) string {
@@ -94,8 +101,8 @@ func bigEndian(n uint64) string {
 type collectionKey struct{ namespace, collection, key string }
 
 // parseKey tells what a key of one of the tags for state and private data is of.
-func (l *Ledger) parseKey(storeKey string) (tag string, c collectionKey) {
-	rest := storeKey[len(l.channelID):]
+func (k keyspace) parseKey(storeKey string) (tag string, c collectionKey) {
+	rest := storeKey[len(k.channelID):]
 	tag, rest = rest[:tagSize], rest[tagSize:]
 	c.namespace, rest, _ = strings.Cut(rest, "\x00")
 	if tag != tagState {
@@ -106,13 +113,13 @@ func (l *Ledger) parseKey(storeKey string) (tag string, c collectionKey) {
 }
 
 // stateRange is where the keys in [start, end) of a namespace are. The key itself begins at keyAt.
-func (l *Ledger) stateRange(namespace, start, end string) (lo, hi string, keyAt int) {
-	return rangeOf(l.stateKey(namespace, ""), start, end)
+func (k keyspace) stateRange(namespace, start, end string) (lo, hi string, keyAt int) {
+	return rangeOf(k.stateKey(namespace, ""), start, end)
 }
 
 // privateRange is where the keys in [start, end) of a collection are. The key itself begins at keyAt.
-func (l *Ledger) privateRange(namespace, collection, start, end string) (lo, hi string, keyAt int) {
-	return rangeOf(l.privateKey(namespace, collection, ""), start, end)
+func (k keyspace) privateRange(namespace, collection, start, end string) (lo, hi string, keyAt int) {
+	return rangeOf(k.privateKey(namespace, collection, ""), start, end)
 }
 
 // rangeOf is where the keys in [start, end) are of those that begin with a prefix, which ends with a zero byte.
@@ -124,18 +131,18 @@ func rangeOf(prefix, start, end string) (lo, hi string, keyAt int) {
 }
 
 // documentRange is where the documents of the public state, or of a collection, are from a key on.
-func (l *Ledger) documentRange(namespace, collection, start string) (lo, hi string, keyAt int) {
+func (k keyspace) documentRange(namespace, collection, start string) (lo, hi string, keyAt int) {
 	if collection == "" {
-		return l.stateRange(namespace, start, "")
+		return k.stateRange(namespace, start, "")
 	}
-	return l.privateRange(namespace, collection, start, "")
+	return k.privateRange(namespace, collection, start, "")
 }
 
 // historyPrefix is what the history entries of a key, and no others, begin with.
-func (l *Ledger) historyPrefix(namespace, key string) string {
+func (k keyspace) historyPrefix(namespace, key string) string {
 	var length [binary.MaxVarintLen64]byte
 	n := binary.PutUvarint(length[:], uint64(len(key)))
-	return l.channelID + tagHistory + namespace + "\x00" + string(length[:n]) + key
+	return k.channelID + tagHistory + namespace + "\x00" + string(length[:n]) + key
 }
 
 // historyKey is where the modification by a transaction is. The later ones come first.
@@ -146,9 +153,9 @@ func historyKey(prefix string, v version) string {
 // historyEnd is behind every historyKey of a prefix.
 func historyEnd(prefix string) string { return prefix + strings.Repeat("\xff", 17) }
 
-func (l *Ledger) txIDKey(txID string) string { return l.channelID + tagTxID + txID }
+func (k keyspace) txIDKey(txID string) string { return k.channelID + tagTxID + txID }
 
-func (l *Ledger) heightKey() string { return l.channelID + tagHeight }
+func (k keyspace) heightKey() string { return k.channelID + tagHeight }
 
 // checkName refuses what can't be told from its neighbours in a store's key. what says whose name it is.
 func checkName(what, name string) error {
@@ -172,14 +179,14 @@ func checkReadKey(key string) error {
 }
 
 // checkKey refuses keys that can't be written to a namespace, or to one of its collections.
-func (l *Ledger) checkKey(namespace, collection, key string) error {
+func (k keyspace) checkKey(namespace, collection, key string) error {
 	if key == "" {
 		return errors.New("key must not be an empty string")
 	}
 	if err := checkReadKey(key); err != nil {
 		return err
 	}
-	if most := l.room(namespace, collection); len(key) > most {
+	if most := k.room(namespace, collection); len(key) > most {
 		return errors.Errorf("key of %d bytes is too long: the ledger's store takes up to %d here", len(key), max(most, 0))
 	}
 	return nil
@@ -187,11 +194,11 @@ func (l *Ledger) checkKey(namespace, collection, key string) error {
 
 // room is how many bytes a key may have that is written to a namespace, or to one of its collections. Of the store's keys
 // that are made of it that of an index entry is the longest, also where the key's hash is in its place.
-func (l *Ledger) room(namespace, collection string) int {
-	if l.provider.maxKey == 0 {
+func (k keyspace) room(namespace, collection string) int {
+	if k.maxKey == 0 {
 		return math.MaxInt
 	}
-	return l.provider.maxKey - len(l.channelID) - len(namespace) - len(collection) - mango.MaxColumns - keyOverhead
+	return k.maxKey - len(k.channelID) - len(namespace) - len(collection) - mango.MaxColumns - keyOverhead
 }
 
 // keyOverhead is more than what a key of the store has besides the names, the key and an index's columns: a tag, zero bytes,

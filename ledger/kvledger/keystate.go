@@ -23,7 +23,7 @@ func (l *Ledger) KeyState(ctx context.Context, namespace, key string) (*KeyState
 		return nil, err
 	}
 	defer snapshot.Close()
-	b, err := snapshot.GetMany(ctx, []string{l.stateKey(namespace, key), l.metadataKey(namespace, key)})
+	b, err := snapshot.GetMany(ctx, []string{l.keys.stateKey(namespace, key), l.keys.metadataKey(namespace, key)})
 	if err != nil {
 		return nil, errors.Wrapf(err, "read key %q", key)
 	}

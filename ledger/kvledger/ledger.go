@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"strings"
-	"sync"
 
 	"github.com/pkg/errors"
 
@@ -20,7 +19,7 @@ type Provider struct {
 	committing chan struct{} // holds one token while a block is being committed
 	maxKey     int           // bytes that a key of the store may have; 0 is any number
 
-	definitions sync.Map // what was decoded last, a decodedDefinition by the store's key
+	definitions definitionCache
 }
 
 // NewProvider returns the Provider of a store. The store remains the caller's to close, when nothing uses the
@@ -53,7 +52,7 @@ func (p *Provider) Channels(ctx context.Context) ([]string, error) {
 		}
 		channelID, _, _ := strings.Cut(key, "\x00")
 		channels = append(channels, channelID)
-		lo = channelID + "\x01" // the next channel's keys come behind it, since an ID has no zero bytes
+		lo = channelID + "\x01" // the next channel's keys come after it, since an ID has no zero bytes
 	}
 }
 
@@ -75,8 +74,8 @@ func (p *Provider) commit(ctx context.Context, at store.Head, writes []store.Wri
 
 // Ledger is a channel's ledger. All methods are safe for concurrent use.
 type Ledger struct {
-	provider  *Provider
-	channelID string
+	provider *Provider
+	keys     keyspace
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)
@@ -88,7 +87,7 @@ func (p *Provider) Open(ctx context.Context, channelID string) (*Ledger, error) 
 	if err := checkName("channel ID", channelID); err != nil {
 		return nil, err
 	}
-	l := &Ledger{provider: p, channelID: channelID}
+	l := &Ledger{provider: p, keys: keyspace{channelID: channelID, maxKey: p.maxKey}}
 	if _, err := l.Height(ctx); err != nil {
 		return nil, errors.Wrapf(err, "open ledger of channel %q", channelID)
 	}
@@ -115,7 +114,7 @@ func (l *Ledger) snapshot(ctx context.Context) (store.Snapshot, error) {
 }
 
 func (l *Ledger) heightAt(ctx context.Context, snapshot store.Snapshot) (uint64, error) {
-	b, err := snapshot.Get(ctx, l.heightKey())
+	b, err := snapshot.Get(ctx, l.keys.heightKey())
 	if err != nil {
 		return 0, errors.Wrap(err, "read height")
 	}
@@ -137,5 +136,5 @@ func (l *Ledger) Simulate(ctx context.Context, txID string) (*Simulator, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Simulator{ledger: l, txID: txID, snapshot: snapshot}, nil
+	return &Simulator{view: view{ledger: l, snapshot: snapshot}, past: past{txID: txID}}, nil
 }

@@ -47,10 +47,10 @@ type lookup struct {
 	pending   []candidate // that were read
 }
 
-// openLookup opens a lookup, which ends with the simulator.
-func (s *Simulator) openLookup(namespace, lo, hi string, o store.ScanOptions) *lookup {
-	it := &lookup{scan: scan{sim: s, namespace: namespace, inner: s.snapshot.Scan(lo, hi, o)}, many: max(o.Fetch, 1)}
-	s.iterators = append(s.iterators, it)
+// openLookup opens a lookup, which ends with the view.
+func (v *view) openLookup(namespace, lo, hi string, o store.ScanOptions) *lookup {
+	it := &lookup{scan: scan{view: v, namespace: namespace, inner: v.snapshot.Scan(lo, hi, o)}, many: max(o.Fetch, 1)}
+	v.iterators = append(v.iterators, it)
 	return it
 }
 
@@ -91,7 +91,7 @@ func (it *lookup) read(ctx context.Context) error {
 		found = append(found, candidate{columns: columns, key: key})
 		keys = append(keys, it.documents+key)
 	}
-	values, err := it.sim.snapshot.GetMany(ctx, keys)
+	values, err := it.view.snapshot.GetMany(ctx, keys)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (s *Simulator) GetStateMetadata(ctx context.Context, namespace, key string)
 	if err := checkReadKey(key); err != nil {
 		return nil, err
 	}
-	v, m, err := s.readMetadata(ctx, s.ledger.stateKey(namespace, key), s.ledger.metadataKey(namespace, key))
+	v, m, err := s.view.readMetadata(ctx, s.view.ledger.keys.stateKey(namespace, key), s.view.ledger.keys.metadataKey(namespace, key))
 	if err != nil {
 		return nil, errors.Wrapf(err, "read metadata of key %q", key)
 	}
@@ -48,20 +48,6 @@ func (s *Simulator) SetStateMetadata(_ context.Context, namespace, key string, m
 	}
 	set.needRare().metadata.set(key, sorted)
 	return nil
-}
-
-// readMetadata reads the version of the value that the store holds at a key, and the metadata at another.
-func (s *Simulator) readMetadata(ctx context.Context, valueKey, metadataKey string) (readVersion, map[string][]byte, error) {
-	b, err := s.snapshot.GetMany(ctx, []string{valueKey, metadataKey})
-	if err != nil {
-		return readVersion{}, nil, err
-	}
-	v, _, err := decodeValue(b[0])
-	if err != nil {
-		return readVersion{}, nil, err
-	}
-	m, err := decodeMetadata(b[1])
-	return v, m, err
 }
 
 // sortMetadata returns metadata as a read/write set has it: by name.

@@ -14,11 +14,11 @@ import (
 // yields what it did when it was simulated. A query that was not read to its end is run up to and including the
 // last key that it yielded.
 func (v *validation) sameRange(ctx context.Context, namespace string, info *pb.RangeQueryInfo) (bool, error) {
-	lo, hi, keyAt := v.ledger.stateRange(namespace, info.StartKey, info.EndKey)
+	lo, hi, keyAt := v.committed.keys.stateRange(namespace, info.StartKey, info.EndKey)
 	if !info.ItrExhausted {
-		hi = v.ledger.stateKey(namespace, info.EndKey) + "\x00"
+		hi = v.committed.keys.stateKey(namespace, info.EndKey) + "\x00"
 	}
-	now := newMergedRange(v.snapshot, v.updates, lo, hi)
+	now := newMergedRange(v.committed.snapshot, v.effects.updates, lo, hi)
 	defer now.close()
 	if summary := info.GetReadsMerkleHashes(); summary != nil {
 		return sameSummary(ctx, now, keyAt, summary)

@@ -3,25 +3,12 @@ package kvledger
 import (
 	"context"
 	"crypto/sha256"
-	"strings"
 
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
-
-// collectionSet is what was read and written in one collection. Ranges and rich queries leave no trace, as in Fabric.
-type collectionSet struct {
-	reads    noted[readVersion]
-	writes   noted[privateWrite]
-	metadata noted[metadata]
-}
-
-type privateWrite struct {
-	value []byte // nil is a delete
-	purge bool   // a delete of earlier values too
-}
 
 // GetPrivateData implements ledger.PrivateState. It notes the version that was read, by the key's hash. It fails if
 // the value that this ledger has is not of the version that the hash is of: whoever committed the block did not have
@@ -31,8 +18,8 @@ func (s *Simulator) GetPrivateData(ctx context.Context, namespace, collection, k
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.snapshot.GetMany(ctx, []string{
-		s.ledger.privateKey(namespace, collection, key), s.ledger.hashKey(namespace, collection, hash(key)),
+	b, err := s.view.snapshot.GetMany(ctx, []string{
+		s.view.ledger.keys.privateKey(namespace, collection, key), s.view.ledger.keys.hashKey(namespace, collection, hash(key)),
 	})
 	if err != nil {
 		return nil, errors.Wrapf(err, "read private key %q", key)
@@ -59,7 +46,7 @@ func (s *Simulator) GetPrivateDataHash(ctx context.Context, namespace, collectio
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.snapshot.Get(ctx, s.ledger.hashKey(namespace, collection, hash(key)))
+	b, err := s.view.snapshot.Get(ctx, s.view.ledger.keys.hashKey(namespace, collection, hash(key)))
 	if err != nil {
 		return nil, errors.Wrapf(err, "read hash of private key %q", key)
 	}
@@ -109,8 +96,8 @@ func (s *Simulator) GetPrivateDataMetadata(ctx context.Context, namespace, colle
 		return nil, err
 	}
 	h := hash(key)
-	valueKey, metadataKey := s.ledger.hashKey(namespace, collection, h), s.ledger.hashMetadataKey(namespace, collection, h)
-	v, m, err := s.readMetadata(ctx, valueKey, metadataKey)
+	valueKey, metadataKey := s.view.ledger.keys.hashKey(namespace, collection, h), s.view.ledger.keys.hashMetadataKey(namespace, collection, h)
+	v, m, err := s.view.readMetadata(ctx, valueKey, metadataKey)
 	if err != nil {
 		return nil, errors.Wrapf(err, "read metadata of private key %q", key)
 	}
@@ -138,7 +125,10 @@ func (s *Simulator) SetPrivateDataMetadata(ctx context.Context, namespace, colle
 // GetPrivateDataRange implements ledger.PrivateState. It notes nothing, is refused after a write, and makes every
 // later write be refused. The values are those that this ledger has, whatever the hashes say, as in Fabric.
 func (s *Simulator) GetPrivateDataRange(ctx context.Context, namespace, collection string, r ledger.Range) (ledger.Iterator, error) {
-	if err := s.beforePrivateQuery(); err != nil {
+	if s.view.closed {
+		return nil, errDone
+	}
+	if err := s.past.beforePrivateQuery(); err != nil {
 		return nil, err
 	}
 	if _, err := s.collection(ctx, namespace, collection, r.Start); err != nil {
@@ -147,8 +137,8 @@ func (s *Simulator) GetPrivateDataRange(ctx context.Context, namespace, collecti
 	if err := checkReadKey(r.End); err != nil {
 		return nil, err
 	}
-	lo, hi, keyAt := s.ledger.privateRange(namespace, collection, r.Start, r.End)
-	return s.openScan(scan{namespace: namespace, keyAt: keyAt}, lo, hi, store.ScanOptions{Fetch: usualPage}), nil
+	lo, hi, keyAt := s.view.ledger.keys.privateRange(namespace, collection, r.Start, r.End)
+	return s.view.openScan(scan{namespace: namespace, keyAt: keyAt}, lo, hi, store.ScanOptions{Fetch: usualPage}), nil
 }
 
 // collection returns what was noted of a collection so far, for a method that is given a key to go on with.
@@ -165,32 +155,24 @@ func (s *Simulator) collection(ctx context.Context, namespace, collection, key s
 	}
 	rare := set.needRare()
 	if rare.collections[collection] == nil {
-		if err := s.checkCollection(ctx, set, collection); err != nil {
+		d, err := s.definition(ctx, set)
+		if err != nil {
 			return nil, err
+		}
+		if !d.has(collection) {
+			// The text is Fabric's (core/ledger, InvalidCollNameError).
+			return nil, errors.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", collection, namespace)
 		}
 		rare.collections[collection] = new(collectionSet)
 	}
 	return rare.collections[collection], nil
 }
 
-// checkCollection refuses collections that are not defined, if the namespace has a definition. The text is Fabric's
-// (core/ledger, InvalidCollNameError): since a chaincode has implicit collections, it is never without any.
-func (s *Simulator) checkCollection(ctx context.Context, set *namespaceSet, collection string) error {
-	d, err := s.definition(ctx, set)
-	if err != nil {
-		return err
-	}
-	if d == nil || strings.HasPrefix(collection, implicitCollection) || d.collection(collection) != nil {
-		return nil
-	}
-	return errors.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", collection, set.name)
-}
-
 // definition returns the definition of a namespace, or nil. It reads it once.
 func (s *Simulator) definition(ctx context.Context, set *namespaceSet) (*definition, error) {
 	rare := set.needRare()
 	if !rare.defined {
-		d, err := s.ledger.definitionAt(ctx, s.snapshot, set.name)
+		d, err := s.view.ledger.definitionAt(ctx, s.view.snapshot, set.name)
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,7 @@ var errClosed = errors.New("the iterator is closed")
 // rangeIterator yields the state in a range, and notes what it yielded: that is what must still be so when the
 // transaction is committed.
 type rangeIterator struct {
-	sim        *Simulator
+	view       *view
 	namespace  string
 	start, end string
 	keyAt      int // where the key begins in the store's
@@ -34,22 +34,22 @@ type rangeIterator struct {
 
 var _ ledger.Iterator = (*rangeIterator)(nil)
 
-func newRangeIterator(s *Simulator, namespace string, r ledger.Range) *rangeIterator {
-	lo, hi, keyAt := s.ledger.stateRange(namespace, r.Start, r.End)
+func newRangeIterator(v *view, namespace string, r ledger.Range) *rangeIterator {
+	lo, hi, keyAt := v.ledger.keys.stateRange(namespace, r.Start, r.End)
 	o := store.ScanOptions{Fetch: usualPage}
 	if r.PageSize > 0 {
 		o.Fetch = int(r.PageSize) + 1
 	}
 	return &rangeIterator{
-		sim: s, namespace: namespace, start: r.Start, end: r.End, keyAt: keyAt,
-		inner: s.snapshot.Scan(lo, hi, o), reads: newQueryReads(maxDegree),
+		view: v, namespace: namespace, start: r.Start, end: r.End, keyAt: keyAt,
+		inner: v.snapshot.Scan(lo, hi, o), reads: newQueryReads(maxDegree),
 	}
 }
 
 // Next implements ledger.Iterator.
 func (it *rangeIterator) Next(ctx context.Context) (*ledger.KV, error) {
 	switch {
-	case it.sim.done:
+	case it.view.closed:
 		return nil, errDone
 	case it.closed:
 		return nil, errClosed

@@ -23,16 +23,16 @@ type Results struct {
 // Results returns what the transaction has read and written. It must be called once, before Done.
 func (s *Simulator) Results() (*Results, error) {
 	switch {
-	case s.done:
+	case s.view.closed:
 		return nil, errDone
-	case s.resulted:
+	case s.past.resulted:
 		return nil, errResults
 	}
-	s.resulted = true
+	s.past.resulted = true
 	public := &pb.TxReadWriteSet{DataModel: pb.TxReadWriteSet_KV}
 	var private []*pb.NsPvtReadWriteSet
-	slices.SortFunc(s.namespaces, func(a, b *namespaceSet) int { return cmp.Compare(a.name, b.name) })
-	for _, set := range s.namespaces {
+	slices.SortFunc(s.notes.namespaces, func(a, b *namespaceSet) int { return cmp.Compare(a.name, b.name) })
+	for _, set := range s.notes.namespaces {
 		ns, nsPrivate, err := set.results()
 		if err != nil {
 			return nil, errors.Wrapf(err, "marshal read/write set of namespace %q", set.name)

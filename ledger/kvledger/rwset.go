@@ -46,16 +46,21 @@ type metadataWrite struct {
 	value         []byte // for the store; nil deletes
 }
 
-// decode decodes a transaction's read/write sets, of which nothing can be trusted.
-func (l *Ledger) decode(tx Transaction) transaction {
+// rwsetDecoder makes of a transaction's bytes what is validated and committed. The bytes may come from anybody: nothing in
+// them is trusted, and whatever is wrong becomes the transaction's code, not an error. So that validation need not look again,
+// every key is turned into the store's here, and is known to be one that the store takes.
+type rwsetDecoder struct{ keys keyspace }
+
+// decode decodes a transaction's read/write sets.
+func (d rwsetDecoder) decode(tx Transaction) transaction {
 	if tx.Code != Valid {
 		return transaction{Transaction: tx, code: tx.Code}
 	}
-	namespaces, code := l.decodeRWSet(tx.RWSet, decodePrivateRWSet(tx.PrivateRWSet))
+	namespaces, code := d.decodeRWSet(tx.RWSet, decodePrivateRWSet(tx.PrivateRWSet))
 	return transaction{Transaction: tx, code: code, namespaces: namespaces}
 }
 
-func (l *Ledger) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRWSet, ValidationCode) {
+func (d rwsetDecoder) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRWSet, ValidationCode) {
 	rwset := new(pb.TxReadWriteSet)
 	if proto.Unmarshal(b, rwset) != nil || rwset.DataModel != pb.TxReadWriteSet_KV {
 		return nil, BadRWSet
@@ -68,9 +73,9 @@ func (l *Ledger) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRWSet, 
 			return nil, BadRWSet
 		}
 		seen[ns.Namespace] = true
-		decoded, code := l.decodeNamespace(ns.Namespace, kv)
+		decoded, code := d.decodeNamespace(ns.Namespace, kv)
 		if code == Valid && len(ns.CollectionHashedRwset) > 0 {
-			decoded.hashedReads, decoded.collections, code = l.decodeCollections(ns, private)
+			decoded.hashedReads, decoded.collections, code = d.decodeCollections(ns, private)
 		}
 		if code != Valid {
 			return nil, code
@@ -80,10 +85,10 @@ func (l *Ledger) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRWSet, 
 	return namespaces, Valid
 }
 
-func (l *Ledger) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, ValidationCode) {
+func (d rwsetDecoder) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, ValidationCode) {
 	ns := namespaceRWSet{name: name, ranges: kv.RangeQueriesInfo}
 	for _, r := range kv.Reads {
-		ns.reads = append(ns.reads, read{l.stateKey(name, r.Key), versionOf(r.Version)})
+		ns.reads = append(ns.reads, read{d.keys.stateKey(name, r.Key), versionOf(r.Version)})
 	}
 	for _, info := range kv.RangeQueriesInfo {
 		summary := info.GetReadsMerkleHashes()
@@ -93,7 +98,7 @@ func (l *Ledger) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, V
 	}
 	seen := make(map[string]bool, len(kv.Writes))
 	for _, w := range kv.Writes {
-		if l.checkKey(name, "", w.Key) != nil || seen[w.Key] {
+		if d.keys.checkKey(name, "", w.Key) != nil || seen[w.Key] {
 			return ns, InvalidWriteSet
 		}
 		seen[w.Key] = true
@@ -101,16 +106,16 @@ func (l *Ledger) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, V
 		if w.IsDelete || len(value) == 0 {
 			value = nil
 		}
-		ns.writes = append(ns.writes, write{w.Key, l.stateKey(name, w.Key), value})
+		ns.writes = append(ns.writes, write{w.Key, d.keys.stateKey(name, w.Key), value})
 	}
 	clear(seen)
 	for _, m := range kv.MetadataWrites {
 		value, err := encodeMetadata(m.Entries)
-		if l.checkKey(name, "", m.Key) != nil || seen[m.Key] || err != nil {
+		if d.keys.checkKey(name, "", m.Key) != nil || seen[m.Key] || err != nil {
 			return ns, InvalidWriteSet
 		}
 		seen[m.Key] = true
-		ns.metadata = append(ns.metadata, metadataWrite{m.Key, l.stateKey(name, m.Key), value})
+		ns.metadata = append(ns.metadata, metadataWrite{m.Key, d.keys.stateKey(name, m.Key), value})
 	}
 	return ns, Valid
 }

@@ -11,7 +11,7 @@ import (
 
 // scan yields the values in a range of the store, and notes nothing.
 type scan struct {
-	sim       *Simulator
+	view      *view
 	namespace string
 	keyAt     int // where the key begins in the store's
 	inner     store.Iterator
@@ -22,10 +22,10 @@ type scan struct {
 
 var _ ledger.Iterator = (*scan)(nil)
 
-// openScan opens a scan, which ends with the simulator.
-func (s *Simulator) openScan(it scan, lo, hi string, o store.ScanOptions) *scan {
-	it.sim, it.inner = s, s.snapshot.Scan(lo, hi, o)
-	s.iterators = append(s.iterators, &it)
+// openScan opens a scan, which ends with the view.
+func (v *view) openScan(it scan, lo, hi string, o store.ScanOptions) *scan {
+	it.view, it.inner = v, v.snapshot.Scan(lo, hi, o)
+	v.iterators = append(v.iterators, &it)
 	return &it
 }
 
@@ -62,7 +62,7 @@ func (it *scan) next(ctx context.Context) (key string, v readVersion, value []by
 // usable returns an error if there is nothing to be had any more.
 func (it *scan) usable() error {
 	switch {
-	case it.sim.done:
+	case it.view.closed:
 		return errDone
 	case it.closed:
 		return errClosed

@@ -2,7 +2,6 @@ package kvledger
 
 import (
 	"context"
-	"slices"
 
 	"github.com/pkg/errors"
 	"github.com/tidwall/btree"
@@ -10,33 +9,23 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// validation is a block that is validated at a snapshot, as Fabric's validator does: transaction by transaction,
-// each against what is committed and what the valid ones before it have written.
+// validation is a block that is validated at a snapshot, as Fabric's validator does it.
+//
+// The idea: a transaction was simulated some time ago, possibly on another peer, and says of everything that it read which
+// version it saw. If each of those versions is still the newest one, then running the transaction now would read the same
+// and so write the same: its writes are as good as new. If one has changed, they may be wrong, and are dropped.
+//
+// "Now" is a moment within the block: what was committed before the block, and on top of it what the valid transactions
+// before this one have written. So transactions are judged one after the other, and each valid one adds its writes to the
+// effects at once, where the next ones find them. Invalid transactions leave no trace but their ID.
+//
+// It has two parts: what is committed, which is only read, and the effects, which become the store's batch.
 type validation struct {
-	ledger   *Ledger
-	snapshot store.Snapshot
-	head     store.Head // of the snapshot
-	block    uint64     // number of this block
+	committed committed
+	effects   effects
 
-	// committed has what the store holds, for the transactions in their order: of each one its ID, and then the
-	// keys that it read, public and private ones of each namespace.
-	committed [][]byte
-	fetched   map[string][]byte // what it holds of other keys; nil if it is absent
-
-	definitions map[string]*definition     // of the namespaces that the block has to do with; nil is none
-	txIDs       map[string]bool            // of this block, so far
-	updates     *btree.Map[string, update] // by the valid transactions so far
-	metadata    map[string][]byte          // by them, for the store; nil is a delete
-	renewed     map[collectionKey]bool     // hashes whose metadata they wrote
-	names       map[collectionKey]string   // keys of the private data that they wrote, by the hashes
-	also        []store.Write              // what else is to be written: IDs, and what follows from the updates
-	codes       []ValidationCode           // so far
-}
-
-// update is the last write of a key in the block.
-type update struct {
-	version version
-	value   []byte // nil is a delete
+	txIDs map[string]bool  // of this block, so far
+	codes []ValidationCode // so far
 }
 
 // validate gives every transaction its code. The snapshot is closed when it returns.
@@ -47,136 +36,57 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 	}
 	defer snapshot.Close()
 	v := &validation{
-		ledger: l, snapshot: snapshot, head: snapshot.Head(),
-		txIDs: make(map[string]bool, len(txs)), updates: btree.NewMap[string, update](0),
-		metadata: map[string][]byte{}, fetched: map[string][]byte{}, definitions: map[string]*definition{},
-		renewed: map[collectionKey]bool{}, names: map[collectionKey]string{},
+		committed: committed{
+			keys: l.keys, decoder: &l.provider.definitions, snapshot: snapshot, head: snapshot.Head(),
+			fetched: map[string][]byte{}, definitions: map[string]*definition{},
+		},
+		effects: effects{
+			updates: btree.NewMap[string, update](0), metadata: map[string][]byte{},
+			renewed: map[collectionKey]bool{}, names: map[collectionKey]string{},
+		},
+		txIDs: make(map[string]bool, len(txs)),
 	}
-	if err := v.prefetch(ctx, txs); err != nil {
+	v.effects.committed = &v.committed
+	if err := v.committed.prefetch(ctx, txs); err != nil {
 		return nil, err
 	}
 	for i, tx := range txs {
-		at := version{v.block, uint64(i)}
-		code, err := v.transaction(ctx, tx, at)
-		if err != nil {
-			return nil, errors.Wrapf(err, "validate transaction %q", tx.TxID)
-		}
-		v.codes = append(v.codes, code)
-		if code != Valid {
-			continue
-		}
-		if err := v.apply(ctx, tx, at); err != nil {
-			return nil, errors.Wrapf(err, "apply transaction %q", tx.TxID)
+		if err := v.transaction(ctx, tx, version{v.committed.block, uint64(i)}); err != nil {
+			return nil, err
 		}
 	}
-	if err := v.finish(ctx); err != nil {
+	if err := v.effects.finish(ctx); err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
-// prefetch reads everything but ranges that the block's validation needs, in one go.
-func (v *validation) prefetch(ctx context.Context, txs []transaction) error {
-	var keys []string
-	for _, tx := range txs {
-		keys = append(keys, v.ledger.txIDKey(tx.TxID))
-		for _, ns := range tx.namespaces {
-			for _, r := range ns.reads {
-				keys = append(keys, r.storeKey)
-			}
-			for _, r := range ns.hashedReads {
-				keys = append(keys, r.storeKey)
-			}
-		}
-	}
-	reads := len(keys)
-	keys = append(keys, v.ledger.heightKey(), v.ledger.expiresKey())
-	for _, tx := range txs {
-		keys = v.appendOthers(keys, tx)
-	}
-	values, err := v.snapshot.GetMany(ctx, keys)
+// transaction judges the next transaction, and applies it if it is valid.
+func (v *validation) transaction(ctx context.Context, tx transaction, at version) error {
+	code, err := v.judge(ctx, tx, at)
 	if err != nil {
-		return errors.Wrap(err, "read committed versions")
+		return errors.Wrapf(err, "validate transaction %q", tx.TxID)
 	}
-	v.committed = values[:reads:reads]
-	for i, key := range keys[reads:] {
-		v.fetched[key] = values[reads+i]
-	}
-	if v.block, err = decodeHeight(v.fetched[v.ledger.heightKey()]); err != nil {
-		return err
-	}
-	return v.decodeDefinitions()
-}
-
-// decodeDefinitions makes known those whose namespaces are named.
-func (v *validation) decodeDefinitions() (err error) {
-	for namespace := range v.definitions {
-		v.definitions[namespace], err = v.ledger.decodeDefinition(namespace, v.fetched[v.ledger.definitionKey(namespace)])
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// appendOthers appends the keys that a transaction needs besides those that it has read: definitions, what it writes
-// metadata of, and what it purges of private data that this ledger was not given.
-func (v *validation) appendOthers(keys []string, tx transaction) []string {
-	for _, ns := range tx.namespaces {
-		if _, ok := v.definitions[ns.name]; !ok {
-			v.definitions[ns.name] = nil
-			keys = append(keys, v.ledger.definitionKey(ns.name))
-		}
-		for _, m := range ns.metadata {
-			keys = append(keys, m.storeKey)
-		}
-		for _, c := range ns.collections {
-			for _, m := range c.metadata {
-				keys = append(keys, m.storeKey, v.ledger.privateNameKey(ns.name, c.name, m.key))
-			}
-			for _, keyHash := range c.purges {
-				keys = append(keys, v.ledger.privateNameKey(ns.name, c.name, keyHash))
-			}
-		}
-	}
-	return keys
-}
-
-// fetch reads more of the store, in one go.
-func (v *validation) fetch(ctx context.Context, keys []string) error {
-	missing := slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
-		_, ok := v.fetched[key]
-		return ok
-	})
-	if len(missing) == 0 {
+	v.codes = append(v.codes, code)
+	if code != Valid {
 		return nil
 	}
-	values, err := v.snapshot.GetMany(ctx, missing)
-	if err != nil {
-		return errors.Wrap(err, "read committed values")
-	}
-	for i, key := range missing {
-		v.fetched[key] = values[i]
+	if err := v.effects.apply(ctx, tx, at); err != nil {
+		return errors.Wrapf(err, "apply transaction %q", tx.TxID)
 	}
 	return nil
 }
 
-// take returns the next n prefetched values.
-func (v *validation) take(n int) [][]byte {
-	values := v.committed[:n]
-	v.committed = v.committed[n:]
-	return values
-}
-
-// transaction returns the code of the next transaction: the first failure decides. It notes the ID if it was not used.
-func (v *validation) transaction(ctx context.Context, tx transaction, at version) (ValidationCode, error) {
-	code, used := tx.code, v.take(1)[0] != nil || v.txIDs[tx.TxID]
+// judge returns the code of the next transaction: the first failure decides. It notes the ID if it was not used.
+func (v *validation) judge(ctx context.Context, tx transaction, at version) (ValidationCode, error) {
+	code, used := tx.code, v.committed.take(1)[0] != nil || v.txIDs[tx.TxID]
 	if used {
 		code = DuplicateTxID
 	}
 	v.txIDs[tx.TxID] = true
 	for _, ns := range tx.namespaces {
-		committed := v.take(len(ns.reads) + len(ns.hashedReads)) // also those of a transaction that has failed
+		// Those of a transaction that has failed are taken too: the next one's come after them.
+		committed := v.committed.take(len(ns.reads) + len(ns.hashedReads))
 		if code != Valid {
 			continue
 		}
@@ -186,7 +96,7 @@ func (v *validation) transaction(ctx context.Context, tx transaction, at version
 		}
 	}
 	if !used { // whatever the code is, also if it is the caller's DuplicateTxID
-		v.also = append(v.also, store.Write{Key: v.ledger.txIDKey(tx.TxID), Value: encodeTxID(at, code)})
+		v.effects.write(v.committed.keys.txIDKey(tx.TxID), encodeTxID(at, code))
 	}
 	return code, nil
 }
@@ -211,7 +121,7 @@ func (v *validation) namespace(ctx context.Context, ns namespaceRWSet, committed
 // when it was deleted and absent already.
 func (v *validation) unchanged(reads []read, committed [][]byte) (bool, error) {
 	for i, r := range reads {
-		if _, written := v.updates.Get(r.storeKey); written {
+		if _, written := v.effects.updates.Get(r.storeKey); written {
 			return false, nil
 		}
 		now, _, err := decodeValue(committed[i])
@@ -220,4 +130,23 @@ func (v *validation) unchanged(reads []read, committed [][]byte) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// writes returns what the store is to write for a validated block.
+func (v *validation) writes(txs []transaction) ([]store.Write, error) {
+	keys, block := v.committed.keys, v.committed.block
+	writes := []store.Write{{Key: keys.heightKey(), Value: encodeHeight(block + 1)}}
+	writes = v.effects.appendWrites(writes)
+	writes = append(writes, blockWrites(keys, block, txs, v.codes)...)
+	for i, tx := range txs {
+		if v.codes[i] != Valid {
+			continue
+		}
+		history, err := modifications(keys, tx, version{block, uint64(i)})
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, history...)
+	}
+	return writes, nil
 }

@@ -1,0 +1,149 @@
+package kvledger
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// committed is the reading half of a validation: what the store holds at one snapshot, as far as the block has to do with it.
+//
+// A store may be on another machine, where a round trip costs more than all that validation computes. So nearly everything
+// that any transaction needs is read before the first one is looked at, by one GetMany: prefetch goes through the block and
+// lists the keys. What a transaction turns out to need beyond that is read by fetch, as much as possible at once. Only the
+// ranges that are validated again are read one by one.
+type committed struct {
+	keys     keyspace
+	decoder  *definitionCache
+	snapshot store.Snapshot
+	head     store.Head // of the snapshot
+	block    uint64     // number of the block that is validated
+
+	// reads has, for the transactions in their order, what is committed: of each one its ID, and then of the keys that it
+	// read, public and private ones of each namespace. It is a list, not a map, since validation takes from it in the order
+	// in which prefetch has listed the keys: most of what a block reads costs no entry in a map.
+	reads   [][]byte
+	fetched map[string][]byte // what the store holds of other keys; nil if it is absent
+
+	definitions map[string]*definition // of the namespaces that the block has to do with; nil is none
+}
+
+// prefetch reads everything but ranges that the block's validation needs, in one go.
+func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
+	var keys []string
+	for _, tx := range txs {
+		keys = append(keys, c.keys.txIDKey(tx.TxID))
+		for _, ns := range tx.namespaces {
+			for _, r := range ns.reads {
+				keys = append(keys, r.storeKey)
+			}
+			for _, r := range ns.hashedReads {
+				keys = append(keys, r.storeKey)
+			}
+		}
+	}
+	reads := len(keys)
+	keys = append(keys, c.keys.heightKey(), c.keys.expiresKey())
+	for _, tx := range txs {
+		keys = c.appendOthers(keys, tx)
+	}
+	values, err := c.snapshot.GetMany(ctx, keys)
+	if err != nil {
+		return errors.Wrap(err, "read committed versions")
+	}
+	c.reads = values[:reads:reads]
+	for i, key := range keys[reads:] {
+		c.fetched[key] = values[reads+i]
+	}
+	if c.block, err = decodeHeight(c.fetched[c.keys.heightKey()]); err != nil {
+		return err
+	}
+	return c.decodeDefinitions()
+}
+
+// appendOthers appends the keys that a transaction needs besides those that it has read: definitions, what it writes
+// metadata of, and what it purges of private data that this ledger was not given.
+func (c *committed) appendOthers(keys []string, tx transaction) []string {
+	for _, ns := range tx.namespaces {
+		keys = c.appendDefinition(keys, ns.name)
+		for _, m := range ns.metadata {
+			keys = append(keys, m.storeKey)
+		}
+		for _, set := range ns.collections {
+			for _, m := range set.metadata {
+				keys = append(keys, m.storeKey, c.keys.privateNameKey(ns.name, set.name, m.key))
+			}
+			for _, keyHash := range set.purges {
+				keys = append(keys, c.keys.privateNameKey(ns.name, set.name, keyHash))
+			}
+		}
+	}
+	return keys
+}
+
+// appendDefinition appends the key of a namespace's definition, unless the block has named the namespace before.
+func (c *committed) appendDefinition(keys []string, namespace string) []string {
+	if _, ok := c.definitions[namespace]; ok {
+		return keys
+	}
+	c.definitions[namespace] = nil
+	return append(keys, c.keys.definitionKey(namespace))
+}
+
+// decodeDefinitions makes known those whose namespaces are named.
+func (c *committed) decodeDefinitions() (err error) {
+	for namespace := range c.definitions {
+		storeKey := c.keys.definitionKey(namespace)
+		if c.definitions[namespace], err = c.decoder.decode(storeKey, namespace, c.fetched[storeKey]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch reads more of the store, in one go.
+func (c *committed) fetch(ctx context.Context, keys []string) error {
+	missing := slices.DeleteFunc(slices.Clone(keys), func(key string) bool {
+		_, ok := c.fetched[key]
+		return ok
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	values, err := c.snapshot.GetMany(ctx, missing)
+	if err != nil {
+		return errors.Wrap(err, "read committed values")
+	}
+	for i, key := range missing {
+		c.fetched[key] = values[i]
+	}
+	return nil
+}
+
+// take returns the next n values of reads.
+func (c *committed) take(n int) [][]byte {
+	values := c.reads[:n]
+	c.reads = c.reads[n:]
+	return values
+}
+
+// hasIndexes says whether any namespace has indexes that the block has to do with.
+func (c *committed) hasIndexes() bool {
+	for _, d := range c.definitions {
+		if d != nil && len(d.Indexes) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *committed) hashKey(of collectionKey) string {
+	return c.keys.hashKey(of.namespace, of.collection, of.key)
+}
+
+func (c *committed) nameKey(of collectionKey) string {
+	return c.keys.privateNameKey(of.namespace, of.collection, of.key)
+}

@@ -1,0 +1,38 @@
+package kvledger
+
+import (
+	"context"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// view is what a simulator reads: the store as it was when the transaction began. It owns the snapshot, and the iterators over
+// it that are not noted; both end with it.
+type view struct {
+	ledger    *Ledger
+	snapshot  store.Snapshot
+	iterators []interface{ Close() } // that are no ranges of the public state: notes have those
+	closed    bool
+}
+
+// close closes the iterators that are still open, and then the snapshot.
+func (v *view) close() {
+	for _, it := range v.iterators {
+		it.Close()
+	}
+	v.snapshot.Close()
+}
+
+// readMetadata reads the version of the value that the store holds at a key, and the metadata at another.
+func (v *view) readMetadata(ctx context.Context, valueKey, metadataKey string) (readVersion, map[string][]byte, error) {
+	b, err := v.snapshot.GetMany(ctx, []string{valueKey, metadataKey})
+	if err != nil {
+		return readVersion{}, nil, err
+	}
+	at, _, err := decodeValue(b[0])
+	if err != nil {
+		return readVersion{}, nil, err
+	}
+	m, err := decodeMetadata(b[1])
+	return at, m, err
+}
