@@ -7,29 +7,26 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
 // Commit implements store.Store. How large a batch may be is up to the servers: a *LimitError says that they refuse it.
 // A commit that has begun goes on for up to Config.Timeout, whatever becomes of ctx.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
-	if err := ctx.Err(); err != nil {
+	limited, end, err := s.life.Committing(ctx)
+	if err != nil {
 		return err
 	}
-	select {
-	case s.committing <- struct{}{}:
-		defer func() { <-s.committing }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.isClosed() {
-		return store.ErrClosed
-	}
-	limited, cancel := s.limited()
-	defer cancel()
+	defer end()
 	return s.commit(limited, b)
 }
 
 // commit tries until it is known what has become of the batch.
+//
+// A request whose answer was lost may have been carried out, or may be later: by a server that has it in its queue. Each request
+// is conditional on the record of the head that it was made for, so only one of them can ever succeed, and the head tells
+// whether one has. If it is given up while one may still be under way, it is left behind: settle then makes the head's
+// record another one, which no request of before fits, so that what is read after that stays.
 func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	now, err := s.headFor(ctx, b)
 	if err != nil {
@@ -39,15 +36,15 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	var failure error // of the last try whose outcome was not known at once
 	pending := false  // there is one that may still be carried out
 	for n := 0; ; n++ {
-		switch {
-		case failure != nil && now.tells(b.Next):
-			return nil
-		case failure != nil && now.head.Blocks >= b.Next.Blocks+keptEpochs:
-			return errors.Errorf("find out whether the batch is applied, after %v: there are %d later ones",
-				failure, now.head.Blocks-b.Next.Blocks)
-		case now.head != b.Prev: // which never comes again
+		if failure == nil && now.Head != b.Prev {
 			return store.ErrHeadMoved
-		case n > 0 && !sleep(ctx, backOff(n-1)):
+		}
+		if failure != nil {
+			if known, err := now.Outcome(b, failure); known {
+				return err
+			}
+		}
+		if n > 0 && !remote.BackOff(ctx, n-1) {
 			s.leave(pending)
 			return errors.Wrapf(ctx.Err(), "write batch, after %v", failure)
 		}
@@ -62,7 +59,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 				return errors.Wrapf(err, "find out whether the batch is applied, after %v", failure)
 			}
 			// Even a server that refuses a batch for want of space may have applied it.
-			if answered(failure) && then.head == b.Prev {
+			if answered(failure) && then.Head == b.Prev {
 				s.leave(pending)
 				return errors.Wrap(failure, "write batch")
 			}
@@ -76,7 +73,7 @@ func (s *Store) headFor(ctx context.Context, b *store.Batch) (record, error) {
 	if err := s.settle(ctx); err != nil {
 		return record{}, err
 	}
-	if now := s.knownHead(); now.head == b.Prev {
+	if now := s.knownHead(); now.Head == b.Prev {
 		return now, nil
 	}
 	now, _, err := s.readHead(ctx)
@@ -99,7 +96,7 @@ func (s *Store) operations(b *store.Batch) []clientv3.Op {
 // try sends the batch once. It is applied only if the head's record is still the one that is given; otherwise try
 // returns the one that is there.
 func (s *Store) try(ctx context.Context, b *store.Batch, at record, writes []clientv3.Op) (bool, record, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout/tries)
+	ctx, cancel := context.WithTimeout(ctx, s.request)
 	defer cancel()
 	next := at.next(b.Next)
 	resp, err := s.client.Txn(clientv3.WithRequireLeader(ctx)).If(s.isStill(at)...).

@@ -27,7 +27,7 @@ func (s *Store) compactor(retain time.Duration) func() {
 		var seen []reached
 		for compacted := int64(0); ; {
 			select {
-			case <-s.ctx.Done():
+			case <-s.life.Done():
 				return
 			case now := <-ticker.C:
 				revision, lowest := s.revisions()
@@ -46,7 +46,7 @@ func (s *Store) compactor(retain time.Duration) func() {
 				case errors.Is(err, rpctypes.ErrPermissionDenied):
 					s.log.Warn("only root may compact: unless somebody else does, the data grow with every commit")
 					return
-				case s.ctx.Err() == nil:
+				case !s.life.Ended():
 					s.log.Warn("compact", zap.Int64("revision", old), zap.Error(err))
 				}
 			}
@@ -56,19 +56,18 @@ func (s *Store) compactor(retain time.Duration) func() {
 
 // revisions returns the highest revision that is known, and the lowest that a snapshot needs.
 func (s *Store) revisions() (seen, lowest int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lowest = s.seen
-	for v := range s.views {
-		lowest = min(lowest, v.revision)
-	}
-	return s.seen, lowest
+	seen = s.knownRevision() // before the views are looked at: one that comes after that is not older
+	lowest = seen
+	s.views.Each(func(v *view) { lowest = min(lowest, v.revision.Load()) })
+	return seen, lowest
 }
 
 // compact has the servers forget what only snapshots below a revision need.
 func (s *Store) compact(revision int64) error {
-	ctx, cancel := context.WithTimeout(s.ctx, s.timeout/tries)
+	ctx, cancel := s.life.Limited()
 	defer cancel()
+	ctx, cancelRequest := context.WithTimeout(ctx, s.request)
+	defer cancelRequest()
 	_, err := s.client.Compact(ctx, revision)
 	if errors.Is(err, rpctypes.ErrCompacted) { // by another process, further
 		return nil

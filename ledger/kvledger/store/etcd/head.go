@@ -8,15 +8,13 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
 const (
 	// magic and format begin the head's record.
 	magic  = "ccpeer-kv"
 	format = 1
-
-	// keptEpochs is how many batches back it can be told who committed one.
-	keptEpochs = 100
 )
 
 // layout is where a store's pairs are. No store's keys are among those of another one, since prefixes have no zero byte.
@@ -24,17 +22,17 @@ type layout struct {
 	prefix   string // of all keys of the store
 	head     string // the key of the head's record
 	lo, hi   string // the pairs are in [lo, hi)
-	prefixHi string // behind all that begins with the prefix; "\x00", which stands for the end, if nothing is
+	prefixHi string // after all that begins with the prefix; "\x00", which stands for the end, if nothing is
 }
 
 func newLayout(prefix string) layout {
 	return layout{
-		prefix: prefix, head: prefix + "\x00h", lo: prefix + "\x00k", hi: prefix + "\x00l", prefixHi: behind(prefix),
+		prefix: prefix, head: prefix + "\x00h", lo: prefix + "\x00k", hi: prefix + "\x00l", prefixHi: after(prefix),
 	}
 }
 
-// behind returns the first key that comes after all that begin with prefix.
-func behind(prefix string) string {
+// after returns the first key that comes after all that begin with prefix.
+func after(prefix string) string {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] < 0xff {
 			return prefix[:i] + string([]byte{prefix[i] + 1})
@@ -45,30 +43,24 @@ func behind(prefix string) string {
 
 // record is the head as etcd has it.
 type record struct {
-	head   store.Head
-	recent []uint64 // epochs of the last batches, the newest first
-	value  string   // all of that as it is encoded
+	remote.Settled
+	value string // all of that as it is encoded
 	// revision is the one of the last write to the record, which is always another one.
 	revision int64
 }
 
-// tells says whether a batch is known to be applied: whether it is the head or among the ones before it.
-func (r record) tells(next store.Head) bool {
-	back := r.head.Blocks - next.Blocks
-	return r.head.Blocks >= next.Blocks && back < uint64(len(r.recent)) && r.recent[back] == next.Epoch
-}
-
 // next returns the record of the head that a batch leads to.
 func (r record) next(head store.Head) record {
-	n := record{head: head, recent: append([]uint64{head.Epoch}, r.recent[:min(len(r.recent), keptEpochs-1)]...)}
+	recent := append([]uint64{head.Epoch}, r.Recent[:min(len(r.Recent), remote.KeptEpochs-1)]...)
+	n := record{Settled: remote.Settled{Head: head, Recent: recent}}
 	n.value = n.encode()
 	return n
 }
 
 func (r record) encode() string {
 	b := append([]byte(magic), format)
-	b = binary.BigEndian.AppendUint64(b, r.head.Blocks)
-	for _, n := range append([]uint64{r.head.Epoch}, r.recent...) {
+	b = binary.BigEndian.AppendUint64(b, r.Head.Blocks)
+	for _, n := range append([]uint64{r.Head.Epoch}, r.Recent...) {
 		b = binary.BigEndian.AppendUint64(b, n)
 	}
 	return string(b)
@@ -90,6 +82,6 @@ func decodeRecord(kv *mvccpb.KeyValue) (record, error) {
 	for b := []byte(rest[1:]); len(b) > 0; b = b[8:] {
 		numbers = append(numbers, binary.BigEndian.Uint64(b))
 	}
-	r.head, r.recent = store.Head{Blocks: numbers[0], Epoch: numbers[1]}, numbers[2:]
+	r.Head, r.Recent = store.Head{Blocks: numbers[0], Epoch: numbers[1]}, numbers[2:]
 	return r, nil
 }

@@ -68,8 +68,8 @@ func (it *iterator) fetch(ctx context.Context) error {
 		options = append(options, clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
 	}
 	var resp *clientv3.GetResponse
-	err := s.call(ctx, func(ctx context.Context) error {
-		return s.read(ctx, it.snapshot.view.revision, func(ctx context.Context, how ...clientv3.OpOption) (err error) {
+	err := s.life.Call(ctx, "read snapshot", func(ctx context.Context) error {
+		return s.read(ctx, it.snapshot.view.revision.Load(), func(ctx context.Context, how ...clientv3.OpOption) (err error) {
 			resp, err = s.client.Get(ctx, it.lo, append(how, options...)...)
 			return err
 		})

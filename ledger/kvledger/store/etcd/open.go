@@ -32,7 +32,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, errors.Wrapf(err, "open store with prefix %q", cfg.Prefix)
 	}
 	if cfg.Retain > 0 {
-		s.start(s.compactor(cfg.Retain))
+		s.life.Start(s.compactor(cfg.Retain))
 	}
 	return s, nil
 }

@@ -2,39 +2,26 @@ package etcd
 
 import (
 	"context"
-	"time"
 
 	"github.com/pkg/errors"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
-const (
-	// How long to wait before asking again.
-	minBackOff, maxBackOff = 10 * time.Millisecond, 500 * time.Millisecond
-	// tries is how many servers may leave a request unanswered within Config.Timeout.
-	tries = 6
-)
+// tries is how many servers may leave a request unanswered within Config.Timeout.
+const tries = 6
 
 // retry calls f until it has succeeded, or fails in a way that is there to stay, or ctx has ended.
 func (s *Store) retry(ctx context.Context, f func(context.Context) error) error {
-	var cause error // the last one that is not just the end of ctx
-	for n := 0; ; n++ {
-		try, cancel := context.WithTimeout(ctx, s.timeout/tries)
-		err := f(try)
-		cancel()
-		if err == nil {
-			return nil
-		}
-		if cause == nil || ctx.Err() == nil {
-			cause = err
-		}
-		if answered(err) || !sleep(ctx, backOff(n)) {
-			return cause
-		}
-	}
+	return remote.Retry(ctx, answered, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, s.request)
+		defer cancel()
+		return f(ctx)
+	})
 }
 
 // readHead returns the head as it is now, and the revision of the cluster at which that is so.
@@ -79,21 +66,4 @@ func answered(err error) bool {
 		return !errors.Is(err, rpctypes.ErrTooManyRequests)
 	}
 	return false
-}
-
-// backOff is how long to wait after so many tries.
-func backOff(n int) time.Duration {
-	return min(minBackOff<<min(n, 10), maxBackOff)
-}
-
-// sleep returns false if ctx has ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -39,7 +39,7 @@ type lookup struct {
 	done  chan struct{} // closed when the value or the error is there
 }
 
-func (s *snapshot) Head() store.Head { return s.view.at.head }
+func (s *snapshot) Head() store.Head { return s.view.at.Head }
 
 // Get has the key looked up. If ctx ends before, what is under way goes on, for the others.
 func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
@@ -47,12 +47,12 @@ func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	l := &lookup{key: key, done: make(chan struct{})}
-	if s.closed.Load() || !s.view.gets.add(l) {
+	if s.closed.Load() || !s.view.gets.Add(l) {
 		return nil, store.ErrClosed
 	}
 	select {
 	case <-l.done:
-		return l.value, s.view.store.failure(l.err, "read snapshot")
+		return l.value, s.view.store.life.Failure(l.err, "read snapshot")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -60,7 +60,7 @@ func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
 
 // lookUp serves all who want to look something up.
 func (v *view) lookUp(all []*lookup) {
-	ctx, cancel := v.store.limited()
+	ctx, cancel := v.store.life.Limited()
 	defer cancel()
 	at := make(map[string]int, len(all))
 	var keys []string
@@ -71,7 +71,7 @@ func (v *view) lookUp(all []*lookup) {
 		}
 	}
 	values := make([][]byte, len(keys))
-	err := v.store.getMany(ctx, v.revision, keys, values)
+	err := v.store.getMany(ctx, v.revision.Load(), keys, values)
 	for _, l := range all {
 		if l.err = err; err == nil {
 			l.value = values[at[l.key]]
@@ -85,8 +85,8 @@ func (s *snapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error)
 		return nil, store.ErrClosed
 	}
 	values := make([][]byte, len(keys))
-	err := s.view.store.call(ctx, func(ctx context.Context) error {
-		return s.view.store.getMany(ctx, s.view.revision, keys, values)
+	err := s.view.store.life.Call(ctx, "read snapshot", func(ctx context.Context) error {
+		return s.view.store.getMany(ctx, s.view.revision.Load(), keys, values)
 	})
 	if err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func (s *snapshot) Scan(lo, hi string, o store.ScanOptions) store.Iterator {
 
 func (s *snapshot) Close() {
 	if !s.closed.Swap(true) {
-		s.view.release()
+		s.view.store.views.Release(s.view)
 	}
 }
 

@@ -2,130 +2,72 @@ package etcd
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
-// sharing is how long a view is given to those who ask for a snapshot, if the head is the same. What they look up at
+// sharing is how long a view is given to callers who ask for a snapshot, if the head is the same. What they look up at
 // the same time is then one request. A longer time would make snapshots older for compaction than they have to be.
 const sharing = time.Second
 
 // view is what the snapshots on one revision share.
 type view struct {
 	store  *Store
-	at     record
 	opened time.Time
-	gets   combiner[*lookup]
+	gets   *remote.Combiner[*lookup]
 
-	revision int64 // until it is known, one that is not higher; guarded by store.mu until then
-	refs     int   // guarded by store.mu
-}
-
-// opening is someone who waits for a snapshot.
-type opening struct {
-	done chan struct{} // closed when view or err is set
-	err  error
-
-	view *view // guarded by store.mu, as is left
-	left bool  // nobody waits any more
+	// at is the head's record, and revision the one that is read at. Both are set before anybody gets the view. Before that,
+	// the revision is one that is not higher, for the compactor.
+	at       record
+	revision atomic.Int64
 }
 
 // Snapshot implements store.Store.
 func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
-	if err := ctx.Err(); err != nil {
+	v, err := s.views.Current(ctx)
+	if err != nil {
 		return nil, err
 	}
-	o := &opening{done: make(chan struct{})}
-	if !s.openings.add(o) {
-		return nil, store.ErrClosed
-	}
-	select {
-	case <-o.done:
-		if o.err != nil {
-			return nil, s.failure(o.err, "open snapshot")
-		}
-		return &snapshot{view: o.view}, nil
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	o.left = true
-	v := o.view
-	s.mu.Unlock()
-	if v != nil { // it came at the same time
-		v.release()
-	}
-	return nil, ctx.Err()
-}
-
-// open serves all who wait for a snapshot. What it gives them is not older than their asking.
-func (s *Store) open(all []*opening) {
-	ctx, cancel := s.limited()
-	defer cancel()
-	v, err := s.currentView(ctx)
-	s.mu.Lock()
-	for _, o := range all {
-		o.err = err
-		if err == nil && !o.left {
-			o.view = v
-			v.refs++
-		}
-		close(o.done)
-	}
-	s.mu.Unlock()
-	if err == nil {
-		v.release()
-	}
+	return &snapshot{view: v}, nil
 }
 
 // currentView reads the head, and returns the newest view, if that is on it, or a new one. It has to be released.
 func (s *Store) currentView(ctx context.Context) (*view, error) {
 	v := s.addView()
 	if err := s.settle(ctx); err != nil {
-		v.release()
+		s.views.Release(v)
 		return nil, err
 	}
 	at, revision, err := s.readHead(ctx)
 	if err != nil {
-		v.release()
+		s.views.Release(v)
 		return nil, err
 	}
-	s.mu.Lock()
-	newest := s.newest
-	if newest != nil && newest.at.revision == at.revision && time.Since(newest.opened) < sharing {
-		newest.refs++
-		s.mu.Unlock()
-		v.release()
-		return newest, nil
+	if newest := s.views.Newest(); newest != nil {
+		if newest.at.revision == at.revision && time.Since(newest.opened) < sharing {
+			s.views.Release(v)
+			return newest, nil
+		}
+		s.views.Release(newest)
 	}
-	v.at, v.revision = at, revision
-	s.newest = v
-	s.mu.Unlock()
+	v.at = at
+	v.revision.Store(revision)
+	s.views.SetNewest(v)
 	return v, nil
 }
 
-// addView returns a view whose revision is not known yet. What is known keeps the compactor from being faster.
+// addView returns a view whose revision is not known yet.
+//
+// The servers may be told at any time to forget old revisions. The revision that this view will have is known only when the
+// head was read, and might be forgotten before the view is among those that the compactor spares. So the view is there before
+// the head is read, with the highest revision that is known: what is read then is not older.
 func (s *Store) addView() *view {
-	v := &view{store: s, opened: time.Now(), refs: 1}
-	v.gets = combiner[*lookup]{start: s.start, do: v.lookUp}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v.revision = s.seen
-	s.views[v] = struct{}{}
+	v := &view{store: s, opened: time.Now()}
+	v.gets = remote.NewCombiner(s.life.Start, v.lookUp)
+	v.revision.Store(s.knownRevision())
+	s.views.Add(v)
 	return v
-}
-
-// release gives up one use of the view, and forgets it after the last one.
-func (v *view) release() {
-	s := v.store
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	v.refs--
-	if v.refs > 0 {
-		return
-	}
-	delete(s.views, v)
-	if s.newest == v {
-		s.newest = nil
-	}
 }

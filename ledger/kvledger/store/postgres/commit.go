@@ -3,13 +3,13 @@ package postgres
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
 // maxBatch is how many bytes a batch may have. What PostgreSQL receives at once, and an array in it, end at 1 GiB.
@@ -19,35 +19,23 @@ const maxBatch = 512 << 20
 // the key's; what the server compresses may be longer, so that a key of one kind could pass and one of another could not.
 const maxKey = 2600
 
-// How long to wait before asking a server again.
-const minBackOff, maxBackOff = 10 * time.Millisecond, 500 * time.Millisecond
-
 var _ store.Limited = (*Store)(nil)
 
 // MaxKeySize implements store.Limited.
 func (s *Store) MaxKeySize() int { return maxKey }
 
-// Commit implements store.Store. A batch may have up to 512 MiB, and a key up to 2,600 bytes. A commit that has begun goes on for up to
-// Config.Timeout, whatever becomes of ctx.
+// Commit implements store.Store. A batch may have up to 512 MiB, and a key up to 2,600 bytes. A commit that has begun goes on
+// for up to Config.Timeout, whatever becomes of ctx.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
-	if err := ctx.Err(); err != nil {
+	limited, end, err := s.life.Committing(ctx)
+	if err != nil {
 		return err
 	}
-	select {
-	case s.committing <- struct{}{}:
-		defer func() { <-s.committing }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.isClosed() {
-		return store.ErrClosed
-	}
+	defer end()
 	args, err := commitArgs(b)
 	if err != nil {
 		return err
 	}
-	limited, cancel := s.limited()
-	defer cancel()
 	return s.commit(limited, b, args)
 }
 
@@ -88,19 +76,14 @@ func (s *Store) commit(ctx context.Context, b *store.Batch, args []any) error {
 		}
 		// Applied or not, by this try or an earlier one. A server may even be at it yet, but only one can succeed.
 		now, settleErr := s.settle(ctx)
-		switch {
-		case settleErr != nil:
+		if settleErr != nil {
 			s.unsettled.Store(true)
 			return errors.Wrapf(settleErr, "find out whether the batch is applied, after %v", err)
-		case now.tells(b.Next):
-			return nil
-		case now.head.Blocks >= b.Next.Blocks+keptEpochs:
-			return errors.Errorf("find out whether the batch is applied, after %v: there are %d later ones",
-				err, now.head.Blocks-b.Next.Blocks)
-		case now.head != b.Prev:
-			return store.ErrHeadMoved
 		}
-		if !sleep(ctx, backOff(tries)) {
+		if known, outcome := now.Outcome(b, err); known {
+			return outcome
+		}
+		if !remote.BackOff(ctx, tries) {
 			return errors.Wrap(ctx.Err(), "write batch")
 		}
 	}
@@ -121,38 +104,27 @@ func (s *Store) try(ctx context.Context, args []any) (applied bool, err error) {
 	return tag.RowsAffected() == 1, err
 }
 
-// settled is a head that is as durable as the server makes it.
-type settled struct {
-	head   store.Head
-	recent []int64 // epochs, the newest first
-}
-
-// tells says whether a batch is known to be applied: whether it is the head or among the ones before it.
-func (s settled) tells(next store.Head) bool {
-	back := s.head.Blocks - next.Blocks
-	return s.head.Blocks >= next.Blocks && back < uint64(len(s.recent)) && uint64(s.recent[back]) == next.Epoch
-}
-
 // settle waits for a server where everything that was committed before is durable.
-func (s *Store) settle(ctx context.Context) (settled, error) {
-	var cause error // the last one that is not just the end of ctx
-	for tries := 0; ; tries++ {
-		now, err := settle(ctx, s.pool, s.sql)
-		if err == nil {
-			s.unsettled.Store(false)
-			return now, nil
+func (s *Store) settle(ctx context.Context) (now remote.Settled, err error) {
+	first := true
+	err = remote.Retry(ctx, func(err error) bool { return !transient(err) }, func(ctx context.Context) (err error) {
+		if !first {
+			s.pool.Reset() // other connections may be to a server that has gone, too
 		}
-		if cause == nil || ctx.Err() == nil {
-			cause = err
-		}
-		if !transient(err) || !sleep(ctx, backOff(tries)) {
-			return now, errors.Wrap(cause, "settle head")
-		}
-		s.pool.Reset() // other connections may be to a server that has gone, too
+		first = false
+		now, err = settle(ctx, s.pool, s.sql)
+		return err
+	})
+	if err != nil {
+		return now, errors.Wrap(err, "settle head")
 	}
+	s.unsettled.Store(false)
+	return now, nil
 }
 
-func settle(ctx context.Context, pool *pgxpool.Pool, q statements) (now settled, err error) {
+// settle writes the head as it is. That is a write, so the server answers when its standby has it and all that was written
+// before.
+func settle(ctx context.Context, pool *pgxpool.Pool, q statements) (now remote.Settled, err error) {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return now, err
@@ -160,10 +132,14 @@ func settle(ctx context.Context, pool *pgxpool.Pool, q statements) (now settled,
 	defer conn.Release()
 	_ = takeWarning(conn.Conn().PgConn())
 	var blocks, epoch int64
-	if err := conn.QueryRow(ctx, q.settle).Scan(&blocks, &epoch, &now.recent); err != nil {
+	var recent []int64
+	if err := conn.QueryRow(ctx, q.settle).Scan(&blocks, &epoch, &recent); err != nil {
 		return now, err
 	}
-	now.head = store.Head{Blocks: uint64(blocks), Epoch: uint64(epoch)}
+	now.Head = store.Head{Blocks: uint64(blocks), Epoch: uint64(epoch)}
+	for _, epoch := range recent {
+		now.Recent = append(now.Recent, uint64(epoch))
+	}
 	return now, takeWarning(conn.Conn().PgConn())
 }
 
@@ -182,21 +158,4 @@ func transient(err error) bool {
 	}
 	// Connections, and servers that end or begin.
 	return strings.HasPrefix(pgErr.Code, "08") || strings.HasPrefix(pgErr.Code, "57P")
-}
-
-// backOff is how long to wait after so many tries.
-func backOff(tries int) time.Duration {
-	return min(minBackOff<<min(tries, 10), maxBackOff)
-}
-
-// sleep returns false if ctx has ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

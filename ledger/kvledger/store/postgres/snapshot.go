@@ -73,7 +73,7 @@ func (s *snapshot) Scan(lo, hi string, o store.ScanOptions) store.Iterator {
 
 func (s *snapshot) Close() {
 	if !s.closed.Swap(true) {
-		s.view.release()
+		s.view.store.views.Release(s.view)
 	}
 }
 
@@ -83,15 +83,12 @@ func (s *snapshot) read(ctx context.Context, r *read) error {
 		return err
 	}
 	r.done = make(chan struct{})
-	if s.closed.Load() || !s.view.reads.add(r) {
+	if s.closed.Load() || !s.view.reads.Add(r) {
 		return store.ErrClosed
 	}
 	select {
 	case <-r.done:
-		if r.err != nil {
-			return s.view.store.failure(r.err, "read snapshot")
-		}
-		return nil
+		return s.view.store.life.Failure(r.err, "read snapshot")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -142,7 +139,7 @@ func (v *view) roundTrip(all []*read) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	ctx, cancel := v.store.limited()
+	ctx, cancel := v.store.life.Limited()
 	defer cancel()
 	return v.conn.SendBatch(ctx, b).Close()
 }

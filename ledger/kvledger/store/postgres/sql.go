@@ -4,13 +4,12 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
 // format is the version of the tables' format.
 const format = 1
-
-// keptEpochs is how many batches back it can be told who committed one.
-const keptEpochs = 100
 
 const (
 	tableColumns = "k bytea, v bytea"
@@ -54,7 +53,7 @@ func newStatements(schema, table, keyOrder string) statements {
 			WHERE EXISTS (SELECT FROM moved) ON CONFLICT (k) DO UPDATE SET v = excluded.v
 		), deleted AS (
 			DELETE FROM %[1]s WHERE k = ANY ($7::bytea[]) AND EXISTS (SELECT FROM moved)
-		) SELECT FROM moved`, q.table, q.head, keptEpochs)
+		) SELECT FROM moved`, q.table, q.head, remote.KeptEpochs)
 	q.get = fmt.Sprintf("SELECT k, v FROM %s WHERE k = ANY ($1::bytea[])", q.table)
 	return q
 }

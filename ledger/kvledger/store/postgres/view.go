@@ -8,6 +8,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
 // view is what the snapshots on one head share: a transaction that reads.
@@ -15,19 +16,8 @@ type view struct {
 	store *Store
 	conn  *pgxpool.Conn
 	head  store.Head
-	reads combiner[*read]
+	reads *remote.Combiner[*read]
 	err   error // why it can't be read any more; belongs to the combiner's goroutine
-
-	refs int // guarded by store.mu
-}
-
-// opening is someone who waits for a snapshot.
-type opening struct {
-	done chan struct{} // closed when view or err is set
-	err  error
-
-	view *view // guarded by store.mu, as is left
-	left bool  // nobody waits any more
 }
 
 // Snapshot implements store.Store.
@@ -35,61 +25,18 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	o := &opening{done: make(chan struct{})}
-	if !s.openings.add(o) {
-		return nil, store.ErrClosed
-	}
-	select {
-	case <-o.done:
-		if o.err != nil {
-			return nil, s.failure(o.err, "open snapshot")
-		}
-		return &snapshot{view: o.view}, nil
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	o.left = true
-	v := o.view
-	s.mu.Unlock()
-	if v != nil { // it came at the same time
-		v.release()
-	}
-	if len(s.slots) == cap(s.slots) {
+	v, err := s.views.Current(ctx)
+	switch {
+	case err == nil:
+		return &snapshot{view: v}, nil
+	case ctx.Err() != nil && len(s.slots) == cap(s.slots):
 		return nil, s.exhausted(ctx)
 	}
-	return nil, ctx.Err()
+	return nil, err
 }
 
 func (s *Store) exhausted(ctx context.Context) error {
 	return errors.Wrapf(ctx.Err(), "wait for a connection: snapshots are open on %d heads, Config.MaxConns allows no more", cap(s.slots))
-}
-
-// failure returns the error of something that was done in the store's own time.
-func (s *Store) failure(err error, what string) error {
-	if s.ctx.Err() != nil {
-		return store.ErrClosed
-	}
-	return errors.Wrap(err, what)
-}
-
-// open serves all who wait for a snapshot. What it gives them is not older than their asking.
-func (s *Store) open(all []*opening) {
-	ctx, cancel := s.limited()
-	defer cancel()
-	v, err := s.currentView(ctx)
-	s.mu.Lock()
-	for _, o := range all {
-		o.err = err
-		if err == nil && !o.left {
-			o.view = v
-			v.refs++
-		}
-		close(o.done)
-	}
-	s.mu.Unlock()
-	if err == nil {
-		v.release()
-	}
 }
 
 // currentView returns the newest view, if nothing was committed since, or opens one. It has to be released.
@@ -99,13 +46,13 @@ func (s *Store) currentView(ctx context.Context) (*view, error) {
 			return nil, err
 		}
 	}
-	if v := s.newestView(); v != nil {
+	if v := s.views.Newest(); v != nil {
 		var blocks, epoch int64
 		err := s.pool.QueryRow(ctx, s.sql.readHead).Scan(&blocks, &epoch)
 		if err == nil && v.head == (store.Head{Blocks: uint64(blocks), Epoch: uint64(epoch)}) {
 			return v, nil
 		}
-		v.release()
+		s.views.Release(v)
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -119,16 +66,6 @@ func (s *Store) currentView(ctx context.Context) (*view, error) {
 	return v, err
 }
 
-// newestView returns the view that may be the current one, which has to be released, or nil.
-func (s *Store) newestView() *view {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.newest != nil {
-		s.newest.refs++
-	}
-	return s.newest
-}
-
 // openView begins a transaction. It tries a second time because the first connection may have been to a server that
 // has gone since it was last used.
 func (s *Store) openView(ctx context.Context) (*view, error) {
@@ -140,12 +77,10 @@ func (s *Store) openView(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{store: s, conn: conn, head: head, refs: 1}
-	v.reads = combiner[*read]{start: s.start, do: v.do}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.views[v] = struct{}{}
-	s.newest = v
+	v := &view{store: s, conn: conn, head: head}
+	v.reads = remote.NewCombiner(s.life.Start, v.do)
+	s.views.Add(v)
+	s.views.SetNewest(v)
 	return v, nil
 }
 
@@ -165,34 +100,22 @@ func (s *Store) begin(ctx context.Context) (*pgxpool.Conn, store.Head, error) {
 	return conn, store.Head{Blocks: uint64(blocks), Epoch: uint64(epoch)}, nil
 }
 
-// release gives up one use of the view, and ends it after the last one.
-func (v *view) release() {
-	s := v.store
-	s.mu.Lock()
-	v.refs--
-	last := v.refs == 0
-	if last && s.newest == v {
-		s.newest = nil
-	}
-	s.mu.Unlock()
-	if last {
-		// Behind reads that nobody waits for any more. When the store is closed, Close sees to the connection.
-		v.reads.add(&read{end: true, done: make(chan struct{})})
-	}
+// unused ends the view when nobody holds it any more: after reads that nobody waits for any more, which the combiner may still
+// have. When the store is closed, Close sees to the connection.
+func (v *view) unused() {
+	v.reads.Add(&read{end: true, done: make(chan struct{})})
 }
 
 // end gives the connection back. Nothing follows it.
 func (v *view) end() {
 	s := v.store
 	if v.err == nil {
-		ctx, cancel := s.limited()
+		ctx, cancel := s.life.Limited()
 		defer cancel()
 		// Release closes a connection where this has failed.
 		_, _ = v.conn.Exec(ctx, rollback)
 	}
-	s.mu.Lock()
-	delete(s.views, v)
-	s.mu.Unlock()
+	s.views.Forget(v)
 	v.conn.Release()
 	<-s.slots
 }
@@ -200,9 +123,5 @@ func (v *view) end() {
 // fail is for a view whose connection or transaction has come to an end: no new snapshot may get it.
 func (v *view) fail(err error) {
 	v.err = err
-	v.store.mu.Lock()
-	defer v.store.mu.Unlock()
-	if v.store.newest == v {
-		v.store.newest = nil
-	}
+	v.store.views.Retire(v)
 }
