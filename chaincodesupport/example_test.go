@@ -92,7 +92,7 @@ func ExampleChaincodeSupport_Execute() {
 
 // transact runs one transaction of visits and commits it.
 func transact(ctx context.Context, peer *chaincodesupport.ChaincodeSupport, state *kvledger.Ledger, txID string) error {
-	simulator, err := state.Simulate(ctx, txID)
+	simulator, err := state.NewSimulator(ctx, txID)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func transact(ctx context.Context, peer *chaincodesupport.ChaincodeSupport, stat
 	if err != nil {
 		return err
 	}
-	results, err := simulator.Results()
+	results, err := kvledger.ResultsOf(simulator)
 	if err != nil {
 		return err
 	}

@@ -102,11 +102,7 @@ func proposed(t testing.TB) *pb.SignedProposal {
 // commit commits what a transaction has simulated, which must be valid.
 func (n *network) commit(p handler.TxParams) {
 	n.t.Helper()
-	sim, ok := ledgertest.Unwrap(p.Simulation.Simulator()).(*kvledger.Simulator)
-	if !ok {
-		n.t.Fatalf("simulator is a %T", p.Simulation.Simulator())
-	}
-	results, err := sim.Results()
+	results, err := kvledger.ResultsOf(p.Simulation.Simulator())
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -73,7 +72,7 @@ func (n *network) submit(ctx context.Context, txID, key string) (kvledger.Valida
 	if err != nil || r.Status != shim.OK {
 		return 0, fmt.Errorf("execute %s: %v, %w", txID, r, err)
 	}
-	results, err := ledgertest.Unwrap(sim).(*kvledger.Simulator).Results()
+	results, err := kvledger.ResultsOf(sim)
 	if err != nil {
 		return 0, err
 	}

@@ -118,13 +118,13 @@ func (c counting) CollectionPermission(ctx context.Context, r handler.Collection
 func (n *network) run(who any, calls ...string) []string {
 	n.t.Helper()
 	p := propose(n.t, who)
-	sim, err := n.ledger.Simulate(n.t.Context(), p.TxID)
+	sim, err := n.ledger.NewSimulator(n.t.Context(), p.TxID)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	var used ledger.Simulator = sim
+	used := sim
 	if n.wrap != nil {
-		used = n.wrap(sim)
+		used = n.wrap(sim.(*kvledger.Simulator))
 	}
 	simulation := handler.NewSimulation(used)
 	defer simulation.Done()
@@ -141,7 +141,7 @@ func (n *network) run(who any, calls ...string) []string {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	rwset, err := sim.Results()
+	rwset, err := kvledger.ResultsOf(sim)
 	if err != nil {
 		n.t.Fatal(err)
 	}

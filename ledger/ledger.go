@@ -45,6 +45,18 @@ type Simulator interface {
 	Done()
 }
 
+// Unwrap returns the innermost of simulators that wrap one another, which is the one that the ledger has made and knows the
+// results of. A simulator that wraps another one has a method Unwrap that returns it.
+func Unwrap(s Simulator) Simulator {
+	for {
+		wrapper, ok := s.(interface{ Unwrap() Simulator })
+		if !ok {
+			return s
+		}
+		s = wrapper.Unwrap()
+	}
+}
+
 // Range is a range of keys, [Start, End).
 type Range struct {
 	// Start is the first key that may be returned; "" starts at the first key of the namespace.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
@@ -162,12 +163,12 @@ func (n *node) state(ctx context.Context, q stateQuestion) (*stateJSON, error) {
 
 // readHistory returns the newest modifications of a key, and whether there are more.
 func readHistory(ctx context.Context, l *kvledger.Ledger, q stateQuestion) ([]changeJSON, bool, error) {
-	sim, err := l.Simulate(ctx, "history")
+	sim, err := l.NewSimulator(ctx, "history")
 	if err != nil {
 		return nil, false, err
 	}
 	defer sim.Done()
-	it, err := sim.GetHistoryForKey(ctx, q.Namespace, q.Key)
+	it, err := sim.(ledger.HistoryReader).GetHistoryForKey(ctx, q.Namespace, q.Key)
 	if err != nil {
 		return nil, false, err
 	}

@@ -232,7 +232,7 @@ func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transact
 	if err != nil {
 		return nil, tx, err
 	}
-	sim, err := l.Simulate(ctx, p.TxID)
+	sim, err := l.NewSimulator(ctx, p.TxID)
 	if err != nil {
 		return nil, tx, errors.Wrap(err, "open simulator")
 	}
@@ -244,7 +244,7 @@ func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transact
 	if err != nil {
 		return nil, tx, err
 	}
-	results, err := sim.Results()
+	results, err := kvledger.ResultsOf(sim)
 	if err != nil {
 		return nil, tx, errors.Wrap(err, "read results")
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -146,7 +147,7 @@ func (p *peer) runOne(c call) (txID string) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	sim, err := p.ledger.Simulate(p.Context(), proposed.TxID)
+	sim, err := p.ledger.NewSimulator(p.Context(), proposed.TxID)
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -184,9 +185,9 @@ func (p *peer) check(c call, txID string, r *chaincodesupport.Result) {
 	}
 }
 
-func (p *peer) commit(proposed *identity.Proposal, sim *kvledger.Simulator) {
+func (p *peer) commit(proposed *identity.Proposal, sim ledger.Simulator) {
 	p.Helper()
-	results, err := sim.Results()
+	results, err := kvledger.ResultsOf(sim)
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -201,7 +202,7 @@ func (p *peer) commit(proposed *identity.Proposal, sim *kvledger.Simulator) {
 // wantState compares what is committed under a key of the chaincode.
 func (p *peer) wantState(key, want string) {
 	p.Helper()
-	sim, err := p.ledger.Simulate(p.Context(), "state")
+	sim, err := p.ledger.NewSimulator(p.Context(), "state")
 	if err != nil {
 		p.Fatal(err)
 	}

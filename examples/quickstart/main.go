@@ -47,14 +47,14 @@ func main() {
 	peer, err := chaincodesupport.New(chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return rt }})
 	check(err)
 	for _, txID := range []string{"tx1", "tx2", "tx3"} {
-		sim, err := ledger.Simulate(ctx, txID)
+		sim, err := ledger.NewSimulator(ctx, txID)
 		check(err)
 		simulation := handler.NewSimulation(sim)
 		result, err := peer.Execute(ctx, "counter:1.0",
 			handler.TxParams{ChannelID: "mychannel", TxID: txID, Simulation: simulation}, chaincodesupport.Input{})
 		check(err)
 		check(result.Err()) // what a chaincode has refused is not committed
-		rwset, err := sim.Results()
+		rwset, err := kvledger.ResultsOf(sim)
 		check(err)
 		simulation.Done()
 		code, err := ledger.CommitTx(ctx, kvledger.Transaction{

@@ -68,6 +68,8 @@ var allowed = map[string][]string{
 	// A store knows keys and values, not what a ledger makes of them.
 	"ledger/kvledger/store/...":    {"ledger/kvledger/store"},
 	"ledger/kvledger/store/memory": {"ledger/kvledger/store", btree},
+	// Measured is what a ledger makes of an engine.
+	"ledger/kvledger/store/storebench": {"ledger/kvledger", "ledger/kvledger/store"},
 
 	// The other end of the wire: it must not know the peer's.
 	"shim":     {"proto", "proto/pbgrpc", grpc, protobuf},

@@ -58,7 +58,7 @@ func (b *bench) fill(ctx context.Context, namespace string, n int, pair func(i i
 	for from := 0; from < n; from += perBlock {
 		var block kvledger.Block
 		for first := from; first < min(from+perBlock, n); first += perTx {
-			tx, err := b.simulate(ctx, fmt.Sprintf("fill.%s.%d", namespace, first), func(sim *kvledger.Simulator) error {
+			tx, err := b.simulate(ctx, fmt.Sprintf("fill.%s.%d", namespace, first), func(sim ledger.Simulator) error {
 				for i := first; i < min(first+perTx, n); i++ {
 					key, value := pair(i)
 					if err := sim.SetState(ctx, namespace, key, value); err != nil {
@@ -79,8 +79,8 @@ func (b *bench) fill(ctx context.Context, namespace string, n int, pair func(i i
 	return nil
 }
 
-func (b *bench) simulate(ctx context.Context, txID string, use func(*kvledger.Simulator) error) (kvledger.Transaction, error) {
-	sim, err := b.ledger.Simulate(ctx, txID)
+func (b *bench) simulate(ctx context.Context, txID string, use func(ledger.Simulator) error) (kvledger.Transaction, error) {
+	sim, err := b.ledger.NewSimulator(ctx, txID)
 	if err != nil {
 		return kvledger.Transaction{}, err
 	}
@@ -88,7 +88,7 @@ func (b *bench) simulate(ctx context.Context, txID string, use func(*kvledger.Si
 	if err := use(sim); err != nil {
 		return kvledger.Transaction{}, err
 	}
-	r, err := sim.Results()
+	r, err := kvledger.ResultsOf(sim)
 	if err != nil {
 		return kvledger.Transaction{}, err
 	}
@@ -140,7 +140,7 @@ func (b *bench) simulateBlock(ctx context.Context) (kvledger.Block, error) {
 	for w := range errs {
 		workers.Go(func() {
 			for i := int(next.Add(1) - 1); i < blockSize && errs[w] == nil; i = int(next.Add(1) - 1) {
-				txs[i], errs[w] = b.simulate(ctx, fmt.Sprintf("block%d.%d", b.blocks, i), func(sim *kvledger.Simulator) error {
+				txs[i], errs[w] = b.simulate(ctx, fmt.Sprintf("block%d.%d", b.blocks, i), func(sim ledger.Simulator) error {
 					return b.readAndWrite(ctx, sim, first+2*i)
 				})
 			}
@@ -156,7 +156,7 @@ func (b *bench) simulateBlock(ctx context.Context) (kvledger.Block, error) {
 }
 
 // readAndWrite uses two keys. A prime spreads them, so that none is used twice before all are.
-func (b *bench) readAndWrite(ctx context.Context, sim *kvledger.Simulator, i int) error {
+func (b *bench) readAndWrite(ctx context.Context, sim ledger.Simulator, i int) error {
 	for k := i; k < i+2; k++ {
 		key := b.key(k * 7919)
 		value, err := sim.GetState(ctx, namespace, key)
@@ -200,7 +200,7 @@ func (b *bench) measureSimulations(ctx context.Context, d time.Duration) (float6
 }
 
 func (b *bench) simulation(ctx context.Context, n int) error {
-	sim, err := b.ledger.Simulate(ctx, "simulation")
+	sim, err := b.ledger.NewSimulator(ctx, "simulation")
 	if err != nil {
 		return err
 	}
@@ -236,13 +236,13 @@ func (b *bench) fillDocuments(ctx context.Context, n int) error {
 // measureQuery returns how long a query takes for one value of a field, until the last result.
 func (b *bench) measureQuery(ctx context.Context, field string, value, want int) (time.Duration, error) {
 	begin := time.Now()
-	sim, err := b.ledger.Simulate(ctx, "query")
+	sim, err := b.ledger.NewSimulator(ctx, "query")
 	if err != nil {
 		return 0, err
 	}
 	defer sim.Done()
 	query := fmt.Sprintf(`{"selector":{%q:"owner%d"}}`, field, value%b.owners)
-	it, err := sim.ExecuteQuery(ctx, documents, query, ledger.Page{})
+	it, err := sim.(ledger.RichQuerier).ExecuteQuery(ctx, documents, query, ledger.Page{})
 	if err != nil {
 		return 0, err
 	}

@@ -57,7 +57,7 @@ func TestBatches(t *testing.T) {
 		}
 		p.success(call{args: program})
 		wantSizes(t, p.trace.take(), "WRITE_BATCH_STATE", "writes", sizes)
-		s, err := p.ledgers[channel].Simulate(t.Context(), "state")
+		s, err := p.ledgers[channel].NewSimulator(t.Context(), "state")
 		if err != nil {
 			t.Fatal(err)
 		}

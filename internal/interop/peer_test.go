@@ -213,7 +213,7 @@ func (p *testPeer) execute(ctx context.Context, c call, name string, proposed *i
 }
 
 func (p *testPeer) commit(ctx context.Context, s *handler.Simulation, proposed *identity.Proposal) (string, error) {
-	results, err := ledgertest.Unwrap(s.Simulator()).(*kvledger.Simulator).Results()
+	results, err := kvledger.ResultsOf(s.Simulator())
 	if err != nil {
 		return "", err
 	}
@@ -262,7 +262,7 @@ func (p *testPeer) success(c call) string {
 // write commits values of a's, as the transaction txID.
 func (p *testPeer) write(txID string, values map[string]string) {
 	p.t.Helper()
-	p.writeBy(txID, values, func(s *kvledger.Simulator, key string, value []byte) error {
+	p.writeBy(txID, values, func(s ledger.Simulator, key string, value []byte) error {
 		return s.SetState(p.t.Context(), "a", key, value)
 	})
 }
@@ -270,14 +270,14 @@ func (p *testPeer) write(txID string, values map[string]string) {
 // writeCollection commits values of one of a's collections, as the transaction txID.
 func (p *testPeer) writeCollection(txID, collection string, values map[string]string) {
 	p.t.Helper()
-	p.writeBy(txID, values, func(s *kvledger.Simulator, key string, value []byte) error {
-		return s.SetPrivateData(p.t.Context(), "a", collection, key, value)
+	p.writeBy(txID, values, func(s ledger.Simulator, key string, value []byte) error {
+		return s.(ledger.PrivateState).SetPrivateData(p.t.Context(), "a", collection, key, value)
 	})
 }
 
-func (p *testPeer) writeBy(txID string, values map[string]string, set func(s *kvledger.Simulator, key string, value []byte) error) {
+func (p *testPeer) writeBy(txID string, values map[string]string, set func(s ledger.Simulator, key string, value []byte) error) {
 	p.t.Helper()
-	s, err := p.ledgers[channel].Simulate(p.t.Context(), txID)
+	s, err := p.ledgers[channel].NewSimulator(p.t.Context(), txID)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func (p *testPeer) writeBy(txID string, values map[string]string, set func(s *kv
 			p.t.Fatal(err)
 		}
 	}
-	results, err := s.Results()
+	results, err := kvledger.ResultsOf(s)
 	if err != nil {
 		p.t.Fatal(err)
 	}

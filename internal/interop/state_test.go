@@ -17,11 +17,12 @@ var collections = [...]string{secret, "shared"}
 func (p player) state() []string {
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(p.ledgers)) {
-		s, err := p.ledgers[name].Simulate(p.t.Context(), "state")
+		sim, err := p.ledgers[name].NewSimulator(p.t.Context(), "state")
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		defer s.Done()
+		defer sim.Done()
+		s := sim.(*kvledger.Simulator)
 		for _, namespace := range []string{"a", "b"} {
 			it, err := s.GetStateRange(p.t.Context(), namespace, ledger.Range{})
 			for _, kv := range readAll(p.t, it, err) {

@@ -119,21 +119,28 @@ func (p *testPeer) wantEvents(value string) {
 // committed returns the value of the key k in a namespace, or a collection of one.
 func (p *testPeer) committed(where string) string {
 	p.t.Helper()
-	s, err := p.ledgers[channel].Simulate(p.t.Context(), "committed")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer s.Done()
-	var b []byte
+	var value []byte
 	if namespace, collection, private := strings.Cut(where, "/"); private {
-		b, err = s.GetPrivateData(p.t.Context(), namespace, collection, "k")
+		committed, err := p.ledgers[channel].PrivateKeyState(p.t.Context(), namespace, collection, "k")
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if committed != nil {
+			if !committed.HasValue {
+				p.t.Fatalf("the value of %s is not there", where)
+			}
+			value = committed.Value
+		}
 	} else {
-		b, err = s.GetState(p.t.Context(), namespace, "k")
+		committed, err := p.ledgers[channel].KeyState(p.t.Context(), namespace, "k")
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if committed != nil {
+			value = committed.Value
+		}
 	}
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return string(b)
+	return string(value)
 }
 
 func (l large) pass(t *testing.T, p *testPeer) {

@@ -110,7 +110,7 @@ func (c *client) note(called int64, in step, out outcome) {
 
 // simulate returns what a transaction sees.
 func simulate(ctx context.Context, l *kvledger.Ledger, txID string, tx Tx) (string, *kvledger.Results, error) {
-	sim, err := l.Simulate(ctx, txID)
+	sim, err := l.NewSimulator(ctx, txID)
 	if err != nil {
 		return "", nil, err
 	}
@@ -131,11 +131,11 @@ func simulate(ctx context.Context, l *kvledger.Ledger, txID string, tx Tx) (stri
 	if err != nil {
 		return "", nil, err
 	}
-	results, err := sim.Results()
+	results, err := kvledger.ResultsOf(sim)
 	return seen, results, err
 }
 
-func balances(ctx context.Context, sim *kvledger.Simulator, tx Tx) (both [2]int, seen string, err error) {
+func balances(ctx context.Context, sim ledger.Simulator, tx Tx) (both [2]int, seen string, err error) {
 	for i, n := range []int{tx.A, tx.B} {
 		value, err := sim.GetState(ctx, namespace, accountKey(n))
 		if err != nil {
@@ -148,7 +148,7 @@ func balances(ctx context.Context, sim *kvledger.Simulator, tx Tx) (both [2]int,
 	return both, fmt.Sprint(both[0], both[1]), nil
 }
 
-func transfer(ctx context.Context, sim *kvledger.Simulator, tx Tx) (string, error) {
+func transfer(ctx context.Context, sim ledger.Simulator, tx Tx) (string, error) {
 	both, seen, err := balances(ctx, sim, tx)
 	if err != nil || both[0] < tx.N {
 		return seen, err
@@ -159,11 +159,11 @@ func transfer(ctx context.Context, sim *kvledger.Simulator, tx Tx) (string, erro
 	return seen, setBalance(ctx, sim, tx.B, both[1]+tx.N)
 }
 
-func setBalance(ctx context.Context, sim *kvledger.Simulator, account, balance int) error {
+func setBalance(ctx context.Context, sim ledger.Simulator, account, balance int) error {
 	return sim.SetState(ctx, namespace, accountKey(account), []byte(strconv.Itoa(balance)))
 }
 
-func count(ctx context.Context, sim *kvledger.Simulator) (string, error) {
+func count(ctx context.Context, sim ledger.Simulator) (string, error) {
 	it, err := sim.GetStateRange(ctx, namespace, ledger.Range{Start: "mark", End: "n"})
 	if err != nil {
 		return "", err
@@ -182,7 +182,7 @@ func count(ctx context.Context, sim *kvledger.Simulator) (string, error) {
 	}
 }
 
-func toggle(ctx context.Context, sim *kvledger.Simulator, tx Tx) (string, error) {
+func toggle(ctx context.Context, sim ledger.Simulator, tx Tx) (string, error) {
 	seen, err := count(ctx, sim)
 	if err != nil {
 		return "", err

@@ -4,7 +4,7 @@
 // A transaction is simulated against a snapshot, without a lock:
 //
 //	sim, err := l.NewSimulator(ctx, txID)        // what chaincode reads from and writes to
-//	results, err := sim.Results()                // what it read and wrote, as a peer endorses it
+//	results, err := kvledger.ResultsOf(sim)      // what it read and wrote, as a peer endorses it
 //	codes, err := l.Commit(ctx, kvledger.Block{Transactions: ...})
 //
 // and validated when it is committed: every transaction of a block gets a code of its own, and one whose reads are

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
 
@@ -20,7 +21,7 @@ func Example() {
 	}
 	// What chaincode does: read, write. What its peer does: commit what that has come to.
 	for _, colour := range []string{"blue", "red"} {
-		sim, err := l.Simulate(ctx, colour)
+		sim, err := kvledgertest.Simulate(ctx, l, colour)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -60,7 +61,7 @@ func ExampleTransaction_privateData() {
 		fmt.Println(err)
 		return
 	}
-	sim, err := l.Simulate(ctx, "tx1")
+	sim, err := kvledgertest.Simulate(ctx, l, "tx1")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -82,7 +83,7 @@ func ExampleTransaction_privateData() {
 			fmt.Println(err)
 			return
 		}
-		after, err := l.Simulate(ctx, "tx2")
+		after, err := kvledgertest.Simulate(ctx, l, "tx2")
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
@@ -129,6 +130,9 @@ func calls(t *testing.T) map[string]func(context.Context, *kvledger.Ledger, *kvl
 		"KeyState": func(ctx context.Context, l *kvledger.Ledger, _ *kvledger.Provider) error {
 			return second(l.KeyState(ctx, ns, "a"))
 		},
+		"PrivateKeyState": func(ctx context.Context, l *kvledger.Ledger, _ *kvledger.Provider) error {
+			return second(l.PrivateKeyState(ctx, ns, coll, "a"))
+		},
 		"Definition": func(ctx context.Context, l *kvledger.Ledger, _ *kvledger.Provider) error {
 			return second(l.Definition(ctx, ns))
 		},
@@ -208,7 +212,7 @@ func openExpiring(t *testing.T, s store.Store) (*kvledger.Ledger, kvledger.Defin
 
 // askEverything opens all kinds of iterators in one simulation, and reads each to its end, or until one fails.
 func askEverything(ctx context.Context, l *kvledger.Ledger, _ *kvledger.Provider) error {
-	sim, err := l.Simulate(ctx, "tx")
+	sim, err := kvledgertest.Simulate(ctx, l, "tx")
 	if err != nil {
 		return err
 	}

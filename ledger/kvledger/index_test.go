@@ -11,6 +11,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 )
 
 // find returns the keys that a query finds in the public state, and checks that it finds the same in the collection.
@@ -216,7 +217,7 @@ func TestIndexIsBuiltWhileBlocksAreCommitted(t *testing.T) {
 			default:
 			}
 			key := fmt.Sprintf("k%04d", i*7%5000)
-			sim, err := l.Simulate(t.Context(), "tx")
+			sim, err := kvledgertest.Simulate(t.Context(), l, "tx")
 			if err != nil {
 				t.Error(err)
 				return

@@ -40,3 +40,60 @@ func (l *Ledger) KeyState(ctx context.Context, namespace, key string) (*KeyState
 	}
 	return &KeyState{Value: value, Version: Version{at.block, at.tx}, Metadata: m}, nil
 }
+
+// PrivateKeyState is what is committed of a key of a collection of private data.
+type PrivateKeyState struct {
+	// Hash is the SHA-256 of the value, which every peer has.
+	Hash []byte
+	// Version is that of the transaction that wrote the hash, or the metadata after it.
+	Version Version
+	// Metadata is the key's, by name; it is empty if there is none.
+	Metadata map[string][]byte
+	// HasValue says that this ledger has the value that the hash is of. It may never have been given it.
+	HasValue bool
+	// Value is that value. An older one, which the hash is not of any more, is not here.
+	Value []byte
+}
+
+// PrivateKeyState returns what is committed of a key of a collection, or nil if it is absent. The caller must not modify it. It
+// doesn't ask who may see the value: like KeyState, it is for people who look at a ledger.
+func (l *Ledger) PrivateKeyState(ctx context.Context, namespace, collection, key string) (*PrivateKeyState, error) {
+	snapshot, err := l.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer snapshot.Close()
+	keyHash := hash(key)
+	b, err := snapshot.GetMany(ctx, []string{
+		l.keys.hashKey(namespace, collection, keyHash), l.keys.hashMetadataKey(namespace, collection, keyHash),
+		l.keys.privateKey(namespace, collection, key),
+	})
+	if err != nil {
+		return nil, errors.Wrapf(err, "read private key %q", key)
+	}
+	s, err := decodePrivateKeyState(b[0], b[1], b[2])
+	if err != nil {
+		return nil, errors.Wrapf(err, "read private key %q", key)
+	}
+	return s, nil
+}
+
+// decodePrivateKeyState decodes what the store holds of a key of private data. Nil bytes are nothing.
+func decodePrivateKeyState(hashed, metadata, private []byte) (*PrivateKeyState, error) {
+	at, valueHash, err := decodeValue(hashed)
+	if err != nil || !at.present {
+		return nil, err
+	}
+	s := &PrivateKeyState{Hash: valueHash, Version: Version{at.block, at.tx}}
+	if s.Metadata, err = decodeMetadata(metadata); err != nil {
+		return nil, err
+	}
+	written, value, err := decodeValue(private)
+	if err != nil {
+		return nil, err
+	}
+	if written == at {
+		s.HasValue, s.Value = true, value
+	}
+	return s, nil
+}

@@ -121,17 +121,8 @@ func (l *Ledger) heightAt(ctx context.Context, snapshot store.Snapshot) (uint64,
 	return decodeHeight(b)
 }
 
-// NewSimulator implements ledger.Ledger. It is Simulate for those who know a ledger by its interface.
+// NewSimulator implements ledger.Ledger: it returns a *Simulator on what is committed now. ResultsOf says what was simulated.
 func (l *Ledger) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
-	s, err := l.Simulate(ctx, txID)
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// Simulate returns a simulator on what is committed now.
-func (l *Ledger) Simulate(ctx context.Context, txID string) (*Simulator, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {
 		return nil, err

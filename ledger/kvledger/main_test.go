@@ -11,7 +11,9 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -183,11 +185,7 @@ func decode(t testing.TB, rwset []byte) *pb.KVRWSet {
 	return kv
 }
 
-// commitSimulation commits what a simulator of the suite has simulated.
+// commitSimulation commits what a simulator has simulated.
 func commitSimulation(ctx context.Context, l *kvledger.Ledger, txID string, at time.Time, sim ledger.Simulator) (kvledger.ValidationCode, error) {
-	results, err := sim.(*kvledger.Simulator).Results()
-	if err != nil {
-		return 0, err
-	}
-	return l.CommitTx(ctx, kvledger.Transaction{TxID: txID, Timestamp: at, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet})
+	return kvledgertest.Commit(ctx, l, ledgertest.Tx{ID: txID, Timestamp: at, Simulator: sim})
 }

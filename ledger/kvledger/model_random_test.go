@@ -8,11 +8,12 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 )
 
 func randomSimulation(ctx context.Context, l *kvledger.Ledger, random *rand.Rand, txID string) (observed, error) {
 	tx := observed{txID: txID, reads: map[string]string{}, writes: map[string]string{}, metadata: map[string]string{}}
-	sim, err := l.Simulate(ctx, txID)
+	sim, err := kvledgertest.Simulate(ctx, l, txID)
 	if err != nil {
 		return tx, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -18,6 +19,16 @@ type Results struct {
 	// PrivateRWSet is what the transaction wrote to collections, a marshalled TxPvtReadWriteSet, for those who may
 	// see it. It is nil if that is nothing.
 	PrivateRWSet []byte
+}
+
+// ResultsOf returns what a transaction has read and written: the Results of the *Simulator that a Ledger has made for it, also
+// if others wrap it, for which see ledger.Unwrap. It must be called once, before Done.
+func ResultsOf(sim ledger.Simulator) (*Results, error) {
+	s, ok := ledger.Unwrap(sim).(*Simulator)
+	if !ok {
+		return nil, errors.Errorf("a %T is no simulator of this kind of ledger, and wraps none", sim)
+	}
+	return s.Results()
 }
 
 // Results returns what the transaction has read and written. It must be called once, before Done.

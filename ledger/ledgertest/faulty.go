@@ -153,15 +153,6 @@ func (f *Faulty) NewSimulator(ctx context.Context, txID string) (ledger.Simulato
 	return (&simulator{f: f, inner: inner, txID: txID}).withOptional(), nil
 }
 
-// Unwrap returns the simulator that one of a Faulty wraps, and any other simulator as it is: for committing what
-// was simulated.
-func Unwrap(s ledger.Simulator) ledger.Simulator {
-	if u, ok := s.(interface{ unwrap() ledger.Simulator }); ok {
-		return u.unwrap()
-	}
-	return s
-}
-
 // call counts a call and makes it, through the method's fault.
 func (f *Faulty) call(ctx context.Context, method string, inner func() error) error {
 	f.mu.Lock()

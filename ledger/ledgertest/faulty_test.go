@@ -370,12 +370,12 @@ func TestOptionalInterfaces(t *testing.T) {
 		if history != test.history || metadata != test.metadata || isAll != test.isAll {
 			t.Errorf("%s: shows a history: %v, metadata: %v, all: %v", name, history, metadata, isAll)
 		}
-		if _, got := ledgertest.Unwrap(sim).(ledger.MetadataState); got != (test.isAll || name == "metadata") {
+		if _, got := ledger.Unwrap(sim).(ledger.MetadataState); got != (test.isAll || name == "metadata") {
 			t.Errorf("%s: what is wrapped has metadata: %v", name, got)
 		}
 		sim.Done()
 	}
-	if own := (plain{}); ledgertest.Unwrap(own) != ledger.Simulator(own) {
+	if own := (plain{}); ledger.Unwrap(own) != ledger.Simulator(own) {
 		t.Error("Unwrap of a simulator that is not wrapped is another one")
 	}
 }

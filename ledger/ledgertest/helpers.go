@@ -62,7 +62,7 @@ func (s *suite) wantValid(sim ledger.Simulator, txID string, want bool) {
 	s.Helper()
 	s.commits++
 	valid, err := s.fixture.Commit(s.Context(), Tx{
-		ID: fmt.Sprintf("%s-%d", txID, s.commits), Timestamp: time.Unix(int64(s.commits), 1), Simulator: Unwrap(sim),
+		ID: fmt.Sprintf("%s-%d", txID, s.commits), Timestamp: time.Unix(int64(s.commits), 1), Simulator: ledger.Unwrap(sim),
 	})
 	if err != nil {
 		s.Fatalf("commit of %q: %v", txID, err)

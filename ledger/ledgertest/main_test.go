@@ -32,7 +32,7 @@ func reference(t *testing.T) ledgertest.Fixture {
 		Ledger:    l,
 		Validates: true,
 		Commit: func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
-			results, err := tx.Simulator.(*kvledger.Simulator).Results()
+			results, err := kvledger.ResultsOf(tx.Simulator)
 			if err != nil {
 				return false, err
 			}

@@ -63,7 +63,7 @@ func optional[T any](sim ledger.Simulator) (T, bool) {
 	if t, ok := sim.(T); ok {
 		return t, true
 	}
-	t, ok := Unwrap(sim).(T)
+	t, ok := ledger.Unwrap(sim).(T)
 	return t, ok
 }
 

@@ -21,7 +21,8 @@ type simulator struct {
 
 var _ ledger.Simulator = (*simulator)(nil)
 
-func (s *simulator) unwrap() ledger.Simulator { return s.inner }
+// Unwrap returns the simulator that is wrapped, whose ledger can tell what was simulated.
+func (s *simulator) Unwrap() ledger.Simulator { return s.inner }
 
 // enter notes that a method is being called, and returns true if leave must follow: while another call is under way,
 // which is a violation, it is that one that is watched.

@@ -121,7 +121,7 @@ func TestServer(t *testing.T) {
 	}
 	wantEcho(t, newSupport(t, newCCAAS(t, dir)), p.ID, "t2") // after a restart
 	indexes, err := kvledger.LoadIndexes(b.Metadata())
-	if err != nil || len(indexes) != 2 || indexes[0].Index.Name != "byOwner" || indexes[0].Collection != "" || indexes[1].Collection != "secret" {
+	if err != nil || len(indexes) != 2 || indexes[0].Name().Name != "byOwner" || indexes[0].Collection != "" || indexes[1].Collection != "secret" {
 		t.Errorf("indexes are %+v, %v", indexes, err)
 	}
 }

@@ -143,7 +143,7 @@ func newLedger() (ledger.Ledger, error) {
 		return nil, err
 	}
 	const txID = "fill"
-	simulator, err := l.Simulate(ctx, txID)
+	simulator, err := l.NewSimulator(ctx, txID)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func newLedger() (ledger.Ledger, error) {
 			return nil, err
 		}
 	}
-	results, err := simulator.Results()
+	results, err := kvledger.ResultsOf(simulator)
 	if err != nil {
 		return nil, err
 	}

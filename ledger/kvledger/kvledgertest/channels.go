@@ -43,11 +43,11 @@ func testChannels(t *testing.T, s store.Store) {
 	ids := []string{}
 	for _, c := range channels {
 		c.check(t)
-		c.ledger = openLedger(t, s, c.id)
+		c.ledger = OpenLedger(t, s, c.id)
 		c.check(t)
 		ids = append(ids, c.id)
 	}
-	unused := &channel{id: "ch1", ledger: openLedger(t, s, "ch1"), model: newModel()}
+	unused := &channel{id: "ch1", ledger: OpenLedger(t, s, "ch1"), model: newModel()}
 	unused.check(t)
 	if got, err := provider.Channels(t.Context()); err != nil || !slices.Equal(got, ids) {
 		t.Errorf("channels are %q, %v, want %q", got, err, ids)
@@ -79,7 +79,7 @@ func channelTransaction(ctx context.Context, l *kvledger.Ledger, channelID strin
 	tx := &transaction{
 		id: fmt.Sprint("tx", block), at: time.Unix(int64(block), 0).UTC(), writes: map[place]string{}, metadata: map[place]string{},
 	}
-	sim, err := l.Simulate(ctx, tx.id)
+	sim, err := Simulate(ctx, l, tx.id)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (c *channel) check(t *testing.T) {
 	if got, err := c.ledger.Height(t.Context()); got != c.height || err != nil {
 		t.Errorf("channel %s: height is %d, %v, want %d", c.id, got, err, c.height)
 	}
-	sim, err := c.ledger.Simulate(t.Context(), "read")
+	sim, err := Simulate(t.Context(), c.ledger, "read")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,14 +10,14 @@ import (
 
 // testDefinitions has private data expire, in a collection that lives for one block beside one that lives for ever.
 func testDefinitions(t *testing.T, s store.Store) {
-	l := openLedger(t, s, "mychannel")
+	l := OpenLedger(t, s, "mychannel")
 	d := kvledger.Definition{Collections: []ledger.CollectionConfig{{Name: coll}, {Name: "brief", BlockToLive: 1}}}
 	if err := l.Define(t.Context(), ns, d); err != nil {
 		t.Fatal(err)
 	}
-	l = openLedger(t, s, "mychannel") // the definition is in the store
+	l = OpenLedger(t, s, "mychannel") // the definition is in the store
 	for block := range uint64(4) {
-		sim, err := l.Simulate(t.Context(), "tx")
+		sim, err := Simulate(t.Context(), l, "tx")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func testDefinitions(t *testing.T, s store.Store) {
 // commitKeys commits a block, of which the first one writes the key k of both collections.
 func commitKeys(t *testing.T, l *kvledger.Ledger, block uint64) {
 	t.Helper()
-	sim, err := l.Simulate(t.Context(), "tx")
+	sim, err := Simulate(t.Context(), l, "tx")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ const (
 // testIndexes has documents in the public state and in a collection, some from before they are indexed, and changes them.
 // Queries that need an index must then yield what is there, in its order.
 func testIndexes(t *testing.T, s store.Store) {
-	l := openLedger(t, s, "mychannel")
+	l := OpenLedger(t, s, "mychannel")
 	docs := map[string]int{}
 	for n := range 30 {
 		docs[fmt.Sprintf("k%02d", n)] = n * 7 % 10
@@ -50,7 +50,7 @@ func testIndexes(t *testing.T, s store.Store) {
 			delete(docs, key)
 		}
 	}
-	for _, l := range []*kvledger.Ledger{l, openLedger(t, s, "mychannel")} {
+	for _, l := range []*kvledger.Ledger{l, OpenLedger(t, s, "mychannel")} {
 		wantSorted(t, l, docs)
 	}
 }
@@ -58,7 +58,7 @@ func testIndexes(t *testing.T, s store.Store) {
 // commitDocuments writes documents of these sizes; -1 deletes one.
 func commitDocuments(t *testing.T, l *kvledger.Ledger, txID string, docs map[string]int) {
 	t.Helper()
-	sim, err := l.Simulate(t.Context(), txID)
+	sim, err := Simulate(t.Context(), l, txID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func wantSorted(t *testing.T, l *kvledger.Ledger, docs map[string]int) {
 
 // querySorted returns the keys of a query's results, page by page; all at once if there are no pages.
 func querySorted(ctx context.Context, l *kvledger.Ledger, pageSize int32) ([]string, error) {
-	sim, err := l.Simulate(ctx, "query")
+	sim, err := Simulate(ctx, l, "query")
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func querySorted(ctx context.Context, l *kvledger.Ledger, pageSize int32) ([]str
 }
 
 func queryPrivate(ctx context.Context, l *kvledger.Ledger) ([]string, error) {
-	sim, err := l.Simulate(ctx, "query")
+	sim, err := Simulate(ctx, l, "query")
 	if err != nil {
 		return nil, err
 	}

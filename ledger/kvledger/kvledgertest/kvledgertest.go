@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 )
@@ -37,21 +36,11 @@ func (c Config) Run(t *testing.T) {
 	}
 	t.Run("ledger", func(t *testing.T) {
 		ledgertest.Run(t, func(t *testing.T) ledgertest.Fixture {
-			return fixture(openLedger(t, c.Open(t), "mychannel"))
+			return Fixture(OpenLedger(t, c.Open(t), "mychannel"))
 		})
 	})
 	t.Run("channels", func(t *testing.T) { testChannels(t, c.Open(t)) })
 	t.Run("definitions", func(t *testing.T) { testDefinitions(t, c.Open(t)) })
 	t.Run("indexes", func(t *testing.T) { testIndexes(t, c.Open(t)) })
 	t.Run("submitters", func(t *testing.T) { testSubmitters(t, c) })
-}
-
-// openLedger opens a ledger by a provider of its own.
-func openLedger(t *testing.T, s store.Store, channelID string) *kvledger.Ledger {
-	t.Helper()
-	l, err := kvledger.NewProvider(s).Open(t.Context(), channelID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
 }

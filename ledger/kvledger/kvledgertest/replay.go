@@ -143,7 +143,7 @@ func (r *replay) window(tx *transaction) (lowest, highest uint64) {
 // compare asks a ledger for all that there is.
 func (r *replay) compare(t *testing.T, l *kvledger.Ledger) {
 	t.Helper()
-	sim, err := l.Simulate(t.Context(), "compare")
+	sim, err := Simulate(t.Context(), l, "compare")
 	if err != nil {
 		t.Fatal(err)
 	}

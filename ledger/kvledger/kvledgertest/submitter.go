@@ -26,7 +26,7 @@ const (
 // their transactions must then be what a model says that executes them one after the other.
 func testSubmitters(t *testing.T, c Config) {
 	s := c.Open(t)
-	ledgers := []*kvledger.Ledger{openLedger(t, s, "mychannel"), openLedger(t, s, "mychannel")}
+	ledgers := []*kvledger.Ledger{OpenLedger(t, s, "mychannel"), OpenLedger(t, s, "mychannel")}
 	var clock atomic.Uint64
 	first, err := fill(t.Context(), ledgers[0])
 	if err != nil {

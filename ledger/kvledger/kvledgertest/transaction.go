@@ -44,7 +44,7 @@ func (tx *transaction) String() string {
 
 // simulate has a transaction look and write at random. Every value that it writes is another one.
 func simulate(ctx context.Context, l *kvledger.Ledger, random *rand.Rand, tx *transaction) error {
-	sim, err := l.Simulate(ctx, tx.id)
+	sim, err := Simulate(ctx, l, tx.id)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func remove(ctx context.Context, sim *kvledger.Simulator, p place, purge bool) e
 // fill returns the transaction that the ledger begins with: all keys are there, half of them with metadata.
 func fill(ctx context.Context, l *kvledger.Ledger) (*transaction, error) {
 	tx := &transaction{id: "fill", at: time.Unix(1, 0).UTC(), writes: map[place]string{}, metadata: map[place]string{}}
-	sim, err := l.Simulate(ctx, tx.id)
+	sim, err := Simulate(ctx, l, tx.id)
 	if err != nil {
 		return nil, err
 	}

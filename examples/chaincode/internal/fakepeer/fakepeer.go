@@ -143,7 +143,7 @@ func (p *Peer) answer(m *pb.ChaincodeMessage) []byte {
 func (p *Peer) query(text string) *pb.QueryResponse {
 	sim := p.simulate()
 	defer sim.Done()
-	results, err := sim.ExecuteQuery(p.t.Context(), "example", text, ledger.Page{})
+	results, err := sim.(ledger.RichQuerier).ExecuteQuery(p.t.Context(), "example", text, ledger.Page{})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -162,13 +162,13 @@ func (p *Peer) query(text string) *pb.QueryResponse {
 }
 
 // simulate returns a simulator of a new ledger that has the peer's state.
-func (p *Peer) simulate() *kvledger.Simulator {
+func (p *Peer) simulate() ledger.Simulator {
 	ctx := p.t.Context()
 	l, err := kvledger.NewProvider(memory.New()).Open(ctx, "example")
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	filling, err := l.Simulate(ctx, "fill")
+	filling, err := l.NewSimulator(ctx, "fill")
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -178,14 +178,14 @@ func (p *Peer) simulate() *kvledger.Simulator {
 			p.t.Fatal(err)
 		}
 	}
-	filled, err := filling.Results()
+	filled, err := kvledger.ResultsOf(filling)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	if code, err := l.CommitTx(ctx, kvledger.Transaction{TxID: "fill", RWSet: filled.RWSet}); code != kvledger.Valid || err != nil {
 		p.t.Fatal(code, err)
 	}
-	sim, err := l.Simulate(ctx, "query")
+	sim, err := l.NewSimulator(ctx, "query")
 	if err != nil {
 		p.t.Fatal(err)
 	}

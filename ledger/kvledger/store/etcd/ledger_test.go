@@ -4,10 +4,8 @@ import (
 	"flag"
 	"testing"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd"
 )
 
 var (
@@ -18,13 +16,4 @@ var (
 func TestLedger(t *testing.T) {
 	open := func(t *testing.T) store.Store { return openStore(t, config()) }
 	kvledgertest.Config{Open: open, Rounds: *rounds, Seed: *seed}.Run(t)
-}
-
-func openLedger(t testing.TB, cfg etcd.Config) *kvledger.Ledger {
-	t.Helper()
-	l, err := kvledger.NewProvider(openStore(t, cfg)).Open(t.Context(), "mychannel")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/storebench"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/storetest"
 )
 
@@ -35,6 +36,11 @@ func TestSnapshotOutlivesStore(t *testing.T) {
 		t.Errorf("value is %q, %v", value, err)
 	}
 	snap.Close()
+}
+
+// BenchmarkLedger is what the other engines are compared with.
+func BenchmarkLedger(b *testing.B) {
+	storebench.Config{Open: func(*testing.B) store.Store { return memory.New() }, Keys: 200000}.Run(b)
 }
 
 func BenchmarkCommit(b *testing.B) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 )
 
 // The tests of a ledger's crashes commit numbered blocks: what a block has follows from its number and from the blocks
@@ -58,7 +59,7 @@ func commitNumbered(ctx context.Context, l *kvledger.Ledger, n uint64) error {
 	var b kvledger.Block
 	for i := range blockSize(n) {
 		txID := blockTxID(n, i)
-		sim, err := l.Simulate(ctx, txID)
+		sim, err := kvledgertest.Simulate(ctx, l, txID)
 		if err != nil {
 			return err
 		}

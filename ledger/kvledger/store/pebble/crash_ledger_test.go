@@ -13,6 +13,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
@@ -201,7 +202,7 @@ func checkBlocks(ctx context.Context, l *kvledger.Ledger, height uint64) error {
 
 // checkPrivate looks whether every private value is what its hash is of, in the version of the hash.
 func checkPrivate(ctx context.Context, l *kvledger.Ledger) error {
-	sim, err := l.Simulate(ctx, "check")
+	sim, err := kvledgertest.Simulate(ctx, l, "check")
 	if err != nil {
 		return err
 	}

@@ -9,15 +9,12 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble"
+	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 )
 
 func openLedger(t testing.TB, cfg pebble.Config) *kvledger.Ledger {
 	t.Helper()
-	l, err := kvledger.NewProvider(openStore(t, cfg)).Open(t.Context(), "mychannel")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
+	return kvledgertest.OpenLedger(t, openStore(t, cfg), "mychannel")
 }
 
 func TestLedger(t *testing.T) {
@@ -35,7 +32,7 @@ func TestLedgerReopened(t *testing.T) {
 			if height, err := l.Height(t.Context()); height != uint64(block) || err != nil {
 				t.Errorf("height is %d, %v, want %d", height, err, block)
 			}
-			sim, err := l.Simulate(t.Context(), "tx")
+			sim, err := kvledgertest.Simulate(t.Context(), l, "tx")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +56,7 @@ func TestLedgerReopened(t *testing.T) {
 			if entries != block {
 				t.Errorf("the history has %d entries, want %d", entries, block)
 			}
-			writer, err := l.Simulate(t.Context(), "tx")
+			writer, err := kvledgertest.Simulate(t.Context(), l, "tx")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +64,8 @@ func TestLedgerReopened(t *testing.T) {
 			if err := writer.SetState(t.Context(), "asset", "k", append(value, "abc"[block])); err != nil {
 				t.Fatal(err)
 			}
-			if code, err := commitSimulation(t.Context(), l, fmt.Sprintf("tx%d", block), at, writer); code != kvledger.Valid || err != nil {
+			tx := ledgertest.Tx{ID: fmt.Sprintf("tx%d", block), Timestamp: at, Simulator: writer}
+			if code, err := kvledgertest.Commit(t.Context(), l, tx); code != kvledger.Valid || err != nil {
 				t.Errorf("commit: %v, %v", code, err)
 			}
 		})

@@ -1,15 +1,11 @@
 package pebble_test
 
 import (
-	"context"
 	"os"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
-	"github.com/ccpeer/ccpeer/ledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble"
 )
@@ -52,12 +48,4 @@ func snapshot(t testing.TB, s store.Store) store.Snapshot {
 // first is a batch for an empty store: a key k with the value v.
 func first() *store.Batch {
 	return &store.Batch{Next: store.Head{Blocks: 1}, Writes: []store.Write{{Key: "k", Value: []byte("v")}}}
-}
-
-func commitSimulation(ctx context.Context, l *kvledger.Ledger, txID string, at time.Time, sim ledger.Simulator) (kvledger.ValidationCode, error) {
-	results, err := sim.(*kvledger.Simulator).Results()
-	if err != nil {
-		return 0, err
-	}
-	return l.CommitTx(ctx, kvledger.Transaction{TxID: txID, Timestamp: at, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet})
 }

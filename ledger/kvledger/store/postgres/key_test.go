@@ -11,6 +11,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -97,12 +98,12 @@ func TestTooLongKey(t *testing.T) {
 // A ledger doesn't let chaincode have keys that the store can't hold, of whatever kind: what it does let have is committed.
 func TestLongKeysOfChaincode(t *testing.T) {
 	s := openStore(t, config())
-	l := openLedger(t, s)
+	l := kvledgertest.OpenLedger(t, s, "mychannel")
 	random := rand.New(rand.NewPCG(1, 0))
 	for i := range 20 {
 		tooLong := strings.Repeat("k", s.MaxKeySize()+1)
 		longest := longestKey(t, l, random)
-		sim, err := l.Simulate(t.Context(), "tx")
+		sim, err := kvledgertest.Simulate(t.Context(), l, "tx")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +134,7 @@ func TestLongKeysOfChaincode(t *testing.T) {
 // key is the longest.
 func longestKey(t *testing.T, l *kvledger.Ledger, random *rand.Rand) string {
 	t.Helper()
-	sim, err := l.Simulate(t.Context(), "try")
+	sim, err := kvledgertest.Simulate(t.Context(), l, "try")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres/postgrestest"
@@ -71,7 +72,7 @@ func rideOut(t *testing.T, cfg postgres.Config, happen func()) {
 	var wg sync.WaitGroup
 	happened := make(chan struct{})
 	for i := range w {
-		w[i] = &writer{name: fmt.Sprint(i), ledger: openLedger(t, openStore(t, cfg)), before: make(chan struct{})}
+		w[i] = &writer{name: fmt.Sprint(i), ledger: kvledgertest.OpenLedger(t, openStore(t, cfg), "mychannel"), before: make(chan struct{})}
 		wg.Go(func() { w[i].run(t, happened) })
 	}
 	for i := range w {
@@ -81,8 +82,8 @@ func rideOut(t *testing.T, cfg postgres.Config, happen func()) {
 	close(happened)
 	wg.Wait()
 
-	l := openLedger(t, openStore(t, cfg))
-	sim, err := l.Simulate(t.Context(), "read")
+	l := kvledgertest.OpenLedger(t, openStore(t, cfg), "mychannel")
+	sim, err := kvledgertest.Simulate(t.Context(), l, "read")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +173,7 @@ func (w *writer) next(ctx context.Context) error {
 }
 
 func (w *writer) simulate(ctx context.Context, txID string) (*kvledger.Results, error) {
-	sim, err := w.ledger.Simulate(ctx, txID)
+	sim, err := kvledgertest.Simulate(ctx, w.ledger, txID)
 	if err != nil {
 		return nil, err
 	}

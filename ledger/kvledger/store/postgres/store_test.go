@@ -12,7 +12,6 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/kvledgertest"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres"
@@ -31,15 +30,6 @@ var (
 func TestLedger(t *testing.T) {
 	open := func(t *testing.T) store.Store { return openStore(t, config()) }
 	kvledgertest.Config{Open: open, Rounds: *rounds, Seed: *seed}.Run(t)
-}
-
-func openLedger(t testing.TB, s store.Store) *kvledger.Ledger {
-	t.Helper()
-	l, err := kvledger.NewProvider(s).Open(t.Context(), "mychannel")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
 }
 
 // What was committed is there when the store is opened again, under any name that a table can have.
