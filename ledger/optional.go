@@ -110,7 +110,7 @@ type PrivateRichQuerier interface {
 	ExecuteQueryOnPrivateData(ctx context.Context, namespace, collection, query string) (Iterator, error)
 }
 
-// CollectionConfigs is implemented by a Simulator whose ledger knows how chaincodes' collections are defined. Who decides
+// CollectionConfigs is implemented by a Simulator whose ledger knows how chaincodes' collections are defined. Whatever decides
 // about access can ask it: see handler.CollectionRequest.
 type CollectionConfigs interface {
 	// GetCollectionConfig returns the definition of a collection, or nil if there is none. The collections that exist

@@ -81,7 +81,7 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 	if b == nil {
 		return nil, errors.Wrapf(ErrNotFound, "read transaction %q", txID)
 	}
-	at, _, err := decodeValue(b) // the code is behind the version, as a value is
+	at, _, err := decodeValue(b) // the code comes after the version, as a value does
 	if err != nil {
 		return nil, errors.Wrapf(err, "read transaction %q", txID)
 	}
@@ -107,6 +107,10 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 	return &tx, nil
 }
 
+// A block is kept in parts, each under the position of its first transaction: as many transactions as are needed for partSize
+// bytes. So one transaction can be read without the whole block, a large block needs no value that an engine would refuse,
+// and a small one still takes a single write.
+//
 // partSize is how many bytes of transactions are kept under one key, at least.
 const partSize = 256 << 10
 

@@ -12,6 +12,13 @@ import (
 )
 
 // change is a change of a namespace's definition, which is made in steps.
+//
+// A new index needs an entry for every document that there is, which may be millions, while blocks must go on being committed.
+// So the definition says from the first step on that the index is there, but not built: from then on every block keeps the
+// entries of what it writes. The steps that follow go through the documents in the order of their keys, some at a time, and
+// each is a batch of its own that moves the store's head, as a block does. Where a step and a block collide, one of them
+// is done again. How far the building has come is a part of the definition, so a process that ends leaves nothing to be
+// repaired: the next call of Define goes on there. An index that is dropped loses its entries in the same way.
 type change struct {
 	ledger    *Ledger
 	namespace string
@@ -40,6 +47,8 @@ func (c *change) do(ctx context.Context, step changeStep) (more bool, err error)
 	}
 }
 
+// try does a step on what is committed now. The definition is read anew each time: a step that is done again must not
+// begin with what an earlier try has made of it.
 func (c *change) try(ctx context.Context, step changeStep) (bool, error) {
 	l := c.ledger
 	snapshot, err := l.snapshot(ctx)
@@ -124,6 +133,8 @@ func (c *change) build(ctx context.Context, snapshot store.Snapshot, d *definiti
 	return writes, true, err
 }
 
+// dropEntries deletes the first entries of an index. It reads their keys only; that there are fewer than it asks for tells that
+// these were the last.
 func (c *change) dropEntries(ctx context.Context, snapshot store.Snapshot, id uint32) ([]store.Write, error) {
 	lo, hi := c.ledger.keys.indexPrefix(c.namespace, id), c.ledger.keys.indexPrefix(c.namespace, id+1)
 	it := snapshot.Scan(lo, hi, store.ScanOptions{KeysOnly: true, Fetch: c.size})

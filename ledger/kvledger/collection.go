@@ -9,6 +9,13 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
+// The public part of a transaction names what it wrote to a collection by hashes. That part is endorsed, and decides. The private
+// part has the values; it reaches a peer by another way, perhaps later, perhaps not at all, and nobody has signed it. So it is
+// believed only as far as the public part confirms it: its bytes must have the hash that was endorsed, and then its keys and
+// values must be, one to one, those that the public hashes are of. Otherwise none of it is used. A wrong value must never be
+// committed, but a missing one is no reason to find the transaction invalid: peers must agree on codes, and each is given
+// something else.
+
 // collectionRWSet is what a transaction wrote to one collection.
 type collectionRWSet struct {
 	name     string

@@ -77,6 +77,14 @@ func (l *Ledger) CommitTx(ctx context.Context, tx Transaction) (ValidationCode, 
 	return codes[0], nil
 }
 
+// A block is validated without a lock on the store: at a snapshot, which is then the only state that the result is true of. The
+// batch carries the snapshot's head, and the store applies it only if its head is still that one. If another process has
+// committed meanwhile, nothing has happened, and the block is validated again on what is there now. Codes may then differ, so
+// they are given to the caller only after the store has applied the batch.
+//
+// The lock is only between goroutines of one Provider. It saves them from validating for nothing: of several at once only one
+// could be applied.
+
 // tryCommit validates at a snapshot, and commits if that is still the store's head.
 func (l *Ledger) tryCommit(ctx context.Context, txs []transaction) ([]ValidationCode, error) {
 	v, err := l.validate(ctx, txs)
@@ -93,7 +101,8 @@ func (l *Ledger) tryCommit(ctx context.Context, txs []transaction) ([]Validation
 	return v.codes, nil
 }
 
-// modifications returns the history entries of a valid transaction.
+// modifications returns the history entries of a valid transaction: one for each public key that it writes, deletes too, also
+// if a later transaction of the block writes the key again. Metadata and private data have no history, as in Fabric.
 func modifications(keys keyspace, tx transaction, at version) ([]store.Write, error) {
 	var entries []store.Write
 	for _, ns := range tx.namespaces {

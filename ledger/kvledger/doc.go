@@ -18,7 +18,7 @@
 // Fabric's error until somebody writes the key again.
 //
 // Which collections there are, and how many blocks what is in them lives, is a part of the namespace's definition:
-// Ledger.Define. Who may use them is for others to decide, who find there what they need. In a namespace that has no
+// Ledger.Define. Who may use them is not decided here; whoever decides finds the definition there. In a namespace that has no
 // definition, every collection exists.
 //
 // # Rich queries

@@ -94,7 +94,9 @@ func (e *effects) applyWrites(ctx context.Context, set writeSet, at version, met
 	return nil
 }
 
-// finish does what is to be done once for the block, when all valid transactions are applied.
+// finish does what is to be done once for the block, when all valid transactions are applied. The order matters: what expires
+// must see the versions that renew gives, the notes are of what is left then, and the indexes come last, since they need
+// every value as it will be.
 func (e *effects) finish(ctx context.Context) error {
 	if err := e.renew(ctx); err != nil {
 		return err

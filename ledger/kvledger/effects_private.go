@@ -59,7 +59,8 @@ func (e *effects) privateName(ctx context.Context, of collectionKey) (string, er
 	return e.names[of], nil
 }
 
-// noteName keeps the key of a private value where it is found by its hash.
+// noteName keeps the key of a private value where it is found by its hash. It is done for each that the block has written in
+// the end.
 func (e *effects) noteName(of collectionKey, u update) {
 	var name []byte
 	if u.value != nil {
@@ -68,7 +69,10 @@ func (e *effects) noteName(of collectionKey, u update) {
 	e.write(e.committed.keys.privateNameKey(of.namespace, of.collection, hash(of.key)), name)
 }
 
-// renew gives private values the versions that their hashes got because of metadata, where the value is the one that the
+// renew is done once for the block, on the hashes that it leaves: a transaction may renew a hash that a later one of the block
+// overwrites. It reads what it needs of all hashes in two round trips, the names and then the values.
+//
+// It gives private values the versions that their hashes got because of metadata, where the value is the one that the
 // hash is of: who was not given the value that the hash is of now has another one, or none.
 func (e *effects) renew(ctx context.Context) error {
 	values := map[string]update{} // the hashes, by where the values are

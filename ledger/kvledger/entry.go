@@ -9,6 +9,17 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
+// An index is a range of the store: one entry for each document, whose key is the document's columns and then its own key. It is
+// kept by the commit that changes the documents, in the same batch. So at every snapshot the entries are those of the
+// documents, and a query need not ask whether an entry is still true.
+//
+// To keep it, the commit must know what entry a document had before, for which it reads the document's old value. That is
+// the price of an index: a round trip for each block that writes to a namespace with indexes.
+//
+// An index that is being built has a gap: documents after its Next are in it only if they were written since it was defined.
+// That needs no care here. An entry is unmade and made as if the index were complete: to delete one that is not there does
+// nothing, and building writes one again that is there.
+
 // entryKey is where an index has a document: columns and key, so that the store's order is the index's.
 func entryKey(prefix string, columns []byte, key string) string {
 	return prefix + string(columns) + key
@@ -27,7 +38,7 @@ func decodeEntry(prefix, storeKey string, value []byte) (columns, key string, er
 	return rest[:size], rest[size:], nil
 }
 
-// indexed is an update of a key that has indexes.
+// indexed is an update of a key that has indexes, as the block leaves it: what was in between has no entries.
 type indexed struct {
 	of       collectionKey
 	storeKey string
@@ -105,6 +116,8 @@ func (e *effects) updateEntry(of collectionKey, x *index, was, is *mango.Documen
 	}
 }
 
+// columnsOf returns the columns of a document's entry, or false if it has none: it is no document, or lacks a field, or the
+// index's partial_filter_selector doesn't match it.
 func columnsOf(x *index, d *mango.Document) ([]byte, bool) {
 	if d == nil {
 		return nil, false

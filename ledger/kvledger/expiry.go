@@ -9,6 +9,17 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
+// Private data of a collection with a BlockToLive expires so many blocks after it was written. Nobody looks through all data
+// for that: whoever writes a hash also writes a note, under the number of the block that the hash expires with. A block's
+// commit then reads the notes that are due, which are one range, since the numbers are ordered.
+//
+// A note may be out of date: the key may have been written again, purged or expired since. It is not looked for and changed
+// then, which would cost every write a read. It has the version that it was made for, and when it is due nothing happens
+// unless that is still what is there.
+//
+// A note is of the hash, which every peer writes in every block alike. So all peers drop the same hashes with the same
+// block, whether or not they have the values.
+
 // expiresAt returns the block with which a value expires that is written by a block, or false for never (Fabric:
 // core/ledger/pvtdatapolicy).
 func expiresAt(block, blockToLive uint64) (uint64, bool) {
@@ -25,7 +36,8 @@ type expiry struct {
 	version version
 }
 
-// expire adds to the block's updates that what expires with it is deleted: the hash, its metadata and the value, unless
+// expire is done when all of the block's transactions are applied: one that has written a key in the same block has given it
+// new life. It adds to the block's updates that what expires with it is deleted: the hash, its metadata and the value, unless
 // they were written after the note was made, also by this block. A value expires without its hash where this ledger was
 // not given what the hash was written with since (Fabric: pvtstatepurgemgmt, purgeKeyOnly).
 func (e *effects) expire(ctx context.Context) error {
@@ -48,13 +60,15 @@ func (e *effects) expire(ctx context.Context) error {
 	return nil
 }
 
+// expireOne deletes what a note is of, as far as that is due. Where the hash is due the value goes too. Where it isn't, the hash
+// was written since; the value may still be the one of the note, if this ledger was not given the new one.
 func (e *effects) expireOne(n expiry) error {
 	hashKey, at := e.committed.hashKey(n.of), version{block: e.committed.block}
 	gone, err := e.isDue(hashKey, n)
 	if err != nil {
 		return err
 	}
-	if gone {
+	if gone { // the update's version is that of a delete, which nobody sees
 		e.updates.Set(hashKey, update{version: at})
 		e.metadata[e.committed.keys.hashMetadataKey(n.of.namespace, n.of.collection, n.of.key)] = nil
 	}
@@ -83,7 +97,8 @@ func (e *effects) isDue(storeKey string, n expiry) (bool, error) {
 	return now.present && now.block <= n.version.block, err
 }
 
-// noteExpiry notes when a hash that the block writes expires.
+// noteExpiry notes when a hash that the block writes expires. The definition that counts is the one at this block: if the
+// collection is given another BlockToLive later, that is for what is written later.
 func (e *effects) noteExpiry(of collectionKey, u update) {
 	d := e.committed.definitions[of.namespace]
 	if d == nil || u.value == nil {

@@ -150,7 +150,7 @@ func historyKey(prefix string, v version) string {
 	return prefix + bigEndian(^v.block) + bigEndian(^v.tx)
 }
 
-// historyEnd is behind every historyKey of a prefix.
+// historyEnd comes after every historyKey of a prefix.
 func historyEnd(prefix string) string { return prefix + strings.Repeat("\xff", 17) }
 
 func (k keyspace) txIDKey(txID string) string { return k.channelID + tagTxID + txID }
@@ -192,7 +192,8 @@ func (k keyspace) checkKey(namespace, collection, key string) error {
 	return nil
 }
 
-// room is how many bytes a key may have that is written to a namespace, or to one of its collections. Of the store's keys
+// room is how many bytes a key may have that is written to a namespace, or to one of its collections. A key becomes part of
+// several keys of the store, some of which are written much later: it must fit into all of them when it is written first. Of the store's keys
 // that are made of it that of an index entry is the longest, also where the key's hash is in its place.
 func (k keyspace) room(namespace, collection string) int {
 	if k.maxKey == 0 {

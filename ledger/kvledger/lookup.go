@@ -37,13 +37,13 @@ func (it *scan) nextCandidate(ctx context.Context) (candidate, bool, error) {
 	return candidate{key: key, version: v, value: value}, ok, err
 }
 
-// lookup yields the documents that the entries in a range of an index are of. It reads entries one by one and documents
-// many at once.
+// lookup yields the documents that the entries in a range of an index are of. It reads entries one by one, which come in pages
+// from the store anyway, and documents many at once: they lie apart, and each alone would be a round trip.
 type lookup struct {
 	scan                  // of the entries; what it yields is not used
 	prefix    string      // of the index
 	documents string      // what the store's keys of the documents begin with
-	many      int         // how many documents are read at once
+	many      int         // how many documents are read at once: as many as the query may want at first
 	pending   []candidate // that were read
 }
 

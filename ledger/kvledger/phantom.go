@@ -10,6 +10,15 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
+// A transaction that has read a range has also read what is not there: a key that somebody adds to the range is in none of its
+// reads, and yet the transaction would behave differently now. Such a key is a phantom. So a range query is noted with its
+// bounds and what it yielded, and run again when the transaction is validated: keys and versions must be the same, one
+// after the other, and no more.
+//
+// A query whose iterator was left early has seen nothing after the last key that it yielded, so a change there doesn't matter.
+// Of a long one only a Merkle summary of what it yielded is in the read/write set. Then the summary is made anew and
+// compared.
+
 // sameRange runs a range query again, over what is committed and what the block has written, and says whether it
 // yields what it did when it was simulated. A query that was not read to its end is run up to and including the
 // last key that it yielded.
@@ -26,6 +35,7 @@ func (v *validation) sameRange(ctx context.Context, namespace string, info *pb.R
 	return sameReads(ctx, now, keyAt, info.GetRawReads().GetKvReads())
 }
 
+// sameReads compares a range with the results of a query, which were few enough to be noted one by one.
 func sameReads(ctx context.Context, now *mergedRange, keyAt int, reads []*pb.KVRead) (bool, error) {
 	for _, r := range reads {
 		key, v, ok, err := now.next(ctx)
@@ -40,6 +50,8 @@ func sameReads(ctx context.Context, now *mergedRange, keyAt int, reads []*pb.KVR
 	return !more, err
 }
 
+// sameSummary compares a range with the summary of a query's results. The summary's own degree decides how it is made: another
+// peer may have another one.
 func sameSummary(ctx context.Context, now *mergedRange, keyAt int, want *pb.QueryReadsMerkleSummary) (bool, error) {
 	reads := newQueryReads(int(want.MaxDegree))
 	for {
@@ -59,6 +71,10 @@ func sameSummary(ctx context.Context, now *mergedRange, keyAt int, want *pb.Quer
 }
 
 // mergedRange yields the keys in a range and their versions as they would be if the block's updates were committed.
+//
+// It walks through two sorted sequences at once, what is committed and what the block has written, and takes whichever key
+// comes first. Where both have the same key, the update counts and the committed one is skipped; an update that is a delete
+// yields nothing.
 type mergedRange struct {
 	committed store.Iterator
 	updates   btree.MapIter[string, update] // at the next update, if updated
@@ -66,7 +82,7 @@ type mergedRange struct {
 	hi        string
 
 	begun bool
-	key   string // the next one that is committed, if more
+	key   string // the next one that is committed, if there is more
 	value []byte
 	more  bool
 }
@@ -79,6 +95,7 @@ func newMergedRange(s store.Snapshot, updates *btree.Map[string, update], lo, hi
 
 func (m *mergedRange) close() { m.committed.Close() }
 
+// next returns the next key and its version. What is committed is read one pair ahead, to know which of the two is first.
 func (m *mergedRange) next(ctx context.Context) (string, readVersion, bool, error) {
 	if !m.begun {
 		m.begun = true

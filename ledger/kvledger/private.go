@@ -10,6 +10,10 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
+// Private data is read at two places of the store: the value is at its key, and its hash, which every peer has, is at the
+// key's hash. What a transaction notes is the version of the hash, since that is what other peers can validate. Keys
+// become hashes only when the read/write set is made, so that the notes are in the order of the keys, as Fabric's are.
+
 // GetPrivateData implements ledger.PrivateState. It notes the version that was read, by the key's hash. It fails if
 // the value that this ledger has is not of the version that the hash is of: whoever committed the block did not have
 // the private data of the transaction that wrote it.

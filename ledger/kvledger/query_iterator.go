@@ -112,6 +112,9 @@ func (it *queryIterator) nextCandidate(ctx context.Context) (candidate, bool, er
 	return it.from.nextCandidate(ctx)
 }
 
+// A candidate has only been found where results may be. Whether it is one takes three questions more: whether it is a document,
+// whether the selector matches it, and whether it comes after the bookmark, which the bounds can't tell where columns are cut.
+//
 // addResult adds a candidate to the run, if it is a result.
 func (it *queryIterator) addResult(ctx context.Context, c candidate) error {
 	d, err := mango.NewDocument(c.key, c.value)

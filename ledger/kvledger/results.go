@@ -16,7 +16,7 @@ type Results struct {
 	// RWSet is the public read/write set: a marshalled TxReadWriteSet, as Fabric's peer endorses it. It is never
 	// nil. Of private data it has hashes.
 	RWSet []byte
-	// PrivateRWSet is what the transaction wrote to collections, a marshalled TxPvtReadWriteSet, for those who may
+	// PrivateRWSet is what the transaction wrote to collections, a marshalled TxPvtReadWriteSet. Only some may
 	// see it. It is nil if that is nothing.
 	PrivateRWSet []byte
 }

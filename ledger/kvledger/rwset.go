@@ -60,6 +60,7 @@ func (d rwsetDecoder) decode(tx Transaction) transaction {
 	return transaction{Transaction: tx, code: code, namespaces: namespaces}
 }
 
+// decodeRWSet decodes a public read/write set, with what is known of the private one.
 func (d rwsetDecoder) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRWSet, ValidationCode) {
 	rwset := new(pb.TxReadWriteSet)
 	if proto.Unmarshal(b, rwset) != nil || rwset.DataModel != pb.TxReadWriteSet_KV {
@@ -85,6 +86,9 @@ func (d rwsetDecoder) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRW
 	return namespaces, Valid
 }
 
+// decodeNamespace decodes and checks what a transaction read and wrote in one namespace. Writes are checked as the simulator
+// would have, since another one may have made them: each key once, none that the store can't take. A delete that is written as
+// an empty value becomes nil, so that validation knows one kind of delete.
 func (d rwsetDecoder) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, ValidationCode) {
 	ns := namespaceRWSet{name: name, ranges: kv.RangeQueriesInfo}
 	for _, r := range kv.Reads {

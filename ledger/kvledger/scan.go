@@ -38,7 +38,7 @@ func (it *scan) Next(ctx context.Context) (*ledger.KV, error) {
 	return &ledger.KV{Namespace: it.namespace, Key: key, Value: value}, nil
 }
 
-// next is Next for those who need the version.
+// next is Next for callers who need the version.
 func (it *scan) next(ctx context.Context) (key string, v readVersion, value []byte, ok bool, err error) {
 	if err := it.usable(); err != nil || it.ended {
 		return "", v, nil, false, err

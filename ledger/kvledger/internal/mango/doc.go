@@ -43,18 +43,18 @@
 //
 // Which index a query uses is CouchDB's choice: see [Query.Plan]. Results come in the order of that index, and without one
 // in that of the keys. A sort that is no index's order is an error, [ErrNoSortIndex]. An index with a
-// partial_filter_selector is for those who name it by use_index, and they find only what is in it.
+// partial_filter_selector is for queries that name it by use_index, and they find only what is in it.
 //
 // A [Plan] says which index a query uses, what entries to read, and from which end. The selector still has to be matched:
 //
-//   - Bounds are of the first fields: of all that are equal to something, and of the one behind them. They come from
+//   - Bounds are of the first fields: of all that are equal to something, and of the one after them. They come from
 //     $eq, $gt, $gte, $lt, $lte and $beginsWith, and from what is joined by $and, but not from within an $or.
 //   - Columns are cut at [MaxColumns], and so are bounds, so that what has the columns of a bound is read. Nothing else
 //     changes: cut columns are longer than others, and so never the beginning of them, or the other way round.
 //   - Documents whose columns are MaxColumns long, and the same, stand together, but by key. To return them in order, those
 //     that match must be sorted, as [Plan.Compare] has it. The order is known of all others.
 //
-// A page begins behind the last one's end: [Plan.Resume] moves the bounds there. Within cut columns they can't say where
+// A page begins after the last one's end: [Plan.Resume] moves the bounds there. Within cut columns they can't say where
 // that is, and [Plan.Follows] does. A bookmark has the true values, not the cut ones, and is for plans with the same index,
 // read in the same direction. If another index is chosen from one page to the next, since one was defined meanwhile, it is
 // an invalid_bookmark.

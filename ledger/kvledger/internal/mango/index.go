@@ -205,7 +205,7 @@ func (x *Index) name() IndexName { return IndexName{Ddoc: x.Ddoc, Name: x.Name} 
 // the index. The bytes are ordered as package mango orders the values of the fields. If they are MaxColumns, then there may
 // have been more of them, and documents with the same ones are in no order.
 //
-// An index has entries of columns and key, one behind the other. Those are ordered by columns and then by key: of two that
+// An index has entries of columns and key, one after the other. Those are ordered by columns and then by key: of two that
 // are not the same, neither columns are the beginning of the other's, since a value's bytes say where they end, and those
 // that were cut are longer than the others.
 func (x *Index) Columns(d *Document) (columns []byte, ok bool) {

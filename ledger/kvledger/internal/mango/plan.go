@@ -18,7 +18,7 @@ type Plan struct {
 	// Index is the index, one of those that the plan was made for, or nil for all documents, by key.
 	Index *Index
 	// Lo and Hi are the bounds of what to read, [Lo, Hi), which may be nothing: of the index's entries, which are columns
-	// and key, one behind the other; of keys without an index. A nil Hi is no bound.
+	// and key, one after the other; of keys without an index. A nil Hi is no bound.
 	Lo, Hi []byte
 	// Reverse says that the last is to be read first.
 	Reverse bool
@@ -98,6 +98,10 @@ func (p *Plan) warn() {
 }
 
 // choice is that of an index for a query.
+//
+// Whether an index may be used is a matter of what is in it, not of how quick it is: a document that lacks one of its fields
+// is not in it, so the query must be one that doesn't want such documents. Which of several is best is CouchDB's rule of
+// thumb. It is followed to the letter, since the order of results depends on it.
 type choice struct {
 	query  *Query
 	ranges map[string]*columnRange // of the selector, by pathKey

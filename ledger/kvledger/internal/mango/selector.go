@@ -6,7 +6,7 @@ import (
 )
 
 // Selector is a node of a normalized selector: [And], [Or], [Condition], and, within conditions only, [Not]. There are
-// no other implementations. It is made for those who look for an index that serves it: negations are in the conditions,
+// no other implementations. It is made for code that looks for an index that serves it: negations are in the conditions,
 // and those are on full paths. A Selector must not be modified.
 type Selector interface {
 	// matches means nothing once ctx has ended: it is in a hurry then.

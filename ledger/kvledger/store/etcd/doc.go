@@ -33,7 +33,7 @@
 // # Snapshots
 //
 // A snapshot is a revision of the cluster: one read, which asks a majority, gives the head and the revision that it was
-// read at. Everything else is read at that revision, from any node. Who asks for a snapshot, or for a key, at the same
+// read at. Everything else is read at that revision, from any node. Callers who ask for a snapshot, or for a key, at the same
 // time as others shares their request. An open snapshot holds nothing on the servers.
 //
 // etcd counts the keys of a whole range for each page of it, and reads all of a range to sort it backwards: to read

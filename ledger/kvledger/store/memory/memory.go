@@ -145,7 +145,7 @@ func (it *iterator) step() bool {
 		return it.tree.Seek(it.lo)
 	case it.hi != "" && it.tree.Seek(it.hi):
 		return it.tree.Prev()
-	default: // nothing is at hi or behind it
+	default: // nothing is at hi or after it
 		return it.tree.Last()
 	}
 }

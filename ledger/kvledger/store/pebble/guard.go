@@ -41,7 +41,7 @@ func (g *guard) Infof(format string, args ...any) { g.log.Sugar().Debugf(format,
 
 func (g *guard) Errorf(format string, args ...any) { g.log.Sugar().Errorf(format, args...) }
 
-// Fatalf returns, unlike those of other loggers. Pebble then takes for done what is not: who has called it asks failed.
+// Fatalf returns, unlike those of other loggers. Pebble then takes for done what is not: its caller asks failed.
 func (g *guard) Fatalf(format string, args ...any) {
 	g.fail(errors.Errorf(format, args...))
 }

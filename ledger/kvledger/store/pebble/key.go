@@ -22,7 +22,7 @@ func encodeKey(key string) []byte {
 	return append(append(b, keyTag), key...)
 }
 
-// encodeEnd returns the end of a range in the database; an empty one is behind all keys.
+// encodeEnd returns the end of a range in the database; an empty one is after all keys.
 func encodeEnd(hi string) []byte {
 	if hi == "" {
 		return []byte{keyTag + 1}

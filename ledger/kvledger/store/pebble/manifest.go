@@ -22,7 +22,7 @@ const (
 
 // checkManifest finds damage that Pebble takes for the end of the MANIFEST, as a crash can leave it: it would go back
 // without a word to the tables that there were at that time. Each record is synced before the next one is written, so
-// that one behind damage can't be from a crash.
+// that one after damage can't be from a crash.
 func checkManifest(fs vfs.FS, dir string) error {
 	found, err := pebble.Peek(dir, fs)
 	if err != nil {

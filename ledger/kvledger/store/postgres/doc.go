@@ -31,7 +31,7 @@
 //
 // # Tables
 //
-// Config.Table holds the pairs; a second table, whose name has _head behind it, has one row. Both are created if they
+// Config.Table holds the pairs; a second table, whose name ends with _head, has one row. Both are created if they
 // are not there. Tables of these names that are not a store's, or of another format, are left alone.
 //
 //	table         k bytea PRIMARY KEY, v bytea
