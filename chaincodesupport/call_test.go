@@ -26,7 +26,7 @@ func TestCallEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: time.Minute}, Definitions: strict}, map[string]function{"strict": keeper})
 		release := make(chan struct{})
-		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Block(release))
+		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Hang(release))
 		began := time.Now()
 		_, err := n.Call(t.Context(), "strict", n.params("t1"), asInit())
 		if !errors.Is(err, handler.ErrTimeout) || time.Since(began) != time.Minute {

@@ -182,7 +182,7 @@ func TestCloseWithBlockedLedger(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := newNetwork(t, chaincodesupport.Config{StopTimeout: set}, map[string]function{"keeper": keeper})
 			unblock := make(chan struct{})
-			n.watched["ch1"].On(ledgertest.GetState, ledgertest.Block(unblock))
+			n.watched["ch1"].On(ledgertest.GetState, ledgertest.Hang(unblock))
 			executed := make(chan error, 1)
 			p := n.params("t")
 			go func() {

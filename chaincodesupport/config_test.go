@@ -58,7 +58,7 @@ func TestStrict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{Strict: true}, DevMode: true}, nil)
 		unblock := make(chan struct{})
-		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Block(unblock))
+		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Hang(unblock))
 		c := connect(t, n.ChaincodeSupport).ready()
 		synctest.Wait()
 		executed := make(chan error, 1)

@@ -119,7 +119,7 @@ func TestInitFails(t *testing.T) {
 			"strict": {ChaincodeID: "strict", Version: "1", InitRequired: true}, "nameless": {ChaincodeID: "strict", InitRequired: true},
 		}}
 		n := newNetwork(t, cfg, map[string]function{"strict": keeper})
-		fails := func(method string, fault ledgertest.Fault, want string) {
+		fails := func(method ledgertest.Method, fault ledgertest.Fault, want string) {
 			t.Helper()
 			n.watched["ch1"].On(method, fault)
 			txID := n.next()
@@ -128,7 +128,7 @@ func TestInitFails(t *testing.T) {
 			}
 			n.watched["ch1"].On(method, nil)
 		}
-		fire := ledgertest.Error(errors.New("disk on fire"))
+		fire := ledgertest.Fail(errors.New("disk on fire"))
 		fails(ledgertest.GetState, fire, "invalid invocation: could not get 'initialized' key: disk on fire")
 		fails(ledgertest.SetState, fire, "invalid invocation: could not set 'initialized' key: disk on fire")
 		fails(ledgertest.GetState, ledgertest.Panic("secret"), "panic during execution")

@@ -155,11 +155,11 @@ func (p player) prepared(verb string, words []string) bool {
 	case verb == "rows" && len(words) == 1:
 		p.write("rows", rows(p.number(words[0])))
 	case verb == "fail" && len(words) == 1:
-		p.faulty[channel].On(words[0], ledgertest.Error(errors.Errorf("%s fails", words[0])))
+		p.faulty[channel].On(ledgertest.Method(words[0]), ledgertest.Fail(errors.Errorf("%s fails", words[0])))
 	case verb == "fail" && len(words) == 2:
-		p.faulty[channel].On(words[0], ledgertest.After(p.number(words[1]), ledgertest.Error(errors.Errorf("%s fails", words[0]))))
+		p.faulty[channel].On(ledgertest.Method(words[0]), ledgertest.AfterCalls(p.number(words[1]), ledgertest.Fail(errors.Errorf("%s fails", words[0]))))
 	case verb == "mend" && len(words) == 1:
-		p.faulty[channel].On(words[0], nil)
+		p.faulty[channel].On(ledgertest.Method(words[0]), nil)
 	case verb == "as" && len(words) > 0:
 		p.as(words[0], words[1:])
 	case verb == "deny":

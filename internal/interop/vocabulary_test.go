@@ -34,8 +34,8 @@ func TestVocabulary(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, method := range ledgertest.Methods() {
-			outside := []string{ledgertest.NewSimulator, ledgertest.Bookmark, ledgertest.Close, ledgertest.Done}
-			if !slices.Contains(outside, method) && !strings.Contains(string(b), "\nfail "+method+"\n") {
+			outside := []ledgertest.Method{ledgertest.NewSimulator, ledgertest.Bookmark, ledgertest.Close, ledgertest.Done}
+			if !slices.Contains(outside, method) && !strings.Contains(string(b), "\nfail "+string(method)+"\n") {
 				t.Errorf("%s: the ledger's %s never fails", family, method)
 			}
 		}

@@ -12,8 +12,8 @@ import (
 // of Bookmark's, which returns no error.
 type Fault func(ctx context.Context, call func() error) error
 
-// Error makes the method return err, without being called.
-func Error(err error) Fault {
+// Fail makes the method return err, without being called.
+func Fail(err error) Fault {
 	return func(context.Context, func() error) error { return err }
 }
 
@@ -22,23 +22,23 @@ func Panic(value any) Fault {
 	return func(context.Context, func() error) error { panic(value) } //nolint:forbidigo // what it is for
 }
 
-// Nil makes the method return a nil result and no error, without being called: a simulator or an iterator that is
+// ReturnNil makes the method return a nil result and no error, without being called: a simulator or an iterator that is
 // nil, a value that is absent, an iterator's end.
-func Nil() Fault {
+func ReturnNil() Fault {
 	return func(context.Context, func() error) error { return nil }
 }
 
-// Block makes the call only when release is closed or received from, whatever becomes of the context: a ledger that
+// Hang makes the call only when release is closed or received from, whatever becomes of the context: a ledger that
 // is stuck.
-func Block(release <-chan struct{}) Fault {
+func Hang(release <-chan struct{}) Fault {
 	return func(_ context.Context, call func() error) error {
 		<-release
 		return call()
 	}
 }
 
-// Late makes the call, and returns its result when d has passed, whatever becomes of the context.
-func Late(d time.Duration) Fault {
+// Delay makes the call, and returns its result when d has passed, whatever becomes of the context.
+func Delay(d time.Duration) Fault {
 	return func(_ context.Context, call func() error) error {
 		err := call()
 		<-time.After(d)
@@ -46,8 +46,8 @@ func Late(d time.Duration) Fault {
 	}
 }
 
-// After lets the first n calls of the method through, and applies fault to the rest.
-func After(n int, fault Fault) Fault {
+// AfterCalls lets the first n calls of the method through, and applies fault to the rest.
+func AfterCalls(n int, fault Fault) Fault {
 	var calls atomic.Int64
 	return func(ctx context.Context, call func() error) error {
 		if calls.Add(1) <= int64(n) {

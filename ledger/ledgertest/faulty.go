@@ -10,38 +10,41 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// Methods that a fault can be set for. Next and Close are those of every kind of iterator.
+// Method is the name of a method of a simulator, of its ledger, or of an iterator.
+type Method string
+
+// The methods that a fault can be set for. Next and Close are those of every kind of iterator.
 const (
-	NewSimulator              = "NewSimulator"
-	GetState                  = "GetState"
-	SetState                  = "SetState"
-	DeleteState               = "DeleteState"
-	GetStateRange             = "GetStateRange"
-	GetHistoryForKey          = "GetHistoryForKey"
-	GetStateMultipleKeys      = "GetStateMultipleKeys"
-	ExecuteQuery              = "ExecuteQuery"
-	GetStateMetadata          = "GetStateMetadata"
-	SetStateMetadata          = "SetStateMetadata"
-	GetPrivateData            = "GetPrivateData"
-	GetPrivateDataHash        = "GetPrivateDataHash"
-	SetPrivateData            = "SetPrivateData"
-	DeletePrivateData         = "DeletePrivateData"
-	PurgePrivateData          = "PurgePrivateData"
-	GetPrivateDataRange       = "GetPrivateDataRange"
-	GetPrivateDataMetadata    = "GetPrivateDataMetadata"
-	SetPrivateDataMetadata    = "SetPrivateDataMetadata"
-	ExecuteQueryOnPrivateData = "ExecuteQueryOnPrivateData"
-	GetCollectionConfig       = "GetCollectionConfig"
-	Next                      = "Next"
-	Bookmark                  = "Bookmark"
-	Close                     = "Close"
-	Done                      = "Done"
+	NewSimulator              Method = "NewSimulator"
+	GetState                  Method = "GetState"
+	SetState                  Method = "SetState"
+	DeleteState               Method = "DeleteState"
+	GetStateRange             Method = "GetStateRange"
+	GetHistoryForKey          Method = "GetHistoryForKey"
+	GetStateMultipleKeys      Method = "GetStateMultipleKeys"
+	ExecuteQuery              Method = "ExecuteQuery"
+	GetStateMetadata          Method = "GetStateMetadata"
+	SetStateMetadata          Method = "SetStateMetadata"
+	GetPrivateData            Method = "GetPrivateData"
+	GetPrivateDataHash        Method = "GetPrivateDataHash"
+	SetPrivateData            Method = "SetPrivateData"
+	DeletePrivateData         Method = "DeletePrivateData"
+	PurgePrivateData          Method = "PurgePrivateData"
+	GetPrivateDataRange       Method = "GetPrivateDataRange"
+	GetPrivateDataMetadata    Method = "GetPrivateDataMetadata"
+	SetPrivateDataMetadata    Method = "SetPrivateDataMetadata"
+	ExecuteQueryOnPrivateData Method = "ExecuteQueryOnPrivateData"
+	GetCollectionConfig       Method = "GetCollectionConfig"
+	Next                      Method = "Next"
+	Bookmark                  Method = "Bookmark"
+	Close                     Method = "Close"
+	Done                      Method = "Done"
 )
 
-// Methods returns the names of all methods that a fault can be set for and that chaincode can lead to, for tests that go
+// Methods returns all methods that a fault can be set for and that chaincode can lead to, for tests that go
 // through them: all but GetCollectionConfig, which a peer's own hooks call.
-func Methods() []string {
-	return []string{
+func Methods() []Method {
+	return []Method{
 		NewSimulator, GetState, SetState, DeleteState, GetStateRange, GetHistoryForKey, GetStateMultipleKeys, ExecuteQuery,
 		GetStateMetadata, SetStateMetadata, GetPrivateData, GetPrivateDataHash, SetPrivateData, DeletePrivateData,
 		PurgePrivateData, GetPrivateDataRange, GetPrivateDataMetadata, SetPrivateDataMetadata, ExecuteQueryOnPrivateData,
@@ -65,8 +68,8 @@ type Faulty struct {
 	inner ledger.Ledger
 
 	mu         sync.Mutex // protects what follows
-	faults     map[string]Fault
-	calls      map[string]int
+	faults     map[Method]Fault
+	calls      map[Method]int
 	counts     Counts
 	violations []string
 }
@@ -82,12 +85,12 @@ type Counts struct {
 
 // NewFaulty returns a ledger that behaves as inner does, until On says otherwise.
 func NewFaulty(inner ledger.Ledger) *Faulty {
-	return &Faulty{inner: inner, faults: map[string]Fault{}, calls: map[string]int{}}
+	return &Faulty{inner: inner, faults: map[Method]Fault{}, calls: map[Method]int{}}
 }
 
 // On makes every later call of the method go through fault, in place of the one set before; nil sets it right
 // again. A method that does not exist is reported by Check.
-func (f *Faulty) On(method string, fault Fault) {
+func (f *Faulty) On(method Method, fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if method != GetCollectionConfig && !slices.Contains(Methods(), method) {
@@ -98,7 +101,7 @@ func (f *Faulty) On(method string, fault Fault) {
 }
 
 // Calls returns how often the method was called, whether or not the call has returned.
-func (f *Faulty) Calls(method string) int {
+func (f *Faulty) Calls(method Method) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls[method]
@@ -154,7 +157,7 @@ func (f *Faulty) NewSimulator(ctx context.Context, txID string) (ledger.Simulato
 }
 
 // call counts a call and makes it, through the method's fault.
-func (f *Faulty) call(ctx context.Context, method string, inner func() error) error {
+func (f *Faulty) call(ctx context.Context, method Method, inner func() error) error {
 	f.mu.Lock()
 	f.calls[method]++
 	fault := f.faults[method]

@@ -118,11 +118,11 @@ func TestFaults(t *testing.T) {
 	for _, method := range ledgertest.Methods() {
 		returns := method != ledgertest.Bookmark && method != ledgertest.Close && method != ledgertest.Done
 		for name, fault := range map[string]ledgertest.Fault{
-			"none": nil, "error": ledgertest.Error(errFault), "error after the call": afterCall, "nil": ledgertest.Nil(),
-			"panic": ledgertest.Panic("boom"), "once": ledgertest.Once(ledgertest.Error(errFault)),
-			"not yet": ledgertest.After(9, ledgertest.Error(errFault)),
+			"none": nil, "error": ledgertest.Fail(errFault), "error after the call": afterCall, "nil": ledgertest.ReturnNil(),
+			"panic": ledgertest.Panic("boom"), "once": ledgertest.Once(ledgertest.Fail(errFault)),
+			"not yet": ledgertest.AfterCalls(9, ledgertest.Fail(errFault)),
 		} {
-			t.Run(method+"/"+name, func(t *testing.T) {
+			t.Run(string(method)+"/"+name, func(t *testing.T) {
 				f := newFaulty(t)
 				f.On(method, fault)
 				var err error
@@ -153,7 +153,7 @@ func TestNilResults(t *testing.T) {
 	defer sim.Done()
 	for _, method := range ledgertest.Methods() {
 		if method != ledgertest.Done {
-			f.On(method, ledgertest.Nil())
+			f.On(method, ledgertest.ReturnNil())
 		}
 	}
 	if s, err := f.NewSimulator(t.Context(), "tx"); s != nil || err != nil {
@@ -184,7 +184,7 @@ func TestBlockAndLate(t *testing.T) {
 		f := newFaulty(t)
 		sim := newSimulator(t, f)
 		release := make(chan struct{})
-		f.On(ledgertest.GetState, ledgertest.Block(release))
+		f.On(ledgertest.GetState, ledgertest.Hang(release))
 		returned := make(chan error)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
@@ -202,7 +202,7 @@ func TestBlockAndLate(t *testing.T) {
 		if err := <-returned; err != nil {
 			t.Errorf("a released call: %v", err)
 		}
-		f.On(ledgertest.GetState, ledgertest.Late(time.Minute))
+		f.On(ledgertest.GetState, ledgertest.Delay(time.Minute))
 		start := time.Now()
 		if _, err := sim.GetState(ctx, ns, "k"); err != nil || time.Since(start) != time.Minute {
 			t.Errorf("a late call returned after %v, %v", time.Since(start), err)
@@ -399,7 +399,7 @@ func ExampleFaulty() {
 		return
 	}
 	f := ledgertest.NewFaulty(l)
-	f.On(ledgertest.GetState, ledgertest.After(1, ledgertest.Error(errors.New("disk on fire"))))
+	f.On(ledgertest.GetState, ledgertest.AfterCalls(1, ledgertest.Fail(errors.New("disk on fire"))))
 	sim, err := f.NewSimulator(context.Background(), "tx1")
 	if err != nil {
 		fmt.Println(err)
@@ -430,7 +430,7 @@ func TestDefinitions(t *testing.T) {
 	if c, err := definitions.GetCollectionConfig(t.Context(), ns, coll); c != nil || err != nil {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	f.On(ledgertest.GetCollectionConfig, ledgertest.Error(errFault))
+	f.On(ledgertest.GetCollectionConfig, ledgertest.Fail(errFault))
 	if _, err := definitions.GetCollectionConfig(t.Context(), ns, coll); !errors.Is(err, errFault) {
 		t.Errorf("error is %v", err)
 	}

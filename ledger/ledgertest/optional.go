@@ -143,7 +143,7 @@ func (s *fullSimulator) ExecuteQueryOnPrivateData(ctx context.Context, namespace
 	})
 }
 
-func (s *fullSimulator) openPrivate(ctx context.Context, method string, open func() (results[ledger.KV], error)) (ledger.Iterator, error) {
+func (s *fullSimulator) openPrivate(ctx context.Context, method Method, open func() (results[ledger.KV], error)) (ledger.Iterator, error) {
 	it, err := opened(ctx, s.simulator, method, open)
 	if it == nil {
 		return nil, err

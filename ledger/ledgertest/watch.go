@@ -14,7 +14,7 @@ type simulator struct {
 	txID  string
 
 	mu     sync.Mutex // protects what follows
-	active string     // the method that is being called, of the simulator or one of its iterators
+	active Method     // the method that is being called, of the simulator or one of its iterators
 	open   int        // iterators
 	done   bool
 }
@@ -26,7 +26,7 @@ func (s *simulator) Unwrap() ledger.Simulator { return s.inner }
 
 // enter notes that a method is being called, and returns true if leave must follow: while another call is under way,
 // which is a violation, it is that one that is watched.
-func (s *simulator) enter(method string) bool {
+func (s *simulator) enter(method Method) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.done {
@@ -46,7 +46,7 @@ func (s *simulator) leave() {
 	s.active = ""
 }
 
-func (s *simulator) call(ctx context.Context, method string, inner func() error) error {
+func (s *simulator) call(ctx context.Context, method Method, inner func() error) error {
 	if s.enter(method) {
 		defer s.leave()
 	}
@@ -54,7 +54,7 @@ func (s *simulator) call(ctx context.Context, method string, inner func() error)
 }
 
 // value calls a method that returns something besides an error.
-func value[T any](ctx context.Context, s *simulator, method string, get func() (T, error)) (T, error) {
+func value[T any](ctx context.Context, s *simulator, method Method, get func() (T, error)) (T, error) {
 	var got, none T
 	err := s.call(ctx, method, func() (err error) {
 		got, err = get()
@@ -125,7 +125,7 @@ var (
 )
 
 // opened calls the method that opens an iterator. The result is nil where the fault or the simulator made it so.
-func opened[T any](ctx context.Context, s *simulator, method string, open func() (results[T], error)) (*iterator[T], error) {
+func opened[T any](ctx context.Context, s *simulator, method Method, open func() (results[T], error)) (*iterator[T], error) {
 	var inner results[T]
 	err := s.call(ctx, method, func() (err error) {
 		inner, err = open()
@@ -151,7 +151,7 @@ func (it *iterator[T]) Next(ctx context.Context) (*T, error) {
 }
 
 // wantOpen is for methods that must not be called on a closed iterator.
-func (it *iterator[T]) wantOpen(method string) {
+func (it *iterator[T]) wantOpen(method Method) {
 	it.sim.mu.Lock()
 	closed := it.closed
 	it.sim.mu.Unlock()
