@@ -54,7 +54,7 @@ func TestFaultsOfQueries(t *testing.T) {
 			x.want(t, handler.ErrStreamTerminated)
 		}},
 		{"F42", "opened when the time is up", func(t *testing.T, c *chaincode) {
-			c.peer.ledger().On(ledgertest.GetStateRange, ledgertest.Late(time.Minute))
+			c.peer.ledger().On(ledgertest.GetStateRange, ledgertest.Delay(time.Minute))
 			x := c.begin("tx1")
 			c.Deliver(in("tx1", getRange("", "")))
 			x.want(t, handler.ErrTimeout)
@@ -118,7 +118,7 @@ func TestFaultsOfQueries(t *testing.T) {
 		}},
 		{"F53", "iterator fails midway", func(t *testing.T, c *chaincode) {
 			x := c.beginQuery()
-			c.peer.ledger().On(ledgertest.Next, ledgertest.Once(ledgertest.Error(errors.New("disk on fire"))))
+			c.peer.ledger().On(ledgertest.Next, ledgertest.Once(ledgertest.Fail(errors.New("disk on fire"))))
 			c.say("tx1", next("1"), "disk on fire")
 			c.say("tx1", next("1"), notFound)
 			c.finish(t, "tx1", x)
@@ -210,7 +210,7 @@ func TestFaultsOfCalls(t *testing.T) {
 			b := c.peer.register("b:1")
 			defer b.stop()
 			release := make(chan struct{})
-			c.peer.ledger().On(ledgertest.GetState, ledgertest.Block(release))
+			c.peer.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
 			x := c.begin("tx1")
 			c.Deliver(in("tx1", invoke("b")))
 			b.want(pb.ChaincodeMessage_TRANSACTION, "tx1")
@@ -280,12 +280,12 @@ func TestLedgerFaults(t *testing.T) {
 		poisoned bool // the transaction can't succeed
 		row      string
 	}{
-		{"error", func(<-chan struct{}) ledgertest.Fault { return ledgertest.Error(errors.New("disk on fire")) }, false, "F50"},
+		{"error", func(<-chan struct{}) ledgertest.Fault { return ledgertest.Fail(errors.New("disk on fire")) }, false, "F50"},
 		{"panic", func(<-chan struct{}) ledgertest.Fault { return ledgertest.Panic("secret") }, true, "F51"},
-		{"block", ledgertest.Block, false, "F52"},
-		{"late", func(<-chan struct{}) ledgertest.Fault { return ledgertest.Late(time.Minute) }, false, "F52"},
-		{"a little late", func(<-chan struct{}) ledgertest.Fault { return ledgertest.Late(time.Millisecond) }, false, ""},
-		{"nil", func(<-chan struct{}) ledgertest.Fault { return ledgertest.Nil() }, false, "F54"},
+		{"block", ledgertest.Hang, false, "F52"},
+		{"late", func(<-chan struct{}) ledgertest.Fault { return ledgertest.Delay(time.Minute) }, false, "F52"},
+		{"a little late", func(<-chan struct{}) ledgertest.Fault { return ledgertest.Delay(time.Millisecond) }, false, ""},
+		{"nil", func(<-chan struct{}) ledgertest.Fault { return ledgertest.ReturnNil() }, false, "F54"},
 	}
 	for _, method := range ledgertest.Methods() {
 		for _, f := range faults {
@@ -293,7 +293,7 @@ func TestLedgerFaults(t *testing.T) {
 				t.Run(fmt.Sprintf("%s %s %s after %d", f.row, method, f.name, after), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						release := make(chan struct{})
-						err := playLedgerFault(t, method, ledgertest.After(after, f.fault(release)), release)
+						err := playLedgerFault(t, method, ledgertest.AfterCalls(after, f.fault(release)), release)
 						if f.poisoned && err == nil && after == 0 && method != ledgertest.Done && method != ledgertest.NewSimulator {
 							t.Error("the transaction succeeded after a panic")
 						}
@@ -308,7 +308,7 @@ func TestLedgerFaults(t *testing.T) {
 }
 
 // playLedgerFault runs everything, checks the invariants, and returns what Execute returned.
-func playLedgerFault(t *testing.T, method string, fault ledgertest.Fault, release chan struct{}) error {
+func playLedgerFault(t *testing.T, method ledgertest.Method, fault ledgertest.Fault, release chan struct{}) error {
 	p := newPeer(t)
 	p.rows(250)
 	on := p.ledger()

@@ -247,7 +247,7 @@ func TestFaultsOfTransactions(t *testing.T) {
 		}},
 		{"F9", "second request", func(t *testing.T, c *chaincode) {
 			release := make(chan struct{})
-			c.peer.ledger().On(ledgertest.GetState, ledgertest.Block(release))
+			c.peer.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
 			x := c.begin("tx1")
 			c.Deliver(in("tx1", getState("k000")), in("tx1", putState("a", "1")), in("tx1", getState("k001")))
 			c.wantSilence()
@@ -278,7 +278,7 @@ func TestFaultsOfTransactions(t *testing.T) {
 		}},
 		{"F21", "COMPLETED while a request is pending", func(t *testing.T, c *chaincode) {
 			release := make(chan struct{})
-			c.peer.ledger().On(ledgertest.SetState, ledgertest.Block(release))
+			c.peer.ledger().On(ledgertest.SetState, ledgertest.Hang(release))
 			x := c.begin("tx1")
 			c.Deliver(in("tx1", putState("a", "1")))
 			c.complete("tx1")
@@ -310,7 +310,7 @@ func TestFaultsOfTransactions(t *testing.T) {
 		}},
 		{"F26", "executed again after a timeout", func(t *testing.T, c *chaincode) {
 			release := make(chan struct{})
-			c.peer.ledger().On(ledgertest.GetState, ledgertest.Block(release))
+			c.peer.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
 			first := c.begin("tx1")
 			c.Deliver(in("tx1", getState("k000")))
 			first.want(t, handler.ErrTimeout)
@@ -335,7 +335,7 @@ func TestFaultsOfTransactions(t *testing.T) {
 		}},
 		{"F56", "shutdown", func(t *testing.T, c *chaincode) {
 			release := make(chan struct{})
-			c.peer.ledger().On(ledgertest.GetState, ledgertest.Block(release))
+			c.peer.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
 			x := c.begin("tx1")
 			c.Deliver(in("tx1", getState("k000")))
 			synctest.Wait()
@@ -352,7 +352,7 @@ func TestFaultF9Strict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
 		p.cfg.Strict = true
-		p.ledger().On(ledgertest.GetState, ledgertest.Late(time.Second))
+		p.ledger().On(ledgertest.GetState, ledgertest.Delay(time.Second))
 		c := p.register("cc:1")
 		x := c.begin("tx1")
 		c.Deliver(in("tx1", getState("a")), in("tx1", getState("b")))
@@ -378,7 +378,7 @@ func TestFaultF24(t *testing.T) {
 				p := newPeer(t)
 				p.rows(101)
 				p.cfg.ExecuteTimeout = time.Second
-				p.ledger().On(ledgertest.Close, ledgertest.Late(30*time.Millisecond))
+				p.ledger().On(ledgertest.Close, ledgertest.Delay(30*time.Millisecond))
 				c := p.register("cc:1")
 				x := c.begin("tx1")
 				c.Deliver(in("tx1", getRange("", "")))

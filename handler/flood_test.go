@@ -37,7 +37,7 @@ func TestFlood(t *testing.T) {
 			p := newPeer(t)
 			p.cfg.Faults = nil
 			release := make(chan struct{})
-			p.ledger().On(ledgertest.SetState, ledgertest.Block(release))
+			p.ledger().On(ledgertest.SetState, ledgertest.Hang(release))
 			c := p.register("cc:1")
 			x := c.begin("tx1")
 			c.Block(nil)

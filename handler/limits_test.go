@@ -113,7 +113,7 @@ func TestMaxInFlightCountsWhatIsLeft(t *testing.T) {
 		p := newPeer(t)
 		p.cfg.MaxInFlight = 2
 		release := make(chan struct{})
-		p.ledger().On(ledgertest.GetState, ledgertest.Block(release))
+		p.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
 		c := p.register("cc:1")
 		abandoned := c.begin("tx1")
 		c.Deliver(in("tx1", getState("a")))

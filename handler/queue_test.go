@@ -304,7 +304,7 @@ func TestReadingStopsAtTheLimit(t *testing.T) {
 		t.Run(test.what, func(t *testing.T) {
 			queueTest(t, 1000, func(t *testing.T, c *chaincode) {
 				release := make(chan struct{})
-				c.peer.ledger().On(ledgertest.SetState, ledgertest.Block(release))
+				c.peer.ledger().On(ledgertest.SetState, ledgertest.Hang(release))
 				var calls []*call
 				var msgs []*pb.ChaincodeMessage
 				for i := range 10 {
@@ -374,7 +374,7 @@ func TestReadingStoppedAndKeepalive(t *testing.T) {
 		p := c.peer
 		p.cfg.Keepalive, p.cfg.ExecuteTimeout = time.Second, time.Hour
 		release := make(chan struct{})
-		p.ledger().On(ledgertest.GetState, ledgertest.Block(release))
+		p.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
 		b := p.register("b:1")
 		x := b.begin("tx1")
 		b.Deliver(in("tx1", getState(strings.Repeat("k", 1000))))

@@ -31,7 +31,7 @@ func TestNextRunGetsNoStaleAnswer(t *testing.T) {
 						<-scheduled
 					}
 				})
-				broken := ledgertest.Error(errors.New("broken"))
+				broken := ledgertest.Fail(errors.New("broken"))
 				p.ledger().On(ledgertest.GetState, broken)
 				p.ledger().On(ledgertest.DeleteState, broken)
 				c := p.register("cc:1")
@@ -107,7 +107,7 @@ func TestObserverPanics(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPeer(t)
 				p.cfg.Faults = handler.FaultObserverFunc(func(handler.Fault) { panic("observer") })
-				p.ledger().On(ledgertest.GetState, ledgertest.Late(2*time.Minute))
+				p.ledger().On(ledgertest.GetState, ledgertest.Delay(2*time.Minute))
 				c := p.register("cc:1")
 				x := c.begin("tx1")
 				test.play(c)

@@ -52,7 +52,7 @@ func TestSimulationDoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
 		c := p.register("cc:1")
-		p.ledger().On(ledgertest.GetState, ledgertest.Late(time.Minute))
+		p.ledger().On(ledgertest.GetState, ledgertest.Delay(time.Minute))
 		params := p.simulate("tx1", channel)
 		x := c.execute(context.Background(), params)
 		c.want(pb.ChaincodeMessage_TRANSACTION, "tx1")

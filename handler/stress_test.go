@@ -33,8 +33,8 @@ func stress(t *testing.T, rnd *rand.Rand) {
 	p.cfg.SendQueue = 1 + rnd.IntN(8)
 	p.cfg.MaxQueuedBytes = 1 << rnd.IntN(16)
 	delay := func(n int) time.Duration { return time.Duration(rnd.IntN(n)) * time.Millisecond }
-	for _, method := range []string{ledgertest.GetState, ledgertest.GetStateRange, ledgertest.Next, ledgertest.Close} {
-		p.ledger().On(method, ledgertest.After(rnd.IntN(200), ledgertest.Once(ledgertest.Late(delay(100)))))
+	for _, method := range []ledgertest.Method{ledgertest.GetState, ledgertest.GetStateRange, ledgertest.Next, ledgertest.Close} {
+		p.ledger().On(method, ledgertest.AfterCalls(rnd.IntN(200), ledgertest.Once(ledgertest.Delay(delay(100)))))
 	}
 	c, b := p.register("cc:1"), p.register("b:1")
 	slow, sent := rnd.IntN(2) == 0, 0 // only the writer's

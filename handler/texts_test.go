@@ -46,7 +46,7 @@ func capabilitiesOf(c capabilities) func(*peer) {
 	return func(p *peer) { p.cfg.ApplicationConfig = c }
 }
 
-func failing(method string, f ledgertest.Fault) func(*peer) {
+func failing(method ledgertest.Method, f ledgertest.Fault) func(*peer) {
 	return func(p *peer) { p.ledger().On(method, f) }
 }
 
@@ -84,7 +84,7 @@ var texts = []textTest{
 	{text: "failed to find ledger for channel: nowhere", request: invoke("b/nowhere")},
 	{text: "signed proposal must not be nil from caller [ch.b]", request: invoke("b"), params: noProposal, peer: someACL},
 	{text: "signed proposal must not be nil from caller [other.b#1.0]", request: invoke("b:1.0/other"), params: noProposal, peer: someACL},
-	{text: "disk on fire", request: getState("k"), peer: failing(ledgertest.GetState, ledgertest.Error(errors.New("disk on fire")))},
+	{text: "disk on fire", request: getState("k"), peer: failing(ledgertest.GetState, ledgertest.Fail(errors.New("disk on fire")))},
 	{text: "panic during execution", request: getState("k"), peer: failing(ledgertest.GetState, ledgertest.Panic("secret"))},
 	// F69
 	{text: "key must not be an empty string", request: putState("", "v")},

@@ -280,10 +280,10 @@ func (p *player) configureHook(key, value string) error {
 
 func (p *player) fail(method, kind string) error {
 	faults := map[string]ledgertest.Fault{
-		"error": ledgertest.Error(errors.New("disk on fire")),
+		"error": ledgertest.Fail(errors.New("disk on fire")),
 		"panic": ledgertest.Panic("secret"),
-		"nil":   ledgertest.Nil(),
-		"block": ledgertest.Block(p.blocked),
+		"nil":   ledgertest.ReturnNil(),
+		"block": ledgertest.Hang(p.blocked),
 		"none":  nil,
 	}
 	fault, ok := faults[kind]
@@ -291,7 +291,7 @@ func (p *player) fail(method, kind string) error {
 		return errors.Errorf("%q is no kind of fault", kind)
 	}
 	for _, l := range p.ledgers {
-		l.On(method, fault)
+		l.On(ledgertest.Method(method), fault)
 	}
 	return nil
 }

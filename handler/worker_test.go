@@ -29,8 +29,8 @@ func TestErrorWithoutText(t *testing.T) {
 				c, b := p.register("cc:1"), p.register("b:1")
 				x := c.begin("tx1")
 				for _, l := range p.ledgers {
-					for _, method := range []string{ledgertest.GetState, ledgertest.SetState, ledgertest.NewSimulator} {
-						l.On(method, ledgertest.Error((*ledgerError)(nil)))
+					for _, method := range []ledgertest.Method{ledgertest.GetState, ledgertest.SetState, ledgertest.NewSimulator} {
+						l.On(method, ledgertest.Fail((*ledgerError)(nil)))
 					}
 				}
 				c.Deliver(in("tx1", m))
