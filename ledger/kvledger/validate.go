@@ -135,7 +135,9 @@ func (v *validation) unchanged(reads []read, committed [][]byte) (bool, error) {
 // writes returns what the store is to write for a validated block.
 func (v *validation) writes(txs []transaction) ([]store.Write, error) {
 	keys, block := v.committed.keys, v.committed.block
-	writes := []store.Write{{Key: keys.heightKey(), Value: encodeHeight(block + 1)}}
+	// Most updates are of public keys, which have an entry in the history each.
+	writes := make([]store.Write, 0, 2*v.effects.updates.Len()+len(v.effects.metadata)+len(v.effects.also)+2)
+	writes = append(writes, store.Write{Key: keys.heightKey(), Value: encodeHeight(block + 1)})
 	writes = v.effects.appendWrites(writes)
 	writes = append(writes, blockWrites(keys, block, txs, v.codes)...)
 	for i, tx := range txs {
