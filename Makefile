@@ -82,9 +82,10 @@ GENERATE := PATH="$(BIN):$$PATH" buf generate
 GENERATORS := $(BIN)/.buf-$(BUF_VERSION) $(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION)
 
 .PHONY: generate
-generate: $(GENERATORS) ## Generate the Go code of the .proto files, and what the README has of other files
+generate: $(GENERATORS) ## Generate the Go code of the .proto files, and what documents have of other files
 	$(GENERATE)
 	go test ./handler -run TestStateDiagram -update
+	go test ./chaincodesupport -run TestInstanceDiagram -update
 	go test ./internal/arch -run TestReadme -update
 
 .PHONY: checkgenerate

@@ -66,7 +66,9 @@ func New(cfg Config) (*ChaincodeSupport, error) {
 	}
 	log := cfg.Logger.Named("chaincode")
 	ending, end := context.WithCancel(context.Background())
-	return &ChaincodeSupport{cfg: cfg, log: log, instances: newInstances(cfg.DevMode), ending: ending, end: end}, nil
+	cs := &ChaincodeSupport{cfg: cfg, log: log, ending: ending, end: end}
+	cs.instances = newInstances(cfg.DevMode, cs.logError)
+	return cs, nil
 }
 
 // maxHeaders is how much a client may say before it sends a message, in bytes. Shims have a few hundred to say.
@@ -113,7 +115,7 @@ func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServ
 	defer stop()
 	err = cs.handleStream(ctx, chaincodeID, stream)
 	if launch != nil {
-		launch.refuse(err)
+		cs.instances.check(launch.end(streamRefused, errors.WithMessage(err, "chaincode registration failed")))
 	}
 	if err != io.EOF {
 		return err
@@ -259,6 +261,11 @@ func (cs *ChaincodeSupport) confine(err *error) {
 // logPanic is for what recovers from a panic, whose value only the log is told.
 func (cs *ChaincodeSupport) logPanic(where string, p any, fields ...zap.Field) {
 	cs.write(zap.ErrorLevel, "panic in "+where, append(fields, zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))...)
+}
+
+// logError is for what should not have happened.
+func (cs *ChaincodeSupport) logError(err error) {
+	cs.write(zap.ErrorLevel, "internal error", zap.Error(err))
 }
 
 // write writes a line to the log. If the Logger panics, the line is lost and nothing else happens.

@@ -31,11 +31,10 @@ func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) (err
 // with handler.ErrStreamTerminated, and it isn't launched again before it is called. Stopping one that isn't running is no
 // error.
 func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error {
-	in := cs.instances.halt(chaincodeID)
+	in := cs.instances.stop(chaincodeID, errors.Errorf("chaincode %s was stopped", chaincodeID))
 	if in == nil {
 		return nil
 	}
-	in.fail(errors.Errorf("chaincode %s was stopped", chaincodeID))
 	select {
 	case <-in.exited:
 		return nil
@@ -66,8 +65,8 @@ func (cs *ChaincodeSupport) handler(ctx context.Context, chaincodeID string) (*h
 			case <-ctx.Done():
 				return nil, errors.Wrapf(ctx.Err(), "wait for the launch of chaincode %s", chaincodeID)
 			}
-			if in.err != nil {
-				return nil, in.err
+			if err := in.ended().launch; err != nil {
+				return nil, err
 			}
 			if h, ok := in.usable(); ok {
 				return h, nil
@@ -140,7 +139,7 @@ func (cs *ChaincodeSupport) launch(chaincodeID string, rt runtime.Runtime) *inst
 	ctx, stop := context.WithCancelCause(context.Background())
 	in := newInstance(chaincodeID, stop)
 	deadline := time.AfterFunc(cs.cfg.StartupTimeout, func() {
-		in.expire(errors.Errorf("timeout expired while starting chaincode %s for transaction", chaincodeID))
+		cs.instances.check(in.end(startupExpired, errors.Errorf("timeout expired while starting chaincode %s for transaction", chaincodeID)))
 	})
 	cs.goroutines.Go(func() {
 		defer deadline.Stop()
@@ -156,7 +155,7 @@ func (cs *ChaincodeSupport) run(ctx context.Context, in *instance, rt runtime.Ru
 	err := errors.New("the runtime's goroutine exited") // unless Run returns
 	defer func() {
 		cs.write(zap.InfoLevel, "chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
-		in.fail(launchError(err))
+		cs.instances.check(in.end(runtimeReturned, launchError(err)))
 		cs.retire(in, rt, err)
 	}()
 	cs.write(zap.InfoLevel, "launch chaincode", zap.String("chaincode", in.chaincodeID))

@@ -150,7 +150,7 @@ type connection struct {
 // dialled is the peer's end, as gRPC's server would make it.
 type dialled struct {
 	grpc.ServerStream
-	*pipe.Peer
+	pb.Stream
 	ctx context.Context
 }
 
@@ -158,10 +158,15 @@ func (d dialled) Context() context.Context { return d.ctx }
 
 // connect plays a chaincode that dials the peer.
 func connect(t testing.TB, cs *chaincodesupport.ChaincodeSupport) *connection {
+	return connectOver(t, cs, func(s pb.Stream) pb.Stream { return s })
+}
+
+// connectOver is connect with a stream that over makes of the peer's end.
+func connectOver(t testing.TB, cs *chaincodesupport.ChaincodeSupport, over func(pb.Stream) pb.Stream) *connection {
 	p, c := pipe.New()
 	conn := &connection{Chaincode: c, t: t, ended: make(chan error, 1)}
 	go func() {
-		err := cs.Register(dialled{Peer: p, ctx: t.Context()})
+		err := cs.Register(dialled{Stream: over(p), ctx: t.Context()})
 		p.End(err)
 		conn.ended <- err
 	}()

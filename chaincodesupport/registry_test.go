@@ -179,6 +179,50 @@ func TestIdentifyPanics(t *testing.T) {
 	})
 }
 
+// holdsReady is a stream that READY is sent on when it is released.
+type holdsReady struct {
+	pb.Stream
+	release <-chan struct{}
+}
+
+func (s holdsReady) Send(m *msg) error {
+	if m.Type == pb.ChaincodeMessage_READY {
+		<-s.release
+	}
+	return s.Stream.Send(m)
+}
+
+// F17: a stream that is refused between another one's REGISTER and READY doesn't end that one's launch, though it comes with
+// the chaincode's credential.
+func TestSecondStreamWhileRegistering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cs := newSupport(t, chaincodesupport.Config{Runtime: always(untilStopped), Identify: identifyAs("asset:1", nil)})
+		launched := launchAll(t, cs, 1)
+		synctest.Wait()
+		release := make(chan struct{})
+		first := connectOver(t, cs, func(s pb.Stream) pb.Stream { return holdsReady{s, release} }).register("asset:1")
+		first.expect(pb.ChaincodeMessage_REGISTERED)
+		for _, name := range []string{"asset:1", "other:1"} {
+			if err := <-connect(t, cs).register(name).ended; err == nil {
+				t.Errorf("a second stream was accepted as %s", name)
+			}
+		}
+		synctest.Wait()
+		select {
+		case err := <-launched:
+			t.Errorf("the launch ended: %v", err)
+		default:
+		}
+		wantStates(t, cs, "asset:1 launching")
+		close(release)
+		first.expect(pb.ChaincodeMessage_READY)
+		if err := <-launched; err != nil {
+			t.Errorf("Launch: %v", err)
+		}
+		whileAlive(t, cs, first, "asset:1")
+	})
+}
+
 // F62: who registers after the launch has timed out is refused, whether or not the runtime has stopped by then.
 func TestLateRegistration(t *testing.T) {
 	for _, test := range []struct{ name, text string }{

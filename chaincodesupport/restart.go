@@ -90,7 +90,7 @@ func (r *instances) forgetSome() {
 		return
 	}
 	for id, rec := range r.records {
-		if r.m[id] == nil && rec.due == nil {
+		if r.running[id] == nil && rec.due == nil {
 			delete(r.records, id)
 			return
 		}
@@ -105,19 +105,19 @@ func (r *instances) ended(in *instance, cause error, p RestartPolicy, launch fun
 		return 0
 	}
 	rec.since = time.Now()
-	asked, ready, why := in.ending()
-	if asked || r.closed {
+	outcome := in.ended()
+	if outcome.asked {
 		return 0
 	}
 	if cause == nil {
-		cause = why
+		cause = outcome.cause
 	}
 	rec.failed, rec.lastError = true, cause
 	if !p.OnFailure {
 		return 0
 	}
 	p = p.withDefaults()
-	rec.pause = rec.next(p, ready)
+	rec.pause = rec.next(p, outcome.wasReady)
 	due := new(restart)
 	due.timer = time.AfterFunc(rec.pause, func() { launch(due) })
 	rec.due = due

@@ -60,15 +60,15 @@ func (cs *ChaincodeSupport) List() []Status {
 func (r *instances) list() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]Status, 0, len(r.records)+len(r.m))
+	list := make([]Status, 0, len(r.records)+len(r.running))
 	for id, rec := range r.records {
 		s := Status{ChaincodeID: id, State: rec.state(), Since: rec.since, Restarts: rec.restarts, LastError: rec.lastError}
-		if in := r.m[id]; in != nil {
+		if in := r.running[id]; in != nil {
 			in.describe(&s)
 		}
 		list = append(list, s)
 	}
-	for id, in := range r.m {
+	for id, in := range r.running {
 		if r.records[id] == nil {
 			s := Status{ChaincodeID: id}
 			in.describe(&s)
@@ -82,15 +82,7 @@ func (r *instances) list() []Status {
 func (in *instance) describe(s *Status) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	s.Since, s.External = in.since, in.external
-	switch {
-	case in.ended:
-		s.State = Ending
-	case in.ready:
-		s.State = Ready
-	default:
-		s.State = Launching
-	}
+	s.State, s.Since, s.External = in.phase.state(), in.since, in.external
 	if in.handler != nil {
 		s.InFlight = in.handler.Stats().InFlight
 	}

@@ -82,6 +82,7 @@ var allowed = map[string][]string{
 	"internal/pipe":       {"proto", protobuf},
 	"internal/streamtest": {"proto", protobuf},
 	"internal/transcript": {"handler", "proto", "internal/streamtest", protobuf},
+	"internal/diagram":    {"internal/transcript"},
 	"internal/netfault":   {},
 	"internal/bench/...":  {anything},
 }
