@@ -21,25 +21,25 @@ import (
 
 var strict = defined{"strict": {ChaincodeID: "strict", Version: "1", InitRequired: true}}
 
-// I3: what Call asks of a ledger or a hook is over when the transaction's time is, and Close waits for what is left.
+// I3: what Execute asks of a ledger or a hook is over when the transaction's time is, and Close waits for what is left.
 func TestCallEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: time.Minute}, Definitions: strict}, map[string]function{"strict": keeper})
 		release := make(chan struct{})
 		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Hang(release))
 		began := time.Now()
-		_, err := n.Call(t.Context(), "strict", n.params("t1"), asInit())
+		_, err := n.Execute(t.Context(), "strict", n.params("t1"), asInit())
 		if !errors.Is(err, handler.ErrTimeout) || time.Since(began) != time.Minute {
 			t.Errorf("ended after %s with %v", time.Since(began), err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := n.Call(ctx, "strict", n.params("t2"), asInit()); !errors.Is(err, handler.ErrTimeout) {
+		if _, err := n.Execute(ctx, "strict", n.params("t2"), asInit()); !errors.Is(err, handler.ErrTimeout) {
 			t.Errorf("ended with %v", err)
 		}
 		ctx, cancel = cancelledAfter(t.Context())
 		defer cancel()
-		if _, err := n.Call(ctx, "strict", n.params("t3"), asInit()); !errors.Is(err, context.Canceled) {
+		if _, err := n.Execute(ctx, "strict", n.params("t3"), asInit()); !errors.Is(err, context.Canceled) {
 			t.Errorf("ended with %v", err)
 		}
 		closed := make(chan error, 1)
@@ -47,7 +47,7 @@ func TestCallEnds(t *testing.T) {
 		synctest.Wait()
 		select {
 		case err := <-closed:
-			t.Errorf("Close returned %v while Call is in the ledger", err)
+			t.Errorf("Close returned %v while Execute is in the ledger", err)
 			closed <- err
 		default:
 		}
@@ -56,27 +56,27 @@ func TestCallEnds(t *testing.T) {
 			t.Error(err)
 		}
 		before := n.watched["ch1"].Calls(ledgertest.SetState)
-		_, err = n.Call(t.Context(), "strict", n.params("t4"), asInit())
+		_, err = n.Execute(t.Context(), "strict", n.params("t4"), asInit())
 		if after := n.watched["ch1"].Calls(ledgertest.SetState); !errors.Is(err, chaincodesupport.ErrClosed) || after != before {
-			t.Errorf("Call after Close: %v, %d writes", err, after-before)
+			t.Errorf("Execute after Close: %v, %d writes", err, after-before)
 		}
 	})
 }
 
-// A panic of the ledger in Call is logged, and not told.
+// A panic of the ledger, before the chaincode is called, is logged, and not told.
 func TestCallPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.ErrorLevel)
 		n := newNetwork(t, chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}, Definitions: strict}, map[string]function{"strict": keeper})
 		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Panic("secret"))
 		p := n.params("t")
-		_, err := n.Call(t.Context(), "strict", p, asInit())
+		_, err := n.Execute(t.Context(), "strict", p, asInit())
 		wantError(t, err, "failed to execute transaction t: panic during execution")
 		if logs.FilterMessageSnippet("panic in").Len() != 1 {
 			t.Errorf("the log has %v", logs.All())
 		}
 		n.watched["ch1"].On(ledgertest.GetState, nil)
-		if _, err := n.Execute(t.Context(), "strict", p, input()); !errors.Is(err, handler.ErrPoisoned) {
+		if _, err := n.ExecuteID(t.Context(), "strict", p, input()); !errors.Is(err, handler.ErrPoisoned) {
 			t.Errorf("the simulation was used after a panic: %v", err)
 		}
 	})
@@ -128,8 +128,8 @@ func TestForgedInput(t *testing.T) {
 	}
 }
 
-// Without Definitions Call is Execute: a version in the chaincode ID is no part of the namespace.
-func TestCallWithoutDefinitions(t *testing.T) {
+// Without Definitions a name is a chaincode ID: a version in the chaincode ID is no part of the namespace.
+func TestExecuteWithoutDefinitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, chaincodesupport.Config{}, map[string]function{"keeper:1.0": keeper})
 		if got := n.called("keeper:1.0", "t1", input()); got != "200 " {

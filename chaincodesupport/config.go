@@ -28,11 +28,11 @@ type Config struct {
 	// Runtime returns what runs a chaincode, or nil for a chaincode that this peer does not run. Nil: it runs none,
 	// and chaincode is expected to connect by itself (see DevMode). It must not block.
 	Runtime func(chaincodeID string) runtime.Runtime
-	// Definitions finds what a channel has agreed on about a chaincode, for Call and for chaincode that calls
+	// Definitions finds what a channel has agreed on about a chaincode, for Execute and for chaincode that calls
 	// chaincode. Nil: the name is the chaincode ID, and no chaincode has to be initialized. It is needed where chaincode
 	// IDs have a version (asset:1.0) and chaincode calls chaincode, which does so by name.
 	Definitions Definitions
-	// Decorators add to the input of every transaction that Execute and Call run, in their order. What a later one adds
+	// Decorators add to the input of every transaction that Execute and ExecuteID run, in their order. What a later one adds
 	// under the same name replaces what an earlier one has added.
 	Decorators []Decorator
 	// Identify returns the chaincode ID that the credential of a stream was made for, which is then the only one

@@ -44,8 +44,8 @@ func (nameIsID) Definition(_ context.Context, p handler.TxParams) (Definition, e
 	return Definition{ChaincodeID: p.Namespace}, nil
 }
 
-// namesAreIDs says that there are no Definitions to ask.
-func (cs *ChaincodeSupport) namesAreIDs() bool { return cs.cfg.Definitions == Definitions(nameIsID{}) }
+// namesAreIDs says that d is what stands for none.
+func namesAreIDs(d Definitions) bool { return d == Definitions(nameIsID{}) }
 
 // Decorator adds to what a chaincode is called with (Fabric: core/handlers/decoration).
 type Decorator interface {
@@ -54,46 +54,33 @@ type Decorator interface {
 	Decorate(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error)
 }
 
-// Call is Execute for the chaincode that is called name on p.ChannelID: its definition is asked for, and an init of it is
-// checked and noted in the state (handler.InitializedKey) as Fabric's peer does, so that it happens once for each
-// version. p.Namespace is set to name. Without Config.Definitions it is Execute.
-func (cs *ChaincodeSupport) Call(ctx context.Context, name string, p handler.TxParams, in Input) (_ *Result, err error) {
-	if err := cs.begin(); err != nil {
-		return nil, executionError(p, err)
-	}
-	defer cs.executing.Done()
-	defer cs.confine(&err)
-	if cs.namesAreIDs() {
-		p.Namespace = "" // what Execute makes of it
-		return cs.execute(ctx, name, p, in)
-	}
-	p.Namespace = name
-	chaincodeID, err := cs.awaitCheck(ctx, p, in.IsInit)
-	if err != nil {
-		return nil, executionError(p, err)
-	}
-	return cs.execute(ctx, chaincodeID, p, in)
+// policies are asked before a transaction begins: what is called by a name, whether it may be called now, and what the peer
+// adds to its input.
+type policies struct {
+	cfg  *Config
+	log  guardedLog
+	life *lifetime
 }
 
 // awaitCheck is checkInvocation in time.
-func (cs *ChaincodeSupport) awaitCheck(ctx context.Context, p handler.TxParams, isInit bool) (string, error) {
-	return await(ctx, cs, "Config.Definitions or the ledger", func(ctx context.Context) (string, error) {
-		return cs.checkInvocation(ctx, p, isInit)
+func (ps *policies) awaitCheck(ctx context.Context, p handler.TxParams, isInit bool) (string, error) {
+	return await(ctx, ps, "Config.Definitions or the ledger", func(ctx context.Context) (string, error) {
+		return ps.checkInvocation(ctx, p, isInit)
 	})
 }
 
 // checkInvocation returns the chaincode ID of the chaincode that is called p.Namespace, if it may be called like that now
 // (Fabric: core/chaincode, ChaincodeSupport.CheckInvocation).
-func (cs *ChaincodeSupport) checkInvocation(ctx context.Context, p handler.TxParams, isInit bool) (chaincodeID string, err error) {
+func (ps *policies) checkInvocation(ctx context.Context, p handler.TxParams, isInit bool) (chaincodeID string, err error) {
 	name := p.Namespace
-	d, err := cs.cfg.Definitions.Definition(ctx, p)
+	d, err := ps.cfg.Definitions.Definition(ctx, p)
 	switch {
 	case err == nil && d.ChaincodeID == "":
 		err = errors.Errorf("definition of chaincode '%s' has no chaincode ID", name)
 	case err != nil:
 		err = errors.WithMessagef(err, "[channel %s] failed to get chaincode container info for %s", p.ChannelID, name)
 	case d.InitRequired:
-		err = cs.checkInitialized(ctx, p, d.Version, isInit)
+		err = ps.checkInitialized(ctx, p, d.Version, isInit)
 	case isInit:
 		err = errors.Errorf("chaincode '%s' does not require initialization but called as init", name)
 	}
@@ -101,7 +88,7 @@ func (cs *ChaincodeSupport) checkInvocation(ctx context.Context, p handler.TxPar
 }
 
 // checkInitialized refuses what is not initialized, and to initialize it twice. It notes the version of an init.
-func (cs *ChaincodeSupport) checkInitialized(ctx context.Context, p handler.TxParams, version string, isInit bool) error {
+func (ps *policies) checkInitialized(ctx context.Context, p handler.TxParams, version string, isInit bool) error {
 	name := p.Namespace
 	switch {
 	case version == "":
@@ -128,12 +115,12 @@ func (cs *ChaincodeSupport) checkInitialized(ctx context.Context, p handler.TxPa
 }
 
 // decorate returns the decorations of in, and those that the Decorators add.
-func (cs *ChaincodeSupport) decorate(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error) {
-	return await(ctx, cs, "Config.Decorators", func(ctx context.Context) (map[string][]byte, error) {
+func (ps *policies) decorate(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error) {
+	return await(ctx, ps, "Config.Decorators", func(ctx context.Context) (map[string][]byte, error) {
 		all := make(map[string][]byte, len(in.Decorations))
 		maps.Copy(all, in.Decorations)
 		in.Decorations = all
-		for _, d := range cs.cfg.Decorators {
+		for _, d := range ps.cfg.Decorators {
 			added, err := d.Decorate(ctx, p, in)
 			if err != nil {
 				return nil, errors.Wrapf(err, "decorate the input of transaction %s", p.TxID)
@@ -146,19 +133,19 @@ func (cs *ChaincodeSupport) decorate(ctx context.Context, p handler.TxParams, in
 
 // await calls f, which asks hooks, and returns what it returns. When ctx or ExecuteTimeout ends first, f ends in the
 // background, where Close waits for it. A panic is an error that does not tell its value, which is logged.
-func await[T any](ctx context.Context, cs *ChaincodeSupport, hook string, f func(context.Context) (T, error)) (T, error) {
+func await[T any](ctx context.Context, ps *policies, hook string, f func(context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
 	}
-	ctx, cancel := context.WithTimeout(ctx, cs.cfg.ExecuteTimeout)
+	ctx, cancel := context.WithTimeout(ctx, ps.cfg.ExecuteTimeout)
 	defer cancel()
 	done := make(chan outcome, 1)
-	cs.goroutines.Go(func() {
+	ps.life.goroutines.Go(func() {
 		o := outcome{err: errPanic} // unless f returns
 		defer func() {
 			if p := recover(); p != nil {
-				cs.logPanic(hook, p)
+				ps.log.panicked(hook, p)
 			}
 			done <- o
 		}()

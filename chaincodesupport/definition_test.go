@@ -32,7 +32,7 @@ func (d defined) Definition(_ context.Context, p handler.TxParams) (chaincodesup
 func (n *network) called(name, txID string, in chaincodesupport.Input) string {
 	n.t.Helper()
 	p := n.params(txID)
-	r, err := n.Call(n.t.Context(), name, p, in)
+	r, err := n.Execute(n.t.Context(), name, p, in)
 	if err != nil {
 		return err.Error()
 	}
@@ -42,7 +42,7 @@ func (n *network) called(name, txID string, in chaincodesupport.Input) string {
 	return fmt.Sprintf("%d %s%s", r.Status, r.Payload, r.Message)
 }
 
-// invalid is what Call's error begins with when it refuses to run a chaincode.
+// invalid is what Execute's error begins with when it refuses to run a chaincode.
 const invalid = "failed to execute transaction TXID: invalid invocation: "
 
 func asInit() chaincodesupport.Input { return chaincodesupport.Input{IsInit: true} }
@@ -132,7 +132,7 @@ func TestInitFails(t *testing.T) {
 		fails(ledgertest.GetState, fire, "invalid invocation: could not get 'initialized' key: disk on fire")
 		fails(ledgertest.SetState, fire, "invalid invocation: could not set 'initialized' key: disk on fire")
 		fails(ledgertest.GetState, ledgertest.Panic("secret"), "panic during execution")
-		_, err := n.Call(t.Context(), "strict", handler.TxParams{ChannelID: "ch1", TxID: "t"}, asInit())
+		_, err := n.Execute(t.Context(), "strict", handler.TxParams{ChannelID: "ch1", TxID: "t"}, asInit())
 		wantError(t, err, "failed to execute transaction t: invalid invocation: chaincode 'strict' requires initialization, which needs a simulation")
 		if got, want := n.called("nameless", "t", asInit()), "failed to execute transaction t: invalid invocation: chaincode 'nameless' requires initialization, but its definition has no version"; got != want {
 			t.Errorf("got %q, want %q", got, want)
@@ -199,7 +199,7 @@ func TestBuiltinChaincode(t *testing.T) {
 			{"caller", "qscc", "200 on channel ''"},
 			{"caller", "keeper", "500 INVOKE_CHAINCODE failed: transaction ID: t: could not get valid transaction"},
 		} {
-			r, err := n.Call(t.Context(), test.chaincode, handler.TxParams{TxID: "t"}, input(test.arg))
+			r, err := n.Execute(t.Context(), test.chaincode, handler.TxParams{TxID: "t"}, input(test.arg))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -119,7 +119,7 @@ func transact(ctx context.Context, peer *chaincodesupport.ChaincodeSupport, stat
 }
 
 // A channel's definitions say which chaincode ID a name means, and that a chaincode has to be initialized.
-func ExampleChaincodeSupport_Call() {
+func ExampleChaincodeSupport_Execute_definitions() {
 	inProcess := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 		return shim.StartInProc(chaincodeID, s, visits{})
 	})
@@ -147,7 +147,7 @@ func ExampleChaincodeSupport_Call() {
 			return
 		}
 		simulation := handler.NewSimulation(simulator)
-		result, err := peer.Call(ctx, "visits", handler.TxParams{ChannelID: "mychannel", TxID: "tx", Simulation: simulation}, in)
+		result, err := peer.Execute(ctx, "visits", handler.TxParams{ChannelID: "mychannel", TxID: "tx", Simulation: simulation}, in)
 		simulation.Done()
 		if err != nil {
 			fmt.Println(err)

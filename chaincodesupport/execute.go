@@ -50,16 +50,41 @@ type Event struct {
 	Payload     []byte
 }
 
-// Execute runs one transaction on a chaincode, which is launched if it isn't running, and returns what it answered,
-// whatever the status. It knows the chaincode by its ID and asks no Definitions: see Call. Errors are those of Launch and
-// handler.Handler.Execute, and the texts of Fabric's peer when the chaincode answered with an error or with something that
-// is not a Response. The caller keeps p.Simulation, reads its results after success, and calls its Done in any case.
-func (cs *ChaincodeSupport) Execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (_ *Result, err error) {
-	if err := cs.begin(); err != nil {
+// Execute runs one transaction on the chaincode that is called name on p.ChannelID, and returns what it answered, whatever
+// the status. The chaincode is launched if it isn't running.
+//
+// Config.Definitions is asked for the chaincode's ID. An init is checked and noted in the state (handler.InitializedKey) as
+// Fabric's peer does, so that it happens once for each version; p.Namespace is set to name. Without Definitions the name is
+// the chaincode ID: see ExecuteID.
+//
+// The caller keeps p.Simulation, reads its results after success, and calls its Done in any case. The errors are those of
+// ExecuteID, and what keeps the chaincode from being called.
+func (cs *ChaincodeSupport) Execute(ctx context.Context, name string, p handler.TxParams, in Input) (_ *Result, err error) {
+	if err := cs.life.enter(); err != nil {
 		return nil, executionError(p, err)
 	}
-	defer cs.executing.Done()
-	defer cs.confine(&err)
+	defer cs.life.leave()
+	defer cs.log.confine(&err)
+	chaincodeID := name
+	if !namesAreIDs(cs.cfg.Definitions) {
+		p.Namespace = name
+		if chaincodeID, err = cs.policies.awaitCheck(ctx, p, in.IsInit); err != nil {
+			return nil, executionError(p, err)
+		}
+	}
+	return cs.execute(ctx, chaincodeID, p, in)
+}
+
+// ExecuteID is Execute for the chaincode that registers as chaincodeID, whatever it is called. No Definitions are asked, and
+// nothing is checked or noted of an init. Without p.Namespace, the namespace is the part of the ID before the first colon.
+//
+// The errors are those of Launch and of handler.Handler.Execute. A chaincode that answered with ERROR is a *ChaincodeError.
+func (cs *ChaincodeSupport) ExecuteID(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (_ *Result, err error) {
+	if err := cs.life.enter(); err != nil {
+		return nil, executionError(p, err)
+	}
+	defer cs.life.leave()
+	defer cs.log.confine(&err)
 	return cs.execute(ctx, chaincodeID, p, in)
 }
 
@@ -67,11 +92,11 @@ func executionError(p handler.TxParams, err error) error {
 	return errors.WithMessagef(err, "failed to execute transaction %s", p.TxID)
 }
 
-// execute is Execute for a transaction that has been counted.
+// execute is ExecuteID for a transaction whose caller has been counted.
 func (cs *ChaincodeSupport) execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (*Result, error) {
 	if len(cs.cfg.Decorators) > 0 {
 		var err error
-		if in.Decorations, err = cs.decorate(ctx, p, in); err != nil {
+		if in.Decorations, err = cs.policies.decorate(ctx, p, in); err != nil {
 			return nil, executionError(p, err)
 		}
 	}
@@ -93,20 +118,10 @@ func (cs *ChaincodeSupport) execute(ctx context.Context, chaincodeID string, p h
 	return resultOf(reply, p.TxID)
 }
 
-// Invoke is Execute, but with messages: typ is INIT or TRANSACTION, and the answer COMPLETED or ERROR.
-func (cs *ChaincodeSupport) Invoke(ctx context.Context, chaincodeID string, p handler.TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (_ *pb.ChaincodeMessage, err error) {
-	if err := cs.begin(); err != nil {
-		return nil, err
-	}
-	defer cs.executing.Done()
-	defer cs.confine(&err)
-	return cs.invoke(ctx, chaincodeID, p, typ, in)
-}
-
-// invoke is Invoke for a transaction that has been counted. What keeps a chaincode that runs from answering is "error
-// sending", as in Fabric.
+// invoke is execute with messages: typ is INIT or TRANSACTION, and the answer COMPLETED or ERROR. What keeps a chaincode that
+// runs from answering is "error sending", as in Fabric.
 func (cs *ChaincodeSupport) invoke(ctx context.Context, chaincodeID string, p handler.TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
-	h, err := cs.handler(ctx, chaincodeID)
+	h, err := cs.launcher.handler(ctx, chaincodeID)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +162,7 @@ var _ handler.Invoker = invoker{}
 func (i invoker) Invoke(ctx context.Context, p handler.TxParams, name string, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	p.Namespace = name
 	in.Decorations = nil // which are the peer's to make
-	chaincodeID, err := i.cs.checkInvocation(ctx, p, in.IsInit)
+	chaincodeID, err := i.cs.policies.checkInvocation(ctx, p, in.IsInit)
 	if err != nil {
 		return nil, err
 	}

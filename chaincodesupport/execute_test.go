@@ -102,18 +102,11 @@ func TestInput(t *testing.T) {
 	}
 }
 
-func TestInvoke(t *testing.T) {
+// A handler runs nothing but INIT and TRANSACTION, which is all that Execute gives it.
+func TestWrongType(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rt := scripted(t, func(m *msg) *msg { return &msg{Type: pb.ChaincodeMessage_ERROR, Payload: []byte(m.Type.String())} })
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
-		for _, typ := range []pb.ChaincodeMessage_Type{pb.ChaincodeMessage_INIT, pb.ChaincodeMessage_TRANSACTION} {
-			reply, err := cs.Invoke(t.Context(), "asset:1", params("t"), typ, &pb.ChaincodeInput{})
-			if err != nil || reply.Type != pb.ChaincodeMessage_ERROR || string(reply.Payload) != typ.String() {
-				t.Errorf("%s: got %v, %v", typ, reply, err)
-			}
-		}
-		_, err := cs.Invoke(t.Context(), "asset:1", params("t"), pb.ChaincodeMessage_READY, &pb.ChaincodeInput{})
-		wantError(t, err, "error sending: [t] cannot execute a message of type READY, want INIT or TRANSACTION")
+		_, err := anyHandler(t).Execute(t.Context(), params("t"), pb.ChaincodeMessage_READY, &pb.ChaincodeInput{})
+		wantError(t, err, "[t] cannot execute a message of type READY, want INIT or TRANSACTION")
 	})
 }
 

@@ -211,18 +211,11 @@ func (e *streamEnd) Error() string {
 func (e *streamEnd) Is(target error) bool { return target == runtime.ErrStreamEnded }
 func (e *streamEnd) Unwrap() error        { return e.cause }
 
-// launching reports whether the launch has neither succeeded nor failed.
-func (in *instance) launching() bool {
+// look returns what the instance is doing, and its handler if it has one.
+func (in *instance) look() (*handler.Handler, State) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.phase.state() == Launching
-}
-
-// usable returns the handler if transactions can run on it.
-func (in *instance) usable() (*handler.Handler, bool) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.handler, in.phase == ready
+	return in.handler, in.phase.state()
 }
 
 // ended returns how the instance has ended: the zero value while it has not.

@@ -14,33 +14,14 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Launch makes sure that a chaincode is running and registered. Callers that come while it is being launched wait for
-// the same launch, and all get its outcome; a failure is not kept, the next call tries again. ctx limits the caller's
-// waiting only.
-func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) (err error) {
-	if err := cs.begin(); err != nil {
-		return err
-	}
-	defer cs.executing.Done()
-	defer cs.confine(&err)
-	_, err = cs.handler(ctx, chaincodeID)
-	return err
-}
-
-// Stop ends a chaincode and waits until nothing of it is left running, or ctx ends. Its transactions in flight end
-// with handler.ErrStreamTerminated, and it isn't launched again before it is called. Stopping one that isn't running is no
-// error.
-func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error {
-	in := cs.instances.stop(chaincodeID, errors.Errorf("chaincode %s was stopped", chaincodeID))
-	if in == nil {
-		return nil
-	}
-	select {
-	case <-in.exited:
-		return nil
-	case <-ctx.Done():
-		return errors.Wrapf(ctx.Err(), "stop chaincode %s", chaincodeID)
-	}
+// launcher gets chaincode running, and sees to it until nothing of it is left.
+type launcher struct {
+	cfg       *Config
+	log       guardedLog
+	life      *lifetime
+	instances *instances
+	// serve serves the peer's end of a stream that a runtime has made.
+	serve func(ctx context.Context, chaincodeID string, s pb.Stream) error
 }
 
 // vanishedError has Fabric's text (core/chaincode/chaincode_support.go) and is a handler.ErrStreamTerminated.
@@ -53,40 +34,49 @@ func (e *vanishedError) Error() string {
 func (e *vanishedError) Is(target error) bool { return target == handler.ErrStreamTerminated }
 
 // handler returns the handler of a chaincode, launching it if necessary.
-func (cs *ChaincodeSupport) handler(ctx context.Context, chaincodeID string) (*handler.Handler, error) {
+//
+// There are three cases. A run that is ready is used. One that is being launched is waited for, by all who come meanwhile,
+// and they all get what becomes of it. One that has ended must be gone before the next may start, for two of them would
+// register under one name: so that is waited for, and then everything is looked at anew.
+func (l *launcher) handler(ctx context.Context, chaincodeID string) (*handler.Handler, error) {
 	for {
-		in, started, err := cs.instance(chaincodeID)
+		in, started, err := l.instance(chaincodeID)
 		if err != nil {
 			return nil, err
 		}
-		if started || in.launching() {
-			select {
-			case <-in.launched:
-			case <-ctx.Done():
-				return nil, errors.Wrapf(ctx.Err(), "wait for the launch of chaincode %s", chaincodeID)
-			}
-			if err := in.ended().launch; err != nil {
-				return nil, err
-			}
-			if h, ok := in.usable(); ok {
-				return h, nil
-			}
-			// It was ready, and has ended at once. Chaincode that always does must not be launched for ever.
-			return nil, &vanishedError{chaincodeID: chaincodeID}
-		}
-		if h, ok := in.usable(); ok {
+		h, state := in.look()
+		switch {
+		case state == Ready:
 			return h, nil
+		case started || state == Launching:
+			return l.awaitLaunch(ctx, in)
 		}
-		// It has ended, or its launch had failed before this call.
-		if err := cs.awaitExit(ctx, in); err != nil {
+		if err := l.awaitExit(ctx, in); err != nil {
 			return nil, err
 		}
 	}
 }
 
+// awaitLaunch returns the handler of an instance that is being launched.
+func (l *launcher) awaitLaunch(ctx context.Context, in *instance) (*handler.Handler, error) {
+	select {
+	case <-in.launched:
+	case <-ctx.Done():
+		return nil, errors.Wrapf(ctx.Err(), "wait for the launch of chaincode %s", in.chaincodeID)
+	}
+	if err := in.ended().launch; err != nil {
+		return nil, err
+	}
+	if h, state := in.look(); state == Ready {
+		return h, nil
+	}
+	// It was ready, and has ended at once. Chaincode that always does must not be launched for ever.
+	return nil, &vanishedError{chaincodeID: in.chaincodeID}
+}
+
 // awaitExit returns when nothing of an instance is left, so that the next one may start.
-func (cs *ChaincodeSupport) awaitExit(ctx context.Context, in *instance) error {
-	deadline := time.NewTimer(cs.cfg.StartupTimeout)
+func (l *launcher) awaitExit(ctx context.Context, in *instance) error {
+	deadline := time.NewTimer(l.cfg.StartupTimeout)
 	defer deadline.Stop()
 	select {
 	case <-in.exited:
@@ -99,28 +89,28 @@ func (cs *ChaincodeSupport) awaitExit(ctx context.Context, in *instance) error {
 }
 
 // instance returns the run of a chaincode that is under way, or starts one.
-func (cs *ChaincodeSupport) instance(chaincodeID string) (in *instance, started bool, err error) {
-	if in := cs.instances.get(chaincodeID); in != nil {
+func (l *launcher) instance(chaincodeID string) (in *instance, started bool, err error) {
+	if in := l.instances.get(chaincodeID); in != nil {
 		return in, false, nil
 	}
 	if err := handler.CheckChaincodeID(chaincodeID); err != nil {
 		return nil, false, err
 	}
-	rt := cs.cfg.Runtime(chaincodeID)
+	rt := l.cfg.Runtime(chaincodeID)
 	if v := reflect.ValueOf(rt); v.Kind() == reflect.Pointer && v.IsNil() { // as a map of pointers has it
 		rt = nil
 	}
-	in = cs.instances.getOrAdd(chaincodeID, func() *instance {
+	in = l.instances.getOrAdd(chaincodeID, func() *instance {
 		if rt == nil {
 			hint := ""
-			if cs.namesAreIDs() && !strings.Contains(chaincodeID, ":") {
+			if namesAreIDs(l.cfg.Definitions) && !strings.Contains(chaincodeID, ":") {
 				hint = " (without Config.Definitions, a chaincode's name is its chaincode ID)"
 			}
 			err = errors.Errorf("chaincode %s is not running, and this peer has no runtime for it%s", chaincodeID, hint)
 			return nil
 		}
 		started = true
-		in := cs.launch(chaincodeID, rt)
+		in := l.launch(chaincodeID, rt)
 		if in == nil {
 			err = ErrClosed
 		}
@@ -130,47 +120,43 @@ func (cs *ChaincodeSupport) instance(chaincodeID string) (in *instance, started 
 }
 
 // launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed. The caller holds instances.mu.
-func (cs *ChaincodeSupport) launch(chaincodeID string, rt runtime.Runtime) *instance {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	if cs.closed {
-		return nil
-	}
+func (l *launcher) launch(chaincodeID string, rt runtime.Runtime) *instance {
 	ctx, stop := context.WithCancelCause(context.Background())
 	in := newInstance(chaincodeID, stop)
-	deadline := time.AfterFunc(cs.cfg.StartupTimeout, func() {
-		cs.instances.check(in.end(startupExpired, errors.Errorf("timeout expired while starting chaincode %s for transaction", chaincodeID)))
-	})
-	cs.goroutines.Go(func() {
-		defer deadline.Stop()
-		cs.run(ctx, in, rt)
-	})
-	cs.instances.started(chaincodeID)
+	if !l.life.launch(func() { l.instances.started(in) }, func() { l.run(ctx, in, rt) }) {
+		stop(ErrClosed)
+		return nil
+	}
 	return in
 }
 
 // run runs a chaincode until nothing of it is left.
-func (cs *ChaincodeSupport) run(ctx context.Context, in *instance, rt runtime.Runtime) {
+func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 	start := time.Now()
+	deadline := time.AfterFunc(l.cfg.StartupTimeout, func() {
+		err := errors.Errorf("timeout expired while starting chaincode %s for transaction", in.chaincodeID)
+		l.instances.check(in.end(startupExpired, err))
+	})
+	defer deadline.Stop()
 	err := errors.New("the runtime's goroutine exited") // unless Run returns
 	defer func() {
-		cs.write(zap.InfoLevel, "chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
-		cs.instances.check(in.end(runtimeReturned, launchError(err)))
-		cs.retire(in, rt, err)
+		l.log.info("chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
+		l.instances.check(in.end(runtimeReturned, launchError(err)))
+		l.retire(in, rt, err)
 	}()
-	cs.write(zap.InfoLevel, "launch chaincode", zap.String("chaincode", in.chaincodeID))
-	err = cs.runGuarded(ctx, in.chaincodeID, rt)
+	l.log.info("launch chaincode", zap.String("chaincode", in.chaincodeID))
+	err = l.runGuarded(ctx, in.chaincodeID, rt)
 }
 
 // retire says that nothing of a run is left, and has the chaincode launched again if that is the policy.
-func (cs *ChaincodeSupport) retire(in *instance, rt runtime.Runtime, cause error) {
-	policy := cs.restartPolicy(in.chaincodeID)
+func (l *launcher) retire(in *instance, rt runtime.Runtime, cause error) {
+	policy := l.restartPolicy(in.chaincodeID)
 	var pause time.Duration
-	cs.instances.remove(in, func() {
-		pause = cs.instances.ended(in, cause, policy, func(due *restart) { cs.relaunch(in.chaincodeID, rt, due) })
+	l.instances.remove(in, func() {
+		pause = l.instances.ended(in, cause, policy, func(due *restart) { l.relaunch(in.chaincodeID, rt, due) })
 	})
 	if pause > 0 {
-		cs.write(zap.InfoLevel, "chaincode will be launched again", zap.String("chaincode", in.chaincodeID), zap.Duration("after", pause))
+		l.log.info("chaincode will be launched again", zap.String("chaincode", in.chaincodeID), zap.Duration("after", pause))
 	}
 }
 
@@ -187,14 +173,14 @@ func launchError(err error) error {
 }
 
 // runGuarded makes a panic of a runtime an error.
-func (cs *ChaincodeSupport) runGuarded(ctx context.Context, chaincodeID string, rt runtime.Runtime) (err error) {
+func (l *launcher) runGuarded(ctx context.Context, chaincodeID string, rt runtime.Runtime) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			cs.logPanic("a runtime", p, zap.String("chaincode", chaincodeID))
+			l.log.panicked("a runtime", p, zap.String("chaincode", chaincodeID))
 			err = errors.New("the runtime panicked")
 		}
 	}()
 	return rt.Run(ctx, chaincodeID, func(ctx context.Context, s pb.Stream) error {
-		return cs.handleStream(ctx, chaincodeID, s)
+		return l.serve(ctx, chaincodeID, s)
 	})
 }

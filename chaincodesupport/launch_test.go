@@ -242,8 +242,6 @@ func TestRuntimeLookupPanics(t *testing.T) {
 	wantError(t, cs.Launch(ctx, "asset:1"), "panic during execution")
 	_, err := cs.Execute(ctx, "asset:1", params("t"), input())
 	wantError(t, err, "panic during execution")
-	_, err = cs.Call(ctx, "asset:1", params("t"), input())
-	wantError(t, err, "panic during execution")
-	_, err = cs.Invoke(ctx, "asset:1", params("t"), pb.ChaincodeMessage_TRANSACTION, &pb.ChaincodeInput{})
+	_, err = cs.ExecuteID(ctx, "asset:1", params("t"), input())
 	wantError(t, err, "panic during execution")
 }

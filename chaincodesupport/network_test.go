@@ -76,7 +76,7 @@ func (n *network) simulate(txID string) *handler.Simulation {
 func (n *network) run(ctx context.Context, chaincodeID, txID string, args ...string) (*chaincodesupport.Result, error) {
 	n.t.Helper()
 	p := n.params(txID)
-	r, err := n.Execute(ctx, chaincodeID, p, input(args...))
+	r, err := n.ExecuteID(ctx, chaincodeID, p, input(args...))
 	if err != nil {
 		return nil, err
 	}

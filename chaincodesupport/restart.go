@@ -70,12 +70,12 @@ func (rec *record) next(p RestartPolicy, ready time.Duration) time.Duration {
 }
 
 // started notes a run that this peer has started. The caller holds mu.
-func (r *instances) started(chaincodeID string) {
-	rec := r.records[chaincodeID]
+func (r *instances) started(in *instance) {
+	rec := r.records[in.chaincodeID]
 	if rec == nil {
 		r.forgetSome()
 		rec = &record{}
-		r.records[chaincodeID] = rec
+		r.records[in.chaincodeID] = rec
 	}
 	rec.cancel()
 	if rec.failed {
@@ -125,22 +125,22 @@ func (r *instances) ended(in *instance, cause error, p RestartPolicy, launch fun
 }
 
 // restartPolicy asks Config.Restart. If that panics, the chaincode is not launched again.
-func (cs *ChaincodeSupport) restartPolicy(chaincodeID string) (p RestartPolicy) {
+func (l *launcher) restartPolicy(chaincodeID string) (p RestartPolicy) {
 	defer func() {
 		if v := recover(); v != nil {
-			cs.logPanic("Config.Restart", v, zap.String("chaincode", chaincodeID))
+			l.log.panicked("Config.Restart", v, zap.String("chaincode", chaincodeID))
 			p = RestartPolicy{}
 		}
 	}()
-	return cs.cfg.Restart(chaincodeID)
+	return l.cfg.Restart(chaincodeID)
 }
 
 // relaunch launches a chaincode whose restart has become due, unless that was cancelled.
-func (cs *ChaincodeSupport) relaunch(chaincodeID string, rt runtime.Runtime, due *restart) {
-	cs.instances.getOrAdd(chaincodeID, func() *instance {
-		if rec := cs.instances.records[chaincodeID]; rec == nil || rec.due != due {
+func (l *launcher) relaunch(chaincodeID string, rt runtime.Runtime, due *restart) {
+	l.instances.getOrAdd(chaincodeID, func() *instance {
+		if rec := l.instances.records[chaincodeID]; rec == nil || rec.due != due {
 			return nil
 		}
-		return cs.launch(chaincodeID, rt)
+		return l.launch(chaincodeID, rt)
 	})
 }

@@ -238,7 +238,7 @@ func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transact
 	}
 	simulation := handler.NewSimulation(sim)
 	defer simulation.Done()
-	r, err := n.support.Execute(ctx, chaincodeID, handler.TxParams{
+	r, err := n.support.ExecuteID(ctx, chaincodeID, handler.TxParams{
 		ChannelID: c.Channel, TxID: p.TxID, Namespace: c.Chaincode, SignedProposal: p.Signed, Simulation: simulation,
 	}, chaincodesupport.Input{Args: c.Args, IsInit: c.IsInit})
 	if err != nil {

@@ -202,9 +202,9 @@ func (p *testPeer) execute(ctx context.Context, c call, name string, proposed *i
 	}
 	in := chaincodesupport.Input{Args: p.input(c), IsInit: c.isInit, Decorations: c.decorated}
 	if p.policy.defines(c.name()) {
-		o.result, o.err = p.Call(ctx, c.name(), tx, in)
+		o.result, o.err = p.Execute(ctx, c.name(), tx, in)
 	} else {
-		o.result, o.err = p.Execute(ctx, c.name()+":1", tx, in)
+		o.result, o.err = p.ExecuteID(ctx, c.name()+":1", tx, in)
 	}
 	if o.err == nil && o.result.Status < 400 && !c.noLedger {
 		o.code, o.err = p.commit(ctx, tx.Simulation, proposed)

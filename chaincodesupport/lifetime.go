@@ -1,0 +1,124 @@
+package chaincodesupport
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// lifetime is that of a ChaincodeSupport, from New to Close. It counts who is at work, and refuses who comes too late.
+//
+// Close goes through it in three steps. From the first, callers and launches are refused, and those that are there may
+// finish. From the second, everything is made to end. The third waits until it has.
+type lifetime struct {
+	ending context.Context    // ends with the second step, and every stream with it
+	end    context.CancelFunc // of ending
+
+	mu         sync.Mutex
+	closed     bool           // the first step has been made
+	stopping   bool           // the second one has begun: what ends now, ends for that
+	streams    int            // that are being served
+	callers    sync.WaitGroup // of Execute, ExecuteID and Launch
+	goroutines sync.WaitGroup // streams, handlers and launches, and hooks that their callers have given up
+}
+
+func newLifetime() *lifetime {
+	ending, end := context.WithCancel(context.Background())
+	return &lifetime{ending: ending, end: end}
+}
+
+// enter counts a caller in; leave must follow a nil error.
+func (l *lifetime) enter() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
+	l.callers.Add(1)
+	return nil
+}
+
+func (l *lifetime) leave() { l.callers.Done() }
+
+// launch starts a goroutine that runs a chaincode, and returns true; or false, if it is too late for that. before is called
+// first, if there is to be one.
+func (l *lifetime) launch(before, run func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	before()
+	l.goroutines.Go(run)
+	return true
+}
+
+// join counts a stream in, of which there may be so many; part must follow a nil error. Who joins before the streams are
+// ended is ended with them.
+func (l *lifetime) join(limit int) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ending.Err() != nil {
+		return status.Error(codes.Unavailable, ErrClosed.Error())
+	}
+	if l.streams >= limit {
+		return status.Errorf(codes.ResourceExhausted, "there are %d streams of chaincode already, which is the limit", limit)
+	}
+	l.streams++
+	l.goroutines.Add(1)
+	return nil
+}
+
+// part counts a stream out that has ended with err, and returns what its chaincode is told.
+func (l *lifetime) part(err error) error {
+	defer l.goroutines.Done()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streams--
+	if l.stopping {
+		return status.Error(codes.Unavailable, ErrClosed.Error())
+	}
+	return err
+}
+
+// close is Close. stop is called when it is time to make all chaincode end.
+func (l *lifetime) close(ctx context.Context, timeout time.Duration, stop func()) error {
+	l.set(&l.closed)
+	finished(ctx, &l.callers)
+	l.set(&l.stopping)
+	stop()
+	l.mu.Lock()
+	l.end() // under mu: a stream is either refused, or counted and ended
+	l.mu.Unlock()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	if !finished(stopping, &l.callers) || !finished(stopping, &l.goroutines) {
+		return errors.Errorf("close chaincode support: something was still running after %s, in a ledger or a runtime", timeout)
+	}
+	return nil
+}
+
+func (l *lifetime) set(step *bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*step = true
+}
+
+// finished waits for wg until ctx ends, and reports whether wg was first.
+func finished(ctx context.Context, wg *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
