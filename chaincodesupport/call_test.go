@@ -145,6 +145,10 @@ func TestResultErr(t *testing.T) {
 		got := ""
 		if err := (&chaincodesupport.Result{Status: status, Message: "no"}).Err(); err != nil {
 			got = err.Error()
+			var failure *chaincodesupport.StatusError
+			if !errors.As(err, &failure) || failure.Status != status || failure.Message != "no" {
+				t.Errorf("status %d: %#v", status, err)
+			}
 		}
 		if got != want {
 			t.Errorf("status %d: %q, want %q", status, got, want)

@@ -12,9 +12,6 @@ import (
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
-// ErrClosed is returned when a ChaincodeSupport has been closed, or is about to be.
-var ErrClosed = errors.New("chaincode support is closed")
-
 // ChaincodeSupport runs chaincode. It is safe for concurrent use.
 type ChaincodeSupport struct {
 	cfg       Config

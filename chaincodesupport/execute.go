@@ -31,12 +31,12 @@ type Result struct {
 	Event *Event
 }
 
-// Err returns nil for a success, and otherwise an error that says with which status and message the chaincode failed.
+// Err returns nil for a success, and otherwise a *StatusError.
 func (r *Result) Err() error {
 	if r.Status < failed {
 		return nil
 	}
-	return errors.Errorf("chaincode failed with status %d: %s", r.Status, r.Message)
+	return &StatusError{Status: r.Status, Message: r.Message}
 }
 
 // failed is the lowest status of a transaction that must not be committed (Fabric: shim.ERRORTHRESHOLD).
@@ -44,10 +44,10 @@ const failed = 400
 
 // Event is an event that a chaincode set.
 type Event struct {
-	ChaincodeID string // the name under which the chaincode ran
-	TxID        string
-	Name        string
-	Payload     []byte
+	Chaincode string // the name under which the chaincode ran
+	TxID      string
+	Name      string
+	Payload   []byte
 }
 
 // Execute runs one transaction on the chaincode that is called name on p.ChannelID, and returns what it answered, whatever
@@ -134,7 +134,7 @@ func resultOf(reply *pb.ChaincodeMessage, txID string) (*Result, error) {
 	case reply == nil:
 		return nil, errors.Errorf("nil response from transaction %s", txID)
 	case reply.Type == pb.ChaincodeMessage_ERROR:
-		return nil, errors.Errorf("transaction returned with failure: %s", reply.Payload)
+		return nil, &ChaincodeError{Text: string(reply.Payload)}
 	case reply.Type != pb.ChaincodeMessage_COMPLETED:
 		return nil, errors.Errorf("unexpected response type %d for transaction %s", reply.Type, txID)
 	}
@@ -148,7 +148,7 @@ func resultOf(reply *pb.ChaincodeMessage, txID string) (*Result, error) {
 	result := &r.result
 	result.Status, result.Message, result.Payload = r.response.Status, r.response.Message, r.response.Payload
 	if e := reply.ChaincodeEvent; e != nil {
-		result.Event = &Event{ChaincodeID: e.ChaincodeId, TxID: e.TxId, Name: e.EventName, Payload: e.Payload}
+		result.Event = &Event{Chaincode: e.ChaincodeId, TxID: e.TxId, Name: e.EventName, Payload: e.Payload}
 	}
 	return result, nil
 }

@@ -36,9 +36,9 @@ func TestResults(t *testing.T) {
 		{"status 500", completed(&pb.Response{Status: 500, Message: "oh"}), chaincodesupport.Result{Status: 500, Message: "oh"}, ""},
 		{"empty payload", &msg{Type: pb.ChaincodeMessage_COMPLETED}, chaincodesupport.Result{}, ""},
 		{"event", &msg{Type: pb.ChaincodeMessage_COMPLETED, ChaincodeEvent: event},
-			chaincodesupport.Result{Event: &chaincodesupport.Event{ChaincodeID: "asset", TxID: "t", Name: "created", Payload: []byte("a1")}}, ""},
+			chaincodesupport.Result{Event: &chaincodesupport.Event{Chaincode: "asset", TxID: "t", Name: "created", Payload: []byte("a1")}}, ""},
 		{"another's event", &msg{Type: pb.ChaincodeMessage_COMPLETED, ChaincodeEvent: &pb.ChaincodeEvent{ChaincodeId: "bank", TxId: "x", EventName: "paid"}},
-			chaincodesupport.Result{Event: &chaincodesupport.Event{ChaincodeID: "asset", TxID: "t", Name: "paid"}}, ""},
+			chaincodesupport.Result{Event: &chaincodesupport.Event{Chaincode: "asset", TxID: "t", Name: "paid"}}, ""},
 		{"bad payload", &msg{Type: pb.ChaincodeMessage_COMPLETED, Payload: []byte("\xff")},
 			chaincodesupport.Result{}, "failed to unmarshal response for transaction t: …"},
 		{"ERROR", &msg{Type: pb.ChaincodeMessage_ERROR, Payload: []byte("boom")},
@@ -49,6 +49,10 @@ func TestResults(t *testing.T) {
 				rt := scripted(t, func(*msg) *msg { return test.answer })
 				cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
 				got, err := cs.Execute(t.Context(), "asset:1", params("t"), input())
+				var said *chaincodesupport.ChaincodeError
+				if isError := test.answer.Type == pb.ChaincodeMessage_ERROR; errors.As(err, &said) != isError || isError && said.Text != "boom" {
+					t.Errorf("%v is an error of the chaincode: %v", err, said)
+				}
 				if test.err != "" {
 					wantText(t, err, test.err)
 				} else if err != nil || !reflect.DeepEqual(got, &test.want) {

@@ -19,6 +19,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
@@ -249,6 +250,26 @@ func TestList(t *testing.T) {
 		synctest.Wait() // READY is sent before the registry is told
 		wantStates(t, cs, "asset:1 ready external"+others)
 		_ = byItself.CloseSend()
+	})
+}
+
+// The figures of a chaincode's handler are in List: an operation that a transaction has left behind, for one.
+func TestListHasStats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, chaincodesupport.Config{}, map[string]function{"keeper": keeper})
+		unblock := make(chan struct{})
+		n.watched["ch1"].On(ledgertest.GetState, ledgertest.Hang(unblock))
+		if _, err := n.run(t.Context(), "keeper", "t"); !errors.Is(err, handler.ErrTimeout) {
+			t.Errorf("Execute: %v", err)
+		}
+		if s := n.List()[0]; s.Abandoned != 1 || s.InFlight != 0 {
+			t.Errorf("List has %+v", s)
+		}
+		close(unblock)
+		synctest.Wait()
+		if s := n.List()[0]; s.Stats != (handler.Stats{}) {
+			t.Errorf("List has %+v", s)
+		}
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/ccpeer/ccpeer/handler"
 )
 
 // State is what a chaincode is doing.
@@ -42,8 +44,9 @@ type Status struct {
 	External bool
 	// Restarts is how often it was launched again after it had ended, or failed to start, without having been asked to.
 	Restarts int
-	// InFlight is how many of its transactions are running.
-	InFlight int
+	// Stats are the figures of its handler, such as how many of its transactions are running. They are zero while it has
+	// not registered, and when nothing of it is left.
+	handler.Stats
 	// LastError is why it last ended, or failed to start, without having been asked to. Nil: it never did.
 	LastError error
 }
@@ -52,38 +55,49 @@ type Status struct {
 // there, by chaincode ID. Those that never were launched successfully and were stopped may be left out when they are
 // very many.
 func (cs *ChaincodeSupport) List() []Status {
-	list := cs.instances.list()
+	var list []Status
+	for _, d := range cs.instances.list() {
+		if d.handler != nil {
+			d.Stats = d.handler.Stats()
+		}
+		list = append(list, d.Status)
+	}
 	slices.SortFunc(list, func(a, b Status) int { return cmp.Compare(a.ChaincodeID, b.ChaincodeID) })
 	return list
 }
 
-func (r *instances) list() []Status {
+// described is the status of a chaincode but for its handler's figures, for which no lock must be held.
+type described struct {
+	Status
+	handler *handler.Handler // or nil
+}
+
+func (r *instances) list() []described {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := make([]Status, 0, len(r.records)+len(r.running))
+	var list []described
+	add := func(s Status, in *instance) {
+		d := described{Status: s}
+		if in != nil {
+			in.describe(&d)
+		}
+		list = append(list, d)
+	}
 	for id, rec := range r.records {
 		s := Status{ChaincodeID: id, State: rec.state(), Since: rec.since, Restarts: rec.restarts, LastError: rec.lastError}
-		if in := r.running[id]; in != nil {
-			in.describe(&s)
-		}
-		list = append(list, s)
+		add(s, r.running[id])
 	}
 	for id, in := range r.running {
 		if r.records[id] == nil {
-			s := Status{ChaincodeID: id}
-			in.describe(&s)
-			list = append(list, s)
+			add(Status{ChaincodeID: id}, in)
 		}
 	}
 	return list
 }
 
-// describe adds to s what there is to say of a run.
-func (in *instance) describe(s *Status) {
+// describe adds what there is to say of a run.
+func (in *instance) describe(d *described) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	s.State, s.Since, s.External = in.phase.state(), in.since, in.external
-	if in.handler != nil {
-		s.InFlight = in.handler.Stats().InFlight
-	}
+	d.State, d.Since, d.External, d.handler = in.phase.state(), in.since, in.external, in.handler
 }

@@ -180,8 +180,8 @@ func (p *peer) check(c call, txID string, r *chaincodesupport.Result) {
 	if r.Event != nil {
 		event = *r.Event
 	}
-	if event.Name != c.event || c.event != "" && (event.ChaincodeID != p.chaincode || event.TxID != txID || len(event.Payload) == 0) {
-		p.Errorf("%q: event %q of %q with %q; want %q", c.args, event.Name, event.ChaincodeID, event.Payload, c.event)
+	if event.Name != c.event || c.event != "" && (event.Chaincode != p.chaincode || event.TxID != txID || len(event.Payload) == 0) {
+		p.Errorf("%q: event %q of %q with %q; want %q", c.args, event.Name, event.Chaincode, event.Payload, c.event)
 	}
 }
 

@@ -243,7 +243,7 @@ func (p player) transaction(verb string, words []string) (lines []string, known 
 	r := o.result
 	lines = append(lines, fmt.Sprintf("result %d %q %s", r.Status, r.Message, abbreviated(r.Payload)))
 	if e := r.Event; e != nil {
-		lines = append(lines, fmt.Sprintf("event %q of %s in %s: %q", e.Name, e.ChaincodeID, e.TxID, e.Payload))
+		lines = append(lines, fmt.Sprintf("event %q of %s in %s: %q", e.Name, e.Chaincode, e.TxID, e.Payload))
 	}
 	if o.code != "" {
 		lines = append(lines, "committed "+o.code)
