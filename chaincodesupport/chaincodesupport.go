@@ -21,6 +21,7 @@ type ChaincodeSupport struct {
 	launcher  *launcher
 	policies  *policies
 	inputs    sync.Pool // of *pb.ChaincodeInput, empty
+	foreign   sync.Once // somebody was told of a foreign server
 }
 
 var _ pbgrpc.ChaincodeSupportServer = (*ChaincodeSupport)(nil)

@@ -42,6 +42,10 @@ type Config struct {
 	// Credentials are the TLS of the listener that chaincode dials, to which ServerOptions gives them: those of package
 	// accesscontrol, say, together with its Identify. Nil: plaintext, and connections from this machine only.
 	Credentials credentials.TransportCredentials
+	// InsecureForeignServer accepts chaincode from a gRPC server that was not made with ServerOptions: one with limits,
+	// keepalive and credentials of its own. Without ServerOptions nothing refuses plaintext from other machines, and a
+	// shim's pings end its connection. Serve, and streams that a Runtime has made, are not concerned.
+	InsecureForeignServer bool
 	// Restart returns whether, and how soon, a chaincode of Runtime that has ended is launched again when nobody calls it.
 	// Nil: none is. It must not block.
 	Restart func(chaincodeID string) RestartPolicy

@@ -19,6 +19,11 @@ func Vanished(chaincodeID string) error { return &vanishedError{chaincodeID} }
 // LimitRows are the limits that are not handler.Limits.
 func LimitRows() []limit.Row { return new(Config).table() }
 
+// Served is the context of a stream that a server with ServerOptions has made.
+func (cs *ChaincodeSupport) Served(ctx context.Context) context.Context {
+	return context.WithValue(ctx, servedBy{}, cs)
+}
+
 // Events are the names of all that happens to an instance.
 func Events() []string {
 	var names []string

@@ -225,15 +225,6 @@ func reachState(t *testing.T, n *network, s pb.ClientStream, point string) *exec
 	return x
 }
 
-// untilError receives until the stream has ended.
-func untilError(s pb.Stream) error {
-	for {
-		if _, err := s.Recv(); err != nil {
-			return err
-		}
-	}
-}
-
 // F17: who registers under the name of one that is running is refused, and the one that is running doesn't notice: neither
 // then, nor when the newcomer's connection is closed.
 func TestFaultNameIsTaken(t *testing.T) {

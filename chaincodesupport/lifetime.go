@@ -23,7 +23,7 @@ type lifetime struct {
 	stopping   bool           // the second one has begun: what ends now, ends for that
 	streams    int            // that are being served
 	callers    sync.WaitGroup // of Execute, ExecuteID and Launch
-	goroutines sync.WaitGroup // streams, handlers and launches, and hooks that their callers have given up
+	goroutines sync.WaitGroup // streams, handlers, launches and servers, and hooks that their callers have given up
 }
 
 func newLifetime() *lifetime {
@@ -55,6 +55,17 @@ func (l *lifetime) launch(before, run func()) bool {
 	before()
 	l.goroutines.Go(run)
 	return true
+}
+
+// serve counts a server in, whose end must be told to goroutines. There is no server after the streams have been ended.
+func (l *lifetime) serve() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ending.Err() != nil {
+		return ErrClosed
+	}
+	l.goroutines.Add(1)
+	return nil
 }
 
 // join counts a stream in, of which there may be so many; part must follow a nil error. Who joins before the streams are

@@ -166,7 +166,7 @@ func connectOver(t testing.TB, cs *chaincodesupport.ChaincodeSupport, over func(
 	p, c := pipe.New()
 	conn := &connection{Chaincode: c, t: t, ended: make(chan error, 1)}
 	go func() {
-		err := cs.Register(dialled{Stream: over(p), ctx: t.Context()})
+		err := cs.Register(dialled{Stream: over(p), ctx: cs.Served(t.Context())})
 		p.End(err)
 		conn.ended <- err
 	}()
@@ -212,6 +212,15 @@ func (c *connection) answer() {
 	out.Txid, out.ChannelId = in.Txid, in.ChannelId
 	if err := c.Send(out); err != nil {
 		c.t.Fatalf("send %s: %v", out.Type, err)
+	}
+}
+
+// untilError receives until the stream has ended.
+func untilError(s pb.Stream) error {
+	for {
+		if _, err := s.Recv(); err != nil {
+			return err
+		}
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"math"
+	"net"
 	"time"
 
 	"github.com/pkg/errors"
+	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/local"
@@ -22,10 +24,65 @@ const maxHeaders = 16 << 10
 // maxIdle is how long a connection may be without a stream.
 const maxIdle = time.Minute
 
+// Serve serves chaincode that dials the listener, until Close; it then returns nil, and Close waits for it. The listener is
+// closed in any case. Serve may be called for several listeners.
+//
+// A program that has a gRPC server already, for other services too, makes it with ServerOptions instead.
+func (cs *ChaincodeSupport) Serve(l net.Listener) error {
+	if err := cs.life.serve(); err != nil {
+		_ = l.Close() // there is an error already
+		return err
+	}
+	defer cs.life.goroutines.Done()
+	ending, over := context.WithCancel(context.Background())
+	defer over()
+	srv := grpc.NewServer(cs.ServerOptions()...)
+	defer srv.Stop()
+	pbgrpc.RegisterChaincodeSupportServer(srv, cs)
+	stopped := make(chan struct{})
+	unneeded := context.AfterFunc(cs.life.ending, func() {
+		defer close(stopped)
+		defer time.AfterFunc(min(farewell, cs.cfg.StopTimeout/2), func() {
+			over()
+			srv.Stop()
+		}).Stop()
+		srv.GracefulStop()
+	})
+	err := srv.Serve(handshakes{Listener: l, over: ending, last: cs.cfg.RegisterTimeout + time.Second})
+	if !unneeded() {
+		<-stopped
+		return nil
+	}
+	return errors.Wrap(err, "serve chaincode")
+}
+
+// farewell is how long chaincode may take to hear why its stream has ended, before the connection is cut.
+const farewell = time.Second
+
+// handshakes is a listener whose connections are closed when over ends, as long as they may still be in their handshakes.
+// gRPC's server has no connection to close until these are done, which it waits for.
+type handshakes struct {
+	net.Listener
+	over context.Context
+	last time.Duration // how long a handshake may take
+}
+
+// Accept returns connections as they are. gRPC sets options only on those that it knows.
+func (h handshakes) Accept() (net.Conn, error) {
+	c, err := h.Listener.Accept()
+	if err == nil {
+		done := context.AfterFunc(h.over, func() { _ = c.Close() })
+		time.AfterFunc(h.last, func() { done() })
+	}
+	return c, err
+}
+
 // ServerOptions are for the gRPC server on which the ChaincodeSupport is served. They want of chaincode what
-// Config.Credentials say, or that it is on this machine; allow the message sizes and the keepalive pings of the official
-// shims, which a server closes the connection on by default; notice a dead connection within 30 s, and one that says
-// nothing within Config.RegisterTimeout; and keep flow control out of the way.
+// Config.Credentials say, or that it is on this machine. They allow the message sizes and the keepalive pings of the official
+// shims, for which a server closes the connection by default. They notice a dead connection within 30 s, and one that says
+// nothing within Config.RegisterTimeout. And they keep flow control out of the way.
+//
+// A stream of another server is refused: see Config.InsecureForeignServer.
 func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 	const window = 1 << 20
 	creds := cs.cfg.Credentials
@@ -46,11 +103,41 @@ func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 8 * time.Second, Timeout: 20 * time.Second, MaxConnectionIdle: maxIdle}),
 		grpc.StaticStreamWindowSize(window),
 		grpc.StaticConnWindowSize(window),
+		grpc.ChainStreamInterceptor(cs.vouch),
 	}
+}
+
+// servedBy is the key under which a stream's context has the ChaincodeSupport whose ServerOptions its server has.
+type servedBy struct{}
+
+// vouch marks the streams of a server as those of one that was made with ServerOptions.
+func (cs *ChaincodeSupport) vouch(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	return handle(srv, vouched{s, context.WithValue(s.Context(), servedBy{}, cs)})
+}
+
+type vouched struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (v vouched) Context() context.Context { return v.ctx }
+
+// checkServer refuses a stream that no server with ServerOptions has made. Whoever runs the peer is told once: a foreign
+// server works, but lacks what keeps strangers out and idle chaincode in, and nobody would notice.
+func (cs *ChaincodeSupport) checkServer(ctx context.Context) error {
+	if cs.cfg.InsecureForeignServer || ctx.Value(servedBy{}) == cs {
+		return nil
+	}
+	err := errors.New("the gRPC server was not made with ChaincodeSupport.ServerOptions: see Config.InsecureForeignServer")
+	cs.foreign.Do(func() { cs.log.write(zap.ErrorLevel, "refuse chaincode", zap.Error(err)) })
+	return status.Error(codes.FailedPrecondition, err.Error())
 }
 
 // Register serves the stream of a chaincode that has dialled the peer.
 func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServer) error {
+	if err := cs.checkServer(stream.Context()); err != nil {
+		return err
+	}
 	chaincodeID, err := cs.identify(stream.Context())
 	if err != nil {
 		return status.Error(codes.Unauthenticated, err.Error())

@@ -138,7 +138,7 @@ func TestIdleChaincode(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cs := newSupport(t, chaincodesupport.Config{DevMode: true})
+				cs := newSupport(t, chaincodesupport.Config{DevMode: true, InsecureForeignServer: !test.ours})
 				opts := cs.ServerOptions()
 				if !test.ours {
 					opts = nil

@@ -11,7 +11,6 @@ import (
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
-	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
@@ -22,7 +21,6 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
-	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -65,15 +63,12 @@ func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := grpc.NewServer(p.support.ServerOptions()...)
-	pbgrpc.RegisterChaincodeSupportServer(srv, p.support)
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
+	go func() { served <- p.support.Serve(l) }()
 	t.Cleanup(func() {
 		if err := p.support.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
-		srv.Stop()
 		if err := <-served; err != nil {
 			t.Error(err)
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pkg/errors"
-	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
@@ -18,7 +17,6 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	pb "github.com/ccpeer/ccpeer/proto"
-	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -80,13 +78,10 @@ func servePeer(args []string) (child.Service, error) {
 	if err != nil {
 		return child.Service{}, err
 	}
-	server := grpc.NewServer(p.support.ServerOptions()...)
-	pbgrpc.RegisterChaincodeSupportServer(server, p.support)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- p.support.Serve(listener) }()
 	stop := func() error {
 		err := p.close()
-		server.Stop()
 		if serveErr := <-served; err == nil {
 			err = serveErr
 		}
