@@ -33,7 +33,8 @@ func New(cfg Config) (*ChaincodeSupport, error) {
 		return nil, err
 	}
 	log, life := guardedLog{cfg.Logger.Named("chaincode")}, newLifetime()
-	cs := &ChaincodeSupport{cfg: cfg, log: log, life: life, instances: newInstances(cfg.DevMode, log.mistake)}
+	cs := &ChaincodeSupport{cfg: cfg, log: log, life: life}
+	cs.instances = newInstances(cfg.DevMode, log.mistake, (&lifecycle{observer: cfg.Lifecycle, log: log, life: life}).tell)
 	cs.launcher = &launcher{cfg: &cs.cfg, log: log, life: life, instances: cs.instances, serve: cs.handleStream}
 	cs.policies = &policies{cfg: &cs.cfg, log: log, life: life}
 	return cs, nil
@@ -56,7 +57,7 @@ func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) (err
 // with handler.ErrStreamTerminated, and it isn't launched again before it is called. Stopping one that isn't running is no
 // error.
 func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error {
-	in := cs.instances.stop(chaincodeID, errors.Errorf("chaincode %s was stopped", chaincodeID))
+	in := cs.stop(chaincodeID)
 	if in == nil {
 		return nil
 	}
@@ -66,6 +67,14 @@ func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error 
 	case <-ctx.Done():
 		return errors.Wrapf(ctx.Err(), "stop chaincode %s", chaincodeID)
 	}
+}
+
+// stop makes a chaincode end, and returns its instance or nil. What becomes of that may have to be told, before Close is done.
+func (cs *ChaincodeSupport) stop(chaincodeID string) *instance {
+	if cs.life.hold() == nil {
+		defer cs.life.goroutines.Done()
+	}
+	return cs.instances.stop(chaincodeID, errors.Errorf("chaincode %s was stopped", chaincodeID))
 }
 
 // Close lets the transactions in flight finish until ctx ends, then ends every stream (status Unavailable), stops

@@ -49,6 +49,8 @@ type Config struct {
 	// Restart returns whether, and how soon, a chaincode of Runtime that has ended is launched again when nobody calls it.
 	// Nil: none is. It must not block.
 	Restart func(chaincodeID string) RestartPolicy
+	// Lifecycle is told what becomes of chaincodes: launches, crashes, restarts. Nil: nobody is.
+	Lifecycle LifecycleObserver
 	// DevMode accepts chaincode that this peer has not launched (chaincode.mode dev).
 	DevMode bool
 	// StartupTimeout limits a launch, from start to READY (chaincode.startuptimeout). 0: 300 s.

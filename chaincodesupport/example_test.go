@@ -159,3 +159,31 @@ func ExampleChaincodeSupport_Execute_definitions() {
 	// failed to execute transaction tx: invalid invocation: chaincode 'visits' has not been initialized for this version, must call as init first
 	// init: 200
 }
+
+// What becomes of chaincodes can be counted, or shown, as it happens.
+func ExampleLifecycleFunc() {
+	inProcess := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
+		return shim.StartInProc(chaincodeID, s, visits{})
+	})
+	peer, err := chaincodesupport.New(chaincodesupport.Config{
+		Runtime: func(string) runtime.Runtime { return inProcess },
+		Lifecycle: chaincodesupport.LifecycleFunc(func(e chaincodesupport.LifecycleEvent) {
+			fmt.Println(e.ChaincodeID, e.State)
+		}),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := peer.Launch(context.Background(), "visits:1.0"); err != nil {
+		fmt.Println(err)
+	}
+	if err := peer.Close(context.Background()); err != nil { // when it returns, everything has been told
+		fmt.Println(err)
+	}
+	// Output:
+	// visits:1.0 launching
+	// visits:1.0 ready
+	// visits:1.0 ending
+	// visits:1.0 stopped
+}

@@ -67,7 +67,7 @@ type Instance struct {
 func NewInstance(h *handler.Handler) *Instance {
 	i := &Instance{h: h}
 	_, cancel := context.WithCancelCause(context.Background())
-	i.in = newInstance("asset:1", func(cause error) { i.Stopped++; cancel(cause) })
+	i.in = newInstance("asset:1", func(cause error) { i.Stopped++; cancel(cause) }, func(LifecycleEvent) {})
 	return i
 }
 

@@ -80,8 +80,10 @@ type instance struct {
 	chaincodeID string
 	external    bool                    // it has connected by itself
 	stop        context.CancelCauseFunc // ends its runtime; does nothing for one that connected by itself
+	tell        func(LifecycleEvent)    // of Ready and Ending, with mu held; its registry knows the rest
 	launched    chan struct{}           // closed when the launch has succeeded or failed
 	exited      chan struct{}           // closed when nothing of it is left
+	restarts    int                     // as in Status; set before it is found by others
 
 	mu      sync.Mutex
 	phase   phase
@@ -98,10 +100,11 @@ type outcome struct {
 	asked    bool          // somebody wanted it to end
 }
 
-func newInstance(chaincodeID string, stop context.CancelCauseFunc) *instance {
+func newInstance(chaincodeID string, stop context.CancelCauseFunc, tell func(LifecycleEvent)) *instance {
 	return &instance{
 		chaincodeID: chaincodeID,
 		stop:        stop,
+		tell:        tell,
 		launched:    make(chan struct{}),
 		exited:      make(chan struct{}),
 		since:       time.Now(),
@@ -124,7 +127,7 @@ func (in *instance) follow(e event, cause error) error {
 	case ready:
 		close(in.launched)
 	case ending:
-		in.outcome = &outcome{cause: cause}
+		in.outcome = &outcome{cause: cause, asked: e == stopAsked}
 		if from == ready {
 			in.outcome.wasReady = now.Sub(in.since)
 		} else {
@@ -141,7 +144,19 @@ func (in *instance) follow(e event, cause error) error {
 	if in.phase = to; to.state() != from.state() {
 		in.since = now
 	}
+	if to == ready || to == ending {
+		in.tell(in.event(to.state()))
+	}
 	return nil
+}
+
+// event returns what there is to say of the instance in a state that it has just come into. The caller holds mu.
+func (in *instance) event(s State) LifecycleEvent {
+	e := LifecycleEvent{ChaincodeID: in.chaincodeID, State: s, At: in.since, External: in.external, Restarts: in.restarts}
+	if in.outcome != nil {
+		e.Cause, e.Asked = in.outcome.cause, in.outcome.asked
+	}
+	return e
 }
 
 // launchFailure is what those are told who wait for a launch that ends for that cause.
@@ -196,6 +211,19 @@ func (in *instance) release(h *handler.Handler) (owner bool, err error) {
 		return false, nil
 	}
 	return true, in.follow(streamEnded, &streamEnd{h.Err()})
+}
+
+// depart says that nothing is left of the instance, and returns what there is to say of that. A cause that isn't nil is why it
+// has ended; what comes first, and is its outcome's, is often a stream's end, and says less.
+func (in *instance) depart(cause error) (LifecycleEvent, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	err := in.follow(nothingLeft, nil)
+	e := in.event(Stopped)
+	if cause != nil {
+		e.Cause = cause
+	}
+	return e, err
 }
 
 // streamEnd is the end of a chaincode's stream that nobody has asked for.

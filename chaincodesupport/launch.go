@@ -100,7 +100,7 @@ func (l *launcher) instance(chaincodeID string) (in *instance, started bool, err
 	if v := reflect.ValueOf(rt); v.Kind() == reflect.Pointer && v.IsNil() { // as a map of pointers has it
 		rt = nil
 	}
-	in = l.instances.getOrAdd(chaincodeID, func() *instance {
+	in = l.instances.getOrLaunch(chaincodeID, func() *instance {
 		if rt == nil {
 			hint := ""
 			if namesAreIDs(l.cfg.Definitions) && !strings.Contains(chaincodeID, ":") {
@@ -122,7 +122,7 @@ func (l *launcher) instance(chaincodeID string) (in *instance, started bool, err
 // launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed. The caller holds instances.mu.
 func (l *launcher) launch(chaincodeID string, rt runtime.Runtime) *instance {
 	ctx, stop := context.WithCancelCause(context.Background())
-	in := newInstance(chaincodeID, stop)
+	in := newInstance(chaincodeID, stop, l.instances.tell)
 	if !l.life.launch(func() { l.instances.started(in) }, func() { l.run(ctx, in, rt) }) {
 		stop(ErrClosed)
 		return nil
@@ -152,8 +152,9 @@ func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 func (l *launcher) retire(in *instance, rt runtime.Runtime, cause error) {
 	policy := l.restartPolicy(in.chaincodeID)
 	var pause time.Duration
-	l.instances.remove(in, func() {
+	l.instances.remove(in, cause, func() time.Duration {
 		pause = l.instances.ended(in, cause, policy, func(due *restart) { l.relaunch(in.chaincodeID, rt, due) })
+		return pause
 	})
 	if pause > 0 {
 		l.log.info("chaincode will be launched again", zap.String("chaincode", in.chaincodeID), zap.Duration("after", pause))

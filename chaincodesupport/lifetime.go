@@ -57,8 +57,8 @@ func (l *lifetime) launch(before, run func()) bool {
 	return true
 }
 
-// serve counts a server in, whose end must be told to goroutines. There is no server after the streams have been ended.
-func (l *lifetime) serve() error {
+// hold keeps Close from being done, if it isn't about to be: after a nil error, until goroutines.Done is called.
+func (l *lifetime) hold() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ending.Err() != nil {

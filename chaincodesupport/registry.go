@@ -2,6 +2,7 @@ package chaincodesupport
 
 import (
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -17,6 +18,7 @@ import (
 type instances struct {
 	devMode bool
 	report  func(error) // of what should not have happened
+	tell    func(LifecycleEvent)
 
 	mu      sync.Mutex
 	running map[string]*instance
@@ -25,8 +27,8 @@ type instances struct {
 
 var _ handler.Registry = (*instances)(nil)
 
-func newInstances(devMode bool, report func(error)) *instances {
-	return &instances{devMode: devMode, report: report, running: map[string]*instance{}, records: map[string]*record{}}
+func newInstances(devMode bool, report func(error), tell func(LifecycleEvent)) *instances {
+	return &instances{devMode: devMode, report: report, tell: tell, running: map[string]*instance{}, records: map[string]*record{}}
 }
 
 // check reports an event that was illegal.
@@ -43,28 +45,39 @@ func (r *instances) get(chaincodeID string) *instance {
 	return r.running[chaincodeID]
 }
 
-// getOrAdd returns the instance of a chaincode ID. If there is none, it adds the one that add makes, with mu held.
-func (r *instances) getOrAdd(chaincodeID string, add func() *instance) *instance {
+// getOrLaunch returns the instance of a chaincode ID. If there is none, it returns the one that launch adds, or nil. launch is
+// called with mu held.
+func (r *instances) getOrLaunch(chaincodeID string, launch func() *instance) *instance {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	in := r.running[chaincodeID]
-	if in == nil {
-		if in = add(); in != nil {
-			r.running[chaincodeID] = in
-		}
+	if in := r.running[chaincodeID]; in != nil {
+		return in
 	}
-	return in
+	return launch()
 }
 
-// remove removes an instance of which nothing is left, not another one of the same chaincode ID. before is called first,
-// with mu held.
-func (r *instances) remove(in *instance, before func()) {
+// add adds an instance that has just begun. The caller holds mu.
+func (r *instances) add(in *instance) {
+	r.running[in.chaincodeID] = in
+	r.tell(in.event(Launching)) // nobody else has it yet
+}
+
+// remove removes an instance of which nothing is left, not another one of the same chaincode ID. cause is why it has ended,
+// if that is better known by now. before is called first, with mu held: it makes the next launch due, and returns how long
+// that will be, or 0.
+func (r *instances) remove(in *instance, cause error, before func() time.Duration) {
 	r.mu.Lock()
-	before()
+	pause := before()
 	if r.running[in.chaincodeID] == in {
 		delete(r.running, in.chaincodeID)
 	}
-	err := in.end(nothingLeft, nil)
+	e, err := in.depart(cause)
+	if pause > 0 {
+		e.State, e.Pause = Restarting, pause
+	}
+	if err == nil {
+		r.tell(e)
+	}
 	r.mu.Unlock()
 	r.check(err)
 }
@@ -73,9 +86,7 @@ func (r *instances) remove(in *instance, before func()) {
 func (r *instances) stop(chaincodeID string, cause error) *instance {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if rec := r.records[chaincodeID]; rec != nil {
-		rec.cancel()
-	}
+	r.cancelRestart(chaincodeID)
 	in := r.running[chaincodeID]
 	if in != nil {
 		_ = in.end(stopAsked, cause) // which is legal in every phase
@@ -87,8 +98,8 @@ func (r *instances) stop(chaincodeID string, cause error) *instance {
 func (r *instances) stopAll() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, rec := range r.records {
-		rec.cancel()
+	for id := range r.records {
+		r.cancelRestart(id)
 	}
 	for _, in := range r.running {
 		_ = in.end(stopAsked, ErrClosed) // which is legal in every phase
@@ -105,9 +116,9 @@ func (r *instances) Register(h *handler.Handler) error {
 		if !r.devMode {
 			return status.Errorf(codes.PermissionDenied, "peer will not accept external chaincode connection %s (except in dev mode)", h.ChaincodeID())
 		}
-		in = newInstance(h.ChaincodeID(), func(error) {})
+		in = newInstance(h.ChaincodeID(), func(error) {}, r.tell)
 		in.external = true
-		r.running[h.ChaincodeID()] = in
+		r.add(in)
 	}
 	return in.claim(h)
 }
@@ -128,6 +139,6 @@ func (r *instances) Deregister(h *handler.Handler) {
 	owner, err := in.release(h)
 	r.check(err)
 	if owner && in.external {
-		r.remove(in, func() {})
+		r.remove(in, nil, func() time.Duration { return 0 })
 	}
 }

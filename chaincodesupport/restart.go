@@ -53,12 +53,14 @@ func (rec *record) state() State {
 	return Stopped
 }
 
-// cancel makes no restart due.
-func (rec *record) cancel() {
-	if rec.due != nil {
-		rec.due.timer.Stop()
-		rec.due = nil
+// cancel makes no restart due, and reports whether one was.
+func (rec *record) cancel() bool {
+	if rec.due == nil {
+		return false
 	}
+	rec.due.timer.Stop()
+	rec.due = nil
+	return true
 }
 
 // next is how long to wait after a run that was ready for so long.
@@ -69,7 +71,16 @@ func (rec *record) next(p RestartPolicy, ready time.Duration) time.Duration {
 	return min(2*rec.pause, p.MaxPause)
 }
 
-// started notes a run that this peer has started. The caller holds mu.
+// cancelRestart keeps a chaincode from being launched again by itself. The caller holds mu.
+func (r *instances) cancelRestart(chaincodeID string) {
+	if rec := r.records[chaincodeID]; rec != nil && rec.cancel() {
+		r.tell(LifecycleEvent{
+			ChaincodeID: chaincodeID, State: Stopped, At: time.Now(), Restarts: rec.restarts, Cause: rec.lastError, Asked: true,
+		})
+	}
+}
+
+// started notes and adds a run that this peer has started. The caller holds mu.
 func (r *instances) started(in *instance) {
 	rec := r.records[in.chaincodeID]
 	if rec == nil {
@@ -82,6 +93,8 @@ func (r *instances) started(in *instance) {
 		rec.restarts++
 	}
 	rec.failed = false
+	in.restarts = rec.restarts
+	r.add(in)
 }
 
 // forgetSome makes room for one more record: it forgets one of a chaincode that isn't running.
@@ -137,7 +150,7 @@ func (l *launcher) restartPolicy(chaincodeID string) (p RestartPolicy) {
 
 // relaunch launches a chaincode whose restart has become due, unless that was cancelled.
 func (l *launcher) relaunch(chaincodeID string, rt runtime.Runtime, due *restart) {
-	l.instances.getOrAdd(chaincodeID, func() *instance {
+	l.instances.getOrLaunch(chaincodeID, func() *instance {
 		if rec := l.instances.records[chaincodeID]; rec == nil || rec.due != due {
 			return nil
 		}

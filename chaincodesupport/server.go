@@ -29,7 +29,7 @@ const maxIdle = time.Minute
 //
 // A program that has a gRPC server already, for other services too, makes it with ServerOptions instead.
 func (cs *ChaincodeSupport) Serve(l net.Listener) error {
-	if err := cs.life.serve(); err != nil {
+	if err := cs.life.hold(); err != nil {
 		_ = l.Close() // there is an error already
 		return err
 	}
