@@ -8,7 +8,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/handler"
-	"github.com/ccpeer/ccpeer/internal/diagram"
+	"github.com/ccpeer/ccpeer/internal/golden"
 	"github.com/ccpeer/ccpeer/internal/pipe"
 )
 
@@ -149,5 +149,5 @@ func anyHandler(t *testing.T) *handler.Handler {
 
 // The diagram in docs/architecture.md is the one of the table; -update writes it.
 func TestInstanceDiagram(t *testing.T) {
-	diagram.Check(t, "../docs/architecture.md", "instance diagram", chaincodesupport.InstanceDiagram())
+	golden.Block(t, "../docs/architecture.md", "instance diagram", chaincodesupport.InstanceDiagram())
 }

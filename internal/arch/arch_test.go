@@ -81,8 +81,9 @@ var allowed = map[string][]string{
 	"internal/limit":      {},
 	"internal/pipe":       {"proto", protobuf},
 	"internal/streamtest": {"proto", protobuf},
-	"internal/transcript": {"handler", "proto", "internal/streamtest", protobuf},
-	"internal/diagram":    {"internal/transcript"},
+	"internal/transcript": {"handler", "proto", "internal/golden", "internal/streamtest", protobuf},
+	"internal/golden":     {},
+	"internal/diagram":    {},
 	"internal/netfault":   {},
 	"internal/bench/...":  {anything},
 }

@@ -1,15 +1,9 @@
-// Package diagram draws tables of transitions as Mermaid state diagrams, and holds marked blocks of documents to what
-// the code says.
+// Package diagram draws tables of transitions as Mermaid state diagrams.
 package diagram
 
 import (
 	"fmt"
-	"os"
-	"regexp"
 	"strings"
-	"testing"
-
-	"github.com/ccpeer/ccpeer/internal/transcript"
 )
 
 // Arrow leads from one state to another. An empty state is outside: where a life begins, or where it is over.
@@ -55,35 +49,4 @@ func outside(state string) string {
 		return "[*]"
 	}
 	return state
-}
-
-// Check fails the test unless a block of a file is what it should be. With the flag -update it writes the block instead. A
-// block stands between two lines, of which the first may say where it is from:
-//
-//	<!-- NAME: made from … -->
-//	<!-- end of NAME -->
-func Check(t testing.TB, file, name, want string) {
-	t.Helper()
-	page, err := os.ReadFile(file) //nolint:gosec // the test's
-	if err != nil {
-		t.Fatal(err)
-	}
-	quoted := regexp.QuoteMeta(name)
-	block := regexp.MustCompile(`(?s)(<!-- ` + quoted + `: [^\n]* -->\n)(.*?)(<!-- end of ` + quoted + ` -->\n)`)
-	at := block.FindSubmatchIndex(page)
-	if at == nil {
-		t.Fatalf("%s has no block <!-- %s: … --> … <!-- end of %s -->", file, name, name)
-	}
-	begin, end := at[4], at[5]
-	got := string(page[begin:end])
-	switch {
-	case got == want:
-	case transcript.Update():
-		text := string(page[:begin]) + want + string(page[end:])
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // a file of the repository
-			t.Fatal(err)
-		}
-	default:
-		t.Errorf("%s: block %q is not what the code says; -update writes it. Got\n%s\nwant\n%s", file, name, got, want)
-	}
 }

@@ -12,18 +12,17 @@
 package transcript
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ccpeer/ccpeer/internal/golden"
 )
 
-var update = flag.Bool("update", false, "write golden files instead of comparing with them")
-
 // Update reports whether golden files are to be written instead of compared.
-func Update() bool { return *update }
+func Update() bool { return golden.Update() }
 
 // Player plays one conversation.
 type Player interface {
@@ -58,13 +57,13 @@ func runFile(t *testing.T, file string, within func(*testing.T, func(*testing.T,
 		observed := body
 		t.Run(name, func(t *testing.T) {
 			within(t, func(t *testing.T, p Player) { observed = play(t, p, body) })
-			if !*update && observed != body {
+			if !golden.Update() && observed != body {
 				t.Errorf("%s: %s: the conversation went otherwise; -update accepts it. Got\n%s\nwant\n%s", file, name, observed, body)
 			}
 		})
 		written = append(written, name+"\n"+observed)
 	}
-	if *update && !t.Failed() {
+	if golden.Update() && !t.Failed() {
 		text := strings.TrimPrefix(strings.Join(written, "\n== "), "\n")
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // a file of the repository
 			t.Fatal(err)
