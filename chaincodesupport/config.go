@@ -25,29 +25,29 @@ type Config struct {
 	// Limits are what is granted to each chaincode.
 	handler.Limits
 
-	// Runtime returns what runs a chaincode, or nil for a chaincode that this peer does not run. Nil: it runs none,
-	// and chaincode is expected to connect by itself (see DevMode). It must not block.
+	// Runtime returns what runs a chaincode, or nil for a chaincode that this peer does not run. It must not block. Nil: the
+	// peer runs none, and chaincode is expected to connect by itself (see DevMode).
 	Runtime func(chaincodeID string) runtime.Runtime
 	// Definitions finds what a channel has agreed on about a chaincode, for Execute and for chaincode that calls
-	// chaincode. Nil: the name is the chaincode ID, and no chaincode has to be initialized. It is needed where chaincode
-	// IDs have a version (asset:1.0) and chaincode calls chaincode, which does so by name.
+	// chaincode. Chaincode calls by name; so it is needed where chaincode IDs have a version (asset:1.0) and chaincode calls
+	// chaincode. Nil: the name is the chaincode ID, and no chaincode has to be initialized.
 	Definitions Definitions
 	// Decorators add to the input of every transaction that Execute and ExecuteID run, in their order. What a later one adds
 	// under the same name replaces what an earlier one has added.
 	Decorators []Decorator
-	// Identify returns the chaincode ID that the credential of a stream was made for, which is then the only one
-	// that it may register; an error refuses the stream. Nil, or "": any chaincode ID that is being launched may be
-	// registered. ctx is the stream's, and carries gRPC's peer.Peer.
+	// Identify returns the chaincode ID that the credential of a stream was made for. It is then the only one that the
+	// stream may register. An error refuses the stream. ctx is the stream's, and carries gRPC's peer.Peer. Nil, or "": any
+	// chaincode ID that is being launched may be registered.
 	Identify func(ctx context.Context) (chaincodeID string, err error)
-	// Credentials are the TLS of the listener that chaincode dials, to which ServerOptions gives them: those of package
-	// accesscontrol, say, together with its Identify. Nil: plaintext, and connections from this machine only.
+	// Credentials are the TLS of the listener that chaincode dials. ServerOptions passes them on. Package accesscontrol has
+	// some, which go together with its Identify. Nil: plaintext, and connections from this machine only.
 	Credentials credentials.TransportCredentials
-	// InsecureForeignServer accepts chaincode from a gRPC server that was not made with ServerOptions: one with limits,
-	// keepalive and credentials of its own. Without ServerOptions nothing refuses plaintext from other machines, and a
-	// shim's pings end its connection. Serve, and streams that a Runtime has made, are not concerned.
+	// InsecureForeignServer accepts chaincode from a gRPC server that was not made with ServerOptions. Such a server has
+	// limits, keepalive and credentials of its own. By gRPC's defaults it takes plaintext from other machines, and ends the
+	// connection of a shim that pings. Serve, and streams that a Runtime has made, need no permission.
 	InsecureForeignServer bool
-	// Restart returns whether, and how soon, a chaincode of Runtime that has ended is launched again when nobody calls it.
-	// Nil: none is. It must not block.
+	// Restart returns whether a chaincode of Runtime that has ended is launched again though nobody calls it, and how soon.
+	// It must not block. Nil: none is.
 	Restart func(chaincodeID string) RestartPolicy
 	// Lifecycle is told what becomes of chaincodes: launches, crashes, restarts. Nil: nobody is.
 	Lifecycle LifecycleObserver

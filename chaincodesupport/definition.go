@@ -21,7 +21,8 @@ type Definition struct {
 	InitRequired bool
 }
 
-// Definitions knows the chaincodes of channels (Fabric: core/chaincode, Lifecycle.ChaincodeEndorsementInfo).
+// Definitions knows what channels have agreed on about chaincodes (Fabric: core/chaincode,
+// Lifecycle.ChaincodeEndorsementInfo).
 type Definitions interface {
 	// Definition returns the definition of the chaincode that is called p.Namespace on p.ChannelID, or an error if there
 	// is none. One that is kept in the channel's state is best read by p.Simulation.Do: then the transaction is invalid
@@ -131,8 +132,9 @@ func (ps *policies) decorate(ctx context.Context, p handler.TxParams, in Input) 
 	})
 }
 
-// await calls f, which asks hooks, and returns what it returns. When ctx or ExecuteTimeout ends first, f ends in the
-// background, where Close waits for it. A panic is an error that does not tell its value, which is logged.
+// await calls f, which asks hooks, and returns what it returns, in time: a hook that hangs holds up its own goroutine, and not
+// the caller. If ctx or ExecuteTimeout ends first, f ends in the background, where Close waits for it. A panic becomes an error
+// that doesn't tell its value; the log does.
 func await[T any](ctx context.Context, ps *policies, hook string, f func(context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		value T

@@ -111,8 +111,12 @@ func newInstance(chaincodeID string, stop context.CancelCauseFunc, tell func(Lif
 	}
 }
 
-// follow brings the instance into the phase that follows from an event. An error says that the event is illegal, and then
-// nothing has changed. cause is why the instance ends, if it does. The caller holds mu.
+// follow brings the instance into the phase that follows from an event, and does what belongs to entering that phase: once,
+// whatever led there. That is why it is all here. Waiters are released by closing a channel, and find under mu what there is to
+// know. The runtime and the stream are told to end, and nobody waits for them here: their own ends are events, too.
+//
+// An error says that the event is illegal, and then nothing has changed. cause is why the instance ends, if it does. The
+// caller holds mu.
 func (in *instance) follow(e event, cause error) error {
 	to, legal := transitions[e][in.phase]
 	if !legal {
@@ -159,7 +163,8 @@ func (in *instance) event(s State) LifecycleEvent {
 	return e
 }
 
-// launchFailure is what those are told who wait for a launch that ends for that cause.
+// launchFailure is what those are told who wait for a launch that ends for that cause. Most causes come with a text that says
+// what has failed. A stream's end does not, for it is also what ends a chaincode that was ready.
 func launchFailure(cause error) error {
 	if end, ok := cause.(*streamEnd); ok { //nolint:errorlint // one that the runtime has wrapped is its error
 		return errors.WithMessage(end, "chaincode registration failed")
@@ -203,7 +208,8 @@ func (in *instance) end(e event, cause error) error {
 	return err
 }
 
-// release ends the instance if h is its handler, and reports whether it is.
+// release ends the instance if h is its handler, and reports whether it is. It may not be: the stream of an earlier run may
+// end when the next one is there.
 func (in *instance) release(h *handler.Handler) (owner bool, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -226,7 +232,8 @@ func (in *instance) depart(cause error) (LifecycleEvent, error) {
 	return e, err
 }
 
-// streamEnd is the end of a chaincode's stream that nobody has asked for.
+// streamEnd is the end of a chaincode's stream that nobody has asked for. It is the cause by which a runtime learns that the
+// chaincode is likely to be ending as well, and may wait a moment for its exit status.
 type streamEnd struct{ cause error }
 
 func (e *streamEnd) Error() string {

@@ -15,6 +15,9 @@ import (
 )
 
 // launcher gets chaincode running, and sees to it until nothing of it is left.
+//
+// It knows nothing of streams. A launch succeeds when the chaincode's handler tells instances that READY was sent, by
+// whatever way the chaincode came. It fails when the runtime returns, or when its time is up. Whatever comes first counts.
 type launcher struct {
 	cfg       *Config
 	log       guardedLog
@@ -24,7 +27,8 @@ type launcher struct {
 	serve func(ctx context.Context, chaincodeID string, s pb.Stream) error
 }
 
-// vanishedError has Fabric's text (core/chaincode/chaincode_support.go) and is a handler.ErrStreamTerminated.
+// vanishedError is for a chaincode that ended between its launch and the use of it. It has Fabric's text
+// (core/chaincode/chaincode_support.go) and is a handler.ErrStreamTerminated.
 type vanishedError struct{ chaincodeID string }
 
 func (e *vanishedError) Error() string {
@@ -74,7 +78,8 @@ func (l *launcher) awaitLaunch(ctx context.Context, in *instance) (*handler.Hand
 	return nil, &vanishedError{chaincodeID: in.chaincodeID}
 }
 
-// awaitExit returns when nothing of an instance is left, so that the next one may start.
+// awaitExit returns when nothing of an instance is left, so that the next one may start. It waits no longer than a launch
+// may take: to its caller, this is a part of the launch.
 func (l *launcher) awaitExit(ctx context.Context, in *instance) error {
 	deadline := time.NewTimer(l.cfg.StartupTimeout)
 	defer deadline.Stop()
@@ -89,6 +94,9 @@ func (l *launcher) awaitExit(ctx context.Context, in *instance) error {
 }
 
 // instance returns the run of a chaincode that is under way, or starts one.
+//
+// Config.Runtime is asked without a lock, since it is not ours. So somebody else may have started the chaincode meanwhile,
+// and getOrLaunch looks again.
 func (l *launcher) instance(chaincodeID string) (in *instance, started bool, err error) {
 	if in := l.instances.get(chaincodeID); in != nil {
 		return in, false, nil
@@ -119,7 +127,8 @@ func (l *launcher) instance(chaincodeID string) (in *instance, started bool, err
 	return in, started, err
 }
 
-// launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed. The caller holds instances.mu.
+// launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed. The caller holds instances.mu, so
+// that nobody finds the instance before it is complete, nor can it end before it is found.
 func (l *launcher) launch(chaincodeID string, rt runtime.Runtime) *instance {
 	ctx, stop := context.WithCancelCause(context.Background())
 	in := newInstance(chaincodeID, stop, l.instances.tell)
@@ -130,7 +139,8 @@ func (l *launcher) launch(chaincodeID string, rt runtime.Runtime) *instance {
 	return in
 }
 
-// run runs a chaincode until nothing of it is left.
+// run runs a chaincode until nothing of it is left. It is the one place that ends an instance's life: however the chaincode
+// has ended, Run returns.
 func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 	start := time.Now()
 	deadline := time.AfterFunc(l.cfg.StartupTimeout, func() {
@@ -148,7 +158,8 @@ func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 	err = l.runGuarded(ctx, in.chaincodeID, rt)
 }
 
-// retire says that nothing of a run is left, and has the chaincode launched again if that is the policy.
+// retire says that nothing of a run is left, and has the chaincode launched again if that is the policy. Both happen at once:
+// otherwise a Stop in between would find neither an instance to stop nor a restart to cancel.
 func (l *launcher) retire(in *instance, rt runtime.Runtime, cause error) {
 	policy := l.restartPolicy(in.chaincodeID)
 	var pause time.Duration
@@ -161,7 +172,8 @@ func (l *launcher) retire(in *instance, rt runtime.Runtime, cause error) {
 	}
 }
 
-// launchError is why a launch failed whose runtime returned err.
+// launchError is why a launch failed whose runtime returned err. The texts are Fabric's: one for a chaincode that couldn't be
+// started at all, and one for a chaincode that ended before it was ready.
 func launchError(err error) error {
 	var notStarted *runtime.StartError
 	switch {
@@ -173,7 +185,7 @@ func launchError(err error) error {
 	return errors.WithMessage(err, "chaincode registration failed")
 }
 
-// runGuarded makes a panic of a runtime an error.
+// runGuarded runs the runtime. It makes a panic of it an error, so that one chaincode's runtime can't end the peer.
 func (l *launcher) runGuarded(ctx context.Context, chaincodeID string, rt runtime.Runtime) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

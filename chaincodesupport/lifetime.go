@@ -44,8 +44,8 @@ func (l *lifetime) enter() error {
 
 func (l *lifetime) leave() { l.callers.Done() }
 
-// launch starts a goroutine that runs a chaincode, and returns true; or false, if it is too late for that. before is called
-// first, if there is to be one.
+// launch starts a goroutine that runs a chaincode, and returns true; or false, if it is too late for that. Under mu, so that
+// Close finds either no instance or one whose goroutine it waits for. before is called first, if there is to be one.
 func (l *lifetime) launch(before, run func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,7 +84,8 @@ func (l *lifetime) join(limit int) error {
 	return nil
 }
 
-// part counts a stream out that has ended with err, and returns what its chaincode is told.
+// part counts a stream out that has ended with err, and returns what its chaincode is told. Streams that end because of Close
+// end in many ways; to chaincode they are all one.
 func (l *lifetime) part(err error) error {
 	defer l.goroutines.Done()
 	l.mu.Lock()
@@ -119,7 +120,8 @@ func (l *lifetime) set(step *bool) {
 	*step = true
 }
 
-// finished waits for wg until ctx ends, and reports whether wg was first.
+// finished waits for wg until ctx ends, and reports whether wg was first. The goroutine that it starts goes on waiting, for
+// nothing else can end wg.Wait.
 func finished(ctx context.Context, wg *sync.WaitGroup) bool {
 	done := make(chan struct{})
 	go func() {

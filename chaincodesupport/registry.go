@@ -38,7 +38,8 @@ func (r *instances) check(err error) {
 	}
 }
 
-// get returns the instance of a chaincode ID, or nil.
+// get returns the instance of a chaincode ID, or nil. It may have ended when the caller looks at it: that is the instance's to
+// say.
 func (r *instances) get(chaincodeID string) *instance {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,9 +63,13 @@ func (r *instances) add(in *instance) {
 	r.tell(in.event(Launching)) // nobody else has it yet
 }
 
-// remove removes an instance of which nothing is left, not another one of the same chaincode ID. cause is why it has ended,
-// if that is better known by now. before is called first, with mu held: it makes the next launch due, and returns how long
-// that will be, or 0.
+// remove removes an instance of which nothing is left, and tells everybody who waits for that.
+//
+// A runtime may return long after the stream has ended, but the name stays taken until then; so there is no other instance of
+// the same ID that could be removed by mistake. It is looked at nevertheless.
+//
+// cause is why the instance has ended, if that is better known by now. before is called first, with mu held: it makes the
+// next launch due, and returns how long that will be, or 0.
 func (r *instances) remove(in *instance, cause error, before func() time.Duration) {
 	r.mu.Lock()
 	pause := before()
@@ -82,7 +87,8 @@ func (r *instances) remove(in *instance, cause error, before func() time.Duratio
 	r.check(err)
 }
 
-// stop ends a chaincode and keeps it from being launched again by itself. It returns its instance, or nil.
+// stop ends a chaincode and keeps it from being launched again by itself. Under one lock, so that it meets either a restart
+// that is due or the instance that came of it. It returns the instance, or nil.
 func (r *instances) stop(chaincodeID string, cause error) *instance {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,14 +129,16 @@ func (r *instances) Register(h *handler.Handler) error {
 	return in.claim(h)
 }
 
-// Ready ends the launch of the handler's chaincode.
+// Ready ends the launch of the handler's chaincode. The stream may have ended meanwhile, and another instance may have the
+// chaincode ID: it then has another handler, and isn't concerned.
 func (r *instances) Ready(h *handler.Handler) {
 	if in := r.get(h.ChaincodeID()); in != nil {
 		r.check(in.succeed(h))
 	}
 }
 
-// Deregister ends the run of a chaincode whose stream has ended. What is left of it is its runtime's to stop.
+// Deregister ends the run of a chaincode whose stream has ended. What is left of it is its runtime's to stop, and the instance
+// stays until the runtime has returned. A chaincode that connected by itself has no runtime: nothing is left of it.
 func (r *instances) Deregister(h *handler.Handler) {
 	in := r.get(h.ChaincodeID())
 	if in == nil {

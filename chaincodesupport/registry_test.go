@@ -24,12 +24,12 @@ func wantStatus(t *testing.T, err error, code codes.Code, text string) {
 	}
 }
 
-// whileAlive runs one transaction on a chaincode that the test plays.
-func whileAlive(t *testing.T, cs *chaincodesupport.ChaincodeSupport, c *connection, chaincodeID string) {
+// whileAlive runs one transaction on asset:1, which the test plays.
+func whileAlive(t *testing.T, cs *chaincodesupport.ChaincodeSupport, c *connection) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
-		_, err := cs.Execute(t.Context(), chaincodeID, params("still alive"), input())
+		_, err := cs.Execute(t.Context(), "asset:1", params("still alive"), input())
 		done <- err
 	}()
 	c.answer()
@@ -47,7 +47,7 @@ func TestDuplicateName(t *testing.T) {
 				newcomer := connect(t, cs).register("asset:1")
 				wantStatus(t, <-newcomer.ended, codes.AlreadyExists, "duplicate chaincodeID: asset:1")
 				synctest.Wait()
-				whileAlive(t, cs, first, "asset:1")
+				whileAlive(t, cs, first)
 			}
 		})
 	}
@@ -90,7 +90,7 @@ func TestExternalConnectionInDevMode(t *testing.T) {
 		for range 3 {
 			c := connect(t, cs).ready()
 			synctest.Wait()
-			whileAlive(t, cs, c, "asset:1")
+			whileAlive(t, cs, c)
 			if err := c.CloseSend(); err != nil {
 				t.Fatal(err)
 			}
@@ -219,7 +219,7 @@ func TestSecondStreamWhileRegistering(t *testing.T) {
 		if err := <-launched; err != nil {
 			t.Errorf("Launch: %v", err)
 		}
-		whileAlive(t, cs, first, "asset:1")
+		whileAlive(t, cs, first)
 	})
 }
 

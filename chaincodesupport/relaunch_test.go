@@ -135,7 +135,7 @@ func TestStreamEndsAfterItsRun(t *testing.T) {
 		second := launchByHand(t, cs)
 		close(release)
 		wantStatus(t, <-first.ended, codes.Unavailable, "")
-		whileAlive(t, cs, second, "asset:1")
+		whileAlive(t, cs, second)
 		if n := rt.runs.Load(); n != 2 {
 			t.Errorf("%d runs", n)
 		}

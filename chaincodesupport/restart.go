@@ -8,12 +8,12 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 )
 
-// RestartPolicy says what happens to a chaincode that has ended, or failed to start, without having been asked to. The
-// zero value is: nothing, until it is called again. Whoever calls it while a restart is due has it launched at once.
+// RestartPolicy says what happens to a chaincode that has ended, or failed to start, without having been asked to. By the
+// zero value nothing happens until it is called again. A call doesn't wait for a restart that is due: it launches at once.
 type RestartPolicy struct {
 	// OnFailure has the chaincode launched again.
 	OnFailure bool
-	// Pause is how long to wait before that; it doubles with each time, up to MaxPause. A chaincode that was ready for as
+	// Pause is how long to wait before that. It doubles with each time, up to MaxPause. A chaincode that was ready for as
 	// long as MaxPause begins with Pause again. 0: 1 s, and 1 min.
 	Pause, MaxPause time.Duration
 }
@@ -29,11 +29,12 @@ func (p RestartPolicy) withDefaults() RestartPolicy {
 	return p
 }
 
-// maxRecords is how many chaincodes a peer remembers that it has launched. Chaincode can have others launched by any name,
-// if Config.Runtime has something for every name.
+// maxRecords is how many chaincodes a peer remembers that it has launched. If Config.Runtime has something for every name,
+// chaincode can have others launched by names of its choice, without end.
 const maxRecords = 10_000
 
-// record is what is kept of a chaincode from one run of it to the next. It belongs to instances.
+// record is what is kept of a chaincode from one run of it to the next: what List shows, and what the next pause depends on. A
+// launch doesn't look at it, for failures are not kept. It is protected by instances.mu.
 type record struct {
 	restarts  int
 	lastError error
@@ -43,7 +44,8 @@ type record struct {
 	due       *restart      // that it waits for, or nil
 }
 
-// restart is one that is due.
+// restart is one that is due. Its identity tells it from the next one: a timer that has fired already can't be stopped, and must
+// then find that it was cancelled.
 type restart struct{ timer *time.Timer }
 
 func (rec *record) state() State {
@@ -63,7 +65,7 @@ func (rec *record) cancel() bool {
 	return true
 }
 
-// next is how long to wait after a run that was ready for so long.
+// next is how long to wait before the next launch, after a run that was ready for so long.
 func (rec *record) next(p RestartPolicy, ready time.Duration) time.Duration {
 	if rec.pause == 0 || ready >= p.MaxPause {
 		return p.Pause
@@ -80,7 +82,8 @@ func (r *instances) cancelRestart(chaincodeID string) {
 	}
 }
 
-// started notes and adds a run that this peer has started. The caller holds mu.
+// started notes and adds a run that this peer has started. It is a restart if the last run ended unasked, whoever has asked
+// for this one. The caller holds mu.
 func (r *instances) started(in *instance) {
 	rec := r.records[in.chaincodeID]
 	if rec == nil {
@@ -110,8 +113,8 @@ func (r *instances) forgetSome() {
 	}
 }
 
-// ended notes the end of a run, and makes its restart due if that is the policy: launch is then called when it is time, on
-// a goroutine of its own. It returns how long that will be, or 0. The caller holds mu.
+// ended notes the end of a run, and makes a restart due if that is the policy. It returns how long that will be, or 0. When it
+// is time, launch is called on a goroutine of its own. The caller holds mu.
 func (r *instances) ended(in *instance, cause error, p RestartPolicy, launch func(*restart)) time.Duration {
 	rec := r.records[in.chaincodeID]
 	if rec == nil {
@@ -148,7 +151,8 @@ func (l *launcher) restartPolicy(chaincodeID string) (p RestartPolicy) {
 	return l.cfg.Restart(chaincodeID)
 }
 
-// relaunch launches a chaincode whose restart has become due, unless that was cancelled.
+// relaunch launches a chaincode whose restart has become due, unless that was cancelled: by a call that didn't wait for it, or
+// by somebody who stopped the chaincode. If it fails, that makes the next restart due; there is nobody to tell here.
 func (l *launcher) relaunch(chaincodeID string, rt runtime.Runtime, due *restart) {
 	l.instances.getOrLaunch(chaincodeID, func() *instance {
 		if rec := l.instances.records[chaincodeID]; rec == nil || rec.due != due {

@@ -35,9 +35,9 @@ func (cs *ChaincodeSupport) Serve(l net.Listener) error {
 	}
 	defer cs.life.goroutines.Done()
 	ending, over := context.WithCancel(context.Background())
-	defer over()
 	srv := grpc.NewServer(cs.ServerOptions()...)
 	defer srv.Stop()
+	defer over() // first: the server waits for handshakes
 	pbgrpc.RegisterChaincodeSupportServer(srv, cs)
 	stopped := make(chan struct{})
 	unneeded := context.AfterFunc(cs.life.ending, func() {
@@ -133,7 +133,7 @@ func (cs *ChaincodeSupport) checkServer(ctx context.Context) error {
 	return status.Error(codes.FailedPrecondition, err.Error())
 }
 
-// Register serves the stream of a chaincode that has dialled the peer.
+// Register serves the stream of a chaincode that has dialled the peer. gRPC's server calls it.
 func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServer) error {
 	if err := cs.checkServer(stream.Context()); err != nil {
 		return err
@@ -142,7 +142,9 @@ func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServ
 	if err != nil {
 		return status.Error(codes.Unauthenticated, err.Error())
 	}
-	launch := cs.instances.get(chaincodeID) // whose credential it is
+	// A launch hears at once when the chaincode that it waits for is refused, if a credential says that this is the one.
+	// Otherwise anyone could end it by claiming its name.
+	launch := cs.instances.get(chaincodeID)
 	ctx, stop := lagging(stream.Context())
 	defer stop()
 	err = cs.handleStream(ctx, chaincodeID, stream)
@@ -158,8 +160,8 @@ func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServ
 // lag is how long a stream's own context may have ended before its handler hears of it.
 const lag = time.Second
 
-// lagging returns a context that ends a while after ctx. gRPC ends a stream's context before Recv says why; but a handler
-// that has enough to do doesn't ask Recv, and must hear of it nevertheless.
+// lagging returns a context that ends a while after ctx. When a stream ends, gRPC ends its context first; only then does Recv
+// say why. A handler should hear the reason. But one that has enough to do doesn't ask Recv, and must hear of the end at all.
 func lagging(ctx context.Context) (lagging context.Context, stop func()) {
 	lagging, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	over := context.AfterFunc(ctx, func() {

@@ -51,9 +51,8 @@ type Status struct {
 	LastError error
 }
 
-// List returns the chaincodes that have been launched since New, and those that have connected in dev mode and are
-// there, by chaincode ID. Those that never were launched successfully and were stopped may be left out when they are
-// very many.
+// List returns how the chaincodes are, in the order of their IDs: those that have been launched since New, and those that
+// have connected in dev mode and are still there. When there are very many, some that are not running may be left out.
 func (cs *ChaincodeSupport) List() []Status {
 	var list []Status
 	for _, d := range cs.instances.list() {
