@@ -84,7 +84,7 @@ GENERATORS := $(BIN)/.buf-$(BUF_VERSION) $(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_V
 .PHONY: generate
 generate: $(GENERATORS) ## Generate the Go code of the .proto files, and what documents have of other files
 	$(GENERATE)
-	go test ./handler -run TestStateDiagram -update
+	go test ./handler -run Diagram -update
 	go test ./chaincodesupport -run TestInstanceDiagram -update
 	go test ./internal/arch -run TestReadme -update
 

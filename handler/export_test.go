@@ -1,25 +1,49 @@
 package handler
 
 import (
-	"fmt"
-	"strings"
+	"slices"
 	"sync/atomic"
 
+	"github.com/ccpeer/ccpeer/internal/diagram"
 	"github.com/ccpeer/ccpeer/internal/limit"
 )
 
-// StateDiagram is what the README's diagram must be.
-func StateDiagram() string { return stateDiagram(rows) }
+// StateDiagram is what the README's diagram must be: an arrow for each change of state, and for each state the
+// messages that leave it as it is, by who sends them.
+func StateDiagram() string {
+	arrows := []diagram.Arrow{{To: string(Created)}}
+	for _, r := range rows {
+		for _, s := range r.in {
+			if r.to != "" {
+				arrows = append(arrows, diagram.Arrow{From: string(s), To: string(r.to), Label: r.typ.String(), By: r.way.by()})
+			}
+		}
+	}
+	for _, s := range []State{Created, Established, Ready} {
+		arrows = append(arrows, diagram.Arrow{From: string(s), To: string(End), Label: "stream ends"})
+		for _, way := range []Direction{Received, Sent, eitherWay} {
+			for _, r := range rows {
+				if r.to == "" && r.way == way && slices.Contains(r.in, s) {
+					arrows = append(arrows, diagram.Arrow{From: string(s), To: string(s), Label: r.typ.String(), By: way.by()})
+				}
+			}
+		}
+	}
+	return diagram.Draw(append(arrows, diagram.Arrow{From: string(End)}))
+}
+
+// by is a direction as the diagram shows it.
+func (d Direction) by() string {
+	return map[Direction]string{Received: "from chaincode", Sent: "from peer", eitherWay: "either"}[d]
+}
 
 // TransactionDiagram is what the diagram of a transaction's life in docs/architecture.md must be.
 func TransactionDiagram() string {
-	var b strings.Builder
-	b.WriteString("stateDiagram-v2\n    [*] --> " + queued.String() + "\n")
+	arrows := []diagram.Arrow{{To: queued.String()}}
 	for _, t := range txTable {
-		fmt.Fprintf(&b, "    %s --> %s: %s\n", t.from, t.to, t.event)
+		arrows = append(arrows, diagram.Arrow{From: t.from.String(), To: t.to.String(), Label: t.event.String()})
 	}
-	b.WriteString("    " + closed.String() + " --> [*]\n")
-	return b.String()
+	return diagram.Draw(append(arrows, diagram.Arrow{From: closed.String()}))
 }
 
 // TransactionStates and TransactionEvents are how many there are.
@@ -59,52 +83,3 @@ func LimitRows() []limit.Row { return new(Limits).table() }
 
 // Watched says whether a timer runs for the handler's sending.
 func (h *Handler) Watched() bool { return h.sender.watch.armed.Load() }
-
-// stateDiagram draws the rows as a Mermaid state diagram: an arrow for each change of state, and for each state the
-// messages that leave it as it is, by who sends them.
-func stateDiagram(rows []row) string {
-	var b strings.Builder
-	b.WriteString("stateDiagram-v2\n    [*] --> " + string(Created) + "\n")
-	for _, r := range rows {
-		for _, s := range r.in {
-			if r.to != "" {
-				fmt.Fprintf(&b, "    %s --> %s: %s %s\n", s, r.to, r.typ, r.way.arrow())
-			}
-		}
-	}
-	for _, s := range []State{Created, Established, Ready} {
-		fmt.Fprintf(&b, "    %s --> %s: stream ends\n", s, End)
-		for _, way := range []Direction{Received, Sent, eitherWay} {
-			if names := staying(rows, s, way); len(names) > 0 {
-				fmt.Fprintf(&b, "    %s --> %s: %s %s\n", s, s, strings.Join(names, ", "), way.arrow())
-			}
-		}
-	}
-	b.WriteString("    " + string(End) + " --> [*]\n")
-	return b.String()
-}
-
-// staying are the messages that leave a state as it is.
-func staying(rows []row, state State, way Direction) []string {
-	var names []string
-	for _, r := range rows {
-		for _, s := range r.in {
-			if r.to == "" && s == state && r.way == way {
-				names = append(names, r.typ.String())
-			}
-		}
-	}
-	return names
-}
-
-// arrow is a direction as the diagram shows it.
-func (d Direction) arrow() string {
-	switch d {
-	case Received:
-		return "(from chaincode)"
-	case Sent:
-		return "(from peer)"
-	default:
-		return "(either)"
-	}
-}
