@@ -3,6 +3,7 @@ package chaincodesupport_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/handler"
@@ -102,13 +103,11 @@ func proposed(t testing.TB) *pb.SignedProposal {
 // commit commits what a transaction has simulated, which must be valid.
 func (n *network) commit(p handler.TxParams) {
 	n.t.Helper()
-	results, err := kvledger.ResultsOf(p.Simulation.Simulator())
+	tx, err := kvledger.TransactionOf(p.Simulation.Simulator(), p.TxID, time.Time{})
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	code, err := n.ledgers["ch1"].CommitTx(context.Background(), kvledger.Transaction{
-		TxID: p.TxID, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
-	})
+	code, err := n.ledgers["ch1"].CommitTx(context.Background(), tx)
 	if err != nil || code != kvledger.Valid {
 		n.t.Errorf("commit %s: %s, %v", p.TxID, code, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/internal/submit"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -62,19 +63,11 @@ func TestConcurrentCallers(t *testing.T) {
 
 // submit executes a transaction of the chaincode counter and commits it.
 func (n *network) submit(ctx context.Context, txID, key string) (kvledger.ValidationCode, error) {
-	sim, err := n.watched["ch1"].NewSimulator(ctx, txID)
-	if err != nil {
-		return 0, err
-	}
-	p := handler.TxParams{ChannelID: "ch1", TxID: txID, Simulation: handler.NewSimulation(sim)}
-	defer p.Simulation.Done()
-	r, err := n.Execute(ctx, "counter", p, input(key))
+	r, tx, err := submit.Simulate(ctx, n.ChaincodeSupport, n.watched["ch1"], submit.Call{
+		Chaincode: "counter", Params: handler.TxParams{ChannelID: "ch1", TxID: txID}, Input: input(key),
+	})
 	if err != nil || r.Status != shim.OK {
 		return 0, fmt.Errorf("execute %s: %v, %w", txID, r, err)
 	}
-	results, err := kvledger.ResultsOf(sim)
-	if err != nil {
-		return 0, err
-	}
-	return n.ledgers["ch1"].CommitTx(ctx, kvledger.Transaction{TxID: txID, RWSet: results.RWSet})
+	return n.ledgers["ch1"].CommitTx(ctx, tx)
 }

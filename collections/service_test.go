@@ -141,11 +141,10 @@ func (n *network) run(who any, calls ...string) []string {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	rwset, err := kvledger.ResultsOf(sim)
+	tx, err := kvledger.TransactionOf(sim, p.TxID, p.Timestamp)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	tx := kvledger.Transaction{TxID: p.TxID, RWSet: rwset.RWSet, PrivateRWSet: rwset.PrivateRWSet}
 	if code, err := n.ledger.CommitTx(n.t.Context(), tx); err != nil || code != kvledger.Valid {
 		n.t.Errorf("commit: %s, %v", code, err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/internal/submit"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -232,23 +233,14 @@ func (n *node) simulate(ctx context.Context, c call) (*answer, kvledger.Transact
 	if err != nil {
 		return nil, tx, err
 	}
-	sim, err := l.NewSimulator(ctx, p.TxID)
-	if err != nil {
-		return nil, tx, errors.Wrap(err, "open simulator")
-	}
-	simulation := handler.NewSimulation(sim)
-	defer simulation.Done()
-	r, err := n.support.ExecuteID(ctx, chaincodeID, handler.TxParams{
-		ChannelID: c.Channel, TxID: p.TxID, Namespace: c.Chaincode, SignedProposal: p.Signed, Simulation: simulation,
-	}, chaincodesupport.Input{Args: c.Args, IsInit: c.IsInit})
+	r, tx, err := submit.Simulate(ctx, n.support, l, submit.Call{
+		Chaincode: c.Chaincode, ChaincodeID: chaincodeID, Timestamp: p.Timestamp,
+		Params: handler.TxParams{ChannelID: c.Channel, TxID: p.TxID, SignedProposal: p.Signed},
+		Input:  chaincodesupport.Input{Args: c.Args, IsInit: c.IsInit},
+	})
 	if err != nil {
 		return nil, tx, err
 	}
-	results, err := kvledger.ResultsOf(sim)
-	if err != nil {
-		return nil, tx, errors.Wrap(err, "read results")
-	}
-	tx = kvledger.Transaction{TxID: p.TxID, Timestamp: p.Timestamp, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet}
 	return &answer{TxID: p.TxID, Status: r.Status, Message: r.Message, Payload: r.Payload}, tx, nil
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/identity"
-	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/internal/submit"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
@@ -142,22 +142,14 @@ func (p *peer) runOne(c call) (txID string) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	sim, err := p.ledger.NewSimulator(p.Context(), proposed.TxID)
-	if err != nil {
-		p.Fatal(err)
-	}
-	simulation := handler.NewSimulation(sim)
-	defer simulation.Done()
-	result, err := p.support.Execute(p.Context(), p.chaincode+":1.0", handler.TxParams{
-		ChannelID: channel, TxID: proposed.TxID, SignedProposal: proposed.Signed, Simulation: simulation,
-	}, chaincodesupport.Input{Args: bytes(c.args)})
-	if err != nil {
-		p.Fatalf("%q: %v", c.args, err)
+	result, code, err := submit.Submit(p.Context(), p.support, p.ledger, submit.Call{
+		ChaincodeID: p.chaincode + ":1.0", Input: chaincodesupport.Input{Args: bytes(c.args)}, Timestamp: proposed.Timestamp,
+		Params: handler.TxParams{ChannelID: channel, TxID: proposed.TxID, SignedProposal: proposed.Signed},
+	})
+	if err != nil || code != kvledger.Valid {
+		p.Fatalf("%q: %s, %v", c.args, code, err)
 	}
 	p.check(c, proposed.TxID, result)
-	if result.Status < 400 {
-		p.commit(proposed, sim)
-	}
 	return proposed.TxID
 }
 
@@ -177,20 +169,6 @@ func (p *peer) check(c call, txID string, r *chaincodesupport.Result) {
 	}
 	if event.Name != c.event || c.event != "" && (event.Chaincode != p.chaincode || event.TxID != txID || len(event.Payload) == 0) {
 		p.Errorf("%q: event %q of %q with %q; want %q", c.args, event.Name, event.Chaincode, event.Payload, c.event)
-	}
-}
-
-func (p *peer) commit(proposed *identity.Proposal, sim ledger.Simulator) {
-	p.Helper()
-	results, err := kvledger.ResultsOf(sim)
-	if err != nil {
-		p.Fatal(err)
-	}
-	code, err := p.ledger.CommitTx(p.Context(), kvledger.Transaction{
-		TxID: proposed.TxID, Timestamp: proposed.Timestamp, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
-	})
-	if err != nil || code != kvledger.Valid {
-		p.Fatalf("commit: %s, %v", code, err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/internal/submit"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -50,11 +51,9 @@ func run(hooks handler.Hooks) {
 	check(err)
 	ledger, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
 	check(err)
-	sim, err := ledger.NewSimulator(ctx, "tx1")
-	check(err)
-	simulation := handler.NewSimulation(sim)
-	defer simulation.Done()
-	result, err := peer.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: "mychannel", TxID: "tx1", Simulation: simulation}, chaincodesupport.Input{})
+	result, _, err := submit.Simulate(ctx, peer, ledger, submit.Call{
+		Chaincode: "asset:1.0", Params: handler.TxParams{ChannelID: "mychannel", TxID: "tx1"},
+	})
 	check(err)
 	check(result.Err())
 	check(peer.Close(ctx))

@@ -54,12 +54,10 @@ func main() {
 			handler.TxParams{ChannelID: "mychannel", TxID: txID, Simulation: simulation}, chaincodesupport.Input{})
 		check(err)
 		check(result.Err()) // what a chaincode has refused is not committed
-		rwset, err := kvledger.ResultsOf(sim)
+		tx, err := kvledger.TransactionOf(sim, txID, time.Now())
 		check(err)
 		simulation.Done()
-		code, err := ledger.CommitTx(ctx, kvledger.Transaction{
-			TxID: txID, Timestamp: time.Now(), RWSet: rwset.RWSet, PrivateRWSet: rwset.PrivateRWSet,
-		})
+		code, err := ledger.CommitTx(ctx, tx)
 		check(err)
 		fmt.Printf("%s: %d %q %s\n", txID, result.Status, result.Payload, code)
 	}

@@ -80,6 +80,7 @@ var allowed = map[string][]string{
 	"internal/goroutines": {},
 	"internal/limit":      {},
 	"internal/pipe":       {"proto", protobuf},
+	"internal/submit":     {"chaincodesupport", "handler", "ledger", "ledger/kvledger"},
 	"internal/streamtest": {"proto", protobuf},
 	"internal/transcript": {"handler", "proto", "internal/golden", "internal/streamtest", protobuf},
 	"internal/golden":     {},

@@ -213,13 +213,11 @@ func (p *testPeer) execute(ctx context.Context, c call, name string, proposed *i
 }
 
 func (p *testPeer) commit(ctx context.Context, s *handler.Simulation, proposed *identity.Proposal) (string, error) {
-	results, err := kvledger.ResultsOf(s.Simulator())
+	tx, err := kvledger.TransactionOf(s.Simulator(), proposed.TxID, proposed.Timestamp)
 	if err != nil {
 		return "", err
 	}
-	code, err := p.ledgers[channel].CommitTx(ctx, kvledger.Transaction{
-		TxID: proposed.TxID, Timestamp: proposed.Timestamp, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
-	})
+	code, err := p.ledgers[channel].CommitTx(ctx, tx)
 	return code.String(), err
 }
 
@@ -287,13 +285,11 @@ func (p *testPeer) writeBy(txID string, values map[string]string, set func(s led
 			p.t.Fatal(err)
 		}
 	}
-	results, err := kvledger.ResultsOf(s)
+	tx, err := kvledger.TransactionOf(s, txID, began)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	code, err := p.ledgers[channel].CommitTx(p.t.Context(), kvledger.Transaction{
-		TxID: txID, Timestamp: began, RWSet: results.RWSet, PrivateRWSet: results.PrivateRWSet,
-	})
+	code, err := p.ledgers[channel].CommitTx(p.t.Context(), tx)
 	if err != nil || code != kvledger.Valid {
 		p.t.Fatalf("commit: %v, %v", code, err)
 	}

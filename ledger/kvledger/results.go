@@ -3,6 +3,7 @@ package kvledger
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
@@ -19,6 +20,16 @@ type Results struct {
 	// PrivateRWSet is what the transaction wrote to collections, a marshalled TxPvtReadWriteSet. Only some may
 	// see it. It is nil if that is nothing.
 	PrivateRWSet []byte
+}
+
+// TransactionOf returns what is to be committed of a transaction that was run on a simulator: its results under its ID and its time.
+// What is said of ResultsOf holds.
+func TransactionOf(sim ledger.Simulator, txID string, at time.Time) (Transaction, error) {
+	r, err := ResultsOf(sim)
+	if err != nil {
+		return Transaction{}, err
+	}
+	return Transaction{TxID: txID, Timestamp: at, RWSet: r.RWSet, PrivateRWSet: r.PrivateRWSet}, nil
 }
 
 // ResultsOf returns what a transaction has read and written: the Results of the *Simulator that a Ledger has made for it, also

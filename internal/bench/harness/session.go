@@ -149,11 +149,11 @@ func newLedger() (ledger.Ledger, error) {
 			return nil, err
 		}
 	}
-	results, err := kvledger.ResultsOf(simulator)
+	tx, err := kvledger.TransactionOf(simulator, txID, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	code, err := l.CommitTx(ctx, kvledger.Transaction{TxID: txID, Timestamp: time.Now(), RWSet: results.RWSet})
+	code, err := l.CommitTx(ctx, tx)
 	if err == nil && code != kvledger.Valid {
 		err = errors.Errorf("the transaction that fills the ledger is invalid: %s", code)
 	}
