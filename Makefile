@@ -17,14 +17,19 @@ RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race,$(warning no C compile
 # How long each fuzz target runs: a duration, or a number of inputs such as 10000x.
 FUZZTIME ?= 1m
 
+# Modules that know nothing of the others, and are to build where somebody has copied them to. go.work has them for those
+# who work on them here.
+ALONE := ./examples/chaincode/contract ./examples/chaincode/officialgo
+
 # $(call each_module,command) runs the command in every module, and fails at the end if it failed in one of them.
 each_module = @failed=; for m in $(MODULES); do \
-	echo "== $$m: $(1)"; (cd "$$m" && $(1)) || failed="$$failed $$m"; \
+	echo "== $$m: $(1)"; \
+	(case " $(ALONE) " in (*" $$m "*) export GOWORK=off;; esac; cd "$$m" && $(1)) || failed="$$failed $$m"; \
 	done; [ -z "$$failed" ] || { echo "failed in:$$failed" >&2; exit 1; }
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Start a peer and an example chaincode, and show a session between them
@@ -93,6 +98,22 @@ checkgenerate: $(GENERATORS) ## Fail, showing the difference, unless generated c
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	mkdir "$$tmp/committed" && cp proto/*.pb.go "$$tmp/committed" && $(GENERATE) -o "$$tmp" && \
 	{ diff -ru "$$tmp/committed" "$$tmp/proto" || { echo "run make generate" >&2; exit 1; }; }
+
+.PHONY: tidy
+tidy: ## Make every go.mod and go.sum say what the code needs
+	go run ./internal/release tidy
+
+.PHONY: checktidy
+checktidy: ## Fail unless every go.mod and go.sum says what the code needs
+	go run ./internal/release tidy -check
+
+.PHONY: release-check
+release-check: ## Get, build and install what is published, from a module proxy made of this tree, as a stranger would
+	go run ./internal/release check
+
+.PHONY: release-raise
+release-raise: ## Have every module require the others at VERSION, which is released next
+	go run ./internal/release raise $(VERSION)
 
 .PHONY: clean
 clean: ## Remove what make has built, tools included

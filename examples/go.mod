@@ -3,7 +3,7 @@ module github.com/ccpeer/ccpeer/examples
 go 1.26.0
 
 require (
-	github.com/ccpeer/ccpeer v0.0.0
+	github.com/ccpeer/ccpeer v0.1.0
 	github.com/pkg/errors v0.9.1
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.28.0
@@ -39,5 +39,3 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b // indirect
 )
-
-replace github.com/ccpeer/ccpeer => ../

@@ -3,10 +3,10 @@ module github.com/ccpeer/ccpeer/cmd/ccpeer
 go 1.26.0
 
 require (
-	github.com/ccpeer/ccpeer v0.0.0
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd v0.0.0
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble v0.0.0
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres v0.0.0
+	github.com/ccpeer/ccpeer v0.1.0
+	github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd v0.1.0
+	github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble v0.1.0
+	github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres v0.1.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/pkg/errors v0.9.1
 	github.com/spf13/cobra v1.10.2
@@ -99,11 +99,4 @@ require (
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 	sigs.k8s.io/json v0.0.0-20211020170558-c049b76a60c6 // indirect
 	sigs.k8s.io/yaml v1.4.0 // indirect
-)
-
-replace (
-	github.com/ccpeer/ccpeer => ../../
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd => ../../ledger/kvledger/store/etcd
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble => ../../ledger/kvledger/store/pebble
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres => ../../ledger/kvledger/store/postgres
 )

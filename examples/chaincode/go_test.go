@@ -17,6 +17,7 @@ func build(t *testing.T, folder string) process.Config {
 	program := filepath.Join(t.TempDir(), folder)
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
 	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "GOWORK=off") // as whoever has copied the folder builds it
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, out)
 	}

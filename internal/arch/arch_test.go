@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -139,6 +140,7 @@ type listed struct {
 func list(t *testing.T) []listed {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	cmd.Env = append(os.Environ(), "GOWORK=off") // in the workspace, the other modules' packages match, too
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

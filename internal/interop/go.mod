@@ -3,7 +3,7 @@ module github.com/ccpeer/ccpeer/internal/interop
 go 1.26.0
 
 require (
-	github.com/ccpeer/ccpeer v0.0.0-00010101000000-000000000000
+	github.com/ccpeer/ccpeer v0.1.0
 	github.com/hyperledger/fabric-chaincode-go/v2 v2.3.1-0.20260319210430-56968fdc7833
 	github.com/hyperledger/fabric-contract-api-go/v2 v2.2.2
 	github.com/hyperledger/fabric-protos-go-apiv2 v0.3.7
@@ -37,8 +37,6 @@ require (
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
 )
-
-replace github.com/ccpeer/ccpeer => ../..
 
 // The version that is to be tested: contract-api-go asks for a later commit, whose code is the same.
 replace github.com/hyperledger/fabric-chaincode-go/v2 => github.com/hyperledger/fabric-chaincode-go/v2 v2.3.0

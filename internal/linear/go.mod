@@ -2,19 +2,12 @@ module github.com/ccpeer/ccpeer/internal/linear
 
 go 1.26.0
 
-replace (
-	github.com/ccpeer/ccpeer => ../../
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd => ../../ledger/kvledger/store/etcd
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble => ../../ledger/kvledger/store/pebble
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres => ../../ledger/kvledger/store/postgres
-)
-
 require (
 	github.com/anishathalye/porcupine v1.3.1
-	github.com/ccpeer/ccpeer v0.0.0
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd v0.0.0
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble v0.0.0
-	github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres v0.0.0
+	github.com/ccpeer/ccpeer v0.1.0
+	github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd v0.1.0
+	github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble v0.1.0
+	github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres v0.1.0
 	github.com/pkg/errors v0.9.1
 	go.uber.org/goleak v1.3.0
 )

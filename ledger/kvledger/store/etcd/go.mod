@@ -3,7 +3,7 @@ module github.com/ccpeer/ccpeer/ledger/kvledger/store/etcd
 go 1.26.0
 
 require (
-	github.com/ccpeer/ccpeer v0.0.0
+	github.com/ccpeer/ccpeer v0.1.0
 	github.com/pkg/errors v0.9.1
 	go.etcd.io/etcd/api/v3 v3.6.16
 	go.etcd.io/etcd/client/v3 v3.6.16
@@ -71,5 +71,3 @@ require (
 	sigs.k8s.io/json v0.0.0-20211020170558-c049b76a60c6 // indirect
 	sigs.k8s.io/yaml v1.4.0 // indirect
 )
-
-replace github.com/ccpeer/ccpeer => ../../../../

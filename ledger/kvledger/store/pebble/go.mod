@@ -3,7 +3,7 @@ module github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble
 go 1.26.0
 
 require (
-	github.com/ccpeer/ccpeer v0.0.0
+	github.com/ccpeer/ccpeer v0.1.0
 	github.com/cockroachdb/pebble/v2 v2.1.7
 	github.com/pkg/errors v0.9.1
 	go.uber.org/goleak v1.3.0
@@ -39,12 +39,7 @@ require (
 	github.com/tidwall/btree v1.8.2 // indirect
 	go.uber.org/multierr v1.10.0 // indirect
 	golang.org/x/exp v0.0.0-20230626212559-97b1e661b5df // indirect
-	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
-	google.golang.org/genproto/googleapis/rpc v0.0.0-20261019180522-ce908d29299b // indirect
-	google.golang.org/grpc v1.85.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
-
-replace github.com/ccpeer/ccpeer => ../../../../

@@ -3,7 +3,7 @@ module github.com/ccpeer/ccpeer/ledger/kvledger/store/postgres
 go 1.26.0
 
 require (
-	github.com/ccpeer/ccpeer v0.0.0
+	github.com/ccpeer/ccpeer v0.1.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/pkg/errors v0.9.1
 	go.uber.org/goleak v1.3.0
@@ -14,13 +14,7 @@ require (
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/tidwall/btree v1.8.2 // indirect
-	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sync v0.23.0 // indirect
-	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
-	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
-	google.golang.org/grpc v1.85.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
-
-replace github.com/ccpeer/ccpeer => ../../../../
