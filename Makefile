@@ -21,10 +21,12 @@ FUZZTIME ?= 1m
 # who work on them here.
 ALONE := ./examples/chaincode/contract ./examples/chaincode/officialgo
 
-# $(call each_module,command) runs the command in every module, and fails at the end if it failed in one of them.
-each_module = @failed=; for m in $(MODULES); do \
-	echo "== $$m: $(1)"; \
-	(case " $(ALONE) " in (*" $$m "*) export GOWORK=off;; esac; cd "$$m" && $(1)) || failed="$$failed $$m"; \
+# $(call each_module,command) runs the command in every module, $(call each_of,modules,command) in some. It fails at the end
+# if the command failed in one of them.
+each_module = $(call each_of,$(MODULES),$(1))
+each_of = @failed=; for m in $(1); do \
+	echo "== $$m: $(2)"; \
+	(case " $(ALONE) " in (*" $$m "*) export GOWORK=off;; esac; cd "$$m" && $(2)) || failed="$$failed $$m"; \
 	done; [ -z "$$failed" ] || { echo "failed in:$$failed" >&2; exit 1; }
 
 .PHONY: help
@@ -65,6 +67,16 @@ crash: ## Kill writers of the Pebble store, crash its machine, and kill the lead
 .PHONY: lint
 lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with golangci-lint
 	$(call each_module,$(BIN)/golangci-lint run ./...)
+
+# Modules whose tests stop and kill processes as only a Unix can.
+UNIX_TESTS := ./internal/interop ./ledger/kvledger/store/postgres
+
+.PHONY: vet-cross
+vet-cross: export CGO_ENABLED := 0
+vet-cross: ## Check with go vet that every module builds for macOS and Windows, with its tests
+	$(call each_module,GOOS=darwin go vet ./...)
+	$(call each_of,$(filter-out $(UNIX_TESTS),$(MODULES)),GOOS=windows go vet ./...)
+	$(call each_of,$(UNIX_TESTS),GOOS=windows go build ./...)
 
 .PHONY: bench
 bench: ## Measure latency, CPU and allocations against a bare gRPC stream

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/pkg/errors"
 )
@@ -82,7 +81,7 @@ func (a address) dial(ctx context.Context) (net.Conn, error) {
 // listen opens a listener, and returns the address that it got: port 0 means any that is free.
 func (a address) listen(ctx context.Context) (net.Listener, address, error) {
 	l, err := a.open(ctx)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if errors.Is(err, errAddressInUse) {
 		return nil, address{}, errors.Errorf("listen on %s: address already in use: is a peer running? "+
 			"Give another address with --listen and --api", a)
 	}
@@ -93,8 +92,13 @@ func (a address) listen(ctx context.Context) (net.Listener, address, error) {
 }
 
 func (a address) open(ctx context.Context) (net.Listener, error) {
+	if a.network == "unix" {
+		if err := checkSocket(); err != nil {
+			return nil, err
+		}
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, a.network, a.address)
-	if errors.Is(err, syscall.EADDRINUSE) && a.abandoned(ctx) {
+	if errors.Is(err, errAddressInUse) && a.abandoned(ctx) {
 		if err := os.Remove(a.address); err != nil {
 			return nil, err
 		}
@@ -119,5 +123,5 @@ func (a address) abandoned(ctx context.Context) bool {
 	if err == nil {
 		_ = c.Close()
 	}
-	return errors.Is(err, syscall.ECONNREFUSED)
+	return errors.Is(err, errConnectionRefused)
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/pkg/errors"
@@ -126,7 +125,7 @@ func send(ctx context.Context, at address, path string, question, answer any) er
 	if dial := new(net.OpError); errors.As(err, &dial) && dial.Op == "dial" {
 		return errors.Errorf("no peer answers at %s (%s): start one with \"ccpeer serve\", or say where it is with --api", at, dial.Err)
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+	if errors.Is(err, io.EOF) || errors.Is(err, errConnectionReset) {
 		return errors.Errorf("no answer: the connection to %s was closed: has the peer ended, or is that where chaincode connects, and not its API?", at)
 	}
 	if broken := new(net.OpError); err != nil && !errors.As(err, &broken) && ctx.Err() == nil {

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -19,7 +18,7 @@ func byHand(t *testing.T, s *served, command string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", command)
 	cmd.Dir = t.TempDir()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the shell, and the chaincode
+	group(cmd) // the shell, and the chaincode
 	if err := os.Symlink(os.Args[0], filepath.Join(cmd.Dir, "mine")); err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +31,7 @@ func byHand(t *testing.T, s *served, command string) *exec.Cmd {
 }
 
 func endByHand(cmd *exec.Cmd) {
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	killGroup(cmd)
 	_ = cmd.Wait()
 }
 

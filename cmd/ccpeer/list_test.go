@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -168,9 +167,7 @@ func useConfigured(t *testing.T, s *served) {
 func restartsKilled(t *testing.T, s *served) {
 	pid := s.pid(t, "probe")
 	for restarts := 1; restarts <= 2; restarts++ {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		kill(t, pid)
 		c := s.await(t, "probe", func(c chaincodeJSON) bool { return c.State == "ready" && c.Restarts == restarts })
 		if !strings.Contains(c.LastError, "container exited with 137 (killed)") {
 			t.Errorf("its last error is %q", c.LastError)
@@ -207,9 +204,7 @@ func serverGone(t *testing.T, s *served, server *exec.Cmd) {
 // inFlight lists a chaincode while a transaction runs on it.
 func inFlight(t *testing.T, s *served) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	makePipe(t, pipe)
 	called := make(chan result)
 	go func() {
 		called <- peer(t, "invoke", "-n", "packaged", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)

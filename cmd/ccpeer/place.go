@@ -121,11 +121,11 @@ func dataFolder(name string) (string, error) {
 	if filepath.IsAbs(data) { // others are to be ignored, says the specification
 		return filepath.Join(data, "ccpeer", name), nil
 	}
-	home, err := os.UserHomeDir()
+	data, err := userData()
 	if err != nil {
 		return "", usagef("there is no home folder to keep the ledger in (%s): say with --ledger where: %s", err, ledgerForms)
 	}
-	return filepath.Join(home, ".local", "share", "ccpeer", name), nil
+	return filepath.Join(data, "ccpeer", name), nil
 }
 
 // String is the place as --ledger wants it, but without a password.

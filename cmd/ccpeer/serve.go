@@ -221,18 +221,6 @@ func findChaincodes(dir string) (map[string]chaincode, error) {
 	return chaincodes, nil
 }
 
-// findProgram returns the absolute path of a program.
-func findProgram(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
-		return "", errors.Errorf("%s is not a program", path)
-	}
-	return filepath.Abs(path)
-}
-
 // newLogger returns a logger that writes lines for a person.
 func newLogger(w io.Writer, level setting) (*zap.Logger, error) {
 	at, err := zapcore.ParseLevel(level.text)

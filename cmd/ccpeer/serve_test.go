@@ -43,6 +43,7 @@ func servePeerWithData(t *testing.T, data string, args ...string) *served {
 // startServing starts ccpeer serve, with the folder that default ledgers are in.
 func startServing(t *testing.T, data string, args ...string) *served {
 	t.Helper()
+	needsSignals(t)
 	s := &served{cmd: peerCommand(t.Context(), data, append([]string{"serve"}, args...)...), stderr: new(bytes.Buffer)}
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -196,9 +197,7 @@ func TestServeArguments(t *testing.T) {
 func TestServeDrains(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	makePipe(t, pipe)
 	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
 	called := make(chan result)
 	go func() {

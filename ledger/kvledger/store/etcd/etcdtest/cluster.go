@@ -18,7 +18,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/pkg/errors"
@@ -205,7 +204,7 @@ func (c *Cluster) Pause(i int) error {
 	if c.processes[i] == nil {
 		return errors.Errorf("node %d was killed", i)
 	}
-	return c.processes[i].signal(syscall.SIGSTOP)
+	return c.processes[i].signal(sigPause)
 }
 
 // Resume has a node run again that was paused.
@@ -213,7 +212,7 @@ func (c *Cluster) Resume(i int) error {
 	if c.processes[i] == nil {
 		return errors.Errorf("node %d was killed", i)
 	}
-	return c.processes[i].signal(syscall.SIGCONT)
+	return c.processes[i].signal(sigResume)
 }
 
 // Restart starts nodes again that were killed, with the same addresses and data, and returns when they serve, which

@@ -1,5 +1,3 @@
-//go:build unix
-
 package postgrestest
 
 import (
@@ -72,11 +70,9 @@ func newServer() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c := attr.Credential; c != nil {
-		if err := os.Chown(dir, int(c.Uid), int(c.Gid)); err != nil {
-			_ = os.RemoveAll(dir) // it is empty
-			return nil, err
-		}
+	if err := give(dir, attr); err != nil {
+		_ = os.RemoveAll(dir) // it is empty
+		return nil, err
 	}
 	return &Server{bin: bin, dir: dir, user: attr}, nil
 }
