@@ -4,6 +4,7 @@
 BUF_VERSION           := v1.75.0
 PROTOC_GEN_GO_VERSION := v1.36.12
 GOLANGCI_LINT_VERSION := v2.15.0
+APIDIFF_VERSION       := v0.0.0-20261113113407-e3970619a1a4
 
 BIN := $(CURDIR)/.bin
 
@@ -123,6 +124,13 @@ checktidy: ## Fail unless every go.mod and go.sum says what the code needs
 release-check: ## Get, build and install what is published, from a module proxy made of this tree, as a stranger would
 	go run ./internal/release check
 
+# The modules that others import from.
+LIBRARIES := . ledger/kvledger/store/etcd ledger/kvledger/store/pebble ledger/kvledger/store/postgres
+
+.PHONY: api
+api: $(BIN)/.apidiff-$(APIDIFF_VERSION) ## Report what has changed in the API of each module since its last tag
+	.ci/api $(BIN)/apidiff $(LIBRARIES)
+
 .PHONY: release-raise
 release-raise: ## Have every module require the others at VERSION, which is released next
 	go run ./internal/release raise $(VERSION)
@@ -138,6 +146,10 @@ $(BIN)/.buf-$(BUF_VERSION):
 
 $(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION):
 	GOBIN=$(BIN) go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION)
+	@touch $@
+
+$(BIN)/.apidiff-$(APIDIFF_VERSION):
+	GOBIN=$(BIN) go install golang.org/x/exp/cmd/apidiff@$(APIDIFF_VERSION)
 	@touch $@
 
 $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION):
