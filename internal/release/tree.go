@@ -14,6 +14,10 @@ import (
 // rootPath is the path of the module at the top. Each other module's path is this, a slash and its folder.
 const rootPath = "github.com/ccpeer/ccpeer"
 
+// goLine is the version of Go that published modules ask for. Whoever requires one has to ask for it, too: docs/modules.md
+// says what needs it.
+const goLine = "1.26.0"
+
 // published are the folders of the modules that others can get, in the order of their tags: a module comes after those
 // that it requires.
 func published() []string {

@@ -97,6 +97,7 @@ func TestViolations(t *testing.T) {
 		{"another's replaced in an example", "examples/go.mod", "go 1.26.0", "go 1.26.0\n\nreplace example.com/x => ../x", ""},
 		{"excluded", "go.mod", "go 1.26.0", "go 1.26.0\n\nexclude example.com/x v1.0.0", "./go.mod: it excludes example.com/x"},
 		{"toolchain", "go.mod", "go 1.26.0", "go 1.26.0\n\ntoolchain go1.26.8", "./go.mod: it names a toolchain"},
+		{"lifted", etcd, "go 1.26.0", "go 1.27.0", "etcd/go.mod: it doesn't ask for go 1.26.0"},
 		{"v0.0.0", etcd, "v0.1.0", "v0.0.0", "it requires " + rootPath + " at v0.0.0, and not at v0.1.0"},
 		{"pseudo-version", program, "etcd v0.1.0", "etcd v0.0.0-00010101000000-000000000000", "etcd at v0.0.0-00010101000000-000000000000, and not at v0.1.0"},
 		{"not published", program, "store/etcd v0.1.0", "store/memory v0.1.0", "store/memory, which is not published"},
