@@ -83,10 +83,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxSendMsgSize == 0 {
 		c.MaxSendMsgSize = pb.MaxMessageSize
 	}
-	var err error
-	if c.Limits, err = c.Limits.WithDefaults(); err != nil {
+	limits, err := c.WithDefaults() // those of handler.Limits
+	if err != nil {
 		return c, errors.WithMessage(err, "chaincodesupport")
 	}
+	c.Limits = limits
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
 	}
