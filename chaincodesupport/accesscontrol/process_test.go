@@ -1,5 +1,3 @@
-//go:build unix
-
 package accesscontrol_test
 
 import (
@@ -7,7 +5,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -40,9 +37,7 @@ func TestLaunches(t *testing.T) {
 			if bytes.Equal(killed.Cert, stopped.Cert) || bytes.Equal(killed.Key, stopped.Key) {
 				t.Error("two launches have the same certificate")
 			}
-			if err := syscall.Kill(p.pid("market:1", "t3"), syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
+			kill(t, p.pid("market:1", "t3"))
 			if err := p.Stop(t.Context(), "market:1"); err != nil { // waits until it is gone
 				t.Fatal(err)
 			}
@@ -55,6 +50,17 @@ func TestLaunches(t *testing.T) {
 				t.Errorf("%d certificates are still valid", launches)
 			}
 		})
+	}
+}
+
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	process, err := os.FindProcess(pid)
+	if err == nil {
+		err = process.Kill()
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -81,6 +87,7 @@ func TestLaunchedChaincodeInPlaintext(t *testing.T) {
 func TestNothingIsLeftOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir) // Windows
 	p := newPeer(t, listenTCP(t))
 	p.pid("asset:1", "t1")
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {

@@ -1,12 +1,11 @@
-//go:build unix
-
 // Package attach is for chaincode that a user starts by hand, as often as they like, while they work on it (chaincode.mode
 // dev).
 //
 //	rt, err := attach.New(attach.Config{ChaincodeID: "asset:1", PeerAddress: …, TLS: auth, Dir: "/home/me/asset-dev"})
 //	defer rt.Close()
 //
-// [New] writes down what the chaincode needs to know, keys included. In a shell, the user then says
+// [New] writes down what the chaincode needs to know, keys included. In a POSIX shell (on Windows, Git has one), the user then
+// says
 //
 //	. /home/me/asset-dev/chaincode.env
 //	./asset -peer.address "$CORE_PEER_ADDRESS"                            # Go
@@ -43,7 +42,8 @@ type Config struct {
 	TLS runtime.Issuer
 	// Dir is the absolute path of the folder for the files. It is made if it is not there. Otherwise nobody but its owner
 	// may have access to it, and it must be empty, or have only what an earlier Runtime has written, which is replaced. No
-	// other Runtime may use it at the same time. Required.
+	// other Runtime may use it at the same time. On Windows, who has access is what the folder's owner says, and isn't
+	// checked: give one below the user's own. Required.
 	Dir string
 	// MSPID is passed on as CORE_PEER_LOCALMSPID. Empty means that it is not set.
 	MSPID string

@@ -1,5 +1,3 @@
-//go:build unix
-
 package attach_test
 
 import (
@@ -135,6 +133,7 @@ func TestPeerGoes(t *testing.T) {
 
 // F67: the same where the peer is killed. What it has left in its folder, the next one replaces.
 func TestPeerIsKilled(t *testing.T) {
+	needsUnix(t, "shell in which a user could start chaincode")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,3 @@
-//go:build unix
-
 package attach_test
 
 import (
@@ -53,6 +51,7 @@ func config(dir string) attach.Config {
 
 // The files are those of package process, for this user alone.
 func TestFiles(t *testing.T) {
+	needsUnix(t, "file modes that say who has access")
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	cfg, issuer := config(dir), &issuer{}
 	cfg.TLS = issuer
@@ -101,6 +100,7 @@ func TestFiles(t *testing.T) {
 
 // A shell that sources the file has the variables, whatever is in them, and does nothing else.
 func TestEnvFile(t *testing.T) {
+	needsUnix(t, "shell that could source the file")
 	dir := filepath.Join(t.TempDir(), oddName)
 	for name, test := range map[string]struct {
 		cfg  attach.Config
@@ -151,6 +151,7 @@ func TestEnvFile(t *testing.T) {
 
 // The log says how, in a way that can be copied into a shell.
 func TestLogSaysHow(t *testing.T) {
+	needsUnix(t, "names of files as odd as this one's")
 	core, logs := observer.New(zap.DebugLevel)
 	cfg := config(filepath.Join(t.TempDir(), oddName))
 	cfg.Logger = zap.New(core)
@@ -214,6 +215,7 @@ func TestLeftovers(t *testing.T) {
 
 // A stranger's files stay as they are.
 func TestFolderOfOthers(t *testing.T) {
+	needsUnix(t, "file modes that say who has access, nor symbolic links for everybody")
 	header := "# What ccpeer tells chaincode that is started by hand: source this file in the shell that starts it.\n"
 	for name, test := range map[string]struct {
 		fill func(t *testing.T, dir string)

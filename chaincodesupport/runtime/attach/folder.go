@@ -1,5 +1,3 @@
-//go:build unix
-
 package attach
 
 import (
@@ -50,7 +48,7 @@ func (f *folder) clear(dir string) error {
 	if err != nil {
 		return err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if isOpenToOthers(info) {
 		return errors.Errorf("folder %q is open to others than its owner: say chmod 700", dir)
 	}
 	inside, err := fs.ReadDir(f.FS(), ".")

@@ -1,11 +1,10 @@
-//go:build unix
-
 package attach_test
 
 import (
 	"context"
 	"net"
 	"path/filepath"
+	goruntime "runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,6 +43,7 @@ type testPeer struct {
 // newPeer starts a peer, which ends with the test. Its chaincode proves who it is if secured.
 func newPeer(t testing.TB, l net.Listener, secured bool, startup time.Duration) *testPeer {
 	t.Helper()
+	needsUnix(t, "shell in which a user could start chaincode")
 	core, logs := observer.New(zap.InfoLevel)
 	p := &testPeer{t: t, logs: logs, dir: filepath.Join(t.TempDir(), oddName)}
 	cfg := attach.Config{ChaincodeID: "asset:1", PeerAddress: l.Addr().String(), Dir: p.dir, Logger: zap.New(core)}
@@ -164,6 +164,14 @@ func newRuntime(t testing.TB, cfg attach.Config) *attach.Runtime {
 		}
 	})
 	return rt
+}
+
+// needsUnix skips a test where the system is none of that kind, and says what it lacks.
+func needsUnix(t testing.TB, what string) {
+	t.Helper()
+	if goruntime.GOOS == "windows" {
+		t.Skip("Windows has no " + what)
+	}
 }
 
 func listen(t testing.TB, network, address string) net.Listener {

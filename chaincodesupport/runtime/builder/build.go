@@ -1,5 +1,3 @@
-//go:build unix
-
 package builder
 
 import (
@@ -171,16 +169,6 @@ func syncAll(dir string) error {
 		}
 		return syncFile(path)
 	})
-}
-
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	_ = f.Close() // nothing was written
-	return err
 }
 
 // removeAll is os.RemoveAll for folders that may not be written to, as those of Go's module cache.

@@ -1,5 +1,3 @@
-//go:build unix
-
 // Package builder runs chaincode from Fabric's chaincode packages, by Fabric's contract for external builders and
 // launchers (core/container/externalbuilder, and "External Builders and Launchers" in its documentation): folders of
 // scripts that an operator trusts, which decide how a package is built and run.
@@ -20,7 +18,8 @@
 // chaincode is a server that runs without the peer's help: it is dialled (package dial), and bin/run is not used.
 //
 // A build is kept in a folder of the configured one, laid out as Fabric's peer does it, and is used again after a restart.
-// A script is a process group of its own, as chaincode is in package process, and gets little of the peer's environment.
+// A script is ended with all that it has started, as well as the system allows, as chaincode is in package process. It gets
+// little of the peer's environment.
 package builder
 
 import (
@@ -76,8 +75,8 @@ func New(cfg Config) (*Runtime, error) {
 // it has not been built, that is done first, with what Config.Packages says.
 //
 // If the chaincode is a server, it is dialled, and Run does and returns what dial.Runtime.Run does. Otherwise bin/run is the
-// chaincode: it and its process group get SIGTERM when ctx ends, and SIGKILL after the grace time. Run then returns nil if
-// it ended by then, whatever its exit status. If it was killed, or ended of its own accord, that is a *ScriptError: also if
+// chaincode: it and all that it has started are asked to end when ctx ends, and killed after the grace time. Run then returns
+// nil if it ended by then, whatever its exit status. If it was killed, or ended of its own accord, that is a *ScriptError: also if
 // it did so within a moment after ctx has ended with runtime.ErrStreamEnded.
 func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
 	if err := ctx.Err(); err != nil {

@@ -1,5 +1,3 @@
-//go:build unix
-
 package builder
 
 import (
@@ -15,26 +13,18 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 )
-
-// Defaults of Config. DefaultBuildTimeout is that of Fabric's chaincode.installTimeout.
-const (
-	DefaultBuildTimeout = 300 * time.Second
-	DefaultGrace        = 5 * time.Second
-)
-
-// propagated names the variables of the peer's environment that every script gets (Fabric: core/container/externalbuilder).
-var propagated = [...]string{"LD_LIBRARY_PATH", "LIBPATH", "PATH", "TMPDIR"}
 
 // Builder is an external builder, as an entry of Fabric's chaincode.externalBuilders is.
 type Builder struct {
 	// Name is what a build remembers its builder by, and what it is called in logs. Required, and unique.
 	Name string
 	// Path is the absolute path of the folder in which bin/detect and bin/build are, and if there are any, bin/release
-	// and bin/run. Required.
+	// and bin/run. On Windows, these are programs or batch files: bin/detect.exe, bin/detect.cmd and the like. Required.
 	Path string
 	// PropagateEnvironment names variables of the peer's environment that the scripts get. They get nothing else of it but
-	// LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR.
+	// LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR; on Windows, PATH, PATHEXT, TEMP, TMP and SYSTEMROOT.
 	PropagateEnvironment []string
 }
 
@@ -42,28 +32,20 @@ func (b *Builder) script(name string) string { return filepath.Join(b.Path, "bin
 
 // has says whether the builder has a script.
 func (b *Builder) has(name string) (bool, error) {
-	info, err := os.Stat(b.script(name))
+	runs, err := isProgram(b.script(name))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return false, nil
 	case err != nil:
 		return false, errors.Wrapf(err, "look for bin/%s of builder %q", name, b.Name)
-	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
+	case !runs:
 		return false, errors.Errorf("bin/%s of builder %q, %s, is not executable", name, b.Name, b.script(name))
 	}
 	return true, nil
 }
 
 // environ returns the whole environment of the builder's scripts. It is not nil, which would mean the peer's.
-func (b *Builder) environ() []string {
-	env := []string{}
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(propagated[:], b.PropagateEnvironment...)))) {
-		if v, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+v)
-		}
-	}
-	return env
-}
+func (b *Builder) environ() []string { return group.PassedOn(b.PropagateEnvironment...) }
 
 // Config says which builders there are, and what they are told about the peer. New copies it.
 type Config struct {
@@ -86,10 +68,11 @@ type Config struct {
 	// Dial is how to dial chaincode that is a server. Address, TLS, DialTimeout and RetryFor are replaced by what the
 	// build's connection.json says, and a nil Logger by the one below.
 	Dial dial.Config
-	// BuildTimeout is how long detecting, building and releasing may take together. Zero means DefaultBuildTimeout.
+	// BuildTimeout is how long detecting, building and releasing may take together. Zero means
+	// 300 seconds, as in Fabric (chaincode.installTimeout).
 	BuildTimeout time.Duration
-	// Grace is how long a script has from SIGTERM to SIGKILL, and then how long to wait for processes that left its process
-	// group yet hold its output open. Zero means DefaultGrace.
+	// Grace is how long a script has from being asked to end (SIGTERM, or on Windows CTRL_BREAK) to being killed, and then how
+	// long to wait for processes that left its process group yet hold its output open. Zero means 5 seconds.
 	Grace time.Duration
 	// Logger gets each line that scripts print, at level Info: those of bin/run under the name "peer.chaincode.<id>", others
 	// under "chaincode.externalbuilder.<builder>". Nil means none.
@@ -162,10 +145,10 @@ func (c Config) complete() Config {
 		c.Builders[i].PropagateEnvironment = slices.Clone(c.Builders[i].PropagateEnvironment)
 	}
 	if c.BuildTimeout == 0 {
-		c.BuildTimeout = DefaultBuildTimeout
+		c.BuildTimeout = 300 * time.Second
 	}
 	if c.Grace == 0 {
-		c.Grace = DefaultGrace
+		c.Grace = 5 * time.Second
 	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()

@@ -1,5 +1,3 @@
-//go:build unix
-
 package builder
 
 // Folder is where the build of a package is kept.

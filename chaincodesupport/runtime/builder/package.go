@@ -1,5 +1,3 @@
-//go:build unix
-
 package builder
 
 import (
@@ -13,32 +11,26 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Defaults of Limits.
-const (
-	DefaultPackageSize = 100 << 20 // what one message to a Fabric peer can hold
-	DefaultSourceSize  = 1 << 30
-	DefaultSourceFiles = 100_000
-)
-
-// Limits bound what ParsePackage accepts. Zero means the default of the same name.
+// Limits bound what ParsePackage accepts.
 type Limits struct {
-	// PackageSize is how large a package may be, in bytes, and also what it holds: code.tar.gz and metadata.json.
+	// PackageSize is how large a package may be, in bytes, and also what it holds: code.tar.gz and metadata.json. Zero means
+	// 100 MiB, which is what one message to a Fabric peer can hold.
 	PackageSize int64
-	// SourceSize is how large code.tar.gz may be when it is unpacked, in bytes.
+	// SourceSize is how large code.tar.gz may be when it is unpacked, in bytes. Zero means 1 GiB.
 	SourceSize int64
-	// SourceFiles is how many files and folders it may have.
+	// SourceFiles is how many files and folders code.tar.gz may have. Zero means 100,000.
 	SourceFiles int
 }
 
 func (l Limits) complete() Limits {
 	if l.PackageSize == 0 {
-		l.PackageSize = DefaultPackageSize
+		l.PackageSize = 100 << 20
 	}
 	if l.SourceSize == 0 {
-		l.SourceSize = DefaultSourceSize
+		l.SourceSize = 1 << 30
 	}
 	if l.SourceFiles == 0 {
-		l.SourceFiles = DefaultSourceFiles
+		l.SourceFiles = 100_000
 	}
 	return l
 }

@@ -1,5 +1,3 @@
-//go:build unix
-
 package builder
 
 import (
@@ -14,7 +12,7 @@ type ScriptError struct {
 	Builder, Script string
 	// Code is the exit status; 128 plus the signal's number, as in a shell, if it died of a signal.
 	Code int
-	// Signal is what it died of, or 0.
+	// Signal is what it died of, or 0. On Windows, which has no signals, it is SIGKILL if the peer has killed it.
 	Signal syscall.Signal
 	// LastLines are the last lines it printed on standard output and standard error, in the order in which they were read,
 	// 20 of each at most. Unprintable bytes are escaped and long lines cut.

@@ -67,6 +67,7 @@ func unwrapped(err error) error {
 
 // F68: nobody listens. That is known at once, and the system's error is there to look at.
 func TestNobodyListens(t *testing.T) {
+	needsErrno(t)
 	for name, test := range map[string]struct {
 		listen func(testing.TB) *listener
 		want   error

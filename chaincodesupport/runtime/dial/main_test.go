@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -167,6 +168,14 @@ func wantEcho(t testing.TB, cs *chaincodesupport.ChaincodeSupport, txID string) 
 	t.Helper()
 	if got, err := execute(t, cs, txID, []byte("echo"), []byte(txID)); err != nil || string(got) != txID {
 		t.Errorf("transaction %s: %q, %v", txID, got, err)
+	}
+}
+
+// needsErrno skips a test that looks at the system's errors.
+func needsErrno(t testing.TB) {
+	t.Helper()
+	if goruntime.GOOS == "windows" {
+		t.Skip("Windows has other errors, with other texts")
 	}
 }
 

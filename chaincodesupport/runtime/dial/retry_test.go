@@ -62,6 +62,7 @@ func TestServerComesLater(t *testing.T) {
 
 // When the time is over, the last attempt's error is what Run says.
 func TestRetryIsLimited(t *testing.T) {
+	needsErrno(t)
 	l := listenTCP(t)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -75,6 +76,7 @@ func TestRetryIsLimited(t *testing.T) {
 
 // While it waits for its next attempt, Run ends with its context, and says what it was waiting for.
 func TestContextEndsBetweenAttempts(t *testing.T) {
+	needsErrno(t)
 	l := listenTCP(t)
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

@@ -1,9 +1,6 @@
-//go:build unix
-
 package process
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -14,19 +11,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
 )
-
-// Defaults of Config.
-const (
-	DefaultGrace     = 5 * time.Second
-	DefaultLastLines = 20
-)
-
-// passedOn names the variables of the peer's environment that a chaincode gets, the ones that Fabric's external
-// launchers pass on (core/container/externalbuilder). HOME is not among them: it would lead chaincode to the keys
-// and settings of the user who runs the peer.
-var passedOn = [...]string{"LD_LIBRARY_PATH", "LIBPATH", "PATH", "TMPDIR"}
 
 // Config says what to run and how. New copies it.
 type Config struct {
@@ -38,7 +25,8 @@ type Config struct {
 	// "start", "--peer.address", "{{.PeerAddress}}". Empty but not nil means none.
 	Args []string
 	// Env is added to the environment as KEY=value, and wins where it names a variable that is there already.
-	// Chaincode gets nothing of the peer's own environment but LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR.
+	// Chaincode gets nothing of the peer's own environment but LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR; on Windows,
+	// PATH, PATHEXT, TEMP, TMP and SYSTEMROOT.
 	Env []string
 	// Dir is the absolute path of the working directory. Empty means the peer's.
 	Dir string
@@ -57,11 +45,11 @@ type Config struct {
 	// Logger gets each line that the chaincode prints, at level Info under the name "peer.chaincode.<id>". Nil
 	// means none: the output is read and thrown away.
 	Logger *zap.Logger
-	// Grace is how long a chaincode has from SIGTERM to SIGKILL, and then how long to wait for processes that
-	// left its process group yet hold its output open. Zero means DefaultGrace.
+	// Grace is how long a chaincode has from being asked to end (SIGTERM, or on Windows CTRL_BREAK) to being killed, and then
+	// how long to wait for processes that left its process group yet hold its output open. Zero means 5 seconds.
 	Grace time.Duration
 	// LastLines is how many of the last lines on the chaincode's standard output, and as many on its standard error, an
-	// ExitError keeps: Go writes errors to the one, Node to the other. Zero means DefaultLastLines.
+	// ExitError keeps: Go writes errors to the one, Node to the other. Zero means 20.
 	LastLines int
 }
 
@@ -113,10 +101,10 @@ func (c Config) complete() Config {
 		c.Logger = zap.NewNop()
 	}
 	if c.Grace == 0 {
-		c.Grace = DefaultGrace
+		c.Grace = 5 * time.Second
 	}
 	if c.LastLines == 0 {
-		c.LastLines = DefaultLastLines
+		c.LastLines = 20
 	}
 	return c
 }
@@ -133,11 +121,5 @@ func (c *Config) args(chaincodeID string) []string {
 
 // environ returns the whole environment of a chaincode that is told what s says.
 func (c *Config) environ(s *settings.Chaincode) []string {
-	var env []string
-	for _, name := range passedOn {
-		if v, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+v)
-		}
-	}
-	return append(append(env, s.Environ()...), c.Env...)
+	return append(append(group.PassedOn(), s.Environ()...), c.Env...)
 }

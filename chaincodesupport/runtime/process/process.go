@@ -1,14 +1,21 @@
-//go:build unix
-
 // Package process runs chaincode as a process of its own, which dials the peer.
 //
 // [New] takes what to run; [Runtime.Run] starts it, reads its output into a logger for as long as it lives, and
 // ends it and every process it has started when its context ends.
 //
-// A chaincode gets a process group of its own, an environment with little more than what the protocol defines,
-// /dev/null to read from, and none of the files that the peer has opened (descriptors that the peer was itself
-// started with, beyond the standard three, are for whoever starts it to close). On Linux it is killed when the peer
-// dies, however that happens. Only a process that leaves the group (setsid, setpgid) can outlive Run.
+// A chaincode gets an environment with little more than what the protocol defines, nothing to read from, and none of the
+// files that the peer has opened. (Descriptors that the peer was itself started with, beyond the standard three, are for
+// whoever starts it to close.)
+//
+// How well a chaincode is ended depends on the system:
+//
+//   - On Linux it leads a process group, which gets SIGTERM and then SIGKILL. It is killed when the peer dies, however that
+//     happens. Only a process that leaves the group (setsid, setpgid) can outlive Run.
+//   - On macOS and the BSDs it is the same while the peer lives. A chaincode outlives a peer that is killed, until it notices
+//     that its stream has ended; most shims exit then.
+//   - On Windows it is in a Job Object, which no process can leave, and which the system ends with the peer. It is asked to
+//     end by CTRL_BREAK, which needs a console that peer and chaincode share. Where the peer has none, as a service, the
+//     chaincode is killed at once.
 package process
 
 import (
@@ -36,10 +43,10 @@ func New(cfg Config) (*Runtime, error) {
 	return &Runtime{cfg: cfg.complete()}, nil
 }
 
-// Run starts the chaincode and returns when it and every process of its group have ended. The stream handler is
+// Run starts the chaincode and returns when it and every process that it has started have ended. The stream handler is
 // not used, as chaincode of this kind dials the peer.
 //
-// When ctx ends, the group gets SIGTERM, and SIGKILL after the grace time; Run returns nil if the chaincode ended
+// When ctx ends, all of them are asked to end, and are killed after the grace time. Run returns nil if the chaincode ended
 // by then, whatever its exit status. A chaincode that was killed, or ended of its own accord, is an *ExitError: also if
 // it did so within a moment after ctx has ended with runtime.ErrStreamEnded.
 // One that could not be started is "error starting container: <cause>", as in Fabric (core/chaincode).

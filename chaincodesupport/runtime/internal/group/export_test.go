@@ -1,5 +1,3 @@
-//go:build unix
-
 package group
 
 // EachLine and Printable let the tests feed what no process could print in time.

@@ -1,19 +1,25 @@
-//go:build unix
-
-// Package group runs a program as a process group of its own: what it prints is read for as long as it lives, and it is
-// ended with every process that it has started.
+// Package group runs a program so that it can be ended with every process that it has started, and reads what they print for
+// as long as they live.
 //
-// The program gets the environment that it is given and no more, /dev/null to read from, and none of the files that the
-// peer has opened (descriptors that the peer was itself started with, beyond the standard three, are for whoever starts it
-// to close). On Linux it is killed when the peer dies, however that happens. Only a process that leaves the group (setsid,
-// setpgid) can outlive Wait.
+// The idea is that a program's processes are one thing to the system, which can be ended as a whole: whatever a chaincode
+// has started, and whether it is still there to clean up or not.
+//
+//   - On Linux, that is a process group: SIGTERM asks, SIGKILL ends. The program is killed when the peer dies, however that
+//     happens. What leaves the group (setsid, setpgid) can outlive Wait.
+//   - On macOS and the BSDs it is the same, but that a program outlives a peer that is killed.
+//   - On Windows, it is a Job Object, which nothing can leave, and which ends when the peer dies. CTRL_BREAK asks, if the peer
+//     has a console; if it has none, nobody is asked, and all are killed at once.
+//
+// The program gets the environment that it is given and no more, nothing to read from, and none of the files that the peer has
+// opened (descriptors that the peer was itself started with, beyond the standard three, are for whoever starts it to close).
 package group
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	goruntime "runtime"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/pkg/errors"
@@ -40,17 +46,30 @@ type Config struct {
 	Log *zap.Logger
 	// LastLines is how many of the last lines on standard output, and as many on standard error, an Exit keeps.
 	LastLines int
-	// Grace is how long there is from SIGTERM to SIGKILL, and then how long to wait for processes that left the group yet
-	// hold its output open. Required, as what is printed last is read within it, too.
+	// Grace is how long there is from asking the program to end to killing it, and then how long to wait for processes that
+	// got away yet hold its output open. Required, as what is printed last is read within it, too.
 	Grace time.Duration
 }
 
-// Process is a program that has been started, the leader of its process group. Wait must be called.
+// PassedOn returns what of the peer's own environment a program may see, as KEY=value: a few variables that every program
+// needs, and the ones that are named. It is sorted, and never nil.
+func PassedOn(names ...string) []string {
+	env := []string{}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(passedOn[:], names...)))) {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
+}
+
+// Process is a program that has been started, with all that it starts. Wait must be called.
 type Process struct {
 	cmd   *exec.Cmd
+	tree  *tree
 	out   *output
 	grace time.Duration
-	// exited is closed when the leader has ended, and reap when nobody needs its ID any more; then reaped gets what
+	// exited is closed when the program has ended, and reap when nobody needs its ID any more; then reaped gets what
 	// exec.Cmd's Wait returns.
 	exited, reap chan struct{}
 	reaped       chan error
@@ -64,7 +83,7 @@ func Start(cfg Config) (*Process, error) {
 	}
 	cmd := exec.Command(cfg.Path, cfg.Args...)
 	cmd.Env = append([]string{}, cfg.Env...) // nil would be the peer's
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = cfg.Dir, theirs[0], theirs[1], sysProcAttr()
+	cmd.Dir, cmd.Stdout, cmd.Stderr = cfg.Dir, theirs[0], theirs[1]
 	p := &Process{cmd: cmd, out: out, grace: cfg.Grace, exited: make(chan struct{}), reap: make(chan struct{}), reaped: make(chan error, 1)}
 	started := make(chan error)
 	go p.own(started)
@@ -82,42 +101,39 @@ func Start(cfg Config) (*Process, error) {
 func (p *Process) own(started chan<- error) {
 	goruntime.LockOSThread()
 	defer goruntime.UnlockOSThread()
-	err := p.cmd.Start()
+	var err error
+	p.tree, err = start(p.cmd)
 	started <- err
 	if err != nil {
 		return
 	}
-	awaitExit(p.cmd)
+	p.tree.awaitExit()
 	close(p.exited)
 	<-p.reap
 	if p.cmd.ProcessState == nil {
 		err = p.cmd.Wait()
 	}
+	p.tree.close()
 	p.reaped <- err
 }
 
-// Pid is the process's ID, and that of its group.
+// Pid is the process's ID.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Wait returns how the program ended, when it and every process of its group have. When ctx ends, the group gets SIGTERM,
-// and SIGKILL after the grace time; but where ctx has ended with runtime.ErrStreamEnded, the program has a moment to end
+// Wait returns how the program ended, when it and every process that it has started have. When ctx ends, they are asked to
+// end, and killed after the grace time; but where ctx has ended with runtime.ErrStreamEnded, the program has a moment to end
 // by itself. The error says that the system has not told how it ended.
 func (p *Process) Wait(ctx context.Context) (*Exit, error) {
 	var exit Exit
 	select {
 	case <-p.exited:
 	case <-ctx.Done():
-		if errors.Is(context.Cause(ctx), runtime.ErrStreamEnded) && allWithin(lastMoment, p.exited) {
-			break
-		}
-		exit.Stopped = true
-		p.signal(syscall.SIGTERM)
-		if !allWithin(p.grace, p.exited, p.out.ends[0], p.out.ends[1]) && !isClosed(p.exited) {
-			exit.Overdue = p.grace
+		if !errors.Is(context.Cause(ctx), runtime.ErrStreamEnded) || !allWithin(lastMoment, p.exited) {
+			p.stop(&exit)
 		}
 	}
-	// Also when the program has ended: it may have left children, and SIGKILL is not ignored.
-	p.signal(syscall.SIGKILL)
+	// Also when the program has ended: it may have left children, and to be killed is not to be asked.
+	p.tree.kill()
 	<-p.exited
 	allWithin(p.grace, p.out.ends[0], p.out.ends[1]) // which tells that the children have ended, too
 	close(p.reap)
@@ -127,16 +143,22 @@ func (p *Process) Wait(ctx context.Context) (*Exit, error) {
 	if state == nil {
 		return nil, errors.Wrap(err, "wait for process")
 	}
-	exit.Code, exit.LastLines = state.ExitCode(), p.out.lastLines()
-	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		exit.Signal = ws.Signal()
-		exit.Code = 128 + int(exit.Signal)
-	}
+	exit.LastLines = p.out.lastLines()
+	exit.Code, exit.Signal = exitOf(state)
 	return &exit, nil
 }
 
-// signal sends sig to every process of the group. The only failure there can be is that none is left.
-func (p *Process) signal(sig syscall.Signal) { _ = syscall.Kill(-p.Pid(), sig) }
+// stop asks all processes to end, and returns when they have, or the grace time is over.
+func (p *Process) stop(exit *Exit) {
+	exit.Stopped = true
+	if !p.tree.ask() {
+		exit.Unasked = true
+		return
+	}
+	if !allWithin(p.grace, p.exited, p.out.ends[0], p.out.ends[1]) && !isClosed(p.exited) {
+		exit.Overdue = p.grace
+	}
+}
 
 // allWithin waits until all channels are closed, and returns false if they aren't within limit.
 func allWithin(limit time.Duration, channels ...<-chan struct{}) bool {

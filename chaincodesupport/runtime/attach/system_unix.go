@@ -1,0 +1,8 @@
+//go:build unix
+
+package attach
+
+import "io/fs"
+
+// isOpenToOthers says whether others than its owner have access to a folder.
+func isOpenToOthers(folder fs.FileInfo) bool { return folder.Mode().Perm()&0o077 != 0 }

@@ -1,0 +1,25 @@
+//go:build unix
+
+package builder
+
+import "os"
+
+// isProgram says whether what is at path can be run.
+func isProgram(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	return info.Mode().IsRegular() && info.Mode()&0o111 != 0, nil
+}
+
+// syncFile writes a file or a folder to disk.
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	_ = f.Close() // nothing was written
+	return err
+}
