@@ -25,7 +25,7 @@ type StreamHandler func(ctx context.Context, s pb.Stream) error
 type Runtime interface {
 	// Run starts the chaincode chaincodeID and returns when nothing of it is left running: it has ended, could not
 	// be started, or was stopped because ctx ended. The error says why it ended; after ctx has ended, nil says that
-	// it stopped in good order.
+	// it stopped in good order. A ctx that has ended before is a *StartError. runtimetest.Run checks all of this.
 	Run(ctx context.Context, chaincodeID string, handle StreamHandler) error
 }
 

@@ -26,6 +26,7 @@ const (
 	codes    = "google.golang.org/grpc/codes"
 	status   = "google.golang.org/grpc/status"
 	protobuf = "google.golang.org/protobuf/..."
+	goleak   = "go.uber.org/goleak"
 	windows  = "golang.org/x/sys/windows"
 	zap      = "go.uber.org/zap/..."
 )
@@ -53,11 +54,13 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/builder": {
 		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/...", zap,
 	},
-	"chaincodesupport/runtime/attach":            {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/settings", zap},
+	"chaincodesupport/runtime/attach": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/settings", zap},
 	// What Windows has to end a program with its children, Job Objects, the standard library doesn't know.
 	"chaincodesupport/runtime/internal/group":    {"chaincodesupport/runtime", zap, windows},
 	"chaincodesupport/runtime/internal/settings": {"chaincodesupport/runtime"},
-	"chaincodesupport/accesscontrol":             {"chaincodesupport/runtime", grpc, zap},
+	// The suite of runtimes is a peer, and a chaincode, of its own.
+	"chaincodesupport/runtime/runtimetest": {"chaincodesupport/runtime", "proto", "proto/pbgrpc", grpc, protobuf, goleak},
+	"chaincodesupport/accesscontrol":       {"chaincodesupport/runtime", grpc, zap},
 
 	"identity":    {"proto", protobuf},
 	"collections": {"handler", "ledger", "proto", "identity", protobuf},

@@ -171,8 +171,6 @@ func TestRun(t *testing.T) {
 	rt := newRuntime(t, attach.Config{ChaincodeID: "asset:1", PeerAddress: "localhost:7052", Dir: filepath.Join(t.TempDir(), "d")})
 	limited, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
 	closed := newRuntime(t, attach.Config{ChaincodeID: "asset:1", PeerAddress: "localhost:7052", Dir: filepath.Join(t.TempDir(), "d")})
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
@@ -184,7 +182,6 @@ func TestRun(t *testing.T) {
 	}{
 		{"another chaincode", rt.Run(limited, "market:1", nil), `chaincode "market:1" is not "asset:1", which is the one that is started by hand`},
 		{"no chaincode", rt.Run(limited, "", nil), `chaincode "" is not "asset:1"`},
-		{"ended context", rt.Run(ended, "asset:1", nil), "context canceled"},
 		{"closed", closed.Run(limited, "asset:1", nil), "attach runtime is closed"},
 	} {
 		var notStarted *runtime.StartError
@@ -192,17 +189,5 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: got %v, want a StartError", test.name, test.err)
 		}
 		wantText(t, test.err, "error starting container: "+test.want)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- rt.Run(ctx, "asset:1", nil) }()
-	select {
-	case err := <-done:
-		t.Errorf("Run ended by itself: %v", err)
-	case <-time.After(20 * time.Millisecond):
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("Run: %v", err)
 	}
 }

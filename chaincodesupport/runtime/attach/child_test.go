@@ -18,6 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/runtimetest"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -27,6 +28,9 @@ const childVar = "ATTACH_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(childVar) {
+	case "talker":
+		fmt.Fprintln(os.Stderr, runtimetest.Dial(context.Background(), os.Getenv("CORE_PEER_ADDRESS"), os.Getenv("CORE_CHAINCODE_ID_NAME")))
+		os.Exit(1)
 	case "chaincode":
 		fmt.Fprintln(os.Stderr, shim.Start(whoami{}))
 		os.Exit(1)
@@ -84,13 +88,19 @@ type user struct {
 // start sources a file and starts the chaincode, as the package's documentation says. What is in between is up to the test.
 func start(t testing.TB, envFile, between string) *user {
 	t.Helper()
+	return startPart(t, "chaincode", envFile, between)
+}
+
+// startPart is start for a chaincode that plays a part.
+func startPart(t testing.TB, part, envFile, between string) *user {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	u := &user{t: t, ended: make(chan struct{})}
 	u.cmd = exec.Command("/bin/sh", "-c", `. "$1"; `+between+` exec "$2" -peer.address "$CORE_PEER_ADDRESS"`, "sh", envFile, self)
-	u.cmd.Env = []string{childVar + "=chaincode", "GORACE=atexit_sleep_ms=0"}
+	u.cmd.Env = []string{childVar + "=" + part, "GORACE=atexit_sleep_ms=0"}
 	u.cmd.Stderr = &u.stderr
 	if err := u.cmd.Start(); err != nil {
 		t.Fatal(err)

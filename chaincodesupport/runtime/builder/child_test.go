@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/runtimetest"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
@@ -45,6 +46,7 @@ var children = map[string]func(){
 	},
 	"ending": func() { waitForEnd(dialTest()); os.Exit(7) },
 	"client": runClient,
+	"talker": runTalker,
 	"server": runServer,
 	"peer":   runPeer,
 }
@@ -86,12 +88,22 @@ func echo(s shim.ChaincodeStubInterface) *shim.Response {
 	return shim.Success(args[len(args)-1])
 }
 
+// runTalker is the suite's chaincode, started with the path of a chaincode.json.
+func runTalker() {
+	m := runMetadataOf(os.Args[1])
+	must(runtimetest.Dial(context.Background(), m["peer_address"], m["chaincode_id"]))
+}
+
+func runMetadataOf(path string) (m map[string]string) {
+	text, err := os.ReadFile(path)
+	must(err)
+	must(json.Unmarshal(text, &m))
+	return m
+}
+
 // runClient is chaincode that dials the peer, started with the path of a chaincode.json.
 func runClient() {
-	text, err := os.ReadFile(os.Args[1])
-	must(err)
-	var m map[string]string
-	must(json.Unmarshal(text, &m))
+	m := runMetadataOf(os.Args[1])
 	cfg := shim.Config{ChaincodeID: m["chaincode_id"], PeerAddress: m["peer_address"]}
 	if m["root_cert"] != "" {
 		own, err := tls.X509KeyPair([]byte(m["client_cert"]), []byte(m["client_key"]))

@@ -91,12 +91,6 @@ func TestRunExitsEarly(t *testing.T) {
 			t.Errorf("error is %v, want %s", err, want)
 		}
 	}
-	rt, id = ran(t, builder.Config{}, accept)
-	err := rt.Run(t.Context(), id, nil)
-	var exit *builder.ScriptError
-	if !errors.As(err, &exit) || exit.Code != 0 || exit.Script != "run" {
-		t.Errorf("it ended of its own accord, and Run says %v", err)
-	}
 }
 
 // F66: stopping ends bin/run and all that it has started, whether they listen or not.
@@ -106,7 +100,6 @@ func TestRunIsStopped(t *testing.T) {
 		grace    time.Duration
 		want     string
 	}{
-		"idle":     {1, time.Minute, ""},
 		"stubborn": {1, 50 * time.Millisecond, `killed 50ms after SIGTERM: container exited with 137 (bin/run of builder "b") (killed)`},
 		"parent":   {2, time.Second, ""}, // its child needs SIGKILL
 	} {
@@ -265,9 +258,6 @@ func TestRunDoesNotStart(t *testing.T) {
 	}
 	build(t, rt, p)
 	wantNotStarted(t, rt.Run(t.Context(), p.ID, nil), `builder "b" has released no connection.json, and has no bin/run`)
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	wantNotStarted(t, rt.Run(ended, p.ID, nil), "context canceled")
 	for _, give := range []*builder.Package{nil, other} {
 		rt := newRuntime(t, builder.Config{Builders: []builder.Builder{b}, Packages: func(context.Context, string) (*builder.Package, error) { return give, nil }})
 		wantNotStarted(t, rt.Run(t.Context(), p.ID, nil), "Config.Packages has returned", "for "+p.ID)

@@ -346,19 +346,6 @@ func TestContextEndsWhileDialling(t *testing.T) {
 	l.hangUp()
 }
 
-// A panic of the peer's own handler goes to the caller, and leaves nothing running (TestMain checks).
-func TestHandlerPanics(t *testing.T) {
-	l := listenTCP(t)
-	serve(t, plaintext(l, echo))
-	rt := newRuntime(t, dial.Config{Address: l.address()})
-	defer func() {
-		if v := recover(); v != "peer" {
-			t.Errorf("recovered %v", v)
-		}
-	}()
-	_ = rt.Run(t.Context(), "asset:1", func(context.Context, pb.Stream) error { panic("peer") })
-}
-
 func TestMessageLimits(t *testing.T) {
 	l := listenTCP(t)
 	large := &pb.ChaincodeMessage{Payload: make([]byte, 1<<20)}
@@ -374,13 +361,10 @@ func TestMessageLimits(t *testing.T) {
 
 func TestNotStarted(t *testing.T) {
 	rt := newRuntime(t, dial.Config{Address: "127.0.0.1:1"})
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	for _, err := range []error{rt.Run(ended, "asset:1", untilEnd), rt.Run(t.Context(), "", untilEnd)} {
-		var notStarted *runtime.StartError
-		if !errors.As(err, &notStarted) {
-			t.Errorf("got %v, want a StartError", err)
-		}
+	err := rt.Run(t.Context(), "", untilEnd)
+	var notStarted *runtime.StartError
+	if !errors.As(err, &notStarted) {
+		t.Errorf("got %v, want a StartError", err)
 	}
 }
 

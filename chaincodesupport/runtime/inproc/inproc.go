@@ -56,6 +56,9 @@ func (r Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.Str
 	if r == nil {
 		return &runtime.StartError{Cause: errors.New("inproc.Runtime is nil")}
 	}
+	if err := ctx.Err(); err != nil {
+		return &runtime.StartError{Cause: err}
+	}
 	running, cancel := context.WithCancel(ctx)
 	peer, chaincode := pipe.New()
 	stop := context.AfterFunc(running, func() { chaincode.Abort(context.Canceled) })

@@ -12,7 +12,6 @@ import (
 	"github.com/pkg/errors"
 	"go.uber.org/goleak"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -34,66 +33,12 @@ func serveUntilEnd(_ context.Context, s pb.Stream) error { return untilEnd(s) }
 
 func talkUntilEnd(_ context.Context, _ string, s pb.ClientStream) error { return untilEnd(s) }
 
-func TestNilIsAnError(t *testing.T) {
-	var notStarted *runtime.StartError
-	if err := inproc.Runtime(nil).Run(t.Context(), "asset", serveUntilEnd); !errors.As(err, &notStarted) {
-		t.Errorf("got %v, want a StartError", err)
-	}
-}
-
 // A goroutine that exits without returning, as t.FailNow makes it, ends the chaincode too.
 func TestGoexit(t *testing.T) {
 	exit := inproc.Runtime(func(context.Context, string, pb.ClientStream) error { goruntime.Goexit(); return nil })
 	err := exit.Run(t.Context(), "asset", serveUntilEnd)
 	if want := `chaincode "asset" ended: its goroutine exited`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
-	}
-}
-
-// Messages travel both ways, under the chaincode ID that Run was given.
-func TestConversation(t *testing.T) {
-	r := inproc.Runtime(func(_ context.Context, id string, s pb.ClientStream) error {
-		if err := s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTER, Payload: []byte(id)}); err != nil {
-			return err
-		}
-		m, err := s.Recv()
-		if err != nil || m.GetType() != pb.ChaincodeMessage_REGISTERED {
-			return fmt.Errorf("got %v, %w", m, err)
-		}
-		return untilEnd(s)
-	})
-	err := r.Run(t.Context(), "asset:1", func(_ context.Context, s pb.Stream) error {
-		m, err := s.Recv()
-		if err != nil || string(m.GetPayload()) != "asset:1" {
-			return fmt.Errorf("got %v, %w", m, err)
-		}
-		return s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTERED})
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-// Whichever side ends first, the other one is ended, and the error is the first one's.
-func TestWhyItEnded(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		start  inproc.Runtime
-		handle func(context.Context, pb.Stream) error
-		want   string // in the error's text; "" is no error
-	}{
-		{"the peer refuses", talkUntilEnd, func(context.Context, pb.Stream) error { return errRefused }, "refused"},
-		{"the peer ends in good order", talkUntilEnd, func(context.Context, pb.Stream) error { return nil }, ""},
-		{"chaincode returns", func(context.Context, string, pb.ClientStream) error { return nil }, serveUntilEnd, `chaincode "asset" ended`},
-		{"chaincode fails", func(context.Context, string, pb.ClientStream) error { return errRefused }, serveUntilEnd, `chaincode "asset" ended: refused`},
-		{"chaincode panics", func(context.Context, string, pb.ClientStream) error { panic("boom") }, serveUntilEnd, "chaincode panicked"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			err := inproc.Runtime(test.start).Run(t.Context(), "asset", test.handle)
-			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.HasPrefix(err.Error(), test.want)) {
-				t.Errorf("got %v, want %q", err, test.want)
-			}
-		})
 	}
 }
 
@@ -136,16 +81,6 @@ func TestHandlerSeesTheEnd(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-// A panic of the peer's own handler goes to the caller, and leaves nothing running (TestMain checks).
-func TestHandlerPanics(t *testing.T) {
-	defer func() {
-		if v := recover(); v != "peer" {
-			t.Errorf("recovered %v", v)
-		}
-	}()
-	_ = inproc.Runtime(talkUntilEnd).Run(t.Context(), "asset", func(context.Context, pb.Stream) error { panic("peer") })
 }
 
 // What a panic carried is for logs: the text of the error may reach who calls the chaincode.

@@ -15,82 +15,70 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/shim"
 )
 
-// childVar makes the test binary play a chaincode: its value names one of children.
-const childVar = "PROCESS_TEST_CHILD"
-
 // testVar has the address at which the test listens, where that is not the peer's.
 const testVar = "PROCESS_TEST_ADDRESS"
 
-func TestMain(m *testing.M) {
-	if play, ok := children[os.Getenv(childVar)]; ok {
-		play()
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
-
 // children are the chaincodes. Those that dial tell the test that they run, and by the end of the connection that
 // they do no more.
-var children = map[string]func(){
-	"exit": func() {
-		for i := range 30 {
-			fmt.Println("note", i)
-			fmt.Fprintln(os.Stderr, "line", i)
-		}
-		os.Exit(3)
-	},
-	"idle":     func() { waitForEnd(dialPeer()) },
-	"stubborn": func() { signal.Ignore(syscall.SIGTERM); waitForEnd(dialPeer()) },
-	"despair": func() {
-		asked := make(chan os.Signal, 1)
-		signal.Notify(asked, syscall.SIGTERM)
-		told := make(chan struct{})
-		conn := dialPeer()
-		go func() { _, _ = conn.Read(make([]byte, 1)); close(told) }()
-		select {
-		case <-asked:
-		case <-told:
-		}
-		fmt.Fprintln(os.Stderr, "out of memory")
-		os.Exit(4)
-	},
-	"tidy": func() {
-		asked := make(chan os.Signal, 1)
-		signal.Notify(asked, syscall.SIGTERM)
-		dialPeer()
-		<-asked
-		fmt.Println("bye")
-		os.Exit(1)
-	},
-	"parent": func() { fork("stubborn", nil); waitForEnd(dialPeer()) },
-	"daemonparent": func() {
-		fork("stubborn", &syscall.SysProcAttr{Setsid: true})
-		waitForEnd(dialPeer())
-	},
-	"hung": func() {
-		signal.Ignore(syscall.SIGTERM)
-		fork("latecomer", &syscall.SysProcAttr{Setsid: true})
-		waitForEnd(dialPeer())
-	},
-	"latecomer": func() {
-		conn := dialPeer()
-		_, _ = conn.Read(make([]byte, 1)) // until it is told to register
-		_, err := fmt.Fprintln(conn, shim.Start(whoami{}))
-		must(err)
-	},
-	"chaincode": func() { fmt.Fprintln(os.Stderr, shim.Start(whoami{})) },
-	"print":     printHardLines,
-	"report":    report,
-	"peer":      runAsPeer,
-	"files":     reportFiles,
+func children() map[string]func() {
+	return map[string]func(){
+		"exit": func() {
+			for i := range 30 {
+				fmt.Println("note", i)
+				fmt.Fprintln(os.Stderr, "line", i)
+			}
+			os.Exit(3)
+		},
+		"idle":     func() { waitForEnd(dialPeer()) },
+		"stubborn": func() { signal.Ignore(syscall.SIGTERM); waitForEnd(dialPeer()) },
+		"despair": func() {
+			asked := make(chan os.Signal, 1)
+			signal.Notify(asked, syscall.SIGTERM)
+			told := make(chan struct{})
+			conn := dialPeer()
+			go func() { _, _ = conn.Read(make([]byte, 1)); close(told) }()
+			select {
+			case <-asked:
+			case <-told:
+			}
+			fmt.Fprintln(os.Stderr, "out of memory")
+			os.Exit(4)
+		},
+		"tidy": func() {
+			asked := make(chan os.Signal, 1)
+			signal.Notify(asked, syscall.SIGTERM)
+			dialPeer()
+			<-asked
+			fmt.Println("bye")
+			os.Exit(1)
+		},
+		"parent": func() { fork("stubborn", nil); waitForEnd(dialPeer()) },
+		"daemonparent": func() {
+			fork("stubborn", &syscall.SysProcAttr{Setsid: true})
+			waitForEnd(dialPeer())
+		},
+		"hung": func() {
+			signal.Ignore(syscall.SIGTERM)
+			fork("latecomer", &syscall.SysProcAttr{Setsid: true})
+			waitForEnd(dialPeer())
+		},
+		"latecomer": func() {
+			conn := dialPeer()
+			_, _ = conn.Read(make([]byte, 1)) // until it is told to register
+			_, err := fmt.Fprintln(conn, shim.Start(whoami{}))
+			must(err)
+		},
+		"chaincode": func() { fmt.Fprintln(os.Stderr, shim.Start(whoami{})) },
+		"print":     printHardLines,
+		"report":    report,
+		"peer":      runAsPeer,
+		"files":     reportFiles,
+	}
 }
 
 // whoami is a chaincode that answers with the ID of its process.
@@ -119,13 +107,6 @@ func dialPeer() net.Conn {
 
 // waitForEnd returns when the test closes the connection.
 func waitForEnd(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
-
-func must(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(99)
-	}
-}
 
 func fork(mode string, attr *syscall.SysProcAttr) {
 	cmd := exec.Command(os.Args[0], os.Args[1:]...)

@@ -26,30 +26,6 @@ import (
 // openFile is a file that the tests hold open while they start a chaincode.
 const openFile = "open-in-peer"
 
-// quickExit spares a child built with -race the second that it would wait before it exits.
-const quickExit = "GORACE=atexit_sleep_ms=0"
-
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
-
-func config(t *testing.T, child, address string) process.Config {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return process.Config{Command: self, Env: []string{childVar + "=" + child, quickExit}, PeerAddress: address}
-}
-
-func newRuntime(t *testing.T, cfg process.Config) *process.Runtime {
-	t.Helper()
-	r, err := process.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // peer listens where the chaincode dials.
 type peer struct {
 	t *testing.T
@@ -253,7 +229,6 @@ func TestStop(t *testing.T) {
 		grace time.Duration
 		want  string
 	}{
-		{parts: []string{"idle"}, grace: patience},
 		{parts: []string{"tidy"}, grace: patience},
 		{parts: []string{"parent", "stubborn"}, grace: 50 * time.Millisecond},
 		{
@@ -391,20 +366,16 @@ func TestChaincodeDiesWithThePeer(t *testing.T) {
 }
 
 func TestCannotStart(t *testing.T) {
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
 	for _, tc := range []struct {
 		name   string
-		ctx    context.Context
 		change func(program string) error // since the runtime was made
 		id     string
 		want   string
 	}{
-		{"missing", t.Context(), os.Remove, "cc:1", "error starting container: fork/exec {}: no such file or directory"},
-		{"not executable", t.Context(), unusable, "cc:1", "error starting container: fork/exec {}: permission denied"},
-		{"ended context", ended, nil, "cc:1", "error starting container: context canceled"},
-		{"no ID", t.Context(), nil, "", "error starting container: the chaincode ID is empty"},
-		{"NUL in ID", t.Context(), nil, "cc\x00", "error starting container: exec: environment variable contains NUL"},
+		{"missing", os.Remove, "cc:1", "error starting container: fork/exec {}: no such file or directory"},
+		{"not executable", unusable, "cc:1", "error starting container: fork/exec {}: permission denied"},
+		{"no ID", nil, "", "error starting container: the chaincode ID is empty"},
+		{"NUL in ID", nil, "cc\x00", "error starting container: exec: environment variable contains NUL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			program := filepath.Join(t.TempDir(), "cc")
@@ -418,7 +389,7 @@ func TestCannotStart(t *testing.T) {
 				}
 			}
 			want := strings.ReplaceAll(tc.want, "{}", program)
-			if err := r.Run(tc.ctx, tc.id, nil); err == nil || err.Error() != want {
+			if err := r.Run(t.Context(), tc.id, nil); err == nil || err.Error() != want {
 				t.Errorf("Run returned %v, want %s", err, want)
 			}
 		})
