@@ -49,15 +49,15 @@ var allowed = map[string][]string{
 	},
 	"chaincodesupport/runtime":         {"proto"},
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
-	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/...", zap},
+	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", zap},
 	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "proto", "proto/pbgrpc", grpc, zap},
 	"chaincodesupport/runtime/builder": {
-		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/...", zap,
+		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", zap,
 	},
-	"chaincodesupport/runtime/attach": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/settings", zap},
+	"chaincodesupport/runtime/attach": {"chaincodesupport/runtime", "chaincodesupport/runtime/shimenv", zap},
 	// What Windows has to end a program with its children, Job Objects, the standard library doesn't know.
-	"chaincodesupport/runtime/internal/group":    {"chaincodesupport/runtime", zap, windows},
-	"chaincodesupport/runtime/internal/settings": {"chaincodesupport/runtime"},
+	"chaincodesupport/runtime/internal/group": {"chaincodesupport/runtime", zap, windows},
+	"chaincodesupport/runtime/shimenv":        {"chaincodesupport/runtime"},
 	// The suite of runtimes is a peer, and a chaincode, of its own.
 	"chaincodesupport/runtime/runtimetest": {"chaincodesupport/runtime", "proto", "proto/pbgrpc", grpc, protobuf, goleak},
 	"chaincodesupport/accesscontrol":       {"chaincodesupport/runtime", grpc, zap},

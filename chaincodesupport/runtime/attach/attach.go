@@ -25,7 +25,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
 // ErrClosed is the cause of Run's error once the Runtime has been closed.
@@ -45,7 +45,8 @@ type Config struct {
 	// other Runtime may use it at the same time. On Windows, who has access is what the folder's owner says, and isn't
 	// checked: give one below the user's own. Required.
 	Dir string
-	// MSPID is passed on as CORE_PEER_LOCALMSPID. Empty means that it is not set.
+	// MSPID is the ID of the peer's organization, which is passed on as CORE_PEER_LOCALMSPID. Empty means SampleOrg, as in
+	// Fabric's core.yaml.
 	MSPID string
 	// Logger gets a line that says how to start the chaincode, under the name "container", each time that the peer waits
 	// for it. Nil means none.
@@ -61,7 +62,7 @@ func (c *Config) validate() error {
 	case strings.Contains(c.ChaincodeID+c.PeerAddress+c.MSPID+c.Dir, "\x00"):
 		return errors.New("there is a NUL in it, which no variable can hold")
 	}
-	return settings.CheckAddress(c.PeerAddress, c.TLS != nil)
+	return shimenv.CheckAddress(c.PeerAddress, c.TLS != nil)
 }
 
 // Runtime waits for one chaincode that somebody else starts. It is safe for concurrent use.
@@ -89,7 +90,7 @@ func New(cfg Config) (*Runtime, error) {
 	if err != nil {
 		return nil, errors.WithMessage(err, "prepare folder for chaincode's files")
 	}
-	s := &settings.Chaincode{ID: cfg.ChaincodeID, PeerAddress: cfg.PeerAddress, MSPID: cfg.MSPID, Dir: cfg.Dir}
+	s := &shimenv.Settings{ChaincodeID: cfg.ChaincodeID, PeerAddress: cfg.PeerAddress, MSPID: cfg.MSPID, Dir: cfg.Dir}
 	if cfg.TLS != nil {
 		if s.Credential, err = cfg.TLS.Issue(cfg.ChaincodeID); err != nil {
 			_ = dir.Close() // nothing was written

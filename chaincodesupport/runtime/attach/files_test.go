@@ -117,7 +117,7 @@ func TestEnvFile(t *testing.T) {
 		"plaintext": {attach.Config{ChaincodeID: "asset:1", PeerAddress: "unix:///run/it's", Dir: dir},
 			[]string{
 				"CORE_CHAINCODE_ID_NAME=asset:1", "CORE_CHAINCODE_LOGGING_LEVEL=info", "CORE_CHAINCODE_LOGGING_SHIM=warning",
-				"CORE_PEER_ADDRESS=unix:///run/it's", "CORE_PEER_TLS_ENABLED=false",
+				"CORE_PEER_ADDRESS=unix:///run/it's", "CORE_PEER_LOCALMSPID=SampleOrg", "CORE_PEER_TLS_ENABLED=false",
 			}},
 	} {
 		t.Run(name, func(t *testing.T) {

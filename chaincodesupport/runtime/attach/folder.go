@@ -8,8 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
 // envName is the file that a shell sources. It is the first to be written and the last to be removed: where it is, the
@@ -55,10 +54,7 @@ func (f *folder) clear(dir string) error {
 	if err != nil || len(inside) == 0 {
 		return err
 	}
-	names := []string{envName}
-	for _, file := range settings.Files(&runtime.Credential{}) {
-		names = append(names, file.Name)
-	}
+	names := append([]string{envName}, shimenv.FileNames()...)
 	for _, e := range inside {
 		if !slices.Contains(names, e.Name()) || !e.Type().IsRegular() {
 			return errors.Errorf("folder %q has %q in it, which is not ours: give an empty one", dir, e.Name())
@@ -77,12 +73,8 @@ func (f *folder) clear(dir string) error {
 }
 
 // write writes everything that the chaincode is told.
-func (f *folder) write(s *settings.Chaincode) error {
-	files := []settings.File{{Name: envName, Content: script(s.Environ())}}
-	if s.Credential != nil {
-		files = append(files, settings.Files(s.Credential)...)
-	}
-	for _, file := range files {
+func (f *folder) write(s *shimenv.Settings) error {
+	for _, file := range append([]shimenv.File{{Name: envName, Content: script(s.Environ())}}, s.Files()...) {
 		// O_EXCL: it follows no link, and overwrites nothing.
 		w, err := f.OpenFile(file.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {

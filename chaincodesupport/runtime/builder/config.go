@@ -60,7 +60,8 @@ type Config struct {
 	// PeerAddress is where chaincode that bin/run starts finds the peer, host:port or what else a builder's chaincode
 	// understands. The peer must listen there before Run is called. Required if a builder has bin/run.
 	PeerAddress string
-	// MSPID is the peer's organization, which bin/run is told. Empty is passed on as such.
+	// MSPID is the ID of the peer's organization, which bin/run is told. Empty means SampleOrg, as in
+	// Fabric's core.yaml.
 	MSPID string
 	// TLS mints what bin/run is told for each start of a chaincode, which is revoked once nothing of that chaincode is left.
 	// Nil means that chaincode is given no certificates, and has to use plaintext.

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
 // runMetadata is chaincode.json. All of its fields are there also if they are empty, as in Fabric.
@@ -48,7 +48,8 @@ func (b *Build) launch(ctx context.Context) error {
 // writeRunMetadata makes the folder that bin/run gets. forget removes it, and revokes what is in it.
 func (b *Build) writeRunMetadata() (dir string, forget func(), err error) {
 	cfg := &b.runtime.cfg
-	m := runMetadata{ChaincodeID: b.PackageID, PeerAddress: cfg.PeerAddress, MSPID: cfg.MSPID}
+	s := shimenv.Settings{ChaincodeID: b.PackageID, PeerAddress: cfg.PeerAddress, MSPID: cfg.MSPID}
+	m := runMetadata{ChaincodeID: s.ChaincodeID, PeerAddress: s.PeerAddress, MSPID: s.LocalMSPID()}
 	revoke := func() {}
 	if cfg.TLS != nil {
 		c, err := cfg.TLS.Issue(b.PackageID)
@@ -59,7 +60,7 @@ func (b *Build) writeRunMetadata() (dir string, forget func(), err error) {
 	}
 	text, err := json.Marshal(m)
 	if err == nil {
-		dir, err = settings.WriteTemp(cfg.Dir, scratchPrefix, settings.File{Name: "chaincode.json", Content: text})
+		dir, err = shimenv.WriteTemp(cfg.Dir, scratchPrefix, shimenv.File{Name: "chaincode.json", Content: text})
 	}
 	if err != nil {
 		revoke()

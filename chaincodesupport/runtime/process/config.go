@@ -12,7 +12,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
 // Config says what to run and how. New copies it.
@@ -37,7 +37,8 @@ type Config struct {
 	// finds it in files that only the peer's user can read, and that are removed when the run has ended. Nil means
 	// plaintext, which is only for an address that is loopback or a socket.
 	TLS runtime.Issuer
-	// MSPID is passed on as CORE_PEER_LOCALMSPID. Empty means that it is not set.
+	// MSPID is the ID of the peer's organization, which is passed on as CORE_PEER_LOCALMSPID. Empty means SampleOrg, as in
+	// Fabric's core.yaml.
 	MSPID string
 	// LogLevel, ShimLogLevel and LogFormat are passed on as CORE_CHAINCODE_LOGGING_LEVEL, _SHIM and _FORMAT.
 	// Empty means Fabric's default for the levels, "info" and "warning", and no format.
@@ -63,7 +64,7 @@ func (c *Config) validate() error {
 	if c.Dir != "" && !filepath.IsAbs(c.Dir) {
 		return errors.Errorf("working directory %q is not an absolute path", c.Dir)
 	}
-	if err := settings.CheckAddress(c.PeerAddress, c.TLS != nil); err != nil {
+	if err := shimenv.CheckAddress(c.PeerAddress, c.TLS != nil); err != nil {
 		return err
 	}
 	for _, kv := range c.Env {
@@ -120,6 +121,6 @@ func (c *Config) args(chaincodeID string) []string {
 }
 
 // environ returns the whole environment of a chaincode that is told what s says.
-func (c *Config) environ(s *settings.Chaincode) []string {
+func (c *Config) environ(s *shimenv.Settings) []string {
 	return append(append(group.PassedOn(), s.Environ()...), c.Env...)
 }

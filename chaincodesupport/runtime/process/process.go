@@ -27,7 +27,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/settings"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
 // Runtime runs chaincode as a process. It is safe for concurrent use; it holds nothing but its Config.
@@ -81,9 +81,9 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamH
 
 // settings returns what a run of a chaincode is told. With TLS, there is a new credential for it, which forget revokes and
 // removes.
-func (r *Runtime) settings(chaincodeID string) (s *settings.Chaincode, forget func() error, err error) {
+func (r *Runtime) settings(chaincodeID string) (s *shimenv.Settings, forget func() error, err error) {
 	c := &r.cfg
-	s = &settings.Chaincode{ID: chaincodeID, PeerAddress: c.PeerAddress, MSPID: c.MSPID,
+	s = &shimenv.Settings{ChaincodeID: chaincodeID, PeerAddress: c.PeerAddress, MSPID: c.MSPID,
 		LogLevel: c.LogLevel, ShimLogLevel: c.ShimLogLevel, LogFormat: c.LogFormat}
 	if c.TLS == nil {
 		return s, func() error { return nil }, nil
@@ -91,7 +91,7 @@ func (r *Runtime) settings(chaincodeID string) (s *settings.Chaincode, forget fu
 	if s.Credential, err = c.TLS.Issue(chaincodeID); err != nil {
 		return nil, nil, err
 	}
-	if s.Dir, err = settings.WriteTemp("", "chaincode-tls-", settings.Files(s.Credential)...); err != nil {
+	if s.Dir, err = shimenv.WriteTemp("", "chaincode-tls-", s.Files()...); err != nil {
 		s.Credential.Revoke()
 		return nil, nil, errors.WithMessage(err, "write the chaincode's TLS files")
 	}
@@ -101,13 +101,13 @@ func (r *Runtime) settings(chaincodeID string) (s *settings.Chaincode, forget fu
 	}, nil
 }
 
-func (r *Runtime) group(s *settings.Chaincode) group.Config {
+func (r *Runtime) group(s *shimenv.Settings) group.Config {
 	return group.Config{
 		Path:      r.cfg.Command,
-		Args:      r.cfg.args(s.ID),
+		Args:      r.cfg.args(s.ChaincodeID),
 		Env:       r.cfg.environ(s),
 		Dir:       r.cfg.Dir,
-		Log:       r.cfg.Logger.Named("peer.chaincode." + s.ID),
+		Log:       r.cfg.Logger.Named("peer.chaincode." + s.ChaincodeID),
 		LastLines: r.cfg.LastLines,
 		Grace:     r.cfg.Grace,
 	}
