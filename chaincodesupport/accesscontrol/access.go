@@ -20,7 +20,7 @@ var (
 	// ErrNoTLS is returned by Identify for a stream that is not under TLS.
 	ErrNoTLS = errors.New("chaincode has not connected by TLS")
 	// ErrNoCertificate is returned by Identify for a stream whose client has shown no certificate. On a listener with
-	// ServerCredentials there is none: the connection is refused. It has Fabric's text, without the name, which is not
+	// ServerCredentials there is no such stream: the connection is refused. It has Fabric's text, without the name, which is not
 	// known yet.
 	ErrNoCertificate = errors.New("TLS is active but chaincode didn't send certificate")
 )

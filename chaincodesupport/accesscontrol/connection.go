@@ -35,6 +35,10 @@ func (c *serverCredentials) Clone() credentials.TransportCredentials {
 	return &serverCredentials{TransportCredentials: c.TransportCredentials.Clone(), auth: c.auth}
 }
 
+// A certificate that is revoked must not be of use any more, and TLS looks at certificates only when a connection is made. So
+// each launch knows the connections that were made with its certificate, and closes them when the certificate is revoked. Where
+// the two happen at once, either the connection is found and closed, or Identify finds no launch and refuses the stream.
+
 // conn is a connection that its launch knows.
 type conn struct {
 	net.Conn          // under TLS

@@ -11,8 +11,13 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
-// envName is the file that a shell sources. It is the first to be written and the last to be removed: where it is, the
-// others are ours, too.
+// The folder belongs to the user, and so may what is in it. Nothing is removed or overwritten that a Runtime has not written.
+//
+// How is that known after a peer was killed, when nothing but the files is left? By the one that the shell sources: it is
+// written first and removed last, and begins with a line that only we write. Where it is, files with our names are ours, and
+// where it isn't, or where there is anything else, the folder is refused as it is.
+
+// envName is the file that a shell sources.
 const envName = "chaincode.env"
 
 // header is the first line of it.
@@ -41,7 +46,7 @@ func openFolder(dir string) (_ *folder, err error) {
 	return f, nil
 }
 
-// clear removes what an earlier Runtime has left. If there is anything else, nothing is removed.
+// clear removes what an earlier Runtime has left in dir. If there is anything else in it, nothing is removed.
 func (f *folder) clear(dir string) error {
 	info, err := f.Stat(".")
 	if err != nil {

@@ -21,7 +21,11 @@ const (
 	maxPart = 255 // what file systems can do
 )
 
-// archive is a .tar.gz of foreign origin, and what of it is accepted.
+// archive is a .tar.gz that a stranger may have made, and how much of it is accepted.
+//
+// Nothing of it is believed. Each entry must have a plain name below the folder that it is unpacked to; it must be a file or a
+// folder, as links and devices lead elsewhere; and no two entries may have the same name, as the second one would replace what
+// was checked. What it unpacks to is counted while it is read, as what an archive says of its size may be a lie.
 type archive struct {
 	data []byte
 	// size limits, in bytes, what the archive unpacks to: its own structure included, and the holes of sparse files.

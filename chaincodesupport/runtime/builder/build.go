@@ -12,11 +12,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// workspace is where a package is built. What will be kept is laid out as it will be kept.
+// A build is there as a whole, or not at all. That is what everything in this file is for.
+//
+// A package is built in a workspace: a folder whose name says that it may be thrown away, which is what New does with those that
+// a killed peer has left. When all scripts have succeeded, the workspace has the layout of a build, is written to disk, and is
+// renamed to the name of its package. The rename is the one moment at which the build comes to be. Whoever finds a folder of
+// that name need not ask whether it is complete.
+//
+// Packages are never rebuilt: a package ID has the hash of what was built. So a build needs no lock, only building does, and
+// claim sees to it that each package is built by one caller while the others wait.
+
+// workspace is where a package is built.
 type workspace struct{ dir, source, metadata, output, release string }
 
-// Build builds a package, unless it has been built before. Callers that come while it is being built wait for that. A
-// build that fails, or is stopped since ctx has ended, leaves nothing.
+// Build builds a package, unless it has been built before. If somebody is building it already, Build waits for them. A build
+// that fails leaves nothing, and neither does one that is stopped because ctx has ended.
 func (r *Runtime) Build(ctx context.Context, p *Package) (*Build, error) {
 	release, err := r.claim(ctx, p.ID)
 	if err != nil {
@@ -34,7 +44,8 @@ func (r *Runtime) Build(ctx context.Context, p *Package) (*Build, error) {
 	return r.Built(p.ID)
 }
 
-// claim waits until nobody else builds a package.
+// claim waits until nobody else builds a package, and keeps others from it until release is called. Who has waited looks whether
+// there is a build by now, and otherwise tries for itself: the other one may have failed for a reason of its own.
 func (r *Runtime) claim(ctx context.Context, packageID string) (release func(), err error) {
 	for {
 		r.mu.Lock()
@@ -90,7 +101,7 @@ func (r *Runtime) build(ctx context.Context, p *Package) (err error) {
 	return r.keep(p.ID, b, w)
 }
 
-// unpack makes a workspace. Its dir may be there, and to be removed, also where unpack fails.
+// unpack makes a workspace with the package's code in it. If it fails, w.dir is there to be removed, unless it is empty.
 func (r *Runtime) unpack(p *Package) (w workspace, err error) {
 	if w.dir, err = os.MkdirTemp(r.cfg.Dir, scratchPrefix); err != nil {
 		return w, errors.Wrap(err, "make workspace")
@@ -138,7 +149,7 @@ func (r *Runtime) do(ctx context.Context, packageID string, b *Builder, script s
 	return c.failure(exit, context.Cause(ctx))
 }
 
-// keep makes a workspace a build, in one step.
+// keep turns a workspace into a build. Up to the rename, there is no build; after it, there is.
 func (r *Runtime) keep(packageID string, b *Builder, w workspace) error {
 	for _, dir := range []string{w.source, w.metadata} {
 		if err := removeAll(dir); err != nil {

@@ -19,7 +19,7 @@ const (
 	releaseFolder = "release"
 )
 
-// buildInfo is what infoFile holds.
+// buildInfo is what infoFile holds: the one thing that can't be seen from what was built.
 type buildInfo struct {
 	BuilderName string `json:"builder_name"`
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// connection is a connection.json (Fabric: core/container/externalbuilder). What else stands there is ignored, as in
-// Fabric, also the "domain" that some have.
+// connection is a connection.json (Fabric: core/container/externalbuilder). Other fields are ignored, as in Fabric: also the
+// "domain" that some have.
 type connection struct {
 	Address            string   `json:"address"`
 	DialTimeout        duration `json:"dial_timeout"`

@@ -51,10 +51,11 @@ func (e *ConnectionError) Error() string {
 // Unwrap returns the cause.
 func (e *ConnectionError) Unwrap() error { return e.Cause }
 
-// Run connects to the server, calls handle with the stream on the caller's goroutine, and returns when both have
-// ended and the connection is closed. It calls handle once: Config.RetryFor is for connecting only, and whoever runs it
-// again decides when. The error is a *ConnectionError, or says that the server ended the stream in good order. It is nil
-// if the peer ended it: if handle returned nil, or ctx ended first.
+// Run connects to the server, and calls handle with the stream, on the caller's goroutine. It returns when handle has, the
+// server has ended its side, and the connection is closed. It calls handle once: Config.RetryFor is for connecting only.
+//
+// The error is a *ConnectionError, or says that the server ended the stream in good order. It is nil if the peer ended it:
+// if handle returned nil, or ctx ended first.
 //
 // When ctx ends, handle must return. The server is then told that nothing more will come, has a second to end its
 // side, and is cut off.

@@ -13,7 +13,17 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// The pause between two attempts to connect, which doubles each time.
+// A chaincode server and its peer are often started together, and nobody says which is there first. So a connection that
+// can't be made is tried again, for a while that whoever configures the peer has set, with pauses that double each time.
+//
+// What is tried again is connecting, and nothing else: once there is a connection, the chaincode has been reached, and what
+// becomes of it is for the peer to judge. And it is tried again only where a server may still come up. One that has proved to
+// be somebody else will be somebody else in a second, too.
+//
+// Each attempt is a gRPC client of its own. gRPC could try again by itself, but it would tell neither when it does, nor the
+// error of the last attempt as the system had it, which is what the user needs to see.
+
+// The pause between two attempts to connect.
 const (
 	firstPause = 100 * time.Millisecond
 	maxPause   = 5 * time.Second
@@ -62,7 +72,7 @@ func (r *Runtime) attempt(ctx context.Context) (*grpc.ClientConn, *stream, error
 	return conn, s, nil
 }
 
-// isFinal says whether another attempt would fail as well.
+// isFinal says whether another attempt is bound to fail as well.
 func isFinal(err error) bool {
 	var stranger *tls.CertificateVerificationError
 	return errors.As(err, &stranger) || errors.Is(err, errRemote)

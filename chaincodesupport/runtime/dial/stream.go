@@ -18,8 +18,11 @@ const goodbye = time.Second
 
 var errClosed = errors.New("stream is closed")
 
-// stream is the peer's end of a stream. Where handlers have goroutines that still send and receive when the handler
-// has returned, end can do so too: each takes its turn.
+// stream is the peer's end of a stream, which is ended politely: the server is told that nothing more will come, and may finish
+// what it is at, before it is cut off. So the stream outlives the handler by a moment, in which end sends and receives.
+//
+// A handler that has returned may have goroutines left that are still in Send or Recv, and gRPC allows only one caller of each.
+// The two locks make all of them take turns.
 type stream struct {
 	inner pb.ClientStream
 	ctx   context.Context    // Run's, which the stream outlives by its goodbye
@@ -33,8 +36,8 @@ type stream struct {
 
 var _ pb.Stream = (*stream)(nil)
 
-// connect opens the stream, or returns why it couldn't within the dial timeout. failed has the error of the dialler,
-// if there was one: gRPC's error holds no more than its text.
+// connect opens the stream, or returns why it couldn't within the dial timeout. If dialling has failed, that error is in
+// failed: gRPC's own has only its text.
 func (r *Runtime) connect(ctx context.Context, conn *grpc.ClientConn, failed <-chan error) (*stream, error) {
 	dialling, done := context.WithTimeout(ctx, r.cfg.DialTimeout)
 	defer done()
