@@ -1,6 +1,6 @@
 module github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble
 
-go 1.26.0
+go 1.25.0
 
 require (
 	github.com/ccpeer/ccpeer v0.1.0
@@ -39,7 +39,7 @@ require (
 	github.com/tidwall/btree v1.8.2 // indirect
 	go.uber.org/multierr v1.10.0 // indirect
 	golang.org/x/exp v0.0.0-20230626212559-97b1e661b5df // indirect
-	golang.org/x/sys v0.48.0 // indirect
-	golang.org/x/text v0.42.0 // indirect
+	golang.org/x/sys v0.43.0 // indirect
+	golang.org/x/text v0.36.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
