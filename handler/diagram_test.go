@@ -7,9 +7,9 @@ import (
 	"github.com/ccpeer/ccpeer/internal/golden"
 )
 
-// The README's diagram is the one of the table; -update writes it.
+// The diagram of a stream's states is the one of the table; -update writes it.
 func TestStateDiagram(t *testing.T) {
-	golden.Block(t, "../README.md", "state diagram", handler.StateDiagram())
+	golden.Block(t, "../docs/architecture.md", "state diagram", handler.StateDiagram())
 }
 
 // So is that of a transaction's life.

@@ -8,7 +8,7 @@ import (
 	"github.com/ccpeer/ccpeer/internal/limit"
 )
 
-// StateDiagram is what the README's diagram must be: an arrow for each change of state, and for each state the
+// StateDiagram is what the diagram of a stream's states in docs/architecture.md must be: an arrow for each change of state, and for each state the
 // messages that leave it as it is, by who sends them.
 func StateDiagram() string {
 	arrows := []diagram.Arrow{{To: string(Created)}}

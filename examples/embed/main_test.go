@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -17,9 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the program into the README")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -107,34 +105,16 @@ func ask(t *testing.T, method, address, note string) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// TestREADME holds what the README shows of this program, and says of its length, to it.
+// TestREADME holds what the README shows of this program, and says of its length, to it. -update writes it.
 func TestREADME(t *testing.T) {
-	const readme = "../../README.md"
-	source, page := read(t, "main.go"), read(t, readme)
-	if n := strings.Count(source, "\n"); n > 150 {
-		t.Errorf("main.go has %d lines, the README promises 150", n)
-	}
-	program := "```go\nfunc newPeer" + between(t, source, "\nfunc newPeer", "\n// transact") + "```\n"
-	shown := between(t, page, "<!-- embed: from examples/embed/main.go -->\n", "<!-- end of embed -->\n")
-	if shown == program {
-		return
-	}
-	if !*update {
-		t.Fatal("the README's program is not the one in main.go: run this test with -update")
-	}
-	const begin = "<!-- embed: from examples/embed/main.go -->\n"
-	if err := os.WriteFile(readme, []byte(strings.Replace(page, begin+shown, begin+program, 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(name)
+	source, err := os.ReadFile("main.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
+	if n := strings.Count(string(source), "\n"); n > 150 {
+		t.Errorf("main.go has %d lines, the README promises 150", n)
+	}
+	golden.Block(t, "../../README.md", "embed", "```go\nfunc newPeer"+between(t, string(source), "\nfunc newPeer", "\n// transact")+"```\n")
 }
 
 func between(t *testing.T, s, begin, end string) string {

@@ -1,49 +1,25 @@
 package main
 
 import (
-	"flag"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/ccpeer/ccpeer/internal/golden"
 )
 
-var update = flag.Bool("update", false, "write the program into the README")
-
-// TestREADME holds the README's program to this one.
+// TestREADME holds the README's program to this one. -update writes it.
 func TestREADME(t *testing.T) {
-	const readme = "../../README.md"
-	page := read(t, readme)
-	program := between(t, read(t, "main.go"), "\t// begin\n", "\t// end\n")
-	program = "```go\n" + strings.ReplaceAll("\n"+program, "\n\t", "\n")[1:] + "```\n"
-	shown := between(t, page, "<!-- quickstart: from examples/quickstart/main.go -->\n", "<!-- end of quickstart -->\n")
-	if shown == program {
-		return
-	}
-	if !*update {
-		t.Fatal("the README's program is not the one in main.go: run this test with -update")
-	}
-	if err := os.WriteFile(readme, []byte(strings.Replace(page, shown, program, 1)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(name)
+	source, err := os.ReadFile("main.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
-}
-
-func between(t *testing.T, s, begin, end string) string {
-	t.Helper()
-	_, s, begins := strings.Cut(s, begin)
-	s, _, ends := strings.Cut(s, end)
+	_, program, begins := strings.Cut(string(source), "\t// begin\n")
+	program, _, ends := strings.Cut(program, "\t// end\n")
 	if !begins || !ends {
-		t.Fatalf("no text between %q and %q", begin, end)
+		t.Fatal("main.go has no lines \"// begin\" and \"// end\"")
 	}
-	return s
+	golden.Block(t, "../../README.md", "quickstart", "```go\n"+strings.ReplaceAll("\n"+program, "\n\t", "\n")[1:]+"```\n")
 }
 
 // Example runs the program.
