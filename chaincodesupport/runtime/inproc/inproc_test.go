@@ -18,8 +18,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var errRefused = errors.New("refused")
-
 // untilEnd receives until the stream ends, as chaincode and handlers do, and returns the stream's error.
 func untilEnd(s pb.Stream) error {
 	for {

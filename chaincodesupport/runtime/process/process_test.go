@@ -26,6 +26,9 @@ import (
 // openFile is a file that the tests hold open while they start a chaincode.
 const openFile = "open-in-peer"
 
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
 // peer listens where the chaincode dials.
 type peer struct {
 	t *testing.T

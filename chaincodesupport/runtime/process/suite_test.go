@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -22,9 +21,6 @@ const talker = "talker"
 
 // quickExit spares a child built with -race the second that it would wait before it exits.
 const quickExit = "GORACE=atexit_sleep_ms=0"
-
-// patience is how long a test waits for what must happen.
-const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
 	part := os.Getenv(childVar)

@@ -91,7 +91,7 @@ func testEndedContext(s *suite) {
 	check := s.wantNothingLeft()
 	ctx, cancel := context.WithCancel(s.Context())
 	cancel()
-	err := rt.Run(ctx, s.fixture.IDs[0], s.peer.handle)
+	_, err := s.run(ctx, rt, s.peer.handle)
 	var notStarted *runtime.StartError
 	if !errors.As(err, &notStarted) || !errors.Is(err, context.Canceled) {
 		s.Errorf("Run: %v, want a StartError for the context's end", err)
@@ -152,12 +152,33 @@ func testBroken(s *suite) {
 	rt := s.fixture.NewBroken(s, s.fixture.IDs[0], s.peer.address)
 	check := s.wantNothingLeft()
 	for range 2 { // a failure isn't kept
-		s.wantError(rt.Run(s.Context(), s.fixture.IDs[0], s.peer.handle), s.fixture.Texts.Broken)
+		_, err := s.run(s.Context(), rt, s.peer.handle)
+		s.wantError(err, s.fixture.Texts.Broken)
 	}
 	if s.peer.handled.Load() > 0 {
 		s.Error("the stream handler was called")
 	}
 	check()
+}
+
+// run calls Run under ctx, which must return by itself, and returns what it has panicked with, and its error.
+func (s *suite) run(ctx context.Context, rt runtime.Runtime, handle runtime.StreamHandler) (panicked any, err error) {
+	s.Helper()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		err = rt.Run(ctx, s.fixture.IDs[0], handle)
+	}()
+	select {
+	case <-done:
+		return panicked, err
+	case <-time.After(patience):
+		s.Fatal("Run does not return")
+		return nil, nil
+	}
 }
 
 // afterRegister returns a StreamHandler that does something as soon as the chaincode has registered.
@@ -174,7 +195,7 @@ func testHandlerRefuses(s *suite) {
 	rt := s.runtime(0)
 	check := s.wantNothingLeft()
 	refused := errors.New("not today")
-	err := rt.Run(s.Context(), s.fixture.IDs[0], afterRegister(func() error { return refused }))
+	_, err := s.run(s.Context(), rt, afterRegister(func() error { return refused }))
 	if !errors.Is(err, refused) {
 		s.Errorf("Run: %v, want the handler's error", err)
 	}
@@ -184,7 +205,7 @@ func testHandlerRefuses(s *suite) {
 func testHandlerEnds(s *suite) {
 	rt := s.runtime(0)
 	check := s.wantNothingLeft()
-	if err := rt.Run(s.Context(), s.fixture.IDs[0], afterRegister(func() error { return nil })); err != nil {
+	if _, err := s.run(s.Context(), rt, afterRegister(func() error { return nil })); err != nil {
 		s.Errorf("Run: %v, want nil as the handler returned nil", err)
 	}
 	check()
@@ -194,14 +215,9 @@ func testHandlerEnds(s *suite) {
 func testHandlerPanics(s *suite) {
 	rt := s.runtime(0)
 	check := s.wantNothingLeft()
-	func() {
-		defer func() {
-			if v := recover(); v != "peer" {
-				s.Errorf("recovered %v from Run, want the handler's panic", v)
-			}
-		}()
-		err := rt.Run(s.Context(), s.fixture.IDs[0], afterRegister(func() error { panic("peer") })) //nolint:forbidigo // which is tested
-		s.Errorf("Run returned: %v", err)
-	}()
+	panicked, err := s.run(s.Context(), rt, afterRegister(func() error { panic("peer") })) //nolint:forbidigo // which is tested
+	if panicked != "peer" {
+		s.Errorf("Run has panicked with %v, and returned %v, want the handler's panic", panicked, err)
+	}
 	check()
 }
