@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
@@ -54,7 +55,8 @@ func newPeer(ctx context.Context, program, address string) *peer {
 			CollectionStore: collections.Store{},           // goes by what the ledgers were told of collections
 		},
 		Runtime:     func(string) runtime.Runtime { return notes }, // which starts it when it is first called
-		Credentials: auth.ServerCredentials(), Identify: auth.Identify,
+		Credentials: auth.ServerCredentials(),
+		Identify:    auth.Identify,
 	}))
 	return p
 }
@@ -131,8 +133,9 @@ func main() {
 	defer stop()
 	listener := must(net.Listen("tcp", "127.0.0.1:0")) // for chaincode
 	p := newPeer(ctx, os.Args[1], listener.Addr().String())
-	go func() { check(p.Serve(listener)) }()
-	go func() { check(http.ListenAndServe("127.0.0.1:8080", p)) }()
+	go func() { check(p.Serve(listener)) }() // until Close
+	api := &http.Server{Addr: "127.0.0.1:8080", Handler: p, ReadHeaderTimeout: time.Second}
+	go func() { check(api.ListenAndServe()) }()
 	<-ctx.Done()
 	check(p.Close(context.Background()))
 }
