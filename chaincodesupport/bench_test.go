@@ -14,7 +14,7 @@ func BenchmarkExecute(b *testing.B) {
 	nothing := func(stub) *shim.Response { return shim.Success(nil) }
 	for _, callers := range []int{1, 32} {
 		b.Run(strconv.Itoa(callers)+" callers a CPU", func(b *testing.B) {
-			cs := newSupport(b, chaincodesupport.Config{Runtime: inProcess(b, map[string]function{"noop": nothing})})
+			cs := newSupport(b, chaincodesupport.Config{Runtimes: inProcess(b, map[string]function{"noop": nothing})})
 			if err := cs.Launch(b.Context(), "noop"); err != nil {
 				b.Fatal(err)
 			}

@@ -94,7 +94,7 @@ func TestForgedInput(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var got *msg
 			callee := scripted(t, func(m *msg) *msg { got = m; return succeed(m) })
-			cs := newSupport(t, chaincodesupport.Config{DevMode: true, Runtime: always(callee)})
+			cs := newSupport(t, chaincodesupport.Config{DevMode: true, Runtimes: always(callee)})
 			c := connect(t, cs).ready()
 			executed := make(chan error, 1)
 			go func() {

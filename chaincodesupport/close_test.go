@@ -75,7 +75,7 @@ func TestCloseDrains(t *testing.T) {
 // F56: what has not finished within the grace time is ended.
 func TestCloseEndsWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newSupport(t, chaincodesupport.Config{DevMode: true, Runtime: always(untilStopped), StartupTimeout: time.Hour})
+		cs := newSupport(t, chaincodesupport.Config{DevMode: true, Runtimes: always(untilStopped), StartupTimeout: time.Hour})
 		c := connect(t, cs).ready()
 		synctest.Wait()
 		inFlight := executeAll(t, cs, 3)
@@ -150,7 +150,7 @@ func TestCloseRaces(t *testing.T) {
 	for range 500 {
 		synctest.Test(t, func(t *testing.T) {
 			rt := count(scripted(t, succeed))
-			cs := newSupport(t, chaincodesupport.Config{DevMode: true, Runtime: always(rt)})
+			cs := newSupport(t, chaincodesupport.Config{DevMode: true, Runtimes: always(rt)})
 			c := connect(t, cs)
 			errs := executeAll(t, cs, 3)
 			began := time.Now()
@@ -214,7 +214,7 @@ func TestCloseWithBlockedLedger(t *testing.T) {
 // A transaction in flight may wait for its chaincode's launch.
 func TestCloseDrainsLaunches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(after(time.Second, scripted(t, succeed)))})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(after(time.Second, scripted(t, succeed)))})
 		inFlight := executeAll(t, cs, 3)
 		synctest.Wait()
 		if err := <-closeWithin(t, cs, time.Minute); err != nil {
@@ -233,7 +233,7 @@ func TestCloseWaitsForRuntimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, release := slowToStop()
 		rt := count(slow)
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 		launched := launchAll(t, cs, 1)
 		synctest.Wait()
 		time.AfterFunc(10*time.Second, release)
@@ -291,10 +291,10 @@ func TestCallWhileClosing(t *testing.T) {
 // Close waits for its callers too, wherever they are held up.
 func TestCloseWaitsForCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newSupport(t, chaincodesupport.Config{Runtime: func(string) runtime.Runtime {
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: choose(func(string) runtime.Runtime {
 			<-time.After(10 * time.Second)
 			return untilStopped
-		}})
+		})})
 		launched := launchAll(t, cs, 1)
 		synctest.Wait()
 		began := time.Now()

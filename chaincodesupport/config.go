@@ -25,9 +25,9 @@ type Config struct {
 	// Limits are what is granted to each chaincode.
 	handler.Limits
 
-	// Runtime returns what runs a chaincode, or nil for a chaincode that this peer does not run. It must not block. Nil: the
-	// peer runs none, and chaincode is expected to connect by itself (see DevMode).
-	Runtime func(chaincodeID string) runtime.Runtime
+	// Runtimes find what runs a chaincode. Nil: this peer runs none, and chaincode is expected to connect by itself (see
+	// DevMode).
+	Runtimes Runtimes
 	// Definitions finds what a channel has agreed on about a chaincode, for Execute and for chaincode that calls
 	// chaincode. Chaincode calls by name; so it is needed where chaincode IDs have a version (asset:1.0) and chaincode calls
 	// chaincode. Nil: the name is the chaincode ID, and no chaincode has to be initialized.
@@ -91,8 +91,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
 	}
-	if c.Runtime == nil {
-		c.Runtime = func(string) runtime.Runtime { return nil }
+	if c.Runtimes == nil {
+		c.Runtimes = OneRuntime(nil)
 	}
 	if c.Restart == nil {
 		c.Restart = func(string) RestartPolicy { return RestartPolicy{} }
@@ -102,4 +102,32 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Decorators = slices.Clone(c.Decorators)
 	return c, nil
+}
+
+// Runtimes find what runs a chaincode. They are asked by the first call that needs the chaincode.
+type Runtimes interface {
+	// Runtime returns what runs a chaincode. The error for one that this peer doesn't run is ErrNoRuntime; another one is what
+	// the call returns.
+	Runtime(ctx context.Context, chaincodeID string) (runtime.Runtime, error)
+}
+
+// ErrNoRuntime is what Runtimes return for a chaincode that this peer doesn't run.
+var ErrNoRuntime = errors.New("this peer has no runtime for the chaincode")
+
+// RuntimesFunc is a function that is Runtimes.
+type RuntimesFunc func(ctx context.Context, chaincodeID string) (runtime.Runtime, error)
+
+// Runtime implements Runtimes.
+func (f RuntimesFunc) Runtime(ctx context.Context, chaincodeID string) (runtime.Runtime, error) {
+	return f(ctx, chaincodeID)
+}
+
+// OneRuntime returns Runtimes that have the same runtime for every chaincode.
+func OneRuntime(rt runtime.Runtime) Runtimes {
+	return RuntimesFunc(func(context.Context, string) (runtime.Runtime, error) {
+		if rt == nil {
+			return nil, ErrNoRuntime
+		}
+		return rt, nil
+	})
 }

@@ -55,6 +55,14 @@ type Decorator interface {
 	Decorate(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error)
 }
 
+// DecoratorFunc is a function that is a Decorator.
+type DecoratorFunc func(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error)
+
+// Decorate implements Decorator.
+func (f DecoratorFunc) Decorate(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error) {
+	return f(ctx, p, in)
+}
+
 // policies are asked before a transaction begins: what is called by a name, whether it may be called now, and what the peer
 // adds to its input.
 type policies struct {

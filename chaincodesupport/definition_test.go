@@ -102,7 +102,7 @@ func TestCallTypes(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var seen []string
 			rt := scripted(t, func(m *msg) *msg { seen = append(seen, m.Type.String()); return succeed(m) })
-			n := newNetwork(t, chaincodesupport.Config{Runtime: always(rt), Definitions: definitions}, nil)
+			n := newNetwork(t, chaincodesupport.Config{Runtimes: always(rt), Definitions: definitions}, nil)
 			n.called("asset", "t1", asInit())
 			n.called("asset", "t2", input())
 			if want := []string{"INIT", "TRANSACTION"}; !slices.Equal(seen, want) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
@@ -29,7 +28,7 @@ func Example() {
 		return shim.StartInProc(chaincodeID, s, greeter{})
 	})
 	peer, err := chaincodesupport.New(chaincodesupport.Config{
-		Runtime: func(string) runtime.Runtime { return inProcess },
+		Runtimes: chaincodesupport.OneRuntime(inProcess),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -69,7 +68,7 @@ func ExampleChaincodeSupport_Execute() {
 	inProcess := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 		return shim.StartInProc(chaincodeID, s, visits{})
 	})
-	peer, err := chaincodesupport.New(chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return inProcess }})
+	peer, err := chaincodesupport.New(chaincodesupport.Config{Runtimes: chaincodesupport.OneRuntime(inProcess)})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -124,7 +123,7 @@ func ExampleChaincodeSupport_Execute_definitions() {
 		return shim.StartInProc(chaincodeID, s, visits{})
 	})
 	peer, err := chaincodesupport.New(chaincodesupport.Config{
-		Runtime: func(string) runtime.Runtime { return inProcess },
+		Runtimes: chaincodesupport.OneRuntime(inProcess),
 		Definitions: chaincodesupport.DefinitionsFunc(func(_ context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
 			return chaincodesupport.Definition{ChaincodeID: p.Namespace + ":1.0", Version: "1.0", InitRequired: true}, nil
 		}),
@@ -166,7 +165,7 @@ func ExampleLifecycleFunc() {
 		return shim.StartInProc(chaincodeID, s, visits{})
 	})
 	peer, err := chaincodesupport.New(chaincodesupport.Config{
-		Runtime: func(string) runtime.Runtime { return inProcess },
+		Runtimes: chaincodesupport.OneRuntime(inProcess),
 		Lifecycle: chaincodesupport.LifecycleFunc(func(e chaincodesupport.LifecycleEvent) {
 			fmt.Println(e.ChaincodeID, e.State)
 		}),

@@ -47,7 +47,7 @@ func TestResults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rt := scripted(t, func(*msg) *msg { return test.answer })
-				cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+				cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 				got, err := cs.Execute(t.Context(), "asset:1", params("t"), input())
 				var said *chaincodesupport.ChaincodeError
 				if isError := test.answer.Type == pb.ChaincodeMessage_ERROR; errors.As(err, &said) != isError || isError && said.Text != "boom" {
@@ -89,7 +89,7 @@ func TestInput(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			got := make(chan *msg, 1)
 			rt := scripted(t, func(m *msg) *msg { got <- m; return succeed(m) })
-			cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+			cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 			in := input("create", "a1")
 			in.Decorations, in.IsInit = map[string][]byte{"seed": {7}}, test.isInit
 			p := params("t")
@@ -135,7 +135,7 @@ func TestExecuteEnds(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cs := newSupport(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: test.set}, Runtime: always(scripted(t, silent))})
+				cs := newSupport(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: test.set}, Runtimes: always(scripted(t, silent))})
 				ctx, cancel := test.limit(t.Context())
 				defer cancel()
 				for range 2 { // F26: the same transaction ID again
@@ -230,9 +230,9 @@ func (panicking) Sync() error                                { return nil }
 func TestLoggerPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cs := newSupport(t, chaincodesupport.Config{
-			Hooks:   handler.Hooks{Logger: zap.New(panicking{zapcore.DebugLevel})},
-			DevMode: true,
-			Runtime: always(runFunc(func(context.Context, string, runtime.StreamHandler) error { panic("runtime") })),
+			Hooks:    handler.Hooks{Logger: zap.New(panicking{zapcore.DebugLevel})},
+			DevMode:  true,
+			Runtimes: always(runFunc(func(context.Context, string, runtime.StreamHandler) error { panic("runtime") })),
 		})
 		c := connect(t, cs).register("asset:1")
 		if err := <-c.ended; err == nil {

@@ -103,7 +103,7 @@ func holdInServer(t *testing.T) (*netfault.Proxy, *execution) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: time.Hour}, Runtime: always(rt)}, nil)
+	n := newNetwork(t, chaincodesupport.Config{Limits: handler.Limits{ExecuteTimeout: time.Hour}, Runtimes: always(rt)}, nil)
 	x := n.start("asset:1", "t", "hold")
 	<-holds
 	return proxy, x

@@ -66,7 +66,7 @@ var floodKinds = []struct {
 func TestFaultFlood(t *testing.T) {
 	for _, kind := range floodKinds {
 		t.Run(kind.name, func(t *testing.T) {
-			n := newNetwork(t, chaincodesupport.Config{DevMode: true, Runtime: inProcess(t, map[string]function{"keeper": keeper})}, nil)
+			n := newNetwork(t, chaincodesupport.Config{DevMode: true, Runtimes: inProcess(t, map[string]function{"keeper": keeper})}, nil)
 			s := dial(t, serve(t, n.ChaincodeSupport))
 			n.wantResult("keeper", "before", 200, "")
 			x := reachState(t, n, s, "request pending")
@@ -159,10 +159,10 @@ func TestFaultManyLaunches(t *testing.T) {
 		failing(errors.New("no such program")),
 		inproc.Runtime(func(_ context.Context, id string, s pb.ClientStream) error { return s.Send(registration(id)) }),
 	}
-	cs := newSupport(t, chaincodesupport.Config{Runtime: func(id string) runtime.Runtime {
+	cs := newSupport(t, chaincodesupport.Config{Runtimes: choose(func(id string) runtime.Runtime {
 		n, _ := strconv.Atoi(id)
 		return ways[n%len(ways)]
-	}})
+	})})
 	wantNothingLeft(t, func(n int) {
 		for i := range n {
 			id := strconv.Itoa(i % (10 * len(ways)))

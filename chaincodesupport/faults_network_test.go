@@ -76,9 +76,9 @@ func newFaultyNetwork(t *testing.T, cfg faultyConfig) *faultyNetwork {
 	}
 	t.Cleanup(f.proxy.Close)
 	rest := f.runs(t, playFaulty)
-	cfg.Runtime = always(rest)
+	cfg.Runtimes = always(rest)
 	if cfg.First != "" {
-		cfg.Runtime = always(count(f.runs(t, cfg.First), rest))
+		cfg.Runtimes = always(count(f.runs(t, cfg.First), rest))
 	}
 	f.network = newNetwork(t, cfg.Config, nil)
 	serveOn(t, l, f.ChaincodeSupport, append(f.ServerOptions(), cfg.Options...))

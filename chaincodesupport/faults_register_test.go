@@ -142,7 +142,7 @@ func TestFaultMalformedRegister(t *testing.T) {
 		{"no name", registration(""), codes.InvalidArgument, "error in handling register chaincode, chaincodeID name is empty"},
 	} {
 		t.Run(first.name, func(t *testing.T) {
-			cs := newSupport(t, chaincodesupport.Config{Runtime: always(untilStopped), Identify: identifyAs("asset:1", nil)})
+			cs := newSupport(t, chaincodesupport.Config{Runtimes: always(untilStopped), Identify: identifyAs("asset:1", nil)})
 			address := serve(t, cs)
 			launched := launchAll(t, cs, 2)
 			eventually(t, "it is being launched", func() bool { return len(cs.List()) == 1 })

@@ -242,12 +242,12 @@ func TestCalleeDies(t *testing.T) {
 				}
 			}
 		})
-		n := newNetwork(t, chaincodesupport.Config{Runtime: func(id string) runtime.Runtime {
+		n := newNetwork(t, chaincodesupport.Config{Runtimes: choose(func(id string) runtime.Runtime {
 			if id == "dying" {
 				return dying
 			}
-			return runtimes(id)
-		}}, nil)
+			return ask(runtimes, id)
+		})}, nil)
 		for _, txID := range []string{"t1", "t2"} {
 			n.wantResult("caller", txID, 500, "INVOKE_CHAINCODE failed: transaction ID: "+txID+": execute failed: error sending: chaincode stream terminated", "dying")
 		}
@@ -275,28 +275,28 @@ func TestCallbackPanics(t *testing.T) {
 			})
 		}, "panic during execution", handler.ErrPoisoned},
 		{"Runtime", func(c *chaincodesupport.Config) {
-			runtimes := c.Runtime
-			c.Runtime = func(id string) runtime.Runtime {
+			runtimes := c.Runtimes
+			c.Runtimes = choose(func(id string) runtime.Runtime {
 				if id == "keeper" {
 					secret()
 				}
-				return runtimes(id)
-			}
+				return ask(runtimes, id)
+			})
 		}, "panic during execution", handler.ErrPoisoned},
 		{"runtime", func(c *chaincodesupport.Config) {
-			runtimes := c.Runtime
-			c.Runtime = func(id string) runtime.Runtime {
+			runtimes := c.Runtimes
+			c.Runtimes = choose(func(id string) runtime.Runtime {
 				if id != "keeper" {
-					return runtimes(id)
+					return ask(runtimes, id)
 				}
 				return runFunc(func(context.Context, string, runtime.StreamHandler) error { secret(); return nil })
-			}
+			})
 		}, "execute failed: chaincode registration failed: the runtime panicked", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				seen := make(chan string, 1)
-				cfg := chaincodesupport.Config{Runtime: inProcess(t, map[string]function{"keeper": keeper, "caller": func(s stub) *shim.Response {
+				cfg := chaincodesupport.Config{Runtimes: inProcess(t, map[string]function{"keeper": keeper, "caller": func(s stub) *shim.Response {
 					r := calls(s)
 					seen <- string(r.Payload)
 					return r

@@ -2,7 +2,6 @@ package chaincodesupport
 
 import (
 	"context"
-	"reflect"
 	"strings"
 	"time"
 
@@ -44,7 +43,7 @@ func (e *vanishedError) Is(target error) bool { return target == handler.ErrStre
 // register under one name: so that is waited for, and then everything is looked at anew.
 func (l *launcher) handler(ctx context.Context, chaincodeID string) (*handler.Handler, error) {
 	for {
-		in, started, err := l.instance(chaincodeID)
+		in, started, err := l.instance(ctx, chaincodeID)
 		if err != nil {
 			return nil, err
 		}
@@ -95,19 +94,20 @@ func (l *launcher) awaitExit(ctx context.Context, in *instance) error {
 
 // instance returns the run of a chaincode that is under way, or starts one.
 //
-// Config.Runtime is asked without a lock, since it is not ours. So somebody else may have started the chaincode meanwhile,
+// Config.Runtimes are asked without a lock, since they are not ours. So somebody else may have started the chaincode meanwhile,
 // and getOrLaunch looks again.
-func (l *launcher) instance(chaincodeID string) (in *instance, started bool, err error) {
+func (l *launcher) instance(ctx context.Context, chaincodeID string) (in *instance, started bool, err error) {
 	if in := l.instances.get(chaincodeID); in != nil {
 		return in, false, nil
 	}
 	if err := handler.CheckChaincodeID(chaincodeID); err != nil {
 		return nil, false, err
 	}
-	rt := l.cfg.Runtime(chaincodeID)
-	if v := reflect.ValueOf(rt); v.Kind() == reflect.Pointer && v.IsNil() { // as a map of pointers has it
-		rt = nil
+	rt, err := l.cfg.Runtimes.Runtime(ctx, chaincodeID)
+	if err != nil && !errors.Is(err, ErrNoRuntime) {
+		return nil, false, errors.Wrapf(err, "find the runtime of chaincode %s", chaincodeID)
 	}
+	err = nil // somebody else may have launched it meanwhile
 	in = l.instances.getOrLaunch(chaincodeID, func() *instance {
 		if rt == nil {
 			hint := ""

@@ -11,7 +11,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
-	dialruntime "github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/internal/pipe"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -40,7 +39,7 @@ const waiters = 50
 func TestOneLaunchForManyWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := count(after(time.Second, scripted(t, succeed)))
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 		errs := launchAll(t, cs, waiters)
 		for range waiters {
 			if err := <-errs; err != nil {
@@ -61,7 +60,7 @@ func TestFailedLaunch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("container exited with 3")
 		rt := count(after(time.Second, failing(cause)), scripted(t, succeed))
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 		began := time.Now()
 		errs := launchAll(t, cs, waiters)
 		for range waiters {
@@ -92,8 +91,6 @@ func TestWhyLaunchFails(t *testing.T) {
 	}{
 		{"no runtime", "asset:1", func(*testing.T) runtime.Runtime { return nil },
 			"chaincode asset:1 is not running, and this peer has no runtime for it"},
-		{"no runtime, in a pointer", "asset:1", func(*testing.T) runtime.Runtime { return (*dialruntime.Runtime)(nil) },
-			"chaincode asset:1 is not running, and this peer has no runtime for it"},
 		{"empty ID", "", func(*testing.T) runtime.Runtime { return untilStopped }, "chaincodeID name is empty"},
 		{"hostile ID", "../asset", func(*testing.T) runtime.Runtime { return untilStopped },
 			`chaincodeID name "../asset" is not valid: want letters, digits and + _ . : -, and a letter or digit at both ends`},
@@ -119,7 +116,7 @@ func TestWhyLaunchFails(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cs := newSupport(t, chaincodesupport.Config{Runtime: always(test.runtime(t))})
+				cs := newSupport(t, chaincodesupport.Config{Runtimes: always(test.runtime(t))})
 				began := time.Now()
 				wantError(t, cs.Launch(t.Context(), test.chaincodeID), test.want)
 				if d := time.Since(began); d != 0 {
@@ -155,7 +152,7 @@ func (s noReady) Send(m *msg) error {
 func TestWaiterGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := count(after(time.Minute, scripted(t, succeed)))
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 		patient := launchAll(t, cs, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -176,7 +173,7 @@ func TestStartupTimeout(t *testing.T) {
 	for _, test := range []struct{ set, want time.Duration }{{0, 300 * time.Second}, {7 * time.Second, 7 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			rt := count(untilStopped)
-			cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), StartupTimeout: test.set})
+			cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt), StartupTimeout: test.set})
 			began := time.Now()
 			errs := launchAll(t, cs, waiters)
 			for range waiters {
@@ -197,7 +194,7 @@ func TestStartupTimeout(t *testing.T) {
 func TestStartupTimeoutIsForLaunchOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := count(scripted(t, succeed))
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), StartupTimeout: time.Second})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt), StartupTimeout: time.Second})
 		for range 3 {
 			if _, err := cs.Execute(t.Context(), "asset:1", params("t"), input()); err != nil {
 				t.Errorf("Execute: %v", err)
@@ -218,7 +215,7 @@ func TestTimeoutRacesRegistration(t *testing.T) {
 			inTime := make(chan struct{}) // its timer is set before that of the timeout, and so fires first
 			time.AfterFunc(time.Second, func() { close(inTime) })
 			rt := count(when(inTime, scripted(t, succeed)))
-			cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), StartupTimeout: time.Second})
+			cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt), StartupTimeout: time.Second})
 			err := cs.Launch(t.Context(), "asset:1")
 			synctest.Wait()
 			if runs, running := rt.runs.Load(), rt.running.Load(); runs != 1 || err == nil && running != 1 || err != nil && running != 0 {
@@ -237,7 +234,9 @@ func TestTimeoutRacesRegistration(t *testing.T) {
 
 // I9: a panic while a runtime is looked for is the caller's error, whoever that is.
 func TestRuntimeLookupPanics(t *testing.T) {
-	cs := newSupport(t, chaincodesupport.Config{Runtime: func(string) runtime.Runtime { panic("secret") }})
+	broken := chaincodesupport.RuntimesFunc(func(context.Context, string) (runtime.Runtime, error) { return nil, errors.New("registry is down") })
+	wantError(t, newSupport(t, chaincodesupport.Config{Runtimes: broken}).Launch(t.Context(), "asset:1"), "find the runtime of chaincode asset:1: registry is down")
+	cs := newSupport(t, chaincodesupport.Config{Runtimes: choose(func(string) runtime.Runtime { panic("secret") })})
 	ctx := t.Context()
 	wantError(t, cs.Launch(ctx, "asset:1"), "panic during execution")
 	_, err := cs.Execute(ctx, "asset:1", params("t"), input())

@@ -80,7 +80,7 @@ func wantEvents(t *testing.T, got, want []string) {
 func TestLifecycleOfCrashes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
-		cs := newSupport(t, chaincodesupport.Config{Lifecycle: d, Restart: onFailure, Runtime: always(count(
+		cs := newSupport(t, chaincodesupport.Config{Lifecycle: d, Restart: onFailure, Runtimes: always(count(
 			failing(&runtime.StartError{Cause: errors.New("no such program")}), livesFor(t, 2*time.Second), untilStopped))})
 		if err := cs.Launch(t.Context(), "asset:1"); err == nil {
 			t.Error("Launch succeeded")
@@ -114,7 +114,7 @@ func TestLifecycleOfStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDiary()
 		slow, release := slowToStop()
-		cs := newSupport(t, chaincodesupport.Config{Lifecycle: d, DevMode: true, Runtime: always(slow)})
+		cs := newSupport(t, chaincodesupport.Config{Lifecycle: d, DevMode: true, Runtimes: always(slow)})
 		launchByHand(t, cs)
 		d.want(t, "0s asset:1 launching", "0s asset:1 ready")
 		mine := connect(t, cs).register("mine:1")
@@ -146,7 +146,7 @@ func TestLifecycleObserverMisbehaves(t *testing.T) {
 		core, logs := observer.New(zapcore.ErrorLevel)
 		release := make(chan struct{})
 		told := 0
-		cs := newSupport(t, chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}, Runtime: always(scripted(t, succeed)), Lifecycle: chaincodesupport.LifecycleFunc(
+		cs := newSupport(t, chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}, Runtimes: always(scripted(t, succeed)), Lifecycle: chaincodesupport.LifecycleFunc(
 			func(chaincodesupport.LifecycleEvent) {
 				switch told++; told {
 				case 1:
@@ -182,7 +182,7 @@ func TestLifecycleRaces(t *testing.T) {
 	for range 300 {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDiary()
-			cs := newSupport(t, chaincodesupport.Config{Lifecycle: d, Restart: onFailure, Runtime: always(failing(errors.New("no")))})
+			cs := newSupport(t, chaincodesupport.Config{Lifecycle: d, Restart: onFailure, Runtimes: always(failing(errors.New("no")))})
 			_ = cs.Launch(t.Context(), "asset:1")
 			<-time.After(time.Second) // it is launched again now
 			stopped := make(chan error, 1)

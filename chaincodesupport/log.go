@@ -29,7 +29,7 @@ func (l guardedLog) panicked(where string, p any, fields ...zap.Field) {
 // errPanic is what a caller is told of a panic.
 var errPanic = errors.New("panic during execution")
 
-// confine, deferred, makes a panic of what the caller's own goroutine has called, such as Config.Runtime, an error.
+// confine, deferred, makes a panic of what the caller's own goroutine has called, such as Config.Runtimes, an error.
 func (l guardedLog) confine(err *error) {
 	if p := recover(); p != nil {
 		l.panicked("a hook", p)

@@ -44,23 +44,40 @@ func (f runFunc) Run(ctx context.Context, chaincodeID string, handle runtime.Str
 	return f(ctx, chaincodeID, handle)
 }
 
-// always is a Config.Runtime with one runtime for every chaincode.
-func always(rt runtime.Runtime) func(string) runtime.Runtime {
-	return func(string) runtime.Runtime { return rt }
-}
+// always is Runtimes with one runtime for every chaincode.
+func always(rt runtime.Runtime) chaincodesupport.Runtimes { return chaincodesupport.OneRuntime(rt) }
 
 // inProcess runs chaincodes in process, by their IDs.
-func inProcess(t testing.TB, chaincodes map[string]function) func(string) runtime.Runtime {
+func inProcess(t testing.TB, chaincodes map[string]function) chaincodesupport.Runtimes {
 	t.Helper()
 	rt := inproc.Runtime(func(_ context.Context, id string, s pb.ClientStream) error {
 		return shim.StartInProc(id, s, chaincodes[id])
 	})
-	return func(id string) runtime.Runtime {
+	return choose(func(id string) runtime.Runtime {
 		if chaincodes[id] == nil {
 			return nil
 		}
 		return rt
+	})
+}
+
+// choose is Runtimes made of a function that returns nil for a chaincode that isn't run.
+func choose(f func(chaincodeID string) runtime.Runtime) chaincodesupport.Runtimes {
+	return chaincodesupport.RuntimesFunc(func(_ context.Context, chaincodeID string) (runtime.Runtime, error) {
+		if rt := f(chaincodeID); rt != nil {
+			return rt, nil
+		}
+		return nil, chaincodesupport.ErrNoRuntime
+	})
+}
+
+// ask is what choose was given, of any Runtimes.
+func ask(all chaincodesupport.Runtimes, chaincodeID string) runtime.Runtime {
+	rt, err := all.Runtime(context.Background(), chaincodeID)
+	if err != nil {
+		return nil
 	}
+	return rt
 }
 
 // scripted runs a chaincode that registers in good order and answers INIT and TRANSACTION with what answer returns,

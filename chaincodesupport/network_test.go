@@ -54,8 +54,8 @@ func newNetwork(t *testing.T, cfg chaincodesupport.Config, chaincodes map[string
 	if cfg.ACL == nil {
 		cfg.ACL = handler.InsecureAllowAll{}
 	}
-	if cfg.Runtime == nil {
-		cfg.Runtime = inProcess(t, chaincodes)
+	if cfg.Runtimes == nil {
+		cfg.Runtimes = inProcess(t, chaincodes)
 	}
 	n.ChaincodeSupport = newSupport(t, cfg)
 	return n

@@ -38,7 +38,7 @@ func subprocess(t *testing.T, l net.Listener, play string, cfg chaincodesupport.
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Runtime = always(rt)
+	cfg.Runtimes = always(rt)
 	n := newNetwork(t, cfg, nil)
 	serveOn(t, l, n.ChaincodeSupport, n.ServerOptions())
 	return n

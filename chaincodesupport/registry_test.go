@@ -58,7 +58,7 @@ func oneRunning(t *testing.T, devMode bool) (*chaincodesupport.ChaincodeSupport,
 	t.Helper()
 	cfg := chaincodesupport.Config{DevMode: devMode}
 	if !devMode {
-		cfg.Runtime = always(untilStopped)
+		cfg.Runtimes = always(untilStopped)
 	}
 	cs := newSupport(t, cfg)
 	launched := make(chan error, 1)
@@ -196,7 +196,7 @@ func (s holdsReady) Send(m *msg) error {
 // the chaincode's credential.
 func TestSecondStreamWhileRegistering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(untilStopped), Identify: identifyAs("asset:1", nil)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(untilStopped), Identify: identifyAs("asset:1", nil)})
 		launched := launchAll(t, cs, 1)
 		synctest.Wait()
 		release := make(chan struct{})
@@ -232,7 +232,7 @@ func TestLateRegistration(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rt, release := slowToStop()
-				cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), StartupTimeout: time.Second})
+				cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt), StartupTimeout: time.Second})
 				late := connect(t, cs)
 				if err := cs.Launch(t.Context(), "asset:1"); err == nil {
 					t.Error("Launch succeeded")

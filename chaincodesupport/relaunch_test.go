@@ -22,7 +22,7 @@ func TestFailedLaunchThatStopsSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, release := slowToStop()
 		rt := count(slow, scripted(t, succeed))
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt), StartupTimeout: time.Second})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt), StartupTimeout: time.Second})
 		wantError(t, cs.Launch(t.Context(), "asset:1"), "timeout expired while starting chaincode asset:1 for transaction")
 		again := launchAll(t, cs, 1)
 		synctest.Wait()
@@ -48,7 +48,7 @@ func TestRelaunch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, release := slowToStop()
 		rt := count(slow, scripted(t, succeed))
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 		c := launchByHand(t, cs)
 		inFlight := executeAll(t, cs, 3)
 		synctest.Wait()
@@ -91,7 +91,7 @@ func executeAll(t *testing.T, cs *chaincodesupport.ChaincodeSupport, n int) <-ch
 func TestWaiterForTheEndGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, release := slowToStop()
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(slow)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(slow)})
 		c := launchByHand(t, cs)
 		c.Abort(errors.New("connection reset"))
 		synctest.Wait()
@@ -109,7 +109,7 @@ func TestEarlierRunNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, release := slowToStop()
 		defer release()
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(slow), StartupTimeout: time.Minute})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(slow), StartupTimeout: time.Minute})
 		wantError(t, cs.Launch(t.Context(), "asset:1"), "timeout expired while starting chaincode asset:1 for transaction")
 		began := time.Now()
 		wantError(t, cs.Launch(t.Context(), "asset:1"),
@@ -125,7 +125,7 @@ func TestStreamEndsAfterItsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		crash, release := make(chan struct{}), make(chan struct{})
 		rt := count(runFunc(func(context.Context, string, runtime.StreamHandler) error { <-crash; return nil }), untilStopped)
-		cs := newSupport(t, chaincodesupport.Config{Hooks: handler.Hooks{Faults: handler.FaultObserverFunc(func(handler.Fault) { <-release })}, Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Hooks: handler.Hooks{Faults: handler.FaultObserverFunc(func(handler.Fault) { <-release })}, Runtimes: always(rt)})
 		first := launchByHand(t, cs)
 		if err := first.Send(&msg{Type: pb.ChaincodeMessage_COMPLETED, Txid: "unknown"}); err != nil {
 			t.Fatal(err)
@@ -157,7 +157,7 @@ func launchByHand(t *testing.T, cs *chaincodesupport.ChaincodeSupport) *connecti
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := count(scripted(t, silent))
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 		if err := cs.Stop(t.Context(), "asset:1"); err != nil {
 			t.Errorf("Stop of what does not run: %v", err)
 		}
@@ -183,7 +183,7 @@ func TestStop(t *testing.T) {
 func TestStopWhileLaunching(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, release := slowToStop()
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(slow)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(slow)})
 		launched := launchAll(t, cs, 1)
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -213,7 +213,7 @@ func TestEndsAsSoonAsItIsReady(t *testing.T) {
 			}
 			return nil
 		}))
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt)})
 		if err := <-executeAll(t, cs, 1); err == nil {
 			t.Fatal("Execute: no error")
 		}
@@ -232,7 +232,7 @@ func (exits) Run(context.Context, string, runtime.StreamHandler) error {
 }
 
 func TestRuntimeExits(t *testing.T) {
-	cs := newSupport(t, chaincodesupport.Config{Runtime: always(exits{})})
+	cs := newSupport(t, chaincodesupport.Config{Runtimes: always(exits{})})
 	for range 2 { // the first one leaves nothing behind
 		wantError(t, cs.Launch(t.Context(), "asset:1"), "chaincode registration failed: the runtime's goroutine exited")
 	}

@@ -29,7 +29,7 @@ func (p RestartPolicy) withDefaults() RestartPolicy {
 	return p
 }
 
-// maxRecords is how many chaincodes a peer remembers that it has launched. If Config.Runtime has something for every name,
+// maxRecords is how many chaincodes a peer remembers that it has launched. If Config.Runtimes have something for every name,
 // chaincode can have others launched by names of its choice, without end.
 const maxRecords = 10_000
 

@@ -62,7 +62,7 @@ func TestRestartPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var starts []string
-		cs := newSupport(t, chaincodesupport.Config{Restart: onFailure, Runtime: always(runFunc(
+		cs := newSupport(t, chaincodesupport.Config{Restart: onFailure, Runtimes: always(runFunc(
 			func(context.Context, string, runtime.StreamHandler) error {
 				starts = append(starts, time.Since(began).String())
 				return &runtime.StartError{Cause: errors.New("no such program")}
@@ -95,7 +95,7 @@ func livesFor(t *testing.T, d time.Duration) runtime.Runtime {
 func TestRestartAfterLongRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := count(livesFor(t, time.Second), livesFor(t, time.Second), livesFor(t, 6*time.Second), livesFor(t, time.Hour))
-		cs := newSupport(t, chaincodesupport.Config{Restart: onFailure, Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Restart: onFailure, Runtimes: always(rt)})
 		if err := cs.Launch(t.Context(), "asset:1"); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestNoRestart(t *testing.T) {
 						return nil
 					}
 				}))
-				cs := newSupport(t, chaincodesupport.Config{Restart: test.policy, Runtime: always(rt)})
+				cs := newSupport(t, chaincodesupport.Config{Restart: test.policy, Runtimes: always(rt)})
 				if err := cs.Launch(t.Context(), "asset:1"); err != nil {
 					t.Fatal(err)
 				}
@@ -181,7 +181,7 @@ func TestNoRestart(t *testing.T) {
 func TestRestartAfterStreamEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := count(untilStopped, scripted(t, succeed))
-		cs := newSupport(t, chaincodesupport.Config{Restart: onFailure, Runtime: always(rt)})
+		cs := newSupport(t, chaincodesupport.Config{Restart: onFailure, Runtimes: always(rt)})
 		c := launchByHand(t, cs)
 		c.Abort(errors.New("connection reset"))
 		synctest.Wait()
@@ -202,7 +202,7 @@ func TestList(t *testing.T) {
 		runtimes := map[string]runtime.Runtime{"asset:1": scripted(t, silent), "market:1": untilStopped, "slow:1": slow}
 		cs := newSupport(t, chaincodesupport.Config{
 			Limits:         handler.Limits{ExecuteTimeout: time.Hour},
-			Runtime:        func(id string) runtime.Runtime { return runtimes[id] },
+			Runtimes:       choose(func(id string) runtime.Runtime { return runtimes[id] }),
 			DevMode:        true,
 			StartupTimeout: time.Minute,
 		})
@@ -283,7 +283,7 @@ func TestStateString(t *testing.T) {
 
 // What chaincode calls is a name of its choice: the peer doesn't remember more of them than it can.
 func TestRecordsAreBounded(t *testing.T) {
-	cs := newSupport(t, chaincodesupport.Config{Runtime: always(failing(errors.New("no such chaincode")))})
+	cs := newSupport(t, chaincodesupport.Config{Runtimes: always(failing(errors.New("no such chaincode")))})
 	for i := range 10_100 {
 		_ = cs.Launch(t.Context(), fmt.Sprintf("name%d", i))
 	}

@@ -81,7 +81,7 @@ func inMemory(t testing.TB, cs *chaincodesupport.ChaincodeSupport, opts []grpc.S
 func TestLargeValues(t *testing.T) {
 	var address string
 	echo := function(func(s stub) *shim.Response { return shim.Success(s.GetArgs()[0]) })
-	cs := newSupport(t, chaincodesupport.Config{Runtime: always(runFunc(func(ctx context.Context, id string, _ runtime.StreamHandler) error {
+	cs := newSupport(t, chaincodesupport.Config{Runtimes: always(runFunc(func(ctx context.Context, id string, _ runtime.StreamHandler) error {
 		return shim.Run(ctx, shim.Config{ChaincodeID: id, PeerAddress: address}, echo)
 	}))})
 	address = serve(t, cs)
@@ -109,7 +109,7 @@ func TestLargestValue(t *testing.T) {
 		}
 		return outcome(err)
 	})
-	n := newNetwork(t, chaincodesupport.Config{Runtime: always(runFunc(func(ctx context.Context, id string, _ runtime.StreamHandler) error {
+	n := newNetwork(t, chaincodesupport.Config{Runtimes: always(runFunc(func(ctx context.Context, id string, _ runtime.StreamHandler) error {
 		return shim.Run(ctx, shim.Config{ChaincodeID: id, PeerAddress: address}, chaincode)
 	}))}, nil)
 	address = serve(t, n.ChaincodeSupport)

@@ -58,7 +58,7 @@ func TestExecuteTexts(t *testing.T) {
 	for _, test := range executeTexts {
 		t.Run(test.text, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cs := newSupport(t, chaincodesupport.Config{Runtime: always(test.runtime(t)), StartupTimeout: time.Minute})
+				cs := newSupport(t, chaincodesupport.Config{Runtimes: always(test.runtime(t)), StartupTimeout: time.Minute})
 				_, err := cs.Execute(t.Context(), "asset:1", params("t"), input())
 				wantText(t, err, test.text)
 			})
@@ -113,7 +113,7 @@ func TestVanishedText(t *testing.T) {
 // The same transaction twice at once.
 func TestExistsText(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newSupport(t, chaincodesupport.Config{Runtime: always(scripted(t, silent))})
+		cs := newSupport(t, chaincodesupport.Config{Runtimes: always(scripted(t, silent))})
 		first := make(chan error, 1)
 		go func() {
 			_, err := cs.Execute(t.Context(), "asset:1", params("t"), input())

@@ -62,7 +62,7 @@ func ExampleStore() {
 			fmt.Println(err)
 			return
 		}
-		alice, err := msp.Issue(identity.IdentityConfig{CommonName: "alice"})
+		alice, err := msp.Issue(identity.Config{CommonName: "alice"})
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/collections"
 	"github.com/ccpeer/ccpeer/handler"
@@ -84,9 +83,9 @@ func newNetwork(t *testing.T, s collections.Store) *network {
 		t.Fatal(err)
 	}
 	n.ChaincodeSupport, err = chaincodesupport.New(chaincodesupport.Config{
-		Hooks:   handler.Hooks{CollectionStore: counting{s, &n.asked}},
-		Limits:  handler.Limits{Offer: handler.Offer{WriteBatch: -1}},
-		Runtime: func(string) runtime.Runtime { return rt },
+		Hooks:    handler.Hooks{CollectionStore: counting{s, &n.asked}},
+		Limits:   handler.Limits{Offer: handler.Offer{WriteBatch: -1}},
+		Runtimes: chaincodesupport.OneRuntime(rt),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func newMSP(t testing.TB, id string) *identity.MSP {
 
 func issue(t testing.TB, msp *identity.MSP, ous ...string) *identity.Identity {
 	t.Helper()
-	id, err := msp.Issue(identity.IdentityConfig{CommonName: "alice", OUs: append([]string{}, ous...)})
+	id, err := msp.Issue(identity.Config{CommonName: "alice", OUs: append([]string{}, ous...)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("handler: Config.Registry is required")
 	}
 	var err error
-	if c.Limits, err = c.Limits.WithDefaults(); err != nil {
+	if c.Limits, err = c.WithDefaults(); err != nil {
 		return c, errors.WithMessage(err, "handler")
 	}
 	if c.Logger == nil {

@@ -39,7 +39,7 @@ func ExampleParse() {
 		fmt.Println(err)
 		return
 	}
-	alice, err := org1.Issue(identity.IdentityConfig{CommonName: "alice"})
+	alice, err := org1.Issue(identity.Config{CommonName: "alice"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -31,7 +31,7 @@ func newMSP(t testing.TB, id string) *identity.MSP {
 	return m
 }
 
-func issue(t testing.TB, m *identity.MSP, cfg identity.IdentityConfig) *identity.Identity {
+func issue(t testing.TB, m *identity.MSP, cfg identity.Config) *identity.Identity {
 	t.Helper()
 	id, err := m.Issue(cfg)
 	if err != nil {
@@ -75,7 +75,7 @@ func TestCACertificate(t *testing.T) {
 
 func TestIdentityCertificate(t *testing.T) {
 	m := newMSP(t, "Org1MSP")
-	id := issue(t, m, identity.IdentityConfig{CommonName: "alice", OUs: []string{"admin", "sales"}})
+	id := issue(t, m, identity.Config{CommonName: "alice", OUs: []string{"admin", "sales"}})
 	cert := parsePEM(t, id.CertificatePEM())
 	if !cert.Equal(id.Certificate()) || id.MSPID() != "Org1MSP" {
 		t.Errorf("certificate is %v, of %s", id.Certificate().Subject, id.MSPID())
@@ -113,7 +113,7 @@ func TestIdentityCertificate(t *testing.T) {
 func TestIdentityOUs(t *testing.T) {
 	m := newMSP(t, "Org1MSP")
 	for _, c := range []struct{ ous, want []string }{{nil, []string{"client"}}, {[]string{}, nil}, {[]string{"peer"}, []string{"peer"}}} {
-		id := issue(t, m, identity.IdentityConfig{CommonName: "x", OUs: c.ous})
+		id := issue(t, m, identity.Config{CommonName: "x", OUs: c.ous})
 		if got := id.Certificate().Subject.OrganizationalUnit; !slices.Equal(got, c.want) {
 			t.Errorf("OUs %#v became %q, want %q", c.ous, got, c.want)
 		}
@@ -122,7 +122,7 @@ func TestIdentityOUs(t *testing.T) {
 
 // As encoding/json and the shims' cid package agree, the test need not parse it: the text is the format.
 func TestAttributes(t *testing.T) {
-	id := issue(t, newMSP(t, "Org1MSP"), identity.IdentityConfig{
+	id := issue(t, newMSP(t, "Org1MSP"), identity.Config{
 		CommonName: "alice", Attributes: map[string]string{"role": `"buyer"`, "hf.EnrollmentID": "alice"},
 	})
 	for _, e := range parsePEM(t, id.CertificatePEM()).Extensions {
@@ -141,7 +141,7 @@ func TestAttributes(t *testing.T) {
 }
 
 func TestIdentityID(t *testing.T) {
-	id := issue(t, newMSP(t, "Org1MSP"), identity.IdentityConfig{CommonName: "Smith, Alice"})
+	id := issue(t, newMSP(t, "Org1MSP"), identity.Config{CommonName: "Smith, Alice"})
 	got, err := base64.StdEncoding.DecodeString(id.ID())
 	want := `x509::CN=Smith\, Alice,OU=client,O=org1msp.example.com::CN=ca.org1msp.example.com,O=org1msp.example.com`
 	if err != nil || string(got) != want {
@@ -152,7 +152,7 @@ func TestIdentityID(t *testing.T) {
 // Half of all signatures would have a high S, if nothing was done about it.
 func TestSignaturesAreLowS(t *testing.T) {
 	m := newMSP(t, "Org1MSP")
-	id := issue(t, m, identity.IdentityConfig{CommonName: "alice"})
+	id := issue(t, m, identity.Config{CommonName: "alice"})
 	half := new(big.Int).Rsh(elliptic.P256().Params().N, 1)
 	check := func(what string, signature []byte) {
 		t.Helper()
@@ -175,7 +175,7 @@ func TestSignaturesAreLowS(t *testing.T) {
 		if key := id.Certificate().PublicKey.(*ecdsa.PublicKey); !ecdsa.VerifyASN1(key, digest[:], signature) {
 			t.Errorf("signature %d does not verify", i)
 		}
-		check("certificate", issue(t, m, identity.IdentityConfig{CommonName: "x"}).Certificate().Signature)
+		check("certificate", issue(t, m, identity.Config{CommonName: "x"}).Certificate().Signature)
 	}
 }
 
@@ -185,7 +185,7 @@ func TestValidity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := issue(t, m, identity.IdentityConfig{CommonName: "x", NotBefore: from.Add(time.Hour), NotAfter: to.Add(time.Hour)})
+	id := issue(t, m, identity.Config{CommonName: "x", NotBefore: from.Add(time.Hour), NotAfter: to.Add(time.Hour)})
 	if c := m.Certificate(); !c.NotBefore.Equal(from) || !c.NotAfter.Equal(to) {
 		t.Errorf("CA is valid from %s to %s", c.NotBefore, c.NotAfter)
 	}
@@ -199,13 +199,13 @@ func TestIssueRefuses(t *testing.T) {
 	yesterday := time.Now().Add(-24 * time.Hour)
 	for _, c := range []struct {
 		name, want string
-		cfg        identity.IdentityConfig
+		cfg        identity.Config
 	}{
-		{"no name", `issue identity "": IdentityConfig.CommonName is empty`, identity.IdentityConfig{}},
-		{"name that is no UTF-8", "create certificate", identity.IdentityConfig{CommonName: "\xff"}},
-		{"attribute that is no UTF-8", `attribute "role" is not UTF-8`, identity.IdentityConfig{CommonName: "x", Attributes: map[string]string{"role": "\xff"}}},
-		{"attribute's name that is no UTF-8", `attribute "\xff" is not UTF-8`, identity.IdentityConfig{CommonName: "x", Attributes: map[string]string{"\xff": ""}}},
-		{"ends before it begins", "before it begins", identity.IdentityConfig{CommonName: "x", NotAfter: yesterday}},
+		{"no name", `issue identity "": Config.CommonName is empty`, identity.Config{}},
+		{"name that is no UTF-8", "create certificate", identity.Config{CommonName: "\xff"}},
+		{"attribute that is no UTF-8", `attribute "role" is not UTF-8`, identity.Config{CommonName: "x", Attributes: map[string]string{"role": "\xff"}}},
+		{"attribute's name that is no UTF-8", `attribute "\xff" is not UTF-8`, identity.Config{CommonName: "x", Attributes: map[string]string{"\xff": ""}}},
+		{"ends before it begins", "before it begins", identity.Config{CommonName: "x", NotAfter: yesterday}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if id, err := m.Issue(c.cfg); err == nil || id != nil || !strings.Contains(err.Error(), c.want) {

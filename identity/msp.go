@@ -93,8 +93,8 @@ func (m *MSP) Roots() *x509.CertPool {
 	return roots
 }
 
-// IdentityConfig is what MSP.Issue makes an identity of. Issue only reads it, and keeps nothing of it.
-type IdentityConfig struct {
+// Config is what MSP.Issue makes an identity of. Issue only reads it, and keeps nothing of it.
+type Config struct {
 	// CommonName is CN in the certificate's subject. Required.
 	CommonName string
 	// OUs are the organizational units in the subject. Fabric tells roles by them: "client", "peer", "admin" and
@@ -109,7 +109,7 @@ type IdentityConfig struct {
 
 // Issue makes an identity: a new ECDSA P-256 key and a certificate for it that the MSP's CA signs. As those of
 // Fabric's CA, the certificate is for digital signatures and not bound to a use in TLS.
-func (m *MSP) Issue(cfg IdentityConfig) (*Identity, error) {
+func (m *MSP) Issue(cfg Config) (*Identity, error) {
 	id, err := m.issue(cfg)
 	if err != nil {
 		return nil, errors.WithMessagef(err, "issue identity %q", cfg.CommonName)
@@ -117,9 +117,9 @@ func (m *MSP) Issue(cfg IdentityConfig) (*Identity, error) {
 	return id, nil
 }
 
-func (m *MSP) issue(cfg IdentityConfig) (*Identity, error) {
+func (m *MSP) issue(cfg Config) (*Identity, error) {
 	if cfg.CommonName == "" {
-		return nil, errors.New("IdentityConfig.CommonName is empty")
+		return nil, errors.New("Config.CommonName is empty")
 	}
 	if cfg.OUs == nil {
 		cfg.OUs = []string{"client"}

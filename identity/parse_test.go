@@ -169,10 +169,10 @@ func propose(t testing.TB, signer identity.Signer) *pb.SignedProposal {
 func TestVerify(t *testing.T) {
 	org1, org2 := newMSP(t, "Org1MSP"), newMSP(t, "Org2MSP")
 	roots := map[string]*x509.CertPool{org1.ID(): org1.Roots(), org2.ID(): org2.Roots()}
-	alice := issue(t, org1, identity.IdentityConfig{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
+	alice := issue(t, org1, identity.Config{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
 	now := time.Now()
 	var none time.Time
-	impostor := issue(t, newMSP(t, "Org1MSP"), identity.IdentityConfig{CommonName: "alice"}) // of a CA with the same name
+	impostor := issue(t, newMSP(t, "Org1MSP"), identity.Config{CommonName: "alice"}) // of a CA with the same name
 	creator := func(mspID string, cert []byte) []byte {
 		b, err := proto.Marshal(&pb.SerializedIdentity{Mspid: mspID, IdBytes: cert})
 		if err != nil {
@@ -260,7 +260,7 @@ func highS(id *identity.Identity) func([]byte) ([]byte, error) {
 }
 
 func FuzzParse(f *testing.F) {
-	alice := issue(f, newMSP(f, "Org1MSP"), identity.IdentityConfig{CommonName: "alice"})
+	alice := issue(f, newMSP(f, "Org1MSP"), identity.Config{CommonName: "alice"})
 	for _, signed := range []*pb.SignedProposal{propose(f, alice), valid().signed(f)} {
 		f.Add(signed.ProposalBytes, signed.Signature)
 		f.Add(signed.ProposalBytes[:len(signed.ProposalBytes)/2], signed.Signature)

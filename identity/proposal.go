@@ -2,7 +2,7 @@
 // proposals by which they ask for transactions. A stub reads its creator, transient map, timestamp and binding from them.
 //
 //	msp, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP"})
-//	alice, err := msp.Issue(identity.IdentityConfig{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
+//	alice, err := msp.Issue(identity.Config{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
 //	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: "mychannel", Chaincode: "asset", Args: args, Signer: alice})
 //	cs.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: "mychannel", TxID: p.TxID, SignedProposal: p.Signed, …}, input)
 //

@@ -163,7 +163,7 @@ func BenchmarkNew(b *testing.B) {
 	unsigned := params()
 	unsigned.Nonce = nil
 	signed := unsigned
-	signed.Creator, signed.Signer = nil, issue(b, newMSP(b, "Org1MSP"), identity.IdentityConfig{CommonName: "alice"})
+	signed.Creator, signed.Signer = nil, issue(b, newMSP(b, "Org1MSP"), identity.Config{CommonName: "alice"})
 	for _, c := range []struct {
 		name   string
 		params identity.ProposalParams
@@ -180,7 +180,7 @@ func BenchmarkNew(b *testing.B) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	signed := propose(b, issue(b, newMSP(b, "Org1MSP"), identity.IdentityConfig{CommonName: "alice"}))
+	signed := propose(b, issue(b, newMSP(b, "Org1MSP"), identity.Config{CommonName: "alice"}))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := identity.ParseProposal(signed); err != nil {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -34,7 +33,7 @@ func Example() {
 	})
 	check(err)
 	peer, err := chaincodesupport.New(chaincodesupport.Config{
-		Runtime:     func(string) runtime.Runtime { return chaincode },
+		Runtimes:    chaincodesupport.OneRuntime(chaincode),
 		Credentials: auth.ServerCredentials(),
 		Identify:    auth.Identify,
 	})

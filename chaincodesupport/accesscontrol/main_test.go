@@ -94,7 +94,7 @@ func newPeer(t testing.TB, l net.Listener, env ...string) *testPeer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.serve(l, chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return rt }})
+	p.serve(l, chaincodesupport.Config{Runtimes: chaincodesupport.OneRuntime(rt)})
 	return p
 }
 

@@ -140,7 +140,7 @@ func newClient() (*identity.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return msp.Issue(identity.IdentityConfig{CommonName: "client"})
+	return msp.Issue(identity.Config{CommonName: "client"})
 }
 
 // newSupport makes what runs chaincode. Chaincode that dials it proves by mutual TLS that it is the one that was launched.
@@ -161,7 +161,12 @@ func (n *node) newSupport(ctx context.Context) (*chaincodesupport.ChaincodeSuppo
 	for _, c := range n.cfg.chaincodes {
 		policies[c.id] = c.restart
 	}
-	cfg.Runtime = func(chaincodeID string) runtime.Runtime { return runtimes[chaincodeID] }
+	cfg.Runtimes = chaincodesupport.RuntimesFunc(func(_ context.Context, chaincodeID string) (runtime.Runtime, error) {
+		if rt := runtimes[chaincodeID]; rt != nil {
+			return rt, nil
+		}
+		return nil, chaincodesupport.ErrNoRuntime
+	})
 	cfg.Restart = func(chaincodeID string) chaincodesupport.RestartPolicy { return policies[chaincodeID] }
 	cfg.Definitions = chaincodesupport.DefinitionsFunc(func(_ context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
 		id, err := n.chaincodeID(p.Namespace)

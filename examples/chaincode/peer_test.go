@@ -14,7 +14,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/identity"
@@ -56,7 +55,7 @@ func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
 	}
 	p.support, err = chaincodesupport.New(chaincodesupport.Config{
 		Hooks:       handler.Hooks{CollectionStore: handler.InsecureAllowAll{}},
-		Runtime:     func(string) runtime.Runtime { return rt },
+		Runtimes:    chaincodesupport.OneRuntime(rt),
 		Credentials: auth.ServerCredentials(),
 		Identify:    auth.Identify,
 	})
@@ -108,7 +107,7 @@ func (p *peer) issue(mspID, name string, attributes map[string]string) *identity
 	if err != nil {
 		p.Fatal(err)
 	}
-	id, err := msp.Issue(identity.IdentityConfig{CommonName: name, Attributes: attributes})
+	id, err := msp.Issue(identity.Config{CommonName: name, Attributes: attributes})
 	if err != nil {
 		p.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/collections"
 	"github.com/ccpeer/ccpeer/handler"
@@ -44,7 +43,7 @@ func newPeer(ctx context.Context, program, address string) *peer {
 		check(p.channels[id].Define(ctx, "notes", kvledger.Definition{Collections: private}))
 	}
 	for user, org := range map[string]string{"alice": "Org1MSP", "bob": "Org2MSP"} {
-		p.users[user] = must(must(identity.NewMSP(identity.MSPConfig{ID: org})).Issue(identity.IdentityConfig{CommonName: user}))
+		p.users[user] = must(must(identity.NewMSP(identity.MSPConfig{ID: org})).Issue(identity.Config{CommonName: user}))
 	}
 	auth := must(accesscontrol.New(accesscontrol.Config{})) // a CA for chaincode: each launch gets a certificate of its own
 	notes := must(process.New(process.Config{Command: program, PeerAddress: address, TLS: auth, MSPID: "Org1MSP"}))
@@ -54,7 +53,7 @@ func newPeer(ctx context.Context, program, address string) *peer {
 			ACL:             handler.ACLFunc(onlyOrg1),     // asked when chaincode calls chaincode there
 			CollectionStore: collections.Store{},           // goes by what the ledgers were told of collections
 		},
-		Runtime:     func(string) runtime.Runtime { return notes }, // which starts it when it is first called
+		Runtimes:    chaincodesupport.OneRuntime(notes), // which starts it when it is first called
 		Credentials: auth.ServerCredentials(),
 		Identify:    auth.Identify,
 	}))

@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/internal/submit"
@@ -47,7 +46,7 @@ func run(hooks handler.Hooks) {
 	rt := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 		return shim.StartInProc(chaincodeID, s, asset{})
 	})
-	peer, err := chaincodesupport.New(chaincodesupport.Config{Hooks: hooks, Runtime: func(string) runtime.Runtime { return rt }})
+	peer, err := chaincodesupport.New(chaincodesupport.Config{Hooks: hooks, Runtimes: chaincodesupport.OneRuntime(rt)})
 	check(err)
 	ledger, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
 	check(err)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -34,7 +33,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	rt := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 		return shim.StartInProc(chaincodeID, s, accounts{})
 	})
-	support, err := chaincodesupport.New(chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return rt }})
+	support, err := chaincodesupport.New(chaincodesupport.Config{Runtimes: chaincodesupport.OneRuntime(rt)})
 	if err != nil {
 		return err
 	}

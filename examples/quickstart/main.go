@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
@@ -44,7 +43,7 @@ func main() {
 	ledger, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
 	check(err)
 	rt := inproc.Runtime(chaincode)
-	peer, err := chaincodesupport.New(chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return rt }})
+	peer, err := chaincodesupport.New(chaincodesupport.Config{Runtimes: chaincodesupport.OneRuntime(rt)})
 	check(err)
 	for _, txID := range []string{"tx1", "tx2", "tx3"} {
 		sim, err := ledger.NewSimulator(ctx, txID)

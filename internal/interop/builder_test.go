@@ -105,12 +105,12 @@ func newBuilderPeer(t testing.TB, f *family, dir string, p *builder.Package) (*t
 		return rt
 	}}
 	peer := newUnlaunched(t, w, identified(auth), func(c *chaincodesupport.Config) {
-		c.Runtime = func(chaincodeID string) runtime.Runtime {
+		c.Runtimes = choose(func(chaincodeID string) runtime.Runtime {
 			if chaincodeID == p.ID {
 				return rt
 			}
 			return nil
-		}
+		})
 	})
 	peer.policy.defineAs("a", chaincodesupport.Definition{ChaincodeID: p.ID, Version: "1.0"})
 	return peer, rt

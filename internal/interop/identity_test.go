@@ -122,13 +122,13 @@ func TestCertificateOfALiveLaunch(t *testing.T) {
 // neverRegisters has a chaincode be launched for ever.
 func neverRegisters(chaincodeID string) setting {
 	return func(c *chaincodesupport.Config) {
-		others := c.Runtime
-		c.Runtime = func(id string) runtime.Runtime {
+		others := c.Runtimes
+		c.Runtimes = choose(func(id string) runtime.Runtime {
 			if id == chaincodeID {
 				return silent{}
 			}
-			return others(id)
-		}
+			return askRuntime(others, id)
+		})
 	}
 }
 

@@ -93,12 +93,12 @@ func (p *testPeer) serve(settings []setting) {
 	rt := p.way.runtime(p.t, address)
 	cfg := chaincodesupport.Config{
 		Hooks: handler.Hooks{ACL: p.policy, CollectionStore: p.policy, ApplicationConfig: p.policy, Ledgers: handler.LedgersFunc(p.ledger), Messages: p.trace, Faults: p.trace},
-		Runtime: func(chaincodeID string) runtime.Runtime {
+		Runtimes: choose(func(chaincodeID string) runtime.Runtime {
 			if chaincodeID == "a:1" || chaincodeID == "b:1" {
 				return rt
 			}
 			return nil
-		},
+		}),
 		Definitions: p.policy,
 		Decorators:  []chaincodesupport.Decorator{p.policy},
 	}
@@ -130,6 +130,25 @@ func (p *testPeer) serveOn(s *grpc.Server, l net.Listener) {
 			p.t.Errorf("Serve: %v", err)
 		}
 	})
+}
+
+// choose is Runtimes made of a function that returns nil for a chaincode that isn't run.
+func choose(f func(chaincodeID string) runtime.Runtime) chaincodesupport.Runtimes {
+	return chaincodesupport.RuntimesFunc(func(_ context.Context, chaincodeID string) (runtime.Runtime, error) {
+		if rt := f(chaincodeID); rt != nil {
+			return rt, nil
+		}
+		return nil, chaincodesupport.ErrNoRuntime
+	})
+}
+
+// askRuntime is what choose was given, of any Runtimes.
+func askRuntime(all chaincodesupport.Runtimes, chaincodeID string) runtime.Runtime {
+	rt, err := all.Runtime(context.Background(), chaincodeID)
+	if err != nil {
+		return nil
+	}
+	return rt
 }
 
 // ledger finds a channel's ledger, or returns an interface that is nil.

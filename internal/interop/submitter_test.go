@@ -30,5 +30,5 @@ func issue(name string, attributes map[string]string) (*identity.Identity, error
 	if err != nil {
 		return nil, err
 	}
-	return msp.Issue(identity.IdentityConfig{CommonName: name, Attributes: attributes})
+	return msp.Issue(identity.Config{CommonName: name, Attributes: attributes})
 }

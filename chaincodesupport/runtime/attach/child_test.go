@@ -16,7 +16,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/runtimetest"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -57,7 +56,7 @@ func runAsPeer(dir string) error {
 		return err
 	}
 	cs, err := chaincodesupport.New(chaincodesupport.Config{
-		Runtime: func(string) runtime.Runtime { return rt }, Credentials: auth.ServerCredentials(), Identify: auth.Identify,
+		Runtimes: chaincodesupport.OneRuntime(rt), Credentials: auth.ServerCredentials(), Identify: auth.Identify,
 	})
 	if err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -40,7 +39,7 @@ func Example() {
 	check(err)
 	peer, err := chaincodesupport.New(chaincodesupport.Config{
 		DevMode:     true, // the chaincode may come before it is called
-		Runtime:     func(string) runtime.Runtime { return chaincode },
+		Runtimes:    chaincodesupport.OneRuntime(chaincode),
 		Credentials: auth.ServerCredentials(),
 		Identify:    auth.Identify,
 	})

@@ -17,7 +17,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -59,7 +58,7 @@ func newPeer(t testing.TB, l net.Listener, secured bool, startup time.Duration) 
 		cfg.TLS, peer.Credentials, peer.Identify = p.auth, p.auth.ServerCredentials(), p.auth.Identify
 	}
 	p.rt = newRuntime(t, cfg)
-	peer.Runtime = func(string) runtime.Runtime { return p.rt }
+	peer.Runtimes = chaincodesupport.OneRuntime(p.rt)
 	p.serve(l, peer)
 	return p
 }

@@ -235,7 +235,7 @@ func wantGone(t testing.TB, c net.Conn) {
 // newSupport returns a peer that runs every chaincode with rt. It is closed at the test's end.
 func newSupport(t testing.TB, rt runtime.Runtime) *chaincodesupport.ChaincodeSupport {
 	t.Helper()
-	cs, err := chaincodesupport.New(chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return rt }})
+	cs, err := chaincodesupport.New(chaincodesupport.Config{Runtimes: chaincodesupport.OneRuntime(rt)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/internal/netfault"
@@ -156,8 +155,8 @@ func (f faulty) befall(t *testing.T, address string, cfg dial.Config) {
 	cfg.Address = proxy.Addr()
 	rt := newRuntime(t, cfg)
 	cs := newSupportWith(t, chaincodesupport.Config{
-		Limits:  handler.Limits{RegisterTimeout: f.limit, ExecuteTimeout: f.limit},
-		Runtime: func(string) runtime.Runtime { return rt },
+		Limits:   handler.Limits{RegisterTimeout: f.limit, ExecuteTimeout: f.limit},
+		Runtimes: chaincodesupport.OneRuntime(rt),
 	})
 	executed := make(chan error, 1)
 	go func() {

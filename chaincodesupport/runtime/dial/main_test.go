@@ -135,7 +135,7 @@ func newRuntime(t testing.TB, cfg dial.Config) *dial.Runtime {
 // newSupport returns a peer that runs every chaincode with rt. It is closed at the test's end.
 func newSupport(t testing.TB, rt runtime.Runtime) *chaincodesupport.ChaincodeSupport {
 	t.Helper()
-	return newSupportWith(t, chaincodesupport.Config{Runtime: func(string) runtime.Runtime { return rt }})
+	return newSupportWith(t, chaincodesupport.Config{Runtimes: chaincodesupport.OneRuntime(rt)})
 }
 
 func newSupportWith(t testing.TB, cfg chaincodesupport.Config) *chaincodesupport.ChaincodeSupport {

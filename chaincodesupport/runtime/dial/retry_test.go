@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -128,7 +127,7 @@ func TestServerThatDoesNotRegister(t *testing.T) {
 		return nil
 	})
 	rt := newRuntime(t, dial.Config{Address: l.address()})
-	cs := newSupportWith(t, chaincodesupport.Config{Limits: handler.Limits{RegisterTimeout: 50 * time.Millisecond}, Runtime: func(string) runtime.Runtime { return rt }})
+	cs := newSupportWith(t, chaincodesupport.Config{Limits: handler.Limits{RegisterTimeout: 50 * time.Millisecond}, Runtimes: chaincodesupport.OneRuntime(rt)})
 	wantText(t, cs.Launch(t.Context(), "asset:1"), "chaincode did not send REGISTER within 50ms")
 }
 

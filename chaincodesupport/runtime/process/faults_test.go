@@ -18,7 +18,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -45,7 +44,7 @@ func newNetwork(t *testing.T, part string, startup time.Duration, cfg process.Co
 		full.Command, full.Args = cfg.Command, cfg.Args
 	}
 	rt := newRuntime(t, full)
-	cs, err := chaincodesupport.New(chaincodesupport.Config{StartupTimeout: startup, Runtime: func(string) runtime.Runtime { return rt }})
+	cs, err := chaincodesupport.New(chaincodesupport.Config{StartupTimeout: startup, Runtimes: chaincodesupport.OneRuntime(rt)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func faults() map[string]struct {
 		}), "want nil as its context had ended"},
 		"starts in vain": {function(func(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // which is what is wrong with it
 			}
 			return sound().Run(ctx, chaincodeID, handle)
 		}), "want a StartError for the context's end"},

@@ -47,7 +47,7 @@ func (attached) Run(ctx context.Context, _ string, _ runtime.StreamHandler) erro
 
 func newPeer(rt runtime.Runtime) (*peer, error) {
 	support, err := chaincodesupport.New(chaincodesupport.Config{
-		Runtime:        func(string) runtime.Runtime { return rt },
+		Runtimes:       chaincodesupport.OneRuntime(rt),
 		DevMode:        true, // the chaincode may be there before the first transaction
 		StartupTimeout: startTimeout,
 		StopTimeout:    stopTimeout,
