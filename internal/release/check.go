@@ -62,7 +62,7 @@ func (s *stranger) getModules(ctx context.Context, t *tree, version string) erro
 		if len(packages) == 0 {
 			continue
 		}
-		_, _ = fmt.Fprintf(s.out, "%s: %d packages, go %s\n", pathOf(folder), len(packages), m.file.Go.Version)
+		_, _ = fmt.Fprintf(s.out, "%s, go %s, packages: %d\n", pathOf(folder), m.file.Go.Version, len(packages))
 		dir, err := s.module(ctx, "get-"+path.Base(pathOf(folder)))
 		if err != nil {
 			return err
@@ -94,9 +94,18 @@ func (t *tree) packages(ctx context.Context, m *mod) ([]string, error) {
 	}), nil
 }
 
-// examples are the programs that a stranger may copy from here.
-func examples() []string {
-	return []string{"examples/quickstart", "examples/embed", "examples/ownledger", "examples/chaincode/asset", "examples/chaincode/market"}
+// examples returns the folders of the programs that a stranger may copy from here: those of the README among them, and the
+// chaincodes that the program's demo wants.
+func (t *tree) examples() ([]string, error) {
+	folder := filepath.Join(t.root, "examples")
+	programs, err := filepath.Glob(filepath.Join(folder, "*", "main.go"))
+	if err != nil || len(programs) == 0 {
+		return nil, errors.Errorf("there are no programs in %s (%v)", folder, err)
+	}
+	for i, file := range programs {
+		programs[i] = filepath.Dir(file)
+	}
+	return append(programs, filepath.Join(folder, "chaincode", "asset"), filepath.Join(folder, "chaincode", "market")), nil
 }
 
 // buildPrograms copies the examples into a module, and builds them there.
@@ -106,10 +115,13 @@ func (s *stranger) buildPrograms(ctx context.Context, t *tree, version string) e
 	if err != nil {
 		return err
 	}
-	for _, example := range examples() {
-		err := copyProgram(filepath.Join(dir, path.Base(example)), filepath.Join(t.root, filepath.FromSlash(example)))
-		if err != nil && !(os.IsNotExist(errors.Cause(err)) && example == "examples/embed") {
-			return errors.Wrapf(err, "copy %s", example)
+	programs, err := t.examples()
+	if err != nil {
+		return err
+	}
+	for _, program := range programs {
+		if err := copyProgram(filepath.Join(dir, filepath.Base(program)), program); err != nil {
+			return errors.Wrapf(err, "copy %s", program)
 		}
 	}
 	for _, args := range [][]string{
