@@ -112,17 +112,20 @@ checkgenerate: $(GENERATORS) ## Fail, showing the difference, unless generated c
 	mkdir "$$tmp/committed" && cp proto/*.pb.go "$$tmp/committed" && $(GENERATE) -o "$$tmp" && \
 	{ diff -ru "$$tmp/committed" "$$tmp/proto" || { echo "run make generate" >&2; exit 1; }; }
 
+# Outside of the workspace, so that it runs, and says what is wrong, also when the workspace can't be loaded.
+RELEASE := GOWORK=off go build -C internal/release -o $(BIN)/ . && $(BIN)/release
+
 .PHONY: tidy
 tidy: ## Make every go.mod and go.sum say what the code needs
-	go run ./internal/release tidy
+	$(RELEASE) tidy
 
 .PHONY: checktidy
 checktidy: ## Fail unless every go.mod and go.sum says what the code needs
-	go run ./internal/release tidy -check
+	$(RELEASE) tidy -check
 
 .PHONY: release-check
 release-check: ## Get, build and install what is published, from a module proxy made of this tree, as a stranger would
-	go run ./internal/release check
+	$(RELEASE) check
 
 # The modules that others import from.
 LIBRARIES := . ledger/kvledger/store/etcd ledger/kvledger/store/pebble ledger/kvledger/store/postgres
@@ -133,7 +136,7 @@ api: $(BIN)/.apidiff-$(APIDIFF_VERSION) ## Report what has changed in the API of
 
 .PHONY: release-raise
 release-raise: ## Have every module require the others at VERSION, which is released next
-	go run ./internal/release raise $(VERSION)
+	$(RELEASE) raise $(VERSION)
 
 .PHONY: clean
 clean: ## Remove what make has built, tools included
