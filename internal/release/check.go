@@ -147,8 +147,8 @@ func copyProgram(to, from string) error {
 		return err
 	}
 	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
-			continue
+		if f.IsDir() || strings.HasSuffix(f.Name(), "_test.go") {
+			continue // a program of its own, or what isn't a part of it
 		}
 		text, err := os.ReadFile(filepath.Join(from, f.Name()))
 		if err != nil {

@@ -69,8 +69,8 @@ func (m *mod) publishedViolations() []string {
 	for _, e := range m.file.Exclude {
 		add("it excludes %s: go install refuses that, and go get passes it over", e.Mod.Path)
 	}
-	if m.file.Go == nil || m.file.Go.Version != goLine {
-		add("it doesn't ask for go %s: to ask for more is to ask it of everybody who requires it", goLine)
+	if m.file.Go == nil || m.file.Go.Version != goLine(m.folder) {
+		add("it doesn't ask for go %s: to ask for more is to ask it of everybody who requires it", goLine(m.folder))
 	}
 	if m.file.Toolchain != nil {
 		add("it names a toolchain, which has nothing to do with what its users need")

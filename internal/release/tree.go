@@ -14,9 +14,16 @@ import (
 // rootPath is the path of the module at the top. Each other module's path is this, a slash and its folder.
 const rootPath = "github.com/ccpeer/ccpeer"
 
-// goLine is the version of Go that published modules ask for. Whoever requires one has to ask for it, too: docs/modules.md
-// says what needs it.
-const goLine = "1.26.0"
+// goLine returns the version of Go that the published module in a folder asks for. Whoever requires the module has to ask for it,
+// too: docs/modules.md says what needs it. etcd's client lifts those that have it.
+func goLine(folder string) string {
+	switch folder {
+	case "ledger/kvledger/store/etcd", "cmd/ccpeer":
+		return "1.26.0"
+	default:
+		return "1.25.0"
+	}
+}
 
 // published are the folders of the modules that others can get, in the order of their tags: a module comes after those
 // that it requires.

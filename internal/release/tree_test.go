@@ -22,7 +22,7 @@ const (
 func goodTree() map[string]string {
 	requireRoot := "\n\nrequire " + rootPath + " v0.1.0\n"
 	files := map[string]string{
-		"go.mod":          "module " + rootPath + "\n\ngo 1.26.0\n",
+		"go.mod":          "module " + rootPath + "\n\ngo 1.25.0\n",
 		"root.go":         "package ccpeer\n",
 		"examples/go.mod": "module " + rootPath + "/examples\n\ngo 1.26.0" + requireRoot,
 		"cmd/ccpeer/go.mod": "module " + rootPath + "/cmd/ccpeer\n\ngo 1.26.0\n\nrequire (\n\t" + rootPath + " v0.1.0\n\t" +
@@ -38,7 +38,8 @@ func goodTree() map[string]string {
 		"ledger/kvledger/store/etcd/.git/note": "",
 	}
 	for _, store := range []string{"etcd", "pebble", "postgres"} {
-		files["ledger/kvledger/store/"+store+"/go.mod"] = "module " + storePath + store + "\n\ngo 1.26.0" + requireRoot
+		folder := "ledger/kvledger/store/" + store
+		files[folder+"/go.mod"] = "module " + storePath + store + "\n\ngo " + goLine(folder) + requireRoot
 	}
 	return files
 }
@@ -95,8 +96,8 @@ func TestViolations(t *testing.T) {
 		{"replaced root", etcd, "go 1.26.0", "go 1.26.0\n\nreplace " + rootPath + " => ../../../..", "it replaces " + rootPath + ", which is for go.work"},
 		{"replaced in an example", "examples/go.mod", "go 1.26.0", "go 1.26.0\n\nreplace " + rootPath + " => ..", "examples/go.mod: it replaces " + rootPath},
 		{"another's replaced in an example", "examples/go.mod", "go 1.26.0", "go 1.26.0\n\nreplace example.com/x => ../x", ""},
-		{"excluded", "go.mod", "go 1.26.0", "go 1.26.0\n\nexclude example.com/x v1.0.0", "./go.mod: it excludes example.com/x"},
-		{"toolchain", "go.mod", "go 1.26.0", "go 1.26.0\n\ntoolchain go1.26.8", "./go.mod: it names a toolchain"},
+		{"excluded", "go.mod", "go 1.25.0", "go 1.25.0\n\nexclude example.com/x v1.0.0", "./go.mod: it excludes example.com/x"},
+		{"toolchain", "go.mod", "go 1.25.0", "go 1.25.0\n\ntoolchain go1.26.8", "./go.mod: it names a toolchain"},
 		{"lifted", etcd, "go 1.26.0", "go 1.27.0", "etcd/go.mod: it doesn't ask for go 1.26.0"},
 		{"v0.0.0", etcd, "v0.1.0", "v0.0.0", "it requires " + rootPath + " at v0.0.0, and not at v0.1.0"},
 		{"pseudo-version", program, "etcd v0.1.0", "etcd v0.0.0-00010101000000-000000000000", "etcd at v0.0.0-00010101000000-000000000000, and not at v0.1.0"},
