@@ -8,29 +8,37 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// budget is how many bytes of messages may wait in one direction of a stream, and how many messages, where that is limited too.
+// budget is how much may wait in one direction of a stream: how many bytes of messages and, where that is limited too, how
+// many messages.
 //
-// Whoever has a message to wait takes its bytes, and gives them back when it waits no more. Who may wait for room does so in
-// turn, so that a large message is not passed by small ones for ever; a message that is larger than the budget waits until it is
-// the only one. Who must not wait takes what it needs, and is told that there was no room. Nobody waits under the lock.
+// Think of a room with a guard. A message takes its bytes when it begins to wait, and gives them back when it no longer
+// does. There are three ways in:
+//
+//   - acquire waits for room, in turn. So small messages can't pass a large one for ever. A message that is larger than the
+//     whole budget waits until it is the only one.
+//   - take never waits. It takes what it needs, and tells the caller when that is more than there is.
+//   - takeUnasked never waits either, but takes nothing once twice the budget would be used.
+//
+// Nobody waits under the lock. A caller that finds no room leaves a claim in the queue, and waits for the claim's channel
+// instead.
 type budget struct {
-	bytes    int // that may wait
-	messages int // that may; 0: any number
+	bytes    int // how many may wait
+	messages int // how many may wait; 0: any number
 
-	mu          sync.Mutex // protects what follows
+	mu          sync.Mutex // protects the fields below
 	usedBytes   int
 	usedPlaces  int
 	waiting     []*claim // in the order in which they came
-	waitingSize int      // of all of them
+	waitingSize int      // bytes of all claims
 }
 
-// claim is of somebody who waits for room.
+// claim is one caller's place in the queue for room.
 type claim struct {
 	size    int
-	granted chan struct{} // closed when room has been taken
+	granted chan struct{} // closed when the room has been taken for it
 }
 
-// room reports whether there is any for n bytes. mu is held.
+// room reports whether there is room for n bytes. mu is held.
 func (b *budget) room(n int) bool {
 	return (b.usedBytes == 0 || b.usedBytes+n <= b.bytes) && (b.messages == 0 || b.usedPlaces < b.messages)
 }
@@ -41,7 +49,7 @@ func (b *budget) occupy(n int) {
 	b.usedPlaces++
 }
 
-// acquire takes n bytes and a place. It waits while there is no room, at most until ctx or the stream ends.
+// acquire takes n bytes and a place. It waits while there is no room, until ctx or the stream ends at the latest.
 func (b *budget) acquire(ctx context.Context, done <-chan struct{}, n int) (err error) {
 	c := b.ask(n)
 	if c == nil {
@@ -68,7 +76,8 @@ func (b *budget) wait(done <-chan struct{}) error {
 	return err
 }
 
-// ask takes n bytes and a place and returns nil, or, where there is no room, returns a claim, to be waited for or withdrawn.
+// ask takes n bytes and a place, and returns nil. Where there is no room it returns a claim, which the caller waits for or
+// withdraws.
 func (b *budget) ask(n int) *claim {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -82,7 +91,7 @@ func (b *budget) ask(n int) *claim {
 	return c
 }
 
-// withdraw gives a claim up, granted or not.
+// withdraw gives up a claim. A claim that was granted meanwhile gives back its room.
 func (b *budget) withdraw(c *claim) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,7 +105,8 @@ func (b *budget) withdraw(c *claim) {
 	b.grant()
 }
 
-// take takes n bytes, room or not, for who must not wait. It reports whether more is taken then than there is.
+// take takes n bytes and a place without waiting, even if there is no room. It reports whether more is taken now than the
+// budget allows.
 func (b *budget) take(n int) (exceeded bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,8 +114,8 @@ func (b *budget) take(n int) (exceeded bool) {
 	return b.usedBytes > b.bytes
 }
 
-// takeUnasked is take for what the peer says unasked. Where more than twice of what may wait would wait then, it takes nothing,
-// and reports so.
+// takeUnasked takes n bytes and a place for a message that the loop sends unasked. It takes nothing, and returns false, if
+// more than twice the budget would be used.
 func (b *budget) takeUnasked(n int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -123,26 +133,26 @@ func (b *budget) give(n int) {
 	b.release(n)
 }
 
-// release is give under mu: it lets in those who wait, as far as there is room now.
+// release gives n bytes and a place back, and lets in those who now have room. mu is held.
 func (b *budget) release(n int) {
 	b.usedBytes -= n
 	b.usedPlaces--
 	b.grant()
 }
 
-// grant lets in those who wait, as far as there is room. mu is held.
+// grant lets in the first in the queue, as long as there is room for it. mu is held.
 func (b *budget) grant() {
 	for len(b.waiting) > 0 && b.room(b.waiting[0].size) {
 		c := b.waiting[0]
 		b.occupy(c.size)
 		b.waitingSize -= c.size
 		close(c.granted)
-		b.waiting[0] = nil // not to be kept by the array
+		b.waiting[0] = nil // so that the array doesn't keep it
 		b.waiting = b.waiting[1:]
 	}
 }
 
-// exceeded reports whether more is taken than there is.
+// exceeded reports whether more is taken than the budget allows.
 func (b *budget) exceeded() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -156,7 +166,7 @@ func (b *budget) total() int {
 	return b.usedBytes + b.waitingSize
 }
 
-// messageSize is how many bytes a message of the peer has, or a few more: it need not be encoded for that.
+// messageSize is how many bytes a message of the peer has, or a few more. It doesn't encode the message to find out.
 func messageSize(msg *pb.ChaincodeMessage) int {
 	const others = 64 // the type, and the tags and lengths of all fields
 	n := others + len(msg.Payload) + len(msg.Txid) + len(msg.ChannelId)

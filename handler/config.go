@@ -12,9 +12,9 @@ type Config struct {
 	// Limits are what is granted to chaincode.
 	Limits
 
-	// ChaincodeID is the only chaincode ID that may be registered, when it is known beforehand: from a client
-	// certificate, the address that was dialled, the chaincode that was started in process. "" leaves it to
-	// Registry.
+	// ChaincodeID is the only chaincode ID that may register on the stream. Set it if you know it beforehand: from a client
+	// certificate, from the address that was dialled, or because the chaincode was started in process. With "" it is
+	// Registry that decides.
 	ChaincodeID string
 	// Registry is required.
 	Registry Registry

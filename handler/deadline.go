@@ -6,15 +6,18 @@ import (
 	"time"
 )
 
-// deadline is the context of a transaction. It ends when its Execute says so, and it is Execute that watches the
-// clock and the caller's context: that spares each transaction a timer, a place among the caller's children and, as
-// long as nobody waits for it, a channel.
+// deadline is the context of a transaction. It ends when its Execute calls end.
+//
+// A context of the standard library costs each transaction a timer, a channel, and a place among its parent's children. None
+// of these is needed here. Execute waits in a select anyway, and there it watches the clock and the caller's context itself.
+// So this context starts no timer and never registers with its parent. It makes its channel only when a ledger or a hook
+// asks for it.
 type deadline struct {
 	parent context.Context
 	at     time.Time
 
 	mu   sync.Mutex
-	done chan struct{} // made when it is first asked for
+	done chan struct{} // made when somebody first asks for it
 	err  error
 }
 
@@ -28,7 +31,8 @@ func (d *deadline) init(parent context.Context, timeout time.Duration) {
 	}
 }
 
-// Deadline implements context.Context: the caller's deadline, or the time that the handler allows, which is sooner.
+// Deadline implements context.Context. It is the caller's deadline or the end of the time that the handler allows, whichever
+// is sooner.
 func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
 
 // Done implements context.Context.
@@ -54,7 +58,7 @@ func (d *deadline) Err() error {
 // Value implements context.Context.
 func (d *deadline) Value(key any) any { return d.parent.Value(key) }
 
-// end ends the context. It is called once.
+// end ends the context with the error that Err returns from now on. It is called once.
 func (d *deadline) end(cause error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

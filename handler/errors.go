@@ -13,24 +13,24 @@ import (
 )
 
 var (
-	// ErrTimeout is returned by Execute when the transaction's deadline has passed, its own or one inherited from a
-	// calling chaincode.
+	// ErrTimeout is returned by Execute when the transaction's deadline has passed. The deadline is its own, or one that it
+	// inherited from a calling chaincode.
 	ErrTimeout = errors.New("timeout expired while executing transaction")
 	// ErrStreamTerminated is returned by Execute when the chaincode's stream has ended.
 	ErrStreamTerminated = errors.New("chaincode stream terminated")
 	// ErrExists is returned by Execute when the same transaction ID runs on the same channel already.
 	ErrExists = errors.New("transaction exists")
-	// ErrPoisoned is returned by Execute when an operation of the transaction panicked or was abandoned: whatever
-	// the chaincode answered, what it read and wrote can't be trusted.
+	// ErrPoisoned is returned by Execute when an operation of the transaction panicked or was abandoned. What the
+	// transaction read and wrote can't be trusted then, whatever the chaincode answered.
 	ErrPoisoned = errors.New("transaction poisoned")
 
-	// ErrOverloaded is what an *OverloadError is, for errors.Is.
+	// ErrOverloaded lets errors.Is find every *OverloadError.
 	ErrOverloaded = errors.New("chaincode overloaded")
 
 	errPanic = errors.New("panic during execution")
 )
 
-// existsError has Fabric's text (core/chaincode/transaction_contexts.go) and is an ErrExists.
+// existsError has Fabric's text (core/chaincode/transaction_contexts.go). errors.Is finds ErrExists in it.
 type existsError struct{ key txKey }
 
 func (e *existsError) Error() string {
@@ -39,16 +39,16 @@ func (e *existsError) Error() string {
 
 func (e *existsError) Is(target error) bool { return target == ErrExists }
 
-// OverloadError is returned by Execute, at once and with nothing sent, when the chaincode has as many transactions in
-// flight as Config.MaxInFlight allows. It is an ErrOverloaded.
+// OverloadError is returned by Execute when the chaincode has as many transactions in flight as Limits.MaxInFlight allows.
+// Execute returns it at once, and has sent nothing. errors.Is finds ErrOverloaded in it.
 type OverloadError struct {
-	// ChaincodeID is the chaincode that was to run the transaction.
+	// ChaincodeID is the chaincode that was asked to run the transaction.
 	ChaincodeID string
 	// Limit is how many transactions it may have in flight.
 	Limit int
 }
 
-// Error is for people. A calling chaincode gets it too.
+// Error is a text for people. A calling chaincode gets it too.
 func (e *OverloadError) Error() string {
 	return "chaincode " + e.ChaincodeID + " has " + strconv.Itoa(e.Limit) + " transactions in flight, which is the limit: try again later"
 }
@@ -56,7 +56,7 @@ func (e *OverloadError) Error() string {
 // Is reports whether target is ErrOverloaded.
 func (e *OverloadError) Is(target error) bool { return target == ErrOverloaded }
 
-// unsentError is an ErrStreamTerminated that says that the transaction's own message could not be sent.
+// unsentError says that the message that starts a transaction could not be sent. errors.Is finds ErrStreamTerminated in it.
 type unsentError struct {
 	txID  string
 	typ   pb.ChaincodeMessage_Type
@@ -77,7 +77,7 @@ func (e *poisonedError) Error() string        { return "transaction cannot succe
 func (e *poisonedError) Is(target error) bool { return target == ErrPoisoned }
 func (e *poisonedError) Unwrap() error        { return e.cause }
 
-// StreamError is why a stream was ended by the peer, with the gRPC status that the chaincode is to see.
+// StreamError says why the peer ended a stream, and with which gRPC status the chaincode sees it end.
 type StreamError struct {
 	Code  codes.Code
 	Cause error
@@ -88,8 +88,8 @@ func (e *StreamError) Error() string { return e.Cause.Error() }
 // Unwrap returns the cause.
 func (e *StreamError) Unwrap() error { return e.Cause }
 
-// GRPCStatus makes a gRPC server answer with the code and the text of the error. Of a cause that is a status itself,
-// the text is that of the status.
+// GRPCStatus returns the status that a gRPC server answers with: the error's code and text. If the cause is a status itself,
+// the text is taken from that status.
 func (e *StreamError) GRPCStatus() *status.Status {
 	return status.New(e.Code, status.Convert(e.Cause).Message())
 }
@@ -98,10 +98,10 @@ func endStream(code codes.Code, format string, args ...any) error {
 	return &StreamError{Code: code, Cause: errors.Errorf(format, args...)}
 }
 
-// maxQuoted is how much of a string that the other side chose is repeated in a log or an error.
+// maxQuoted is how many bytes logs and errors repeat of a string that the other side chose.
 const maxQuoted = 128
 
-// quoted is s as it may be shown to people: quoted, and cut.
+// quoted returns s in a form that is safe to show to people: in quotes, and cut.
 func quoted(s string) string {
 	if len(s) > maxQuoted {
 		return strconv.Quote(s[:maxQuoted]) + "..."

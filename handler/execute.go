@@ -11,17 +11,19 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// tieGrace is how long Execute waits, when its time is up, for a reply that has been received already.
+// tieGrace is how long Execute still waits, when its time is up, for a reply that has already been received.
 const tieGrace = 50 * time.Millisecond
 
-// Execute runs one Init (typ INIT) or Invoke (typ TRANSACTION) of the chaincode and returns its COMPLETED or ERROR.
-// A failure that the chaincode reports is such a message, not an error.
+// Execute runs one Init (typ INIT) or Invoke (typ TRANSACTION) of the chaincode, and returns its COMPLETED or ERROR. If the
+// chaincode reports a failure, that is such a message and not an error. in is only read.
 //
-// It returns within the context's deadline, the handler's ExecuteTimeout (ErrTimeout), the context's cancellation, or
-// when the stream ends (ErrStreamTerminated), whichever is first. An operation of the ledger that is still running
-// then ends in the background. Where there is no room for another transaction it returns at once (*OverloadError), as it
-// does with what is larger than Limits.MaxSendMsgSize. After a nil error nothing of the transaction is running any more,
-// and every iterator it opened is closed. The errors work with errors.Is, as do ErrExists and ErrPoisoned. in is only read.
+// Execute returns as soon as one of these happens: the chaincode has replied, the context's deadline or the handler's
+// ExecuteTimeout has passed (ErrTimeout), the context was cancelled, or the stream has ended (ErrStreamTerminated). An
+// operation of the ledger that is still running then ends in the background.
+//
+// It returns at once if there is no room for another transaction (*OverloadError), or if the message is larger than
+// Limits.MaxSendMsgSize. After a nil error nothing of the transaction is running any more, and every iterator that it opened
+// is closed. Use errors.Is to look for these errors, and for ErrExists and ErrPoisoned.
 func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	if p.Namespace == "" {
 		p.Namespace = namespaceOf(h.chaincodeID())
@@ -32,14 +34,14 @@ func (h *Handler) Execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessa
 	return h.intercept(ctx, p, typ, in)
 }
 
-// intercept is execute with the interceptors around it.
+// intercept runs execute inside the interceptors.
 func (h *Handler) intercept(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	e := Execution{Transaction: h.transaction(&p), Type: typ, Input: in}
 	run := func(ctx context.Context) (*pb.ChaincodeMessage, error) { return h.execute(ctx, p, typ, in) }
 	return executed(h.cfg.Transactions, e, run)(ctx)
 }
 
-// execute is Execute without interceptors.
+// execute runs a transaction without interceptors.
 func (h *Handler) execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	start, err := h.startMessage(&p, typ, in)
 	if err != nil {
@@ -83,15 +85,15 @@ func (h *Handler) newTransactionContext(ctx context.Context, p TxParams, typ pb.
 	return tx
 }
 
-// takeEvent completes the event of a reply, or returns why the transaction fails for it. Chaincode sets an event's name
-// and payload; whose it is, is the peer's to say.
+// takeEvent completes the event of a reply, or returns why the transaction fails because of it. Chaincode sets an event's
+// name and payload. The peer adds whose event it is.
 func (h *Handler) takeEvent(tx *transactionContext, reply *pb.ChaincodeMessage) error {
 	e := reply.ChaincodeEvent
 	if e == nil {
 		return nil
 	}
 	e.ChaincodeId, e.TxId = tx.Namespace, tx.TxID
-	if reply.Type != pb.ChaincodeMessage_COMPLETED { // it failed anyway
+	if reply.Type != pb.ChaincodeMessage_COMPLETED { // the transaction failed anyway
 		return nil
 	}
 	var err error
@@ -114,11 +116,11 @@ func (h *Handler) startMessage(p *TxParams, typ pb.ChaincodeMessage_Type, in *pb
 	}
 	switch h.State() {
 	case Created, Established:
-		// Sent now, it would end the stream.
+		// If it were sent now, it would end the stream.
 		return start, errors.Errorf("[%s] cannot execute: the chaincode is not ready", short(p.TxID))
 	}
 	if !utf8.ValidString(p.TxID) || !utf8.ValidString(p.ChannelID) {
-		// Protobuf refuses to send it, which would end the stream.
+		// Protobuf refuses to send such a name, which would end the stream.
 		return start, errors.Errorf("transaction %q on channel %q is not named in UTF-8", p.TxID, p.ChannelID)
 	}
 	if p.depth > h.cfg.MaxCallDepth {
@@ -137,14 +139,15 @@ func (h *Handler) startMessage(p *TxParams, typ pb.ChaincodeMessage_Type, in *pb
 	return start, nil
 }
 
-// begin makes the transaction known to the stream. finish must follow a nil error.
+// begin makes the transaction known to the stream. After a nil error the caller must call finish.
 func (h *Handler) begin(tx *transactionContext) error {
 	if tx.Simulation != nil {
 		if err := tx.Simulation.hold(); err != nil {
 			return errors.Wrapf(err, "start transaction %s", quoted(tx.TxID))
 		}
 	}
-	// What is left of transactions that were given up counts: a ledger that hangs must not be asked for ever more.
+	// Operations that are left of abandoned transactions count, too. A ledger that hangs must not be asked for more and
+	// more.
 	left := int(h.workers.leftBehind.Load() + h.workers.undelivered.Load())
 	err := h.transactions.add(tx, h.cfg.MaxInFlight-left)
 	if err == nil {
@@ -198,15 +201,15 @@ func (h *Handler) submit(wait *patience, start outgoing) error {
 	return err
 }
 
-// patience is what Execute waits with: until its transaction's time is up, its caller has gone, or the stream has ended. It is
-// Execute's own select that watches all three, so that a transaction needs no goroutine and no timer of its own for them.
+// patience is how Execute waits. A wait ends when the transaction's time is up, its caller has gone, or the stream has
+// ended. Execute watches all three in its own select, so a transaction needs no goroutine and no timer of its own for them.
 type patience struct {
 	tx    *transactionContext
 	timer <-chan time.Time
 	done  <-chan struct{}
 }
 
-// until waits for c, and returns why it was in vain.
+// until waits for c. It returns an error that says why, if the wait ends before c does.
 func (p *patience) until(c <-chan struct{}) error {
 	select {
 	case <-c:
@@ -220,7 +223,7 @@ func (p *patience) until(c <-chan struct{}) error {
 	}
 }
 
-// enter waits until the loop takes a message, and returns why it was in vain.
+// enter waits until the loop takes a message. It returns an error that says why, if the wait ends earlier.
 func (p *patience) enter(nextState chan<- outgoing, o outgoing) error {
 	select {
 	case nextState <- o:
@@ -234,10 +237,10 @@ func (p *patience) enter(nextState chan<- outgoing, o outgoing) error {
 	}
 }
 
-// left is why the wait ends when the caller has gone.
+// left returns why the wait ends when the caller has gone.
 func (p *patience) left() error { return executeError(p.tx.ctx.parent.Err(), p.tx.TxID) }
 
-// executeError is what Execute returns when its caller's context has ended.
+// executeError returns what Execute returns when its caller's context has ended.
 func executeError(err error, txID string) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return ErrTimeout
@@ -245,8 +248,8 @@ func executeError(err error, txID string) error {
 	return errors.Wrapf(err, "execute transaction %s", quoted(txID))
 }
 
-// timer returns a timer that expires after d, if possible one that was used before. They are kept for each handler,
-// not for all, since a timer must not leave the bubble of a test with synctest.
+// timer returns a timer that expires after d, if possible one that was used before. Each handler keeps its own timers,
+// because a timer must not leave the bubble of a test with synctest.
 func (h *Handler) timer(d time.Duration) *time.Timer {
 	if t, ok := h.timers.Get().(*time.Timer); ok {
 		t.Reset(d)
@@ -260,8 +263,8 @@ func (h *Handler) putTimer(t *time.Timer) {
 	h.timers.Put(t)
 }
 
-// finish ends what begin began. Whatever the worker still does ends in the background. cause is
-// why Execute didn't wait for the reply, or nil.
+// finish ends what begin began. Whatever the worker still does ends in the background. cause is why Execute didn't wait for
+// the reply, or nil.
 func (h *Handler) finish(tx *transactionContext, cause error) {
 	working, leftBehind := tx.finish(contextError(cause))
 	h.transactions.remove(tx.key)

@@ -14,45 +14,45 @@ import (
 
 // MessageHandler is the one entry for every message of a chaincode.
 type MessageHandler interface {
-	// HandleMessage hands a message on as one that the chaincode has said. It waits while too much of what the chaincode has
-	// said is not served yet. An error says that the stream has ended; what is wrong with a message ends the stream, or is
-	// answered. msg is the handler's from then on. It may be called by several goroutines, whose messages are handled in the
-	// order in which they come.
+	// HandleMessage hands on a message as one that the chaincode has said. It waits while too much of what the chaincode has
+	// said is not served yet. An error says that the stream has ended. A message that is wrong in itself is answered or ends
+	// the stream, but is no error here. msg belongs to the handler from then on. Several goroutines may call HandleMessage.
+	// Their messages are handled in the order in which they come.
 	HandleMessage(msg *pb.ChaincodeMessage) error
 }
 
 // Registry is told which chaincodes can be reached.
 type Registry interface {
-	// Register is called with a handler whose chaincode has sent REGISTER, before it is answered. It has a goroutine of its
-	// own, and may take its time: Limits.RegisterTimeout. An error refuses
-	// the chaincode and ends the stream; one that has a GRPCStatus method decides the status.
+	// Register is called with a handler whose chaincode has sent REGISTER, before that is answered. It is called in a
+	// goroutine of its own, and may take as long as Limits.RegisterTimeout. An error refuses the chaincode and ends the
+	// stream. If the error has a GRPCStatus method, the chaincode sees that status.
 	Register(*Handler) error
-	// Ready is called when READY has been sent: from now on Execute works. It may come after Deregister, if the
-	// stream ended meanwhile.
+	// Ready is called when READY has been sent: from now on Execute works. If the stream ends meanwhile, Ready may come
+	// after Deregister.
 	Ready(*Handler)
-	// Deregister is called once for every handler that Register accepted, when its stream has ended and before
-	// its transactions are told, which wait for it. It must remove that handler only, not another one of the same chaincode
-	// ID. Where Register returns after the stream has ended, it follows at once.
+	// Deregister is called once for every handler that Register accepted, when its stream has ended. The handler's
+	// transactions are told after it has returned. It must remove only that handler, not another one of the same chaincode
+	// ID. If Register returns after the stream has ended, Deregister follows at once.
 	Deregister(*Handler)
 }
 
 // Invoker runs chaincode on behalf of chaincode.
 type Invoker interface {
-	// Invoke runs the chaincode that is called name, and returns its COMPLETED or ERROR. p holds the caller's
-	// transaction with the callee's channel and simulation, and is to be given to Execute of the callee's handler
-	// with Namespace set. ctx carries the caller's deadline.
+	// Invoke runs the chaincode that is called name, and returns its COMPLETED or ERROR. p holds the caller's transaction,
+	// with the callee's channel and simulation. Set its Namespace and give it to Execute of the callee's handler. ctx
+	// carries the caller's deadline.
 	Invoke(ctx context.Context, p TxParams, name string, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error)
 }
 
-// Handler is the peer's end of one chaincode's stream. HandleChaincodeStream makes it and gives it to the Registry. Its methods may
-// be called by anyone; what they can't do is to write to the stream or to its state, which belong to parts of their own.
+// Handler is the peer's end of one chaincode's stream. HandleChaincodeStream makes it and gives it to the Registry. Anyone
+// may call its methods, from any goroutine. They can't write to the stream or change its state: those belong to other parts.
 type Handler struct {
 	*session
 	inbox        *inbox
 	sender       *sender
 	workers      *workshop
 	transactions *transactions
-	state        *fsm.FSM  // only asked: it is the loop that fires events
+	state        *fsm.FSM  // only read here: the loop alone fires events
 	timers       sync.Pool // of *time.Timer, stopped
 }
 
@@ -83,11 +83,11 @@ func newHandler(ctx context.Context, cfg Config, stream pb.Stream) (*Handler, *l
 	return h, l, nil
 }
 
-// HandleChaincodeStream serves the peer's end of a chaincode's stream until the stream ends, and returns why it did:
-// io.EOF if the chaincode closed it in good order, a *StreamError, or an error of the stream. The chaincode is
-// expected to send REGISTER first, whoever dialled.
+// HandleChaincodeStream serves the peer's end of a chaincode's stream until the stream ends, and returns why it ended. That
+// is io.EOF if the chaincode closed it in good order, a *StreamError, or an error of the stream. It expects the chaincode to
+// send REGISTER first, whichever side dialled.
 //
-// A goroutine that is inside s.Recv or s.Send, or in the ledger, is left behind: with gRPC these return only after
+// It leaves behind goroutines that are inside s.Recv, s.Send or the ledger: with gRPC the first two return only after
 // HandleChaincodeStream has. Handler.Wait waits for them.
 func HandleChaincodeStream(ctx context.Context, cfg Config, s pb.Stream) error {
 	h, loop, err := newHandler(ctx, cfg, s)
@@ -101,17 +101,17 @@ func HandleChaincodeStream(ctx context.Context, cfg Config, s pb.Stream) error {
 	return err
 }
 
-// logEnd says why the stream has ended. There is nowhere for a panic of the logger to go.
+// logEnd logs why the stream has ended. A panic of the logger is dropped: there is nobody left to tell.
 func (s *session) logEnd(err error) {
 	defer func() { _ = recover() }()
 	s.log.Info("chaincode stream ended", zap.String("chaincode", s.name()), zap.String("cause", err.Error()))
 }
 
-// HandleMessage implements MessageHandler. The stream's own messages enter by it.
+// HandleMessage implements MessageHandler. The messages that the stream receives enter by it, too.
 func (h *Handler) HandleMessage(msg *pb.ChaincodeMessage) error { return h.inbox.HandleMessage(msg) }
 
-// ChaincodeID is what the chaincode registers as. It is set before Registry.Register is called and does not change after
-// it; before that it is empty.
+// ChaincodeID is what the chaincode registers as. It is empty at first, is set before Registry.Register is called, and does
+// not change after that.
 func (h *Handler) ChaincodeID() string { return h.chaincodeID() }
 
 // State is where the stream is at this moment.
@@ -120,11 +120,11 @@ func (h *Handler) State() State { return State(h.state.Current()) }
 // Done is closed when the stream has ended.
 func (h *Handler) Done() <-chan struct{} { return h.done }
 
-// Err returns nil while the stream lasts, and then why it has ended: what HandleChaincodeStream returns. It is there when
-// Registry.Deregister is called.
+// Err returns nil while the stream lasts. After that it returns why the stream has ended, which is also what
+// HandleChaincodeStream returns. It is set before Registry.Deregister is called.
 func (h *Handler) Err() error { return h.err() }
 
-// Close ends the stream; the chaincode sees status Unavailable. It does not wait: see Done and Wait.
+// Close ends the stream. The chaincode sees status Unavailable. Close does not wait: use Done or Wait for that.
 func (h *Handler) Close() { h.endWith(errClosed) }
 
 // Wait returns when the stream has ended and every goroutine of the handler has returned.
@@ -137,16 +137,16 @@ func (h *Handler) Wait() {
 type Stats struct {
 	// InFlight is how many transactions are running.
 	InFlight int
-	// Abandoned is how many ledger operations and calls of chaincode still run for transactions that have ended.
+	// Abandoned is how many ledger operations and calls of chaincode still run although their transactions have ended.
 	Abandoned int
-	// Undelivered is how many answers for transactions that have ended wait to be sent.
+	// Undelivered is how many answers wait to be sent although their transactions have ended.
 	Undelivered int
-	// QueuedBytes is how many bytes of messages wait, in both directions: to be sent, their senders included, and to be
-	// served. When the stream has ended nothing waits any more.
+	// QueuedBytes is how many bytes of messages wait in both directions. That includes messages whose senders wait for room,
+	// and requests that wait to be served. It is 0 when the stream has ended.
 	QueuedBytes int
 }
 
-// Stats returns the handler's figures of this moment.
+// Stats returns the handler's figures at this moment.
 func (h *Handler) Stats() Stats {
 	s := Stats{
 		InFlight:    h.transactions.len(),
@@ -154,7 +154,7 @@ func (h *Handler) Stats() Stats {
 		Undelivered: int(h.workers.undelivered.Load()),
 	}
 	select {
-	case <-h.done: // what was waiting then waits no more
+	case <-h.done: // nothing waits any more
 	default:
 		s.QueuedBytes = h.sender.unsent.total() + h.inbox.unserved.total()
 	}

@@ -10,33 +10,35 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Hooks are what a peer decides, what it knows of its network, and what it wants to be told. Hooks that decide are
-// interfaces of one method, which takes a context and returns an error; each has a type of function that implements it.
-// They are asked by the worker of a transaction, so that one that is slow or panics concerns that transaction alone. Observers
-// are told, and nothing depends on them: they return nothing, and must not block.
+// Hooks are what a peer decides, what it knows of its network, and what it wants to be told.
+//
+// A hook that decides is an interface of one method, which takes a context and returns an error. Each has a function type
+// that implements it. A transaction's worker asks it, so a hook that is slow or panics concerns that transaction alone.
+// Observers are only told, and nothing depends on them. They return nothing, and must not block.
 type Hooks struct {
-	// Ledgers finds the ledger of a channel when chaincode calls chaincode on another one. Nil: there is no other channel.
+	// Ledgers finds the ledger of a channel when chaincode calls chaincode on another channel. Nil: there is no other
+	// channel.
 	Ledgers Ledgers
 	// ACL decides whether a transaction's creator may call a chaincode from another. Nil: on the caller's own channel
-	// everyone may, and on other channels nobody.
+	// everyone may, and on other channels nobody may.
 	ACL ACLProvider
-	// CollectionStore decides who may read and write private data. Nil: nobody may; hashes can be read.
+	// CollectionStore decides who may read and write private data. Nil: nobody may, but hashes can be read.
 	CollectionStore CollectionStore
-	// ApplicationConfig knows the channels' capabilities. Nil: every channel has the newest.
+	// ApplicationConfig knows the channels' capabilities. Nil: every channel has the newest ones.
 	ApplicationConfig ApplicationConfig
 	// Builtins are the names of the chaincodes that belong to the peer: Fabric's system chaincodes. They may be called
-	// without permission, and by a transaction that has no channel. They are run like others.
+	// without permission, even by a transaction that has no channel. Apart from that they run like other chaincode.
 	Builtins []string
 
 	// Requests are put around every request of chaincode, the first one outermost.
 	Requests []RequestInterceptor
 	// Transactions are put around every Execute, the first one outermost.
 	Transactions []TransactionInterceptor
-	// Messages is told of every message. Nil: nobody is.
+	// Messages is told of every message. Nil: no observer is told.
 	Messages MessageObserver
-	// Faults is told of what should not have happened. Nil: nobody is.
+	// Faults is told of everything that should not have happened. Nil: no observer is told.
 	Faults FaultObserver
-	// Logger is written to under the names that Fabric uses, beginning with "chaincode". Nil: nothing is.
+	// Logger gets the logs, under the names that Fabric uses, which begin with "chaincode". Nil: nothing is logged.
 	Logger *zap.Logger
 }
 
@@ -46,11 +48,11 @@ var ErrUnknownChannel = errors.New("channel is unknown")
 
 // Ledgers finds the ledgers of channels.
 type Ledgers interface {
-	// Ledger returns the ledger of a channel. The error for a channel that doesn't exist is ErrUnknownChannel.
+	// Ledger returns the ledger of a channel. It returns ErrUnknownChannel for a channel that doesn't exist.
 	Ledger(ctx context.Context, channelID string) (ledger.Ledger, error)
 }
 
-// LedgersFunc is a function that is Ledgers.
+// LedgersFunc is a function that implements Ledgers.
 type LedgersFunc func(ctx context.Context, channelID string) (ledger.Ledger, error)
 
 // Ledger implements Ledgers.
@@ -64,12 +66,12 @@ const ChaincodeToChaincode = "peer/ChaincodeToChaincode"
 
 // ACLProvider decides what a proposal's creator may do. It may wait for as long as ctx allows.
 type ACLProvider interface {
-	// CheckACL returns nil if the creator may use the resource on the channel. The error's text is what chaincode
-	// gets. sp is never nil, and is not to be modified.
+	// CheckACL returns nil if the creator may use the resource on the channel. Chaincode gets the error's text. sp is never
+	// nil, and must not be modified.
 	CheckACL(ctx context.Context, resource, channelID string, sp *pb.SignedProposal) error
 }
 
-// ACLFunc is a function that is an ACLProvider.
+// ACLFunc is a function that implements ACLProvider.
 type ACLFunc func(ctx context.Context, resource, channelID string, sp *pb.SignedProposal) error
 
 // CheckACL implements ACLProvider.
@@ -79,12 +81,12 @@ func (f ACLFunc) CheckACL(ctx context.Context, resource, channelID string, sp *p
 
 // CollectionStore knows who may read and write which collection of private data.
 type CollectionStore interface {
-	// CollectionPermission returns what the transaction's creator may do. What it allows is remembered until the
-	// transaction's end. An error refuses the request, with its text.
+	// CollectionPermission returns what the transaction's creator may do with a collection. What it allows is remembered
+	// until the transaction ends. An error refuses the request, and chaincode gets its text.
 	CollectionPermission(ctx context.Context, r CollectionRequest) (CollectionPermission, error)
 }
 
-// CollectionStoreFunc is a function that is a CollectionStore.
+// CollectionStoreFunc is a function that implements CollectionStore.
 type CollectionStoreFunc func(ctx context.Context, r CollectionRequest) (CollectionPermission, error)
 
 // CollectionPermission implements CollectionStore.
@@ -98,24 +100,24 @@ type CollectionRequest struct {
 	TxID       string
 	Namespace  string
 	Collection string
-	// SignedProposal is the transaction's, or nil if it has none. It is not to be modified.
+	// SignedProposal is the transaction's proposal, or nil if it has none. It must not be modified.
 	SignedProposal *pb.SignedProposal
-	// Simulator is the transaction's: for collections that are defined by the channel's state. It must not be used
-	// after CollectionPermission has returned.
+	// Simulator is the transaction's simulator. Use it if collections are defined by the channel's state. It must not be
+	// used after CollectionPermission has returned.
 	Simulator ledger.Simulator
 }
 
 // CollectionPermission is what a transaction's creator may do with a collection.
 type CollectionPermission struct{ Read, Write bool }
 
-// ApplicationConfig knows what the members of a channel have agreed on that their peers can do.
+// ApplicationConfig knows which capabilities the members of a channel have agreed on.
 type ApplicationConfig interface {
-	// ApplicationCapabilities returns the capabilities of a channel. The error for a channel that has no application
-	// configuration is ErrUnknownChannel.
+	// ApplicationCapabilities returns the capabilities of a channel. It returns ErrUnknownChannel for a channel that has no
+	// application configuration.
 	ApplicationCapabilities(ctx context.Context, channelID string) (ApplicationCapabilities, error)
 }
 
-// ApplicationConfigFunc is a function that is an ApplicationConfig.
+// ApplicationConfigFunc is a function that implements ApplicationConfig.
 type ApplicationConfigFunc func(ctx context.Context, channelID string) (ApplicationCapabilities, error)
 
 // ApplicationCapabilities implements ApplicationConfig.
@@ -123,7 +125,7 @@ func (f ApplicationConfigFunc) ApplicationCapabilities(ctx context.Context, chan
 	return f(ctx, channelID)
 }
 
-// ApplicationCapabilities are those of Fabric's application capabilities that chaincode can tell apart.
+// ApplicationCapabilities are those of Fabric's application capabilities whose presence chaincode can notice.
 type ApplicationCapabilities struct {
 	// KeyLevelEndorsement allows key metadata: V1_3 or later.
 	KeyLevelEndorsement bool
@@ -131,8 +133,8 @@ type ApplicationCapabilities struct {
 	PurgePrivateData bool
 }
 
-// InsecureAllowAll is an ACLProvider and a CollectionStore that allows everything, with a proposal or without. It is for
-// tests, and for peers where everyone who reaches them may do everything.
+// InsecureAllowAll is an ACLProvider and a CollectionStore that allow everything, with a proposal or without. Use it in
+// tests, or in a peer where everyone who reaches it may do everything.
 type InsecureAllowAll struct{}
 
 var (
@@ -150,7 +152,7 @@ func (InsecureAllowAll) CollectionPermission(context.Context, CollectionRequest)
 	return CollectionPermission{Read: true, Write: true}, nil
 }
 
-// denyAll is the CollectionStore of a peer that was given none.
+// denyAll is the CollectionStore that a peer has if it sets none.
 type denyAll struct{}
 
 func (denyAll) CollectionPermission(_ context.Context, r CollectionRequest) (CollectionPermission, error) {
@@ -158,7 +160,7 @@ func (denyAll) CollectionPermission(_ context.Context, r CollectionRequest) (Col
 		quoted(r.Collection), r.Namespace)
 }
 
-// newestChannel is the ApplicationConfig of a peer that was given none.
+// newestChannel is the ApplicationConfig that a peer has if it sets none.
 type newestChannel struct{}
 
 func (newestChannel) ApplicationCapabilities(context.Context, string) (ApplicationCapabilities, error) {

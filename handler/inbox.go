@@ -6,8 +6,8 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// received is what one Recv returned: message and error travel together. The size of the message is looked at once, here, and goes
-// with it, so that all who count its bytes count the same.
+// received is what one Recv returned: message and error travel together. The size of the message is looked at once, here,
+// and goes with it. So everyone who counts its bytes counts the same.
 type received struct {
 	msg  *pb.ChaincodeMessage
 	err  error
@@ -15,11 +15,11 @@ type received struct {
 	row  *row // of the table, once the loop has admitted the message
 }
 
-// inbox is where messages of the chaincode enter: one at a time, and no more of them than may wait to be served.
+// inbox is where messages of the chaincode enter. They enter one at a time, and only as many as may wait to be served.
 type inbox struct {
 	*session
-	messages chan received // to the loop; it holds none
-	unserved *budget       // of what was read and waits to be served
+	messages chan received // to the loop; without a buffer
+	unserved *budget       // bytes of what was read and waits to be served
 }
 
 // receive is the goroutine that reads the stream, until the first error.
@@ -51,7 +51,7 @@ func (i *inbox) HandleMessage(msg *pb.ChaincodeMessage) error {
 	return nil
 }
 
-// deliver gives to the loop what was received, and reports whether it took it.
+// deliver gives to the loop what was received. It reports whether the loop took it.
 func (i *inbox) deliver(in received) bool {
 	select {
 	case i.messages <- in:
@@ -61,7 +61,8 @@ func (i *inbox) deliver(in received) bool {
 	}
 }
 
-// receivedSize is messageSize of a message of the chaincode, which may hold what no shim sends and nobody looks at.
+// receivedSize is how many bytes a message of the chaincode has. Beside what messageSize counts, it may hold fields that no
+// shim sends and nobody looks at.
 func receivedSize(msg *pb.ChaincodeMessage) int {
 	if msg.Proposal != nil || msg.ChaincodeEvent != nil || msg.Timestamp != nil || len(msg.ProtoReflect().GetUnknown()) > 0 {
 		return proto.Size(msg)

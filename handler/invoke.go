@@ -35,9 +35,9 @@ func (c callee) String() string {
 	return s
 }
 
-// invokeChaincode runs another chaincode within the caller's transaction and answers with the callee's whole message.
-// On the caller's channel the callee shares the caller's simulator. On another one it gets a simulator of that
-// channel, whose writes are not kept.
+// invokeChaincode runs another chaincode within the caller's transaction, and answers with the callee's whole message. On
+// the caller's channel the callee shares the caller's simulator. On another channel it gets a simulator of that channel,
+// whose writes are not kept.
 func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]byte, error) {
 	switch {
 	case req.ChaincodeId == nil || req.ChaincodeId.Name == "":
@@ -79,10 +79,10 @@ func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]
 	return payload, nil
 }
 
-// errNoContext is what a call of the peer's own chaincode is answered with that comes from no transaction.
+// errNoContext is the answer to a call of the peer's own chaincode that belongs to no transaction.
 var errNoContext = errors.New("failed to get transaction context")
 
-// callsBuiltin says whether a message calls a chaincode of the peer's without naming the caller's channel.
+// callsBuiltin reports whether a message calls a chaincode of the peer's own without naming the caller's channel.
 func callsBuiltin(builtins []string, msg *pb.ChaincodeMessage) bool {
 	spec := new(pb.ChaincodeSpec)
 	return needsNoSimulator(msg) && proto.Unmarshal(msg.Payload, spec) == nil &&

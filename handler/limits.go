@@ -8,68 +8,70 @@ import (
 	"github.com/ccpeer/ccpeer/internal/limit"
 )
 
-// Limits are what is granted to one chaincode and its stream. Zero means the default that the field names; less is an error.
-// Fabric's names for the same settings, where it has them, are in brackets.
+// Limits are what is granted to one chaincode and its stream. 0 means the default that the field's comment names. A value
+// below 0 is an error, except where the comment gives it a meaning. Where Fabric has the same setting, its name stands in
+// brackets.
 type Limits struct {
-	// ExecuteTimeout limits every Init and Invoke, and what hooks are asked before it. 0: 30 s, as Fabric's
+	// ExecuteTimeout limits every Init and Invoke, including what hooks are asked before it. 0: 30 s, as in Fabric
 	// (chaincode.executetimeout).
 	ExecuteTimeout time.Duration
 	// RegisterTimeout is how long a stream may take to register. 0: 10 s.
 	RegisterTimeout time.Duration
-	// Keepalive is the interval at which KEEPALIVE messages are sent in ready (chaincode.keepalive). 0: none are. Node
-	// shims exit on one. A stream whose chaincode leaves three in a row unanswered is ended.
+	// Keepalive is the interval at which KEEPALIVE messages are sent while the stream is ready (chaincode.keepalive). 0:
+	// none are sent. Node shims exit when they get one. A chaincode that leaves three in a row unanswered loses its stream.
 	Keepalive time.Duration
-	// SendTimeout is how long a message may take to be written to the stream, which is as long as chaincode may leave
-	// its messages unread once the transport's buffers are full. Longer ends the stream. 0: 30 s.
+	// SendTimeout is how long a message may take to be written to the stream. Once the transport's buffers are full, that is
+	// how long chaincode may leave its messages unread. A message that takes longer ends the stream. 0: 30 s.
 	SendTimeout time.Duration
 
-	// MaxInFlight is how many transactions may be in flight on one chaincode, nested ones and what is left of those that
-	// were given up included. Execute refuses more with an *OverloadError. 0: 2,500, as Fabric's
+	// MaxInFlight is how many transactions may be in flight on one chaincode. Nested ones count, and so does what is left of
+	// those that were given up. Execute refuses more with an *OverloadError. 0: 2,500, as in Fabric
 	// (peer.limits.concurrency.endorserService).
 	MaxInFlight int
-	// MaxCallDepth is how deep chaincode may call chaincode. 0: 64.
+	// MaxCallDepth is how many levels deep chaincode may call chaincode. 0: 64.
 	MaxCallDepth int
 	// MaxQueries is how many iterators a transaction may have open. 0: 256.
 	MaxQueries int
-	// TotalQueryLimit is how many records one query may yield; more are cut off. 0: 100,000, as Fabric's
+	// TotalQueryLimit is how many records one query may yield. Further records are cut off. 0: 100,000, as in Fabric
 	// (ledger.state.totalQueryLimit).
 	TotalQueryLimit int
-	// MaxPageBytes is how many bytes of results a page of a query may have, unless it is paginated. The page ends before
-	// the result that would exceed them, but has one result at least. 0: 4 MiB.
+	// MaxPageBytes is how many bytes of results a page of a query may have, if the chaincode doesn't paginate the query
+	// itself. The page ends before the result that would exceed the limit, but has at least one result. 0: 4 MiB.
 	MaxPageBytes int
-	// MaxEventBytes is how many bytes the name and the payload of a chaincode's event may have together. A
-	// transaction whose event has more fails. 0: 4 MiB.
+	// MaxEventBytes is how many bytes the name and the payload of a chaincode's event may have together. A transaction whose
+	// event has more fails. 0: 4 MiB.
 	MaxEventBytes int
-	// MaxSendMsgSize is how many bytes a message to the chaincode may have. The chaincode gets an ERROR instead of an
-	// answer that is larger, and Execute returns an error for a transaction that is. 0: the handler has no limit of
-	// its own; a stream that has one, as gRPC's have, then ends by it. In chaincodesupport 0 is pb.MaxMessageSize.
+	// MaxSendMsgSize is how many bytes a message to the chaincode may have. If an answer is larger, the chaincode gets an
+	// ERROR instead. If the message that starts a transaction is larger, Execute returns an error. 0: the handler has no
+	// limit of its own, and a message that exceeds the stream's limit, as gRPC has one, ends the stream. In chaincodesupport
+	// 0 means pb.MaxMessageSize.
 	MaxSendMsgSize int
-	// MaxQueuedBytes is how many bytes of messages may wait in each direction of a stream: to be sent, and for the
-	// ledger. See the package's documentation. 0: 128 MiB.
+	// MaxQueuedBytes is how many bytes of messages may wait in each direction of a stream: to be sent, and to be served by
+	// the ledger. The package's documentation says more. 0: 128 MiB.
 	MaxQueuedBytes int
 	// SendQueue is how many messages may wait to be sent. 0: 256.
 	SendQueue int
 
 	// Offer is what READY offers chaincode beyond what every peer can do.
 	Offer Offer
-	// Strict ends the stream when a transaction sends a request while another is pending. Otherwise the second
-	// request is ignored, as Fabric's peer does.
+	// Strict ends the stream when a transaction sends a request while another is pending. Without it the second request is
+	// ignored, as Fabric's peer does.
 	Strict bool
 }
 
-// Offer is what READY says that chaincode may send (Fabric: chaincode.runtimeParams). What isn't offered is served
-// nevertheless, up to the default. Less than 100 is as good as 100, which official shims insist on.
+// Offer is what READY tells chaincode that it may send (Fabric: chaincode.runtimeParams). What isn't offered is still
+// served, up to the default. A value below 100 counts as 100, because official shims insist on that.
 type Offer struct {
 	// WriteBatch is how many writes a batch may have. 0: 1,000. -1: batches are not offered.
 	WriteBatch int
-	// MultipleKeys is how many keys may be read at once. 0: 1,000. -1: that is not offered.
+	// MultipleKeys is how many keys may be read at once. 0: 1,000. -1: reading many at once is not offered.
 	MultipleKeys int
 }
 
 const (
 	// unoffered is the value of an offer that isn't made.
 	unoffered = -1
-	// maxBatch is how much a request may have of what the peer has not said otherwise.
+	// maxBatch is how many writes or keys a request may have if the peer has not said otherwise.
 	maxBatch = 1000
 )
 
@@ -94,8 +96,8 @@ func (l *Limits) table() []limit.Row {
 	}
 }
 
-// WithDefaults returns the limits with each 0 replaced by what it means, or an error that names the one that is less than it may
-// be.
+// WithDefaults returns the limits with each 0 replaced by its default. It returns an error that names the field if a value
+// is too low.
 func (l Limits) WithDefaults() (Limits, error) {
 	if err := limit.Check(l.table()); err != nil {
 		return l, errors.WithMessage(err, "Limits")
@@ -104,7 +106,7 @@ func (l Limits) WithDefaults() (Limits, error) {
 	return l, nil
 }
 
-// batch is how many writes or keys a request may have, by what was offered.
+// batch returns how many writes or keys a request may have, given what was offered.
 func batch(offer int) int {
 	if offer == unoffered {
 		offer = maxBatch

@@ -14,9 +14,15 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// loop is the goroutine that owns a stream, and what belongs to it alone. It reads what was received and what the peer
-// originates, admits each message by the table, makes the state machine follow, and hands the message on: a request to the worker of
-// its transaction, a message of the peer to the sender. It waits for nothing but the next of these.
+// loop is the goroutine that owns a stream, and everything that belongs to it alone.
+//
+// A stream's state is easy to keep right if only one goroutine changes it. So everyone else brings what has happened to the
+// loop, as an event: a message that was received, a message that the peer originates, a timer, a reason to end. The loop
+// takes one event at a time. It admits each message by the table, makes the state machine follow, and hands the message on:
+// a request to the worker of its transaction, a message of the peer to the sender.
+//
+// The loop never waits for a ledger, a hook or the stream. It waits for nothing but its next event. That is why a slow
+// transaction can't hold up the others.
 type loop struct {
 	*session
 	inbox        *inbox
@@ -26,12 +32,12 @@ type loop struct {
 	registrar    *registrar
 	fsm          *fsm.FSM
 
-	registering bool // the registry is being asked, and nothing is taken from the inbox
+	registering bool // the registry is being asked, and the inbox is left alone
 	unanswered  int  // KEEPALIVE messages since the last echo
 }
 
-// processStream handles what is received, what enters through nextState, and time, one after the other, until something ends the
-// stream. It returns why.
+// processStream takes one event after the other until something ends the stream, and returns why it ended. An event is
+// something received, something that enters through nextState, or a timer.
 func (l *loop) processStream(ctx context.Context) (err error) {
 	defer func() { l.terminate(err) }()
 	defer l.confineTo(&err)
@@ -66,7 +72,7 @@ func (l *loop) processStream(ctx context.Context) (err error) {
 	return err
 }
 
-// newTicker is time.NewTicker, but for an interval of 0 never ticks.
+// newTicker returns a ticker's channel and the function that stops it. With an interval of 0 it never ticks.
 func newTicker(d time.Duration) (<-chan time.Time, func()) {
 	if d == 0 {
 		return nil, func() {}
@@ -75,8 +81,8 @@ func newTicker(d time.Duration) (<-chan time.Time, func()) {
 	return t.C, t.Stop
 }
 
-// incoming is where messages of the chaincode come from. While the registry is asked whether it accepts the chaincode there are
-// none, so that each finds the state that the answer leads to.
+// incoming is the channel from which the loop takes the chaincode's messages. It is nil while the registry is asked whether
+// it accepts the chaincode, so that nothing is taken. Each message then finds the state that the registry's answer leads to.
 func (l *loop) incoming() <-chan received {
 	if l.registering {
 		return nil
@@ -84,7 +90,7 @@ func (l *loop) incoming() <-chan received {
 	return l.inbox.messages
 }
 
-// confineTo, deferred, makes a panic of the loop the error that ends the stream.
+// confineTo turns a panic of the loop into the error that ends the stream. It is to be deferred.
 func (l *loop) confineTo(err *error) {
 	if p := recover(); p != nil {
 		l.logPanic(txKey{}, p)
@@ -92,20 +98,20 @@ func (l *loop) confineTo(err *error) {
 	}
 }
 
-// terminate makes everybody let go of the stream. The registry is told first: who tries again after
-// ErrStreamTerminated must not find this handler.
+// terminate makes everybody let go of the stream. The registry is told first. A caller that gets ErrStreamTerminated and
+// tries again must not find this handler.
 func (l *loop) terminate(cause error) {
 	defer close(l.done)
 	l.cause.Store(&cause)
 	defer func() { l.confined(recover()) }()
-	// A cancelled context given to Event would wedge the machine.
+	// Event would leave the machine stuck if its context were cancelled.
 	if err := l.fsm.Event(context.Background(), endEvent); err != nil {
 		l.log.Error("end the state machine", zap.Error(err))
 	}
 	l.registrar.end()
 }
 
-// lastWords handles a message that had been read when something else ended the stream: it may be a reply that
+// lastWords handles a message that had already been read when something else ended the stream. It may be a reply that
 // somebody waits for.
 func (l *loop) lastWords() {
 	select {
@@ -117,8 +123,8 @@ func (l *loop) lastWords() {
 	}
 }
 
-// handle admits what was received, and acts on it. An error ends the stream. Where a worker has the message, its bytes are the
-// worker's to give back.
+// handle admits what was received, and acts on it. An error ends the stream. If a worker has taken the message, the worker
+// gives its bytes back.
 func (l *loop) handle(in received) (err error) {
 	switch {
 	case in.err == io.EOF:
@@ -148,7 +154,8 @@ func (l *loop) handle(in received) (err error) {
 	return err
 }
 
-// admit finds a message's row, if the state machine and the table allow it.
+// admit finds a message's row in the table. It returns an error, which ends the stream, if the table or the state doesn't
+// allow the message.
 func (l *loop) admit(msg *pb.ChaincodeMessage, d Direction) (*row, error) {
 	row := protocol.row(msg.Type)
 	if row != nil && row.way&d != 0 && l.fsm.Can(row.event) {
@@ -164,19 +171,20 @@ func (l *loop) admit(msg *pb.ChaincodeMessage, d Direction) (*row, error) {
 	return nil, err
 }
 
-// enter makes the state machine follow a message that has been handled. An event that changes nothing isn't fired.
+// enter makes the state machine follow a message that has been handled. It fires no event for a message that doesn't change
+// the state.
 func (l *loop) enter(row *row) error {
 	if row.to == "" {
 		return nil
 	}
-	// A cancelled context given to Event would wedge the machine.
+	// Event would leave the machine stuck if its context were cancelled.
 	if err := l.fsm.Event(context.Background(), row.event); err != nil {
 		return errors.Wrapf(err, "enter state %s", row.to)
 	}
 	return nil
 }
 
-// handleNextState is handle for messages of the peer.
+// handleNextState admits a message of the peer, makes the state machine follow, and queues the message for sending.
 func (l *loop) handleNextState(o outgoing) error {
 	if l.registering && o.msg.Type == pb.ChaincodeMessage_REGISTERED {
 		l.registering = false
@@ -206,7 +214,7 @@ func (l *loop) dispatch(in received) (kept bool, err error) {
 	case admitted:
 		return true, nil
 	case pending:
-		// An answer would be taken for the one to the request that is pending.
+		// If this request were answered, the chaincode would take the answer for that to its pending request.
 		l.fault(FaultConcurrentRequest, keyOf(msg), nil, zap.String("type", in.row.event))
 		if l.cfg.Strict {
 			err = endStream(codes.InvalidArgument, "[%s] %s while an earlier request of the transaction is pending, ending chaincode support stream",
@@ -218,8 +226,8 @@ func (l *loop) dispatch(in received) (kept bool, err error) {
 	}
 }
 
-// answerUnknown refuses a request of a transaction that isn't running, or has no simulator. Chaincode whose
-// transaction has timed out sends such requests; one that sends them faster than it reads the answers is cut off.
+// answerUnknown refuses a request of a transaction that isn't running, or that has no simulator. Chaincode whose transaction
+// has timed out sends such requests. A chaincode that sends them faster than it reads the answers is cut off.
 func (l *loop) answerUnknown(in received) error {
 	cause := errors.New(in.row.request.noContext)
 	if callsBuiltin(l.cfg.Builtins, in.msg) {
@@ -232,14 +240,15 @@ func (l *loop) answerUnknown(in received) error {
 	return nil
 }
 
-// say sends a message that the loop has made itself, which must not wait for room. It reports whether there was any left.
+// say sends a message that the loop has made itself. The loop must not wait for room. say reports whether the message was
+// queued.
 func (l *loop) say(msg *pb.ChaincodeMessage) bool {
 	o := newOutgoing(msg, nil)
 	o.hasRoom = l.sender.unsent.takeUnasked(o.size)
 	return o.hasRoom && l.sender.serialSendAsync(context.Background(), o) == nil
 }
 
-// complete takes COMPLETED or ERROR of the chaincode, which end a transaction.
+// complete takes a COMPLETED or ERROR of the chaincode, which ends a transaction.
 func (l *loop) complete(in received) error {
 	if tx := l.transactions.get(keyOf(in.msg)); !tx.accept(in.msg) {
 		l.fault(FaultLateCompletion, keyOf(in.msg), nil, zap.Stringer("type", in.msg.Type))
@@ -247,11 +256,11 @@ func (l *loop) complete(in received) error {
 	return nil
 }
 
-// maxUnanswered is how many KEEPALIVE messages may be without an echo.
+// maxUnanswered is how many KEEPALIVE messages in a row may go unanswered.
 const maxUnanswered = 3
 
 func (l *loop) sendKeepalive() error {
-	if !l.fsm.Is(string(Ready)) || l.inbox.unserved.exceeded() { // an echo would not be read
+	if !l.fsm.Is(string(Ready)) || l.inbox.unserved.exceeded() { // then an echo would not be read
 		return nil
 	}
 	if l.unanswered >= maxUnanswered {
@@ -263,7 +272,7 @@ func (l *loop) sendKeepalive() error {
 	return nil
 }
 
-// keepaliveEcho takes a KEEPALIVE of the chaincode, which is the echo of ours: it is not echoed again.
+// keepaliveEcho takes a KEEPALIVE of the chaincode. It is the answer to one of ours, and is not answered again.
 func (l *loop) keepaliveEcho(received) error {
 	l.unanswered = 0
 	return nil

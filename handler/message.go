@@ -11,28 +11,28 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// State is where a stream is, from the peer's side.
+// State is where a stream is in its life, seen from the peer.
 type State string
 
 // The states of a stream.
 const (
-	// Created is where a stream starts: only REGISTER is accepted.
+	// Created is the state in which a stream starts: only REGISTER is accepted.
 	Created State = "created"
-	// Established follows an accepted REGISTER: until READY is on its way, nothing but keepalives is accepted.
+	// Established is the state after REGISTER was accepted. Until READY is on its way, only keepalives are accepted.
 	Established State = "established"
-	// Ready is where transactions run.
+	// Ready is the state in which transactions run.
 	Ready State = "ready"
-	// End is where the stream has ended, for whatever reason.
+	// End is the state of a stream that has ended, for whatever reason.
 	End State = "end"
 )
 
-// endEvent leads from every state to End. It is the only event that is no message.
+// endEvent leads from every state to End. It is the only event that is not a message.
 const endEvent = "END"
 
 // Direction is which way a message goes, as the peer sees it.
 type Direction uint8
 
-// The two directions. A row of the table has the one, or both, in which its message may go.
+// The two directions. A row of the table names the direction in which its message may go, or both.
 const (
 	// Received is a message of the chaincode.
 	Received Direction = 1 << iota
@@ -55,36 +55,36 @@ func (d Direction) String() string {
 	}
 }
 
-// row is what there is to know of one message type. The state machine, the dispatch and the state diagram are all
-// made from the rows, so that a new type of message is one more row and one more method.
+// row is everything there is to know of one message type. The state machine, the dispatch and the state diagram are all made
+// from the rows. A new type of message is one more row and one more method.
 type row struct {
 	typ pb.ChaincodeMessage_Type
-	// way is in which direction it may go.
+	// way is the direction in which it may go.
 	way Direction
 	// in are the states in which it is accepted.
 	in []State
-	// to is the state it leads to; "" stays.
+	// to is the state that it leads to. "": the state stays.
 	to State
-	// payload returns an empty message of the type that its payload has. Nil: it has none, or one that depends on what it
-	// answers.
+	// payload returns an empty message of the type that its payload has. Nil: it has no payload, or one whose type depends
+	// on what it answers.
 	payload func() proto.Message
-	// handle, where the message is not a request, acts on one that the chaincode sent. It runs in the stream's
-	// goroutine, before the state changes, and does not block; an error ends the stream.
+	// handle acts on a message of the chaincode that is not a request. It runs in the loop before the state changes, and
+	// does not block. An error ends the stream.
 	handle func(*loop, received) error
-	// request, where the message is one, is how it is served.
+	// request says how the message is served, if it is a request.
 	request *request
 
-	event string // the name of typ, which is the name of its event
+	event string // the name of typ, and of the state machine's event
 }
 
-// request is how a request of chaincode is served, by the worker of its transaction.
+// request says how the worker of a transaction serves a request of chaincode.
 type request struct {
-	// serve waits until no other operation of the simulator runs, decodes the payload, and answers it.
+	// serve decodes the payload, waits until no other operation of the simulator runs, and returns the answer.
 	serve func(w *worker, ctx context.Context, payload []byte) ([]byte, error)
-	// kind tells reads, whose answers go straight to the sender, from what makes the transaction busy and answers
-	// through nextState.
+	// kind tells two kinds of request apart. The answers to reads go straight to the sender. The others make the transaction
+	// busy, and their answers go through nextState.
 	kind kind
-	// noContext is the cause given for a transaction that is unknown or has no simulator.
+	// noContext is the reason given for a transaction that is unknown or has no simulator.
 	noContext string
 }
 
@@ -96,7 +96,7 @@ const (
 	call
 )
 
-// rows is the protocol. Every ChaincodeMessage_Type has a row or is refused in every state.
+// rows are the protocol. A message type without a row is refused in every state.
 var rows = []row{
 	{typ: pb.ChaincodeMessage_REGISTER, way: Received, in: in(Created), to: Established, payload: of[pb.ChaincodeID], handle: (*loop).register},
 	{typ: pb.ChaincodeMessage_REGISTERED, way: Sent, in: in(Established)},
@@ -138,11 +138,11 @@ type message[T any] interface {
 	proto.Message
 }
 
-// serveFunc is a request's method: what it answers is the RESPONSE's payload. It does not keep req, which is used again;
-// what req points to is its own.
+// serveFunc is a worker's method that serves a request. What it returns is the RESPONSE's payload. It must not keep req,
+// which is used again. It may keep what req points to.
 type serveFunc[P any] func(w *worker, ctx context.Context, req P) ([]byte, error)
 
-// noTransaction is what a call is answered with that comes from no transaction, or from one without a simulator.
+// noTransaction is the answer to a call that belongs to no transaction, or to one without a simulator.
 const noTransaction = "could not get valid transaction"
 
 func reads[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P]) row {
@@ -160,7 +160,7 @@ func calls[T any, P message[T]](typ pb.ChaincodeMessage_Type, serve serveFunc[P]
 func requestRow[T any, P message[T]](typ pb.ChaincodeMessage_Type, k kind, noContext string, serve serveFunc[P]) row {
 	decoded := sync.Pool{New: func() any { return P(new(T)) }}
 	run := func(w *worker, ctx context.Context, payload []byte) ([]byte, error) {
-		if k == call { // a callee uses the simulator meanwhile
+		if k == call { // meanwhile a callee uses the simulator
 			if err := w.tx.trust.err(); err != nil {
 				return nil, err
 			}
@@ -171,7 +171,7 @@ func requestRow[T any, P message[T]](typ pb.ChaincodeMessage_Type, k kind, noCon
 			defer w.tx.Simulation.end()
 		}
 		req := decoded.Get().(P)
-		if err := proto.Unmarshal(payload, req); err != nil { // which empties req first
+		if err := proto.Unmarshal(payload, req); err != nil { // Unmarshal empties req first
 			return nil, errors.Wrap(err, "unmarshal failed")
 		}
 		answer, err := serve(w, ctx, req)
@@ -184,13 +184,13 @@ func requestRow[T any, P message[T]](typ pb.ChaincodeMessage_Type, k kind, noCon
 	return row{typ: typ, way: Received, in: in(Ready), payload: of[T, P], request: &request{serve: run, kind: k, noContext: noContext}}
 }
 
-// table is the protocol compiled: rows by message number, and the events of a state machine.
+// table is the protocol in a form for looking things up: rows by message number, and the events of the state machine.
 type table struct {
 	rows   []*row
 	events fsm.Events
 }
 
-// protocol is the table that everything is looked up in.
+// protocol is the table in which everything is looked up.
 var protocol = compile(rows)
 
 func compile(rows []row) table {
@@ -212,7 +212,7 @@ func compile(rows []row) table {
 	return t
 }
 
-// names are states as the state machine wants them.
+// names returns states in the form that the state machine wants.
 func names(states []State) []string {
 	var all []string
 	for _, s := range states {
@@ -229,9 +229,9 @@ func (t table) row(typ pb.ChaincodeMessage_Type) *row {
 	return t.rows[typ]
 }
 
-// NewPayload returns an empty message of the type that the payload of a message of type typ decodes to. It returns nil where
-// there is no such type: for a message without a payload, for ERROR, whose payload is text, and for RESPONSE, whose payload depends
-// on the request.
+// NewPayload returns an empty message of the type that the payload of a typ message decodes to. It returns nil if there is
+// no such type. That is so for a message without a payload, for ERROR, whose payload is text, and for RESPONSE, whose
+// payload depends on the request.
 func NewPayload(typ pb.ChaincodeMessage_Type) proto.Message {
 	if r := protocol.row(typ); r != nil && r.payload != nil {
 		return r.payload()

@@ -9,15 +9,15 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// MessageObserver is told of every message of a stream. It is called by the goroutines that receive and send, must not
-// block, and must neither modify nor keep what it is given; a panic ends the stream.
+// MessageObserver is told of every message of a stream. The goroutines that receive and send call it. It must not block, and
+// must neither modify nor keep what it is given. A panic ends the stream.
 type MessageObserver interface {
-	// Message reports a message that was received from the chaincode, before it is handled, or that is about to be
-	// sent to it. The chaincode ID is empty until REGISTER has been accepted.
+	// Message reports a message that was received from the chaincode, before it is handled, or one that is about to be sent
+	// to it. The chaincode ID is empty until REGISTER has been accepted.
 	Message(chaincodeID string, d Direction, msg *pb.ChaincodeMessage)
 }
 
-// MessageObserverFunc is a function that is a MessageObserver.
+// MessageObserverFunc is a function that implements MessageObserver.
 type MessageObserverFunc func(chaincodeID string, d Direction, msg *pb.ChaincodeMessage)
 
 // Message implements MessageObserver.
@@ -25,33 +25,33 @@ func (f MessageObserverFunc) Message(chaincodeID string, d Direction, msg *pb.Ch
 	f(chaincodeID, d, msg)
 }
 
-// FaultObserver is told of everything that should not have happened. It is called from several goroutines, must not block,
-// and must not keep what it is given; a panic ends the stream.
+// FaultObserver is told of everything that should not have happened. Several goroutines may call it at once. It must not
+// block, and must not keep what it is given. A panic ends the stream.
 type FaultObserver interface {
-	// Fault counts something that should not have happened.
+	// Fault reports one thing that should not have happened.
 	Fault(f Fault)
 }
 
-// FaultObserverFunc is a function that is a FaultObserver.
+// FaultObserverFunc is a function that implements FaultObserver.
 type FaultObserverFunc func(f Fault)
 
 // Fault implements FaultObserver.
 func (f FaultObserverFunc) Fault(fault Fault) { f(fault) }
 
-// Fault is something that should not have happened: misbehaviour of chaincode, ledger or peer.
+// Fault is something that should not have happened: misbehaviour of chaincode, of the ledger or of the peer.
 type Fault struct {
 	Kind FaultKind
-	// ChaincodeID is the chaincode whose stream it is, or "" before REGISTER has been accepted.
+	// ChaincodeID is the chaincode on whose stream it happened, or "" before REGISTER has been accepted.
 	ChaincodeID string
-	// ChannelID and TxID are the transaction that it concerns, as the chaincode or the caller named it. They are empty
-	// where it concerns none.
+	// ChannelID and TxID are the transaction that it concerns, as the chaincode or the caller named it. They are empty if it
+	// concerns no transaction.
 	ChannelID, TxID string
-	// Cause is what went wrong, where the kind alone doesn't say it. It may be nil. A panic's value is not in it: only the
-	// log is told that.
+	// Cause is what went wrong, if the kind alone doesn't say it. It may be nil. It doesn't contain a panic's value, which
+	// goes to the log alone.
 	Cause error
 }
 
-// FaultKind is a kind of fault. The set is finite: it can be a metric's label.
+// FaultKind is a kind of fault. There are few of them, so it can be a metric's label.
 type FaultKind uint8
 
 // The kinds of faults.
@@ -60,11 +60,11 @@ const (
 	FaultUnexpectedMessage FaultKind = iota
 	// FaultUnknownTransaction is a request of a transaction that isn't running.
 	FaultUnknownTransaction
-	// FaultConcurrentRequest is a request while an earlier one of its transaction is pending.
+	// FaultConcurrentRequest is a request that comes while an earlier one of its transaction is pending.
 	FaultConcurrentRequest
 	// FaultLateCompletion is a COMPLETED or ERROR of a transaction that isn't running.
 	FaultLateCompletion
-	// FaultDroppedAnswer is an answer to a request whose transaction the chaincode has completed meanwhile.
+	// FaultDroppedAnswer is an answer that was not sent, because the chaincode had completed the transaction meanwhile.
 	FaultDroppedAnswer
 	// FaultFailedRequest is a request that was answered with ERROR.
 	FaultFailedRequest
@@ -72,15 +72,15 @@ const (
 	FaultRefusedRegistration
 	// FaultPanic is a panic of a hook, a ledger or the handler.
 	FaultPanic
-	// FaultAbandonedOperation is an operation that nobody waits for any more.
+	// FaultAbandonedOperation is an operation that still runs although nobody waits for it any more.
 	FaultAbandonedOperation
 	// FaultQueryLimit is a query that had more results than Limits.TotalQueryLimit.
 	FaultQueryLimit
-	// FaultOverload is a transaction that was refused for Limits.MaxInFlight.
+	// FaultOverload is a transaction that was refused because of Limits.MaxInFlight.
 	FaultOverload
-	// FaultRefusedEvent is a chaincode event without a name, or over Limits.MaxEventBytes.
+	// FaultRefusedEvent is a chaincode event that has no name, or is larger than Limits.MaxEventBytes.
 	FaultRefusedEvent
-	// FaultMessageSize is a message over Limits.MaxSendMsgSize.
+	// FaultMessageSize is a message that is larger than Limits.MaxSendMsgSize.
 	FaultMessageSize
 	// FaultStalledSend is a message that took longer to send than Limits.SendTimeout.
 	FaultStalledSend
@@ -104,7 +104,7 @@ var faultNames = [faultKinds]string{
 	FaultStalledSend:         "stalled_send",
 }
 
-// String returns the kind's name, as it stands in logs and metric labels.
+// String returns the kind's name as logs and metric labels show it.
 func (k FaultKind) String() string {
 	if k >= faultKinds {
 		return "unknown"
@@ -123,7 +123,8 @@ type faultLog struct {
 
 const faultLogInterval = time.Second
 
-// due reports whether a line of a kind may be written now, and how many were left out since the last one.
+// due reports whether a line about a kind of fault may be written now. It also returns how many were left out since the last
+// line.
 func (l *faultLog) due(kind FaultKind) (skipped int64, due bool) {
 	k := &l.kinds[kind]
 	now := int64(time.Since(l.started))
@@ -135,11 +136,11 @@ func (l *faultLog) due(kind FaultKind) (skipped int64, due bool) {
 	return k.skipped.Swap(0), true
 }
 
-// fault reports a fault of a transaction, or of none, to the observer and the log. The log's fields are expected to quote
-// what the other side chose. It never panics: it is called while recovering, too, and by Execute's callers.
+// fault reports a fault to the observer and the log. tx is the transaction that it concerns, or empty. fields must quote
+// what the other side chose. fault never panics, because it is also called while recovering, and by Execute's callers.
 func (s *session) fault(kind FaultKind, tx txKey, cause error, fields ...zap.Field) {
 	defer func() {
-		if recover() != nil { // in the observer or the Logger, which can't be told
+		if recover() != nil { // by the observer or the Logger, which can't be told
 			s.endWith(errInternal)
 		}
 	}()

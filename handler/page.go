@@ -10,11 +10,12 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// maxPageRecords is how many records a page of an ordinary query holds at most.
+// maxPageRecords is how many records a page holds at most, if the chaincode doesn't paginate the query itself.
 const maxPageRecords = 100
 
-// pagination is what a request says of it. With size 0 and no bookmark a query is not paginated: its results come in
-// pages of the peer's choice until there are no more. A paginated query is one page of the size asked for.
+// pagination is what a request says about pages. With size 0 and no bookmark the chaincode doesn't paginate: the results
+// come in pages of the peer's choice until there are no more. A paginated query returns one page of the size that was asked
+// for.
 type pagination struct {
 	size     int32
 	bookmark string
@@ -22,8 +23,8 @@ type pagination struct {
 
 func (p pagination) asked() bool { return p.size != 0 || p.bookmark != "" }
 
-// parsePagination reads what a request says. A page has no more records than a query may have, which is also the size of
-// one that has none.
+// parsePagination reads what a request says about pages. A page has no more records than a query may have. A request that
+// names no size gets that many.
 func parsePagination(metadata []byte, limit int) (pagination, error) {
 	if len(metadata) == 0 {
 		return pagination{}, nil
@@ -47,11 +48,11 @@ type query struct {
 	id string
 	pagination
 	results   results
-	ahead     *record // was read, to know that there is more
-	maxBytes  int     // behind which a page ends early
+	ahead     *record // read early, to know whether there is more
+	maxBytes  int     // from which on a page ends early
 	maxSize   int     // of a page that must not end early; 0: any
 	left      int     // records until the limit of a query
-	truncated bool    // there were more
+	truncated bool    // there were more than the limit allows
 }
 
 // page reads the next page. It reads one record further than it returns, so that HasMore is exact.
@@ -94,7 +95,7 @@ func (q *query) take(ctx context.Context) (*record, error) {
 	return q.results.next(ctx)
 }
 
-// full reports whether a page of n records has no room for one that would bring it to size bytes.
+// full reports whether a page of n records is full already, if one more record would bring it to size bytes.
 func (q *query) full(n, size int) bool {
 	if q.asked() {
 		return n == int(q.size)
@@ -102,8 +103,8 @@ func (q *query) full(n, size int) bool {
 	return n == q.left || n == maxPageRecords || n > 0 && size > q.maxBytes
 }
 
-// describe adds to a paginated query's page where it ended: what the ledger says of a rich query, and of a range the key
-// of the next record, or "" if there is none.
+// describe adds to a paginated query's page where it ended. For a rich query that is what the ledger says. For a range it is
+// the key of the next record, or "" if there is none.
 func (q *query) describe(resp *pb.QueryResponse) error {
 	m := &pb.QueryResponseMetadata{FetchedRecordsCount: int32(len(resp.Results))} //nolint:gosec // at most size, an int32
 	if rich, ok := q.results.(interface{ bookmark() string }); ok {

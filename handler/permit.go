@@ -10,11 +10,12 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// permit is what a transaction may do, as far as that is for hooks to say. What they have allowed is remembered until its end.
+// permit is what a transaction may do, as far as hooks decide it. What they have allowed is remembered until the transaction
+// ends.
 type permit struct {
 	*session
 	tx          *transactionContext
-	permissions map[string]CollectionPermission // by collection, as they were asked for
+	permissions map[string]CollectionPermission // by collection; only what the hook has answered
 }
 
 // access is what a request is about to do with a collection.
@@ -26,7 +27,7 @@ const (
 	writing
 )
 
-// privateState returns the transaction's private data, if it may use the collection like that.
+// privateState returns the transaction's private data, if it may use the collection in that way.
 func (p *permit) privateState(ctx context.Context, collection string, a access) (ledger.PrivateState, error) {
 	if err := p.checkCollection(ctx, collection, a); err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func (p *permit) privateState(ctx context.Context, collection string, a access) 
 	return state, nil
 }
 
-// checkCollection returns an error unless the transaction may use the collection like that.
+// checkCollection returns an error unless the transaction may use the collection in that way.
 func (p *permit) checkCollection(ctx context.Context, collection string, a access) error {
 	if p.tx.typ == pb.ChaincodeMessage_INIT {
 		return errPrivateInInit
@@ -58,7 +59,8 @@ func (p *permit) checkCollection(ctx context.Context, collection string, a acces
 	return nil
 }
 
-// permission asks the CollectionStore, unless the transaction may use the collection by an earlier answer.
+// permission returns what the transaction may do with a collection. It asks the CollectionStore, unless an earlier answer
+// allows it already.
 func (p *permit) permission(ctx context.Context, collection string) (CollectionPermission, error) {
 	if may, known := p.permissions[collection]; known {
 		return may, nil
@@ -67,7 +69,7 @@ func (p *permit) permission(ctx context.Context, collection string) (CollectionP
 		ChannelID: p.tx.ChannelID, TxID: p.tx.TxID, Namespace: p.tx.Namespace, Collection: collection,
 		SignedProposal: p.tx.SignedProposal, Simulator: p.tx.sim(),
 	})
-	if err != nil || may == (CollectionPermission{}) { // which isn't kept: chaincode can make up any number of names
+	if err != nil || may == (CollectionPermission{}) { // a refusal isn't kept: chaincode can make up any number of names
 		return CollectionPermission{}, err
 	}
 	if p.permissions == nil {
@@ -77,13 +79,13 @@ func (p *permit) permission(ctx context.Context, collection string) (CollectionP
 	return may, nil
 }
 
-// capabilities returns what the channel's members have agreed on.
+// capabilities returns which capabilities the channel's members have agreed on.
 func (p *permit) capabilities(ctx context.Context) (ApplicationCapabilities, error) {
 	c, err := p.cfg.ApplicationConfig.ApplicationCapabilities(ctx, p.tx.ChannelID)
 	return c, ofChannel(err, "application config does not exist for "+p.tx.ChannelID)
 }
 
-// ofChannel gives the error of a hook that looks for a channel the text that Fabric's peer has for a channel that isn't there.
+// ofChannel replaces ErrUnknownChannel of a hook by the text that Fabric's peer has for a channel that isn't there.
 func ofChannel(err error, text string) error {
 	switch {
 	case err == nil:

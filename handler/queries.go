@@ -10,15 +10,15 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// queries are the iterators that a transaction has open, by the IDs under which chaincode knows them. Whatever opens one adds it
-// here, and whoever closes one takes it out first: so each is closed once, by the goroutine that used it.
+// queries are the iterators that a transaction has open, by the IDs under which chaincode knows them. Whatever opens an
+// iterator adds it here, and whatever closes one takes it out first. So each is closed once, by the goroutine that used it.
 type queries struct {
 	*workshop
 	tx   *transactionContext
 	open map[string]*query
 }
 
-// openStates is add for results that are never paginated, from what a ledger returned.
+// openStates adds the iterator that a ledger returned, for results that are never paginated. It answers the first page.
 func (all *queries) openStates(ctx context.Context, it ledger.Iterator, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func (all *queries) openStates(ctx context.Context, it ledger.Iterator, err erro
 	return all.add(ctx, pagination{}, rangeResults{it})
 }
 
-// add makes a query of the transaction from an iterator, and answers its first page.
+// add makes an iterator a query of the transaction, and answers its first page.
 func (all *queries) add(ctx context.Context, p pagination, r results) ([]byte, error) {
 	limits := &all.cfg.Limits
 	if len(all.open) >= limits.MaxQueries {
@@ -56,7 +56,7 @@ func (all *queries) answerNext(ctx context.Context, id string) ([]byte, error) {
 	return all.answerPage(ctx, q)
 }
 
-// answerPage reads the next page. A query that has ended, or failed, is closed.
+// answerPage reads the next page. It closes a query that has ended or failed.
 func (all *queries) answerPage(ctx context.Context, q *query) ([]byte, error) {
 	page, err := q.page(ctx)
 	if q.truncated {
@@ -77,7 +77,7 @@ func (all *queries) forget(q *query) {
 	q.results.close()
 }
 
-// closeAll closes what is still open, after an operation that a callee may have left.
+// closeAll closes what is still open. It waits for an operation that a callee may have left running.
 func (all *queries) closeAll() {
 	if len(all.open) == 0 {
 		return

@@ -11,7 +11,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Texts of a peer of Fabric that keeps its state in LevelDB (core/ledger/kvledger/txmgmt/statedb/stateleveldb).
+// The texts of a Fabric peer that keeps its state in LevelDB (core/ledger/kvledger/txmgmt/statedb/stateleveldb).
 var (
 	errNoRichQuery = errors.New("ExecuteQuery not supported for leveldb")
 	errNoRichPage  = errors.New("ExecuteQueryWithPagination not supported for leveldb")
@@ -95,7 +95,7 @@ func (w *worker) queryStateClose(_ context.Context, req *pb.QueryStateClose) ([]
 	return marshal(&pb.QueryResponse{Id: req.Id})
 }
 
-// results are what a ledger's iterator yields, in the form in which chaincode gets them.
+// results are what a ledger's iterator yields, in the form that chaincode gets.
 type results interface {
 	// next returns the next result, or nil after the last one.
 	next(ctx context.Context) (*record, error)
@@ -105,7 +105,7 @@ type results interface {
 // record is one result, marshalled.
 type record struct {
 	bytes []byte
-	key   string // of a range query: what a bookmark says
+	key   string // of a range query: the bookmark is made from it
 }
 
 type rangeResults struct{ ledger.Iterator }
@@ -124,7 +124,7 @@ func (r rangeResults) next(ctx context.Context) (*record, error) {
 
 func (r rangeResults) close() { r.Close() }
 
-// richResults are the results of a rich query, whose bookmarks the ledger makes.
+// richResults are the results of a rich query. The ledger makes its bookmarks.
 type richResults struct {
 	rangeResults
 	it ledger.QueryIterator

@@ -18,11 +18,11 @@ import (
 // maxChaincodeID is the length in bytes that a chaincode ID may have.
 const maxChaincodeID = 256
 
-// validChaincodeID accepts name:version, label:hash and what names of either consist of. A chaincode ID becomes part
-// of paths and log names, so nothing else is.
+// validChaincodeID accepts name:version, label:hash, and what names of either form consist of. A chaincode ID becomes part
+// of paths and log names, so nothing else is accepted.
 var validChaincodeID = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9+_.:\-]*[A-Za-z0-9])?$`)
 
-// CheckChaincodeID returns an error that says what is wrong with a chaincode ID, or nil.
+// CheckChaincodeID returns nil for a valid chaincode ID, and otherwise an error that says what is wrong with it.
 func CheckChaincodeID(id string) error {
 	switch {
 	case id == "":
@@ -35,8 +35,8 @@ func CheckChaincodeID(id string) error {
 	return nil
 }
 
-// register checks the name that the chaincode wants, and has the registry asked by a goroutine of its own: a registry may take its
-// time, and READY is waited for.
+// register checks the name that the chaincode wants, and starts a goroutine that asks the registry. The loop doesn't do that
+// itself, because a registry may take its time, and so may sending READY.
 func (l *loop) register(in received) error {
 	id, err := l.registrar.check(in.msg)
 	if err != nil {
@@ -57,8 +57,8 @@ func (l *loop) checkRegistered() error {
 	return endStream(codes.DeadlineExceeded, "chaincode did not send REGISTER within %s, ending chaincode support stream", l.cfg.RegisterTimeout)
 }
 
-// registrar makes a handler known to the registry, and sees to it that it is forgotten once, whichever comes first: that the registry
-// has accepted it, or that the stream has ended.
+// registrar makes a handler known to the registry, and sees to it that the registry forgets it exactly once. The registry's
+// acceptance and the stream's end may come in either order.
 type registrar struct {
 	*session
 	handler *Handler
@@ -66,10 +66,10 @@ type registrar struct {
 	state   atomic.Int32
 }
 
-// What a registrar's state may be.
+// The states of a registrar.
 const (
 	unregistered int32 = iota
-	accepted           // the registry has accepted the handler, and is to be told when the stream has ended
+	accepted           // the registry has accepted the handler, and must be told when the stream has ended
 	over               // the stream has ended
 )
 
@@ -89,8 +89,8 @@ func (r *registrar) check(msg *pb.ChaincodeMessage) (string, error) {
 	return id.Name, nil
 }
 
-// register asks the registry, answers REGISTER, and tells the registry when READY has been sent. Its goroutine ends with the stream
-// at the latest, unless the registry holds it up.
+// register asks the registry, answers REGISTER, and tells the registry when READY has been sent. Its goroutine ends with the
+// stream at the latest, unless the registry holds it up.
 func (r *registrar) register() {
 	if err := r.cfg.Registry.Register(r.handler); err != nil {
 		err = &StreamError{Code: status.Code(err), Cause: err}
@@ -120,7 +120,7 @@ func (r *registrar) end() {
 
 // notifyReady sends REGISTERED and READY, and returns when READY has been sent.
 func (r *registrar) notifyReady() error {
-	ctx := context.Background() // the stream's end is what ends the waits
+	ctx := context.Background() // these waits end with the stream
 	registered := newOutgoing(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTERED}, nil)
 	if err := r.sender.triggerNextState(ctx, registered); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (r *registrar) notifyReady() error {
 	}
 }
 
-// additionalParams is what the peer offers chaincode beyond what all peers do. Older shims ignore it.
+// additionalParams says what the peer offers chaincode beyond what all peers do. Older shims ignore it.
 func (r *registrar) additionalParams() []byte {
 	offer := r.cfg.Offer
 	b, err := proto.Marshal(&pb.ChaincodeAdditionalParams{
@@ -149,7 +149,7 @@ func (r *registrar) additionalParams() []byte {
 		MaxSizeGetMultipleKeys: offered(offer.MultipleKeys),
 	})
 	if err != nil {
-		return nil // there is nothing in it that could not be marshalled
+		return nil // nothing in it can fail to marshal
 	}
 	return b
 }

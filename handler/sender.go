@@ -14,13 +14,13 @@ import (
 // outgoing is a message on its way to the chaincode.
 type outgoing struct {
 	msg *pb.ChaincodeMessage
-	// size is what the message takes of the budget. It is computed once, where the message is made.
+	// size is how many bytes of the budget the message takes. It is computed once, where the message is made.
 	size int
-	// hasRoom says that the size was taken already.
+	// hasRoom says that the message has already taken its room.
 	hasRoom bool
-	// tx, if not nil, is the transaction that the message starts or answers.
+	// tx is the transaction that the message starts or answers, or nil.
 	tx *transactionContext
-	// sent, if not nil, has room for the outcome of sending. Where it is nil, a failure ends the stream.
+	// sent gets the outcome of sending, and has room for it. If it is nil, a failure ends the stream.
 	sent chan<- error
 }
 
@@ -33,15 +33,20 @@ func (o *outgoing) starts() bool {
 	return o.tx != nil && (o.msg.Type == pb.ChaincodeMessage_TRANSACTION || o.msg.Type == pb.ChaincodeMessage_INIT)
 }
 
-// sender is what waits to be sent, and the goroutine that sends it. A message goes one of two ways. Answers to reads, and what the
-// loop has made or admitted, go straight into the queue: serialSendAsync. What the peer originates passes the loop first, so that the
-// state machine sees it: triggerNextState. Whichever way it goes, a message takes room in the budget before it enters, in its
-// sender's goroutine, and gives it back when it has been sent. So the queue never is full for those who have room: it has a place for
-// each of them, and as many again for what the loop says unasked.
+// sender is what waits to be sent, and the goroutine that sends it.
+//
+// A message goes one of two ways. Answers to reads, and what the loop has made or admitted, go straight into the queue:
+// serialSendAsync. Everything else that the peer originates passes the loop first, so that the state machine sees it:
+// triggerNextState.
+//
+// Both ways, a message takes room in the budget before it enters, and waits for that room in the goroutine that sends it. It
+// gives the room back when it has been sent. So a message that has room always finds a place in the queue: there is one for
+// each of them, and as many again for what the loop says unasked. That is why the loop can queue a message without ever
+// waiting for the chaincode to read.
 type sender struct {
 	*session
 	stream       pb.Stream // only Send is called
-	unsent       *budget   // of what waits
+	unsent       *budget   // bytes of what waits
 	queue        chan outgoing
 	nextState    chan outgoing // to the loop
 	watch        sendWatch
@@ -59,20 +64,20 @@ func newSender(s *session, stream pb.Stream, t *transactions) *sender {
 	return x
 }
 
-// serialSendAsync puts a message into the queue. It waits while there is no room, at most until ctx or the stream ends. A message
-// that has room doesn't wait.
+// serialSendAsync puts a message into the queue. A message that has room doesn't wait. Any other waits for room, until ctx
+// or the stream ends at the latest.
 func (s *sender) serialSendAsync(ctx context.Context, o outgoing) error {
 	if !o.hasRoom {
 		if err := s.unsent.acquire(ctx, s.done, o.size); err != nil {
 			return err
 		}
 	}
-	s.queue <- o // never full: see sender
+	s.queue <- o // never full: the comment of sender says why
 	return nil
 }
 
-// triggerNextState hands a message of the peer to the loop, which makes the state machine follow and has it sent. It waits while
-// there is no room, at most until ctx or the stream ends; for the loop itself it need not wait long, since that waits for nobody.
+// triggerNextState hands a message of the peer to the loop, which makes the state machine follow and queues it. It waits for
+// room, until ctx or the stream ends at the latest. It need not wait long for the loop, because the loop waits for nobody.
 func (s *sender) triggerNextState(ctx context.Context, o outgoing) error {
 	if err := s.unsent.acquire(ctx, s.done, o.size); err != nil {
 		return err
@@ -87,8 +92,8 @@ func (s *sender) triggerNextState(ctx context.Context, o outgoing) error {
 	}
 }
 
-// serialSend is the goroutine that sends, one message after the other. It is the only caller of Send, and ends when the stream
-// has.
+// serialSend is the goroutine that sends one message after the other. It is the only caller of Send. It ends when the stream
+// has ended.
 func (s *sender) serialSend() {
 	for {
 		select {
@@ -107,8 +112,8 @@ func (s *sender) serialSend() {
 	}
 }
 
-// stale reports whether a message is of no use any more: it starts a transaction that has been given up, or answers one
-// that is being run again, and would be taken for an answer to that run.
+// stale reports whether a message is of no use any more. That is so if it starts a transaction that has been given up. It is
+// also so if it answers a transaction that is being run again: the chaincode would take it for an answer to that run.
 func (s *sender) stale(o *outgoing) bool {
 	switch {
 	case o.tx == nil:
@@ -122,8 +127,8 @@ func (s *sender) stale(o *outgoing) bool {
 	return again != nil && again != o.tx
 }
 
-// report tells who waits for it what became of a message: the caller of the transaction that it was to start, and everybody on the
-// stream, which ends if it could not be sent.
+// report tells those who wait for it what became of a message. The caller of the transaction that it starts learns of a
+// failure. If nobody waits for the outcome, a failure ends the stream.
 func (s *sender) report(o *outgoing, err error) {
 	if err != nil {
 		if o.starts() {
@@ -140,8 +145,8 @@ func (s *sender) report(o *outgoing, err error) {
 	}
 }
 
-// stalled returns why the stream ends if a message has been on its way into it for too long. The goroutine that is
-// still in Send then leaves it when the stream's owner has let go of the stream.
+// stalled returns an error, which ends the stream, if a message has been on its way into it for too long. A goroutine that
+// is still in Send leaves it when the stream's owner has let go of the stream.
 func (s *sender) stalled() error {
 	if !s.watch.stalled() {
 		return nil
@@ -150,7 +155,8 @@ func (s *sender) stalled() error {
 	return endStream(codes.DeadlineExceeded, "chaincode has not read what it was sent for %s, ending chaincode support stream", s.cfg.SendTimeout)
 }
 
-// checkSize returns an error if a message is larger than it may be. It is encoded for that only where it may be.
+// checkSize returns an error if a message is larger than it may be. Its exact size is computed only if the estimate exceeds
+// the limit.
 func (s *session) checkSize(o *outgoing) error {
 	limit := s.cfg.MaxSendMsgSize
 	if limit == 0 || o.size <= limit {

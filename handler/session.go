@@ -23,15 +23,15 @@ type session struct {
 	log    *zap.Logger
 	faults faultLog
 
-	id    atomic.Pointer[string] // what REGISTER said, before it is known whether that is accepted
+	id    atomic.Pointer[string] // what REGISTER said, accepted or not yet
 	named atomic.Bool            // id was accepted
 
-	errc  chan error            // to the loop: what ends the stream, from other goroutines
+	errc  chan error            // to the loop: why it is to end the stream
 	done  chan struct{}         // closed when the stream has ended
-	cause atomic.Pointer[error] // why it has; nil before
+	cause atomic.Pointer[error] // why the stream has ended; nil before
 
 	goroutines sync.WaitGroup
-	outside    *sync.WaitGroup // of who waits for the goroutines of many handlers; nil: nobody does
+	outside    *sync.WaitGroup // counts the goroutines of many handlers, for whoever waits for them; nil: nobody does
 }
 
 // chaincodeID is what the chaincode wants to be registered as, or "" before it has said so.
@@ -42,7 +42,7 @@ func (s *session) chaincodeID() string {
 	return ""
 }
 
-// name is the chaincode ID, or "" before it was accepted: what logs and observers are told.
+// name is the chaincode ID once it was accepted, and "" before. It is what logs and observers are told.
 func (s *session) name() string {
 	if !s.named.Load() {
 		return ""
@@ -75,7 +75,7 @@ func (s *session) spawn(f func()) {
 	}()
 }
 
-// enroll counts a goroutine that is about to start, and that defers leave.
+// enroll counts a goroutine that is about to start. That goroutine must defer leave.
 func (s *session) enroll() {
 	s.goroutines.Add(1)
 	if s.outside != nil {
@@ -83,7 +83,7 @@ func (s *session) enroll() {
 	}
 }
 
-// leave, deferred, ends what enroll began. A panic ends the stream and nothing else.
+// leave ends what enroll began. It is to be deferred. A panic ends the stream and nothing else.
 func (s *session) leave() {
 	s.confined(recover())
 	if s.outside != nil {
@@ -92,7 +92,7 @@ func (s *session) leave() {
 	s.goroutines.Done()
 }
 
-// confined makes what recover returned end the stream, if it is a panic.
+// confined takes what recover returned. If that is a panic, it ends the stream.
 func (s *session) confined(p any) {
 	if p != nil {
 		s.logPanic(txKey{}, p)
@@ -104,7 +104,7 @@ func (s *session) logPanic(tx txKey, p any) {
 	s.fault(FaultPanic, tx, nil, zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 }
 
-// observe tells the observer of messages about one.
+// observe tells the observer of messages about a message.
 func (s *session) observe(d Direction, msg *pb.ChaincodeMessage) {
 	if s.cfg.Messages != nil {
 		s.cfg.Messages.Message(s.name(), d, msg)

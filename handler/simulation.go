@@ -9,35 +9,41 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// Simulation is a simulator that may be in use: by the transaction it was made for, and by the chaincodes that this
-// transaction calls. Its Done waits until the last operation has returned, so that whoever made the simulator
-// can always
+// Simulation wraps a simulator that several parties may use: the transaction it was made for, and the chaincodes that this
+// transaction calls.
+//
+// The hard part is the end. Execute may give up while an operation of the ledger still runs, and nothing can stop that
+// operation. A simulator must not be released under it. So each user announces itself, and the last one to leave releases
+// the simulator. Only one operation runs at a time, even when one has outlived its Execute. Once an operation was abandoned
+// or has panicked, nobody can tell what was read and written. Then the trust in the simulator is lost, and every transaction
+// that shares it fails.
+//
+// Because of this, if you make a simulator you can always write
 //
 //	defer simulation.Done()
 //
-// also when Execute gave up waiting for an operation.
+// even if Execute gives up waiting for an operation.
 type Simulation struct {
 	sim   ledger.Simulator
 	trust trust // whether what was read and written can be believed
 
-	mu    sync.Mutex // protects what follows
-	holds int        // transactions that may still use sim
+	mu    sync.Mutex // protects the fields below
+	holds int        // how many users there are, which may still call sim
 	done  bool       // Done was called
-	// used says that a call runs in sim. There is one at a time: a callee's operation may outlive the callee's
-	// Execute. It is a lock that can be waited for with a context; free, made by who waits, is closed by end.
+	// used says that a call runs in sim. Together with free it is a lock that can be waited for with a context. The first
+	// caller that has to wait makes free, and end closes it.
 	used bool
 	free chan struct{}
 }
 
-// NewSimulation returns a Simulation over sim, which from then on is used through it alone until Execute has
-// returned without an error.
+// NewSimulation returns a Simulation over sim. Use sim only through it until Execute has returned without an error.
 func NewSimulation(sim ledger.Simulator) *Simulation { return &Simulation{sim: sim} }
 
-// Simulator returns the simulator, for reading its results after Execute has returned without an error.
+// Simulator returns the simulator. Use it to read the results after Execute has returned without an error.
 func (s *Simulation) Simulator() ledger.Simulator { return s.sim }
 
-// Done releases the simulator, at once or when the last operation on it has returned. It never blocks on an
-// operation, and may be called more than once.
+// Done releases the simulator: at once, or when the last operation on it has returned. It never waits for an operation, and
+// may be called more than once.
 func (s *Simulation) Done() {
 	s.mu.Lock()
 	last := !s.done && s.holds == 0
@@ -48,16 +54,16 @@ func (s *Simulation) Done() {
 	}
 }
 
-// Do calls f with the simulator, when no other operation on it is running: for what a peer reads and writes of a
-// transaction's state besides its chaincode. ctx limits the waiting, not f. f must not come back to this Simulation, by
-// Do or by Execute: it would wait for itself. Where f panics, which is the caller's to deal with, the simulator can't be
-// used any more.
+// Do calls f with the simulator when no other operation on it is running. A peer uses it to read and write a transaction's
+// state itself, beside what the chaincode does. ctx limits the waiting, not f. f must not use this Simulation again, by Do
+// or by Execute: it would wait for itself. If f panics, the panic goes to the caller, and the simulator can't be used any
+// more.
 func (s *Simulation) Do(ctx context.Context, f func(ledger.Simulator) error) (err error) {
 	if err := s.hold(); err != nil {
 		return err
 	}
 	defer func() {
-		if s.release() != nil && err == nil { // a panic of the simulator's Done, whose value is for logs only
+		if s.release() != nil && err == nil { // the simulator's Done has panicked; the value is for logs only
 			err = errPanic
 		}
 	}()
@@ -76,7 +82,7 @@ func (s *Simulation) Do(ctx context.Context, f func(ledger.Simulator) error) (er
 	return err
 }
 
-// hold announces a user of the simulator; release must follow.
+// hold announces a user of the simulator, who must call release later.
 func (s *Simulation) hold() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +110,9 @@ func (s *Simulation) release() (err error) {
 	return nil
 }
 
-// begin waits for the simulator to be free, or returns the reason why it is not to be used any more; end must follow
-// a nil error. The reason is set before a call could have to wait for an abandoned operation.
+// begin waits until the simulator is free. It returns an error if the simulator must not be used any more; after a nil error
+// the caller must call end. The trust is lost before a caller could have to wait for an abandoned operation, so nobody waits
+// for one here.
 func (s *Simulation) begin(ctx context.Context) error {
 	if err := s.trust.err(); err != nil {
 		return err
@@ -113,7 +120,8 @@ func (s *Simulation) begin(ctx context.Context) error {
 	return s.acquire(ctx)
 }
 
-// acquire is begin, but also for a simulator that is not to be used any more.
+// acquire waits until the simulator is free, even if the simulator must not be used any more. That is needed to close
+// iterators.
 func (s *Simulation) acquire(ctx context.Context) error {
 	for {
 		free := s.tryAcquire()
@@ -128,7 +136,8 @@ func (s *Simulation) acquire(ctx context.Context) error {
 	}
 }
 
-// tryAcquire returns nil if the simulator is the caller's now, and otherwise what will be closed when it may be free.
+// tryAcquire returns nil if the simulator is the caller's now. Otherwise it returns a channel that is closed when the
+// simulator may be free.
 func (s *Simulation) tryAcquire() (free <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

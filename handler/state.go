@@ -9,8 +9,8 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// InitializedKey is where the peer notes, in a chaincode's namespace, which version of it was initialized
-// (Fabric: core/chaincode, InitializedKeyName). Chaincode may read it, and not write it.
+// InitializedKey is the key under which the peer notes, in a chaincode's namespace, which version of it was initialized
+// (Fabric: core/chaincode, InitializedKeyName). Chaincode may read it, but not write it.
 const InitializedKey = "\x00\U0010ffffinitialized"
 
 func (w *worker) getState(ctx context.Context, req *pb.GetState) ([]byte, error) {
@@ -28,7 +28,7 @@ func (w *worker) delState(ctx context.Context, req *pb.DelState) ([]byte, error)
 	return nil, w.write(ctx, stateWrite{typ: pb.WriteRecord_DEL_STATE, collection: req.Collection, key: req.Key})
 }
 
-// getStateMultiple answers positionally.
+// getStateMultiple answers with one value for each key, in the order of the keys.
 func (w *worker) getStateMultiple(ctx context.Context, req *pb.GetStateMultiple) ([]byte, error) {
 	if limit := batch(w.cfg.Offer.MultipleKeys); len(req.Keys) > limit {
 		return nil, errors.Errorf("%d keys are asked for at once, the limit is %d", len(req.Keys), limit)

@@ -14,18 +14,18 @@ import (
 
 // TxParams are what a transaction runs with.
 type TxParams struct {
-	// ChannelID and TxID identify the transaction. Neither is interpreted; together they must be unique among the
-	// transactions in flight on one handler.
+	// ChannelID and TxID identify the transaction. The handler doesn't interpret them. Together they must be unique among
+	// the transactions in flight on one handler.
 	ChannelID string
 	TxID      string
-	// Namespace is the chaincode's name on the channel, which is the namespace of its state. Empty means the part
-	// of the chaincode ID before the first ':'.
+	// Namespace is the chaincode's name on the channel, which is the namespace of its state. "" means the part of the
+	// chaincode ID before the first ':'.
 	Namespace string
-	// SignedProposal is what the stub's creator, transient map, timestamp and binding are read from. Nil is
-	// allowed; the chaincode then has none of them.
+	// SignedProposal is where the stub's creator, transient map, timestamp and binding are read from. It may be nil; the
+	// chaincode then has none of them.
 	SignedProposal *pb.SignedProposal
-	// Simulation is what the transaction reads from and writes to. Nil is allowed; every request for state is then
-	// refused with "no ledger context".
+	// Simulation is what the transaction reads from and writes to. It may be nil; every request for state is then refused
+	// with "no ledger context".
 	Simulation *Simulation
 
 	depth int // how many chaincodes called one another to get here
@@ -37,10 +37,10 @@ type txKey struct{ channelID, txID string }
 // keyOf is the transaction that a message names.
 func keyOf(msg *pb.ChaincodeMessage) txKey { return txKey{msg.ChannelId, msg.Txid} }
 
-// txState is where a transaction is.
+// txState is where a transaction is in its life.
 type txState uint8
 
-// The states of a transaction. Its worker is the goroutine that serves its requests, and is started by the first of them.
+// The states of a transaction. Its worker is the goroutine that serves its requests. The first request starts the worker.
 const (
 	queued     txState = iota // its message waits to be sent
 	sent                      // the chaincode was told to start, and has asked for nothing yet
@@ -48,13 +48,13 @@ const (
 	idle                      // the worker waits for a request
 	serving                   // a request waits for the worker, or is being served
 	overtaken                 // the chaincode has replied without waiting for the answer to its request
-	ending                    // the chaincode has replied; the worker is to close what is open, and to leave
-	closing                   // the same, and it does
-	replied                   // the chaincode's reply is there, and nothing else to wait for
+	ending                    // the chaincode has replied; the worker is to close what is open, and leave
+	closing                   // the chaincode has replied; the worker is closing what is open
+	replied                   // the chaincode's reply is there, and there is nothing else to wait for
 	abandoned                 // Execute has given up while a request waited or was served
-	givenUp                   // Execute has given up; the worker is to close what is open, and to leave
-	abandoning                // the same, and it does
-	closed                    // nothing of the transaction is left, but perhaps the worker's last steps
+	givenUp                   // Execute has given up; the worker is to close what is open, and leave
+	abandoning                // Execute has given up; the worker is closing what is open
+	closed                    // nothing is left of the transaction, except perhaps the worker's last steps
 	txStates
 )
 
@@ -66,7 +66,7 @@ func (s txState) String() string { return txStateNames[s] }
 // txEvent is what may happen to a transaction.
 type txEvent uint8
 
-// The events of a transaction, by who makes them.
+// The events of a transaction. Each comment begins with the part that fires it.
 const (
 	onSend       txEvent = iota // sender: its message is about to be sent
 	onSendFailed                // sender: it was not sent
@@ -92,8 +92,16 @@ type txTransition struct {
 	to    txState
 }
 
-// txTable is a transaction's life. What isn't in it doesn't happen, or is refused: a request while one is served, a second
-// reply, what comes before the chaincode was told to start, or when nobody waits any more.
+// txTable is a transaction's life.
+//
+// A transaction can end from two sides at any moment. The chaincode replies, or Execute gives up: at its deadline, with its
+// caller, with the stream. Meanwhile a request may be waiting, be served, or hang in the ledger. So there are two ways
+// through the table. On the upper one somebody still waits for the reply, and the states lead to replied. On the lower one
+// nobody does, and the states lead to closed. Both pass a state in which the worker closes the iterators, because only the
+// goroutine that used them may do that.
+//
+// What isn't in the table doesn't happen, or is refused: a request while one is served, a second reply, a message before the
+// chaincode was told to start, or one after nobody waits any more.
 var txTable = []txTransition{
 	{queued, onSend, sent},
 	{queued, onFinish, closed},
@@ -129,7 +137,7 @@ var txTable = []txTransition{
 	{abandoning, onLeave, closed},
 }
 
-// txLife is txTable by state and event.
+// txLife is txTable in a form for looking things up: by state and event.
 var txLife = func() (life [txStates][txEvents]struct {
 	to    txState
 	legal bool
@@ -140,32 +148,34 @@ var txLife = func() (life [txStates][txEvents]struct {
 	return life
 }()
 
-// leftBehind says that something runs for a transaction which nobody waits for.
+// leftBehind reports whether something still runs for a transaction that nobody waits for.
 func (s txState) leftBehind() bool { return s == abandoned || s == abandoning }
 
-// transactionContext is one transaction in flight. Its state is shared by Execute, which waits for its end, by the loop, which brings
-// requests and the reply, by the sender, and by the worker. All of them change it by an event of txTable, under mu.
+// transactionContext is one transaction in flight. Four parties share its state: Execute, which waits for its end; the loop,
+// which brings requests and the reply; the sender; and the worker. Each changes the state only by an event of txTable, under
+// mu.
 type transactionContext struct {
 	TxParams
 	key    txKey
 	typ    pb.ChaincodeMessage_Type // INIT or TRANSACTION
 	ctx    deadline                 // ends with Execute
-	trust  *trust                   // the simulation's, or own
+	trust  *trust                   // the simulation's, or own if there is none
 	own    trust
-	left   *atomic.Int64 // of the handler: what was left behind
-	worker worker        // once there was a request
+	left   *atomic.Int64 // of the handler: how many transactions have left something behind
+	worker worker        // used once there was a request
 
-	wake chan struct{} // to the worker: look at the state. Holds one. Nil: the worker was not started
-	done chan struct{} // to Execute: reply is there, and the worker has left. Holds one
+	wake chan struct{} // tells the worker to look at the state. Holds one. Nil: the worker was not started
+	done chan struct{} // tells Execute that the reply is there and the worker has left. Holds one
 
-	mu      sync.Mutex // protects what follows
+	mu      sync.Mutex // protects the fields below
 	state   txState
-	request received             // in serving and abandoned: the one that waits, until the worker takes it
+	request received             // in serving and abandoned: the request that waits, until the worker takes it
 	reply   *pb.ChaincodeMessage // COMPLETED or ERROR, once the chaincode has sent it
-	failure error                // in unsent: why
+	failure error                // in unsent: why the message was not sent
 }
 
-// fire makes an event happen, and returns the state before it and whether it is legal there. mu is held.
+// fire makes an event happen. It returns the state before the event, and whether the event is legal in that state. mu is
+// held.
 func (tx *transactionContext) fire(e txEvent) (before txState, legal bool) {
 	before = tx.state
 	next := txLife[before][e]
@@ -185,7 +195,7 @@ func (tx *transactionContext) fire(e txEvent) (before txState, legal bool) {
 // sim is the transaction's simulator. It must not be called for a transaction that has none.
 func (tx *transactionContext) sim() ledger.Simulator { return tx.Simulation.sim }
 
-// signal puts something into a channel that holds one, unless there is something in it.
+// signal puts something into a channel that holds one, unless there is something in it already.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -203,7 +213,7 @@ const (
 	firstRequest                  // the worker has it, and has to be started
 )
 
-// admit gives a request to the worker. It is called by the loop. A nil transaction is one that isn't there.
+// admit gives a request to the worker. The loop calls it. A nil transaction is one that isn't there.
 func (tx *transactionContext) admit(in received) admission {
 	if tx == nil || tx.Simulation == nil && !needsNoSimulator(in.msg) {
 		return unknown
@@ -227,14 +237,14 @@ func (tx *transactionContext) admit(in received) admission {
 	return firstRequest
 }
 
-// needsNoSimulator says whether a request may be all right in a transaction that has no channel, and so no simulator:
-// chaincode that is a part of the peer may be called then.
+// needsNoSimulator reports whether a request may be in order although its transaction has no channel, and so no simulator.
+// Such a transaction may call chaincode that is a part of the peer.
 func needsNoSimulator(msg *pb.ChaincodeMessage) bool {
 	return msg.Type == pb.ChaincodeMessage_INVOKE_CHAINCODE && msg.ChannelId == ""
 }
 
-// accept takes the chaincode's COMPLETED or ERROR, and reports whether it is the transaction's reply. The reply reaches Execute
-// when the last operation has returned and the worker has left. A nil transaction is one that isn't there.
+// accept takes the chaincode's COMPLETED or ERROR, and reports whether it is the transaction's reply. The reply reaches
+// Execute when the last operation has returned and the worker has left. A nil transaction is one that isn't there.
 func (tx *transactionContext) accept(msg *pb.ChaincodeMessage) bool {
 	if tx == nil {
 		return false
@@ -253,8 +263,8 @@ func (tx *transactionContext) accept(msg *pb.ChaincodeMessage) bool {
 	return true
 }
 
-// send says that the chaincode is about to be told to start. What it sends before is of an earlier run. It reports
-// whether anybody still waits for the transaction.
+// send notes that the chaincode is about to be told to start. What the chaincode sends before that belongs to an earlier
+// run. send reports whether anybody still waits for the transaction.
 func (tx *transactionContext) send() bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -262,7 +272,7 @@ func (tx *transactionContext) send() bool {
 	return legal
 }
 
-// sendFailed says that the chaincode was not told.
+// sendFailed notes that the chaincode could not be told to start.
 func (tx *transactionContext) sendFailed(cause error) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -281,8 +291,8 @@ func (tx *transactionContext) terminated() error {
 	return ErrStreamTerminated
 }
 
-// next is what the worker finds when it is woken: a request, if there is one, and whether somebody waits for its answer; and
-// whether the transaction is over.
+// next returns what the worker finds when it is woken: a request, if there is one; whether somebody waits for its answer;
+// and whether the transaction is over.
 func (tx *transactionContext) next() (request received, wanted, over bool) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -290,8 +300,8 @@ func (tx *transactionContext) next() (request received, wanted, over bool) {
 	return request, tx.state != abandoned, tx.state != idle && tx.state != serving
 }
 
-// served ends what admit began, and returns the state in which it was. It is called by the worker, before the answer is sent: the
-// chaincode's next request may arrive at once.
+// served notes that the request has been served, and returns the state before that. The worker calls it before it sends the
+// answer, because the chaincode's next request may arrive at once.
 func (tx *transactionContext) served() txState {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -299,7 +309,7 @@ func (tx *transactionContext) served() txState {
 	return before
 }
 
-// happened fires an event of the worker, and reports whether it was legal.
+// happened fires an event, and reports whether it was legal. The worker calls it.
 func (tx *transactionContext) happened(e txEvent) bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -307,15 +317,15 @@ func (tx *transactionContext) happened(e txEvent) bool {
 	return legal
 }
 
-// hasReply reports whether the chaincode has replied, and nothing but the worker's end is left to wait for.
+// hasReply reports whether the chaincode has replied, and at most the worker's end is left to wait for.
 func (tx *transactionContext) hasReply() bool {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	return tx.state == ending || tx.state == closing || tx.state == replied
 }
 
-// finish is called by Execute when it stops waiting. It reports whether the worker was started, and whether something is left
-// behind, which from now on nobody waits for.
+// finish is called by Execute when it stops waiting. It reports whether the worker was started, and whether something is
+// left behind that nobody waits for from now on.
 func (tx *transactionContext) finish(cause error) (working, leftBehind bool) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
@@ -327,10 +337,11 @@ func (tx *transactionContext) finish(cause error) (working, leftBehind bool) {
 	return tx.wake != nil, tx.state.leftBehind()
 }
 
-// trust is whether what was read and written by a simulator can be believed. It is lost once, for everyone who uses the simulator.
+// trust says whether what was read and written through a simulator can be believed. It is lost once and for good, for
+// everyone who uses the simulator.
 type trust struct{ lost atomic.Pointer[poisonedError] }
 
-// lose makes every transaction fail that shares the trust, whatever its chaincode answers.
+// lose makes every transaction that shares the trust fail, whatever its chaincode answers.
 func (t *trust) lose(cause error) { t.lost.CompareAndSwap(nil, &poisonedError{cause: cause}) }
 
 // err returns why a transaction can't succeed, or nil.
@@ -341,14 +352,15 @@ func (t *trust) err() error {
 	return nil
 }
 
-// transactions are those in flight on a stream. They have a lock of their own, and are not the loop's: Execute must be able to start
-// and to end one whatever the loop is doing.
+// transactions are the transactions in flight on a stream. They don't belong to the loop but have a lock of their own,
+// because Execute must be able to start and end one whatever the loop is doing.
 type transactions struct {
 	mu sync.Mutex
 	m  map[txKey]*transactionContext
 }
 
-// add makes a transaction known, unless there are limit of them. It returns why not, or nil.
+// add makes a transaction known. It returns an error if the transaction is known already, or if there are as many as limit
+// allows.
 func (t *transactions) add(tx *transactionContext, limit int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -380,13 +392,13 @@ func (t *transactions) len() int {
 	return len(t.m)
 }
 
-// namespaceOf is the name in a chaincode ID of the form name:version or label:hash.
+// namespaceOf returns the name in a chaincode ID of the form name:version or label:hash.
 func namespaceOf(chaincodeID string) string {
 	name, _, _ := strings.Cut(chaincodeID, ":")
 	return name
 }
 
-// contextError is what the context of a transaction says that ended for a reason.
+// contextError returns the error that a transaction's context has after it has ended for cause.
 func contextError(cause error) error {
 	if errors.Is(cause, ErrTimeout) {
 		return context.DeadlineExceeded

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// sendWatch notices that Send does not return. The sender says when it begins and ends, which costs it a look at the clock and
-// no timer: there is one for each stream, which runs only while something is being sent, and expires at most once in
-// limit as long as Send returns in time.
+// sendWatch notices that Send does not return. The sender says when it begins and ends. That costs a look at the clock, but
+// no timer for each message. There is one timer for each stream. It runs only while something is being sent, and as long as
+// Send returns in time it expires at most once in limit.
 type sendWatch struct {
 	limit   time.Duration
-	timer   *time.Timer // to the select loop
+	timer   *time.Timer // to the loop
 	started time.Time
 	since   atomic.Int64 // when the present Send began, in nanoseconds since started; 0: there is none
 	armed   atomic.Bool  // timer runs, or has expired and is about to be looked at
-	late    int64        // since of a Send that was found to be late once, in the hands of the select loop
+	late    int64        // the since of a Send that was found late once; used by the loop alone
 }
 
 func (w *sendWatch) init(limit time.Duration) {
@@ -23,13 +23,13 @@ func (w *sendWatch) init(limit time.Duration) {
 	w.timer.Stop()
 }
 
-// begin says that a Send begins. It is called by the sender.
+// begin notes that a Send begins. The sender calls it.
 func (w *sendWatch) begin() {
 	w.since.Store(int64(time.Since(w.started)) + 1)
 	w.arm(w.limit)
 }
 
-// end says that it has returned.
+// end notes that the Send has returned.
 func (w *sendWatch) end() { w.since.Store(0) }
 
 // arm starts the timer, if it isn't running.
@@ -39,9 +39,9 @@ func (w *sendWatch) arm(d time.Duration) {
 	}
 }
 
-// stalled is called by the select loop when the timer has expired. It reports whether the present Send has taken longer
-// than it may; if it has not, the timer is started again for as long as it still may. A Send that is late gets a moment
-// more: if this process was paused, nobody could go on.
+// stalled reports whether the present Send has taken longer than it may. The loop calls it when the timer has expired. If
+// the Send still has time, the timer is started again for the rest. A Send that is late gets a moment more: if this process
+// was paused, nobody could go on.
 func (w *sendWatch) stalled() bool {
 	w.armed.Store(false)
 	since := w.since.Load() // after armed was set: a Send that begins now arms the timer itself

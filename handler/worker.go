@@ -10,7 +10,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// answers is all that a worker can do with the stream: let go of an answer. It is the sender.
+// answers is all that a worker can do with the stream: hand over an answer. The sender implements it.
 type answers interface {
 	serialSendAsync(ctx context.Context, o outgoing) error
 	triggerNextState(ctx context.Context, o outgoing) error
@@ -20,16 +20,22 @@ type answers interface {
 type workshop struct {
 	*session
 	answers  answers
-	unserved *budget // what the requests give back
+	unserved *budget // where a request's bytes are given back
 
 	queryIDs    atomic.Int64
-	leftBehind  atomic.Int64 // operations that still run for transactions that have ended
-	undelivered atomic.Int64 // answers for such transactions that wait for room
+	leftBehind  atomic.Int64 // operations that still run although their transactions have ended
+	undelivered atomic.Int64 // answers that wait for room although their transactions have ended
 }
 
-// worker serves the requests of one transaction, one after the other. It has a goroutine of its own, so that a slow ledger holds up
-// no other transaction; that goroutine alone touches the worker's fields, opens iterators and closes them. The methods that serve a
-// request are named in message.go.
+// worker serves the requests of one transaction, one after the other.
+//
+// A ledger may be slow, or hang. So each transaction has a goroutine of its own in which the ledger is called, and holds up
+// no other transaction. That goroutine alone touches the worker's fields, opens iterators and closes them. So an iterator
+// can't be closed while an operation uses it, even when Execute has given up: its closing comes after the operation, in the
+// same goroutine.
+//
+// A worker can't reach the stream. All it can do is hand an answer to the sender. The methods that serve a request are named
+// in message.go.
 type worker struct {
 	*workshop
 	tx      *transactionContext
@@ -46,8 +52,9 @@ func (ws *workshop) start(tx *transactionContext) {
 
 // run serves the requests of the transaction until it is over, and closes what they opened.
 //
-// The bytes of a request are given back before its answer waits for anything: reading must not depend on writing. Those of a call
-// are given back before it is made, since the chaincode that it calls may have to be read on this same stream.
+// A request's bytes are given back before its answer waits for anything, because reading must not depend on writing. The
+// bytes of a call are given back before the call is made: the chaincode that is called may have to be read on this same
+// stream.
 func (w *worker) run() {
 	defer w.leave()
 	defer w.end()
@@ -73,7 +80,7 @@ func (w *worker) run() {
 	}
 }
 
-// serve serves a request, and makes a panic an error.
+// serve serves a request, and turns a panic into an error.
 func (w *worker) serve(in received) (answer []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -88,12 +95,12 @@ func (w *worker) serve(in received) (answer []byte, err error) {
 		answer, err = w.intercept(in)
 	}
 	if err != nil {
-		err = errors.New(err.Error()) // asked for here, where a panic is confined: the error may be the ledger's
+		err = errors.New(err.Error()) // Error is called here, where a panic is confined: the error may be the ledger's
 	}
 	return answer, err
 }
 
-// intercept is serve with interceptors around it.
+// intercept serves a request inside the interceptors.
 func (w *worker) intercept(in received) ([]byte, error) {
 	r := Request{Transaction: w.transaction(&w.tx.TxParams), Type: in.msg.Type, Payload: in.msg.Payload, Size: in.size}
 	return intercepted(w.cfg.Requests, r, func(ctx context.Context) ([]byte, error) {
@@ -101,16 +108,16 @@ func (w *worker) intercept(in received) ([]byte, error) {
 	})(&w.tx.ctx)
 }
 
-// transaction is what interceptors are told of a transaction.
+// transaction returns what interceptors are told of a transaction.
 func (s *session) transaction(p *TxParams) Transaction {
 	return Transaction{
 		Chaincode: p.Namespace, ChaincodeID: s.chaincodeID(), ChannelID: p.ChannelID, TxID: p.TxID, Depth: p.depth,
 	}
 }
 
-// answer answers a request that was served in a state of its transaction. Where the chaincode has replied without waiting, an answer
-// would be unsolicited. Where the transaction was given up, the chaincode gets an ERROR, the one that its next request would get too:
-// it waits for an answer.
+// answer answers a request. state is the state in which its transaction was when it had been served. If the chaincode has
+// replied without waiting, no answer is sent: nobody expects it. If the transaction was given up, the chaincode still waits
+// for an answer. It gets the ERROR that its next request would get too.
 func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	switch {
 	case state == overtaken:
@@ -135,8 +142,8 @@ func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	}
 }
 
-// sendLate is for an answer whose transaction has ended while there was no room for it. The worker has to let go of the ledger, but
-// the chaincode still waits.
+// sendLate sends an answer whose transaction has ended while there was no room for it. The chaincode still waits for it. The
+// worker doesn't, because it has to let go of the ledger.
 func (w *worker) sendLate(o outgoing) {
 	w.undelivered.Add(1)
 	w.spawn(func() {
@@ -145,7 +152,7 @@ func (w *worker) sendLate(o outgoing) {
 	})
 }
 
-// newAnswer returns the RESPONSE to a request, or the ERROR.
+// newAnswer returns the RESPONSE to a request or, if err is not nil, the ERROR.
 func newAnswer(tx *transactionContext, request *pb.ChaincodeMessage, payload []byte, err error) outgoing {
 	if err != nil {
 		return newOutgoing(newMessage(pb.ChaincodeMessage_ERROR, tx.key, errorText(request, err)), tx)
@@ -158,15 +165,15 @@ func errorText(msg *pb.ChaincodeMessage, cause error) []byte {
 	return []byte(msg.Type.String() + " failed: transaction ID: " + msg.Txid + ": " + cause.Error())
 }
 
-// newMessage returns a message of a transaction. It is not used again after Send: what traces gRPC's streams may still look
-// at it.
+// newMessage returns a message of a transaction. It must not be used again after Send, because tools that trace gRPC streams
+// may still look at it.
 func newMessage(typ pb.ChaincodeMessage_Type, key txKey, payload []byte) *pb.ChaincodeMessage {
 	return &pb.ChaincodeMessage{Type: typ, Payload: payload, ChannelId: key.channelID, Txid: key.txID}
 }
 
-// end is the worker's last duty: it closes what the transaction opened, and lets Execute have the reply if there
-// is one. A reply that is of no use any more doesn't wait for the closing, which may take as long as an abandoned
-// operation of a callee. A worker that broke, and so left a request unanswered, ends the stream.
+// end is the worker's last duty. It closes what the transaction opened, and then lets Execute have the reply if there is
+// one. A reply that is of no use any more doesn't wait for the closing, which may take as long as an abandoned operation of
+// a callee. A worker that broke has left a request unanswered, and ends the stream.
 func (w *worker) end() {
 	if w.tx.happened(onBroken) {
 		w.tx.trust.lose(errPanic)
@@ -176,7 +183,7 @@ func (w *worker) end() {
 		signal(w.tx.done)
 	}
 	w.queries.closeAll()
-	w.releaseSimulation(w.tx) // before Execute returns, whose caller may call Done at once
+	w.releaseSimulation(w.tx) // before Execute returns: its caller may call Done at once
 	w.tx.happened(onLeave)
 	signal(w.tx.done)
 }

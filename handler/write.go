@@ -23,7 +23,7 @@ type stateWrite struct {
 	metadata   *pb.StateMetadata
 }
 
-// write makes a change that came by itself.
+// write makes a change that came in a message of its own.
 func (w *worker) write(ctx context.Context, c stateWrite) error {
 	if err := c.check(ctx, w); err != nil {
 		return err
@@ -31,8 +31,8 @@ func (w *worker) write(ctx context.Context, c stateWrite) error {
 	return c.apply(ctx, w)
 }
 
-// writeBatch makes the changes of a batch, in its order. It checks all of them before it makes the first one. A ledger
-// that fails in the middle leaves a part of the batch in the simulator, so that the transaction can't succeed any more.
+// writeBatch makes the changes of a batch, in its order. It checks all of them before it makes the first one. A ledger that
+// fails in the middle leaves a part of the batch in the simulator. The transaction can't succeed any more then.
 func (w *worker) writeBatch(ctx context.Context, req *pb.WriteBatchState) ([]byte, error) {
 	if limit := batch(w.cfg.Offer.WriteBatch); len(req.Rec) > limit {
 		return nil, errors.Errorf("a batch of %d writes is larger than the limit, %d", len(req.Rec), limit)
@@ -47,7 +47,7 @@ func (w *worker) writeBatch(ctx context.Context, req *pb.WriteBatchState) ([]byt
 	for i := range changes {
 		if err := changes[i].apply(ctx, w); err != nil {
 			if i > 0 {
-				w.tx.trust.lose(errors.Errorf("%d of the %d writes of a batch were made: %s", i, len(changes), err.Error())) // asked for here: see serve
+				w.tx.trust.lose(errors.Errorf("%d of the %d writes of a batch were made: %s", i, len(changes), err.Error())) // Error is called here: serve says why
 			}
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func (w *worker) writeBatch(ctx context.Context, req *pb.WriteBatchState) ([]byt
 	return nil, nil
 }
 
-// check returns why a change must not be made, as far as that can be told before the ledger is asked to.
+// check returns why a change must not be made, as far as that can be told before the ledger is asked.
 func (c *stateWrite) check(ctx context.Context, w *worker) error {
 	switch c.typ {
 	case pb.WriteRecord_PUT_STATE:
@@ -110,7 +110,7 @@ func (c *stateWrite) checkLedger(sim ledger.Simulator) error {
 	return nil
 }
 
-// apply makes the change in the transaction's simulator, which check has found to be able to.
+// apply makes the change in the transaction's simulator. check has found that the simulator can.
 func (c *stateWrite) apply(ctx context.Context, w *worker) error {
 	sim, namespace := w.tx.sim(), w.tx.Namespace
 	switch {
@@ -136,7 +136,7 @@ func (c *stateWrite) applyPrivate(ctx context.Context, p ledger.PrivateState, na
 	}
 }
 
-// applyMetadata replaces all of a key's metadata by the one entry that the message holds, as Fabric's peer does.
+// applyMetadata replaces all of a key's metadata by the one entry of the message, as Fabric's peer does.
 func (c *stateWrite) applyMetadata(ctx context.Context, w *worker) error {
 	m := map[string][]byte{c.metadata.Metakey: c.metadata.Value}
 	if c.collection != "" {
