@@ -21,12 +21,12 @@ type ChaincodeSupport struct {
 	launcher  *launcher
 	policies  *policies
 	inputs    sync.Pool // of *pb.ChaincodeInput, empty
-	foreign   sync.Once // somebody was told of a foreign server
+	foreign   sync.Once // so that a foreign server is reported once
 }
 
 var _ pbgrpc.ChaincodeSupportServer = (*ChaincodeSupport)(nil)
 
-// New returns a ChaincodeSupport, which is to be closed after use.
+// New returns a ChaincodeSupport. Close it after use.
 func New(cfg Config) (*ChaincodeSupport, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -40,9 +40,9 @@ func New(cfg Config) (*ChaincodeSupport, error) {
 	return cs, nil
 }
 
-// Launch makes sure that a chaincode is running and registered. Callers that come while it is being launched wait for
-// the same launch, and all get its outcome; a failure is not kept, the next call tries again. ctx limits the caller's
-// waiting only.
+// Launch makes sure that a chaincode is running and registered. Callers that come while it is being launched wait for the
+// same launch, and all get its outcome. A failure is not kept: the next call tries again. ctx limits only how long this
+// caller waits.
 func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) (err error) {
 	if err := cs.life.enter(); err != nil {
 		return err
@@ -53,9 +53,9 @@ func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) (err
 	return err
 }
 
-// Stop ends a chaincode and waits until nothing of it is left running, or ctx ends. Its transactions in flight end
-// with handler.ErrStreamTerminated, and it isn't launched again before it is called. Stopping one that isn't running is no
-// error.
+// Stop ends a chaincode. It waits until nothing of the chaincode is left running, or until ctx ends. The transactions in
+// flight end with handler.ErrStreamTerminated. The chaincode isn't launched again until somebody calls it. It is no error to
+// stop one that isn't running.
 func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error {
 	in := cs.stop(chaincodeID)
 	if in == nil {
@@ -69,7 +69,8 @@ func (cs *ChaincodeSupport) Stop(ctx context.Context, chaincodeID string) error 
 	}
 }
 
-// stop makes a chaincode end, and returns its instance or nil. What becomes of that may have to be told, before Close is done.
+// stop makes a chaincode end, and returns its instance or nil. The caller may still have to report what becomes of the
+// instance, before Close is done.
 func (cs *ChaincodeSupport) stop(chaincodeID string) *instance {
 	if cs.life.hold() == nil {
 		defer cs.life.goroutines.Done()
@@ -77,14 +78,15 @@ func (cs *ChaincodeSupport) stop(chaincodeID string) *instance {
 	return cs.instances.stop(chaincodeID, errors.Errorf("chaincode %s was stopped", chaincodeID))
 }
 
-// Close lets the transactions in flight finish until ctx ends, then ends every stream (status Unavailable), stops
-// every chaincode, and waits for all of it to be gone, for at most Config.StopTimeout. New transactions and launches
-// are refused from the start. An error says that something was left running.
+// Close ends everything. From the start it refuses new transactions and launches. It lets the transactions in flight finish
+// until ctx ends. Then it ends every stream (status Unavailable), stops every chaincode, and waits until all of it is gone,
+// for at most Config.StopTimeout. An error says that something was left running.
 func (cs *ChaincodeSupport) Close(ctx context.Context) error {
 	return cs.life.close(ctx, cs.cfg.StopTimeout, cs.instances.stopAll)
 }
 
-// handleStream serves the peer's end of a stream. A chaincode ID that isn't empty is the only one it may register.
+// handleStream serves the peer's end of a stream. If chaincodeID isn't empty, it is the only one that the stream may
+// register.
 func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string, stream pb.Stream) (err error) {
 	if err := cs.life.join(cs.cfg.MaxStreams); err != nil {
 		return err

@@ -15,52 +15,52 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Config is how a ChaincodeSupport behaves. The zero value of every field is usable. The settings that Fabric's
-// core.yaml has are named after it and have its defaults; a value that is given is used as it is, without the lower
-// bounds that Fabric puts on some.
+// Config is how a ChaincodeSupport behaves. The zero value of every field is usable. Settings that Fabric's core.yaml has,
+// too, have its names and its defaults. A value that you give is used as it is, without the lower bounds that Fabric puts on
+// some.
 type Config struct {
-	// Hooks are what a peer decides, knows and wants to be told. Those of Ledgers, ACL and CollectionStore need a decision before
-	// chaincode can do everything.
+	// Hooks are what a peer decides, what it knows, and what it wants to be told. Chaincode can't do everything before you
+	// have decided on Ledgers, ACL and CollectionStore.
 	handler.Hooks
 	// Limits are what is granted to each chaincode.
 	handler.Limits
 
-	// Runtimes find what runs a chaincode. Nil: this peer runs none, and chaincode is expected to connect by itself (see
-	// DevMode).
+	// Runtimes find what runs a chaincode. Nil: the peer runs none, and chaincode must connect by itself (DevMode).
 	Runtimes Runtimes
-	// Definitions finds what a channel has agreed on about a chaincode, for Execute and for chaincode that calls
-	// chaincode. Chaincode calls by name; so it is needed where chaincode IDs have a version (asset:1.0) and chaincode calls
+	// Definitions finds what a channel has agreed on about a chaincode. Execute asks it, and so does chaincode that calls
+	// chaincode. Those calls go by name, so you need it where chaincode IDs have a version (asset:1.0) and chaincode calls
 	// chaincode. Nil: the name is the chaincode ID, and no chaincode has to be initialized.
 	Definitions Definitions
-	// Decorators add to the input of every transaction that Execute and ExecuteID run, in their order. What a later one adds
-	// under the same name replaces what an earlier one has added.
+	// Decorators add to the input of every transaction that Execute and ExecuteID run, in their order. If two add something
+	// under the same name, the later one replaces it.
 	Decorators []Decorator
-	// Identify returns the chaincode ID that the credential of a stream was made for. It is then the only one that the
-	// stream may register. An error refuses the stream. ctx is the stream's, and carries gRPC's peer.Peer. Nil, or "": any
+	// Identify returns the chaincode ID for which the credential of a stream was made. The stream may register only that ID.
+	// An error refuses the stream. ctx is the stream's, and carries gRPC's peer.Peer. If Identify is nil or returns "", any
 	// chaincode ID that is being launched may be registered.
 	Identify func(ctx context.Context) (chaincodeID string, err error)
-	// Credentials are the TLS of the listener that chaincode dials. ServerOptions passes them on. Package accesscontrol has
-	// some, which go together with its Identify. Nil: plaintext, and connections from this machine only.
+	// Credentials are the TLS of the listener that chaincode dials. ServerOptions passes them on. Package accesscontrol
+	// makes some, with an Identify that belongs to them. Nil: plaintext, and connections from this machine only.
 	Credentials credentials.TransportCredentials
 	// InsecureForeignServer accepts chaincode from a gRPC server that was not made with ServerOptions. Such a server has
 	// limits, keepalive and credentials of its own. By gRPC's defaults it takes plaintext from other machines, and ends the
-	// connection of a shim that pings. Serve, and streams that a Runtime has made, need no permission.
+	// connection of a shim that pings. Serve doesn't need this setting, nor do streams that a Runtime has made.
 	InsecureForeignServer bool
-	// Restart returns whether a chaincode of Runtime that has ended is launched again though nobody calls it, and how soon.
-	// It must not block. Nil: none is.
+	// Restart returns whether and how soon a chaincode of Runtime that has ended is launched again, although nobody calls
+	// it. It must not block. Nil: no chaincode is.
 	Restart func(chaincodeID string) RestartPolicy
-	// Lifecycle is told what becomes of chaincodes: launches, crashes, restarts. Nil: nobody is.
+	// Lifecycle is told what becomes of chaincodes: launches, crashes, restarts. Nil: no observer is told.
 	Lifecycle LifecycleObserver
 	// DevMode accepts chaincode that this peer has not launched (chaincode.mode dev).
 	DevMode bool
-	// StartupTimeout limits a launch, from start to READY (chaincode.startuptimeout). 0: 300 s.
+	// StartupTimeout limits a launch, from its start to READY (chaincode.startuptimeout). 0: 300 s.
 	StartupTimeout time.Duration
-	// StopTimeout is how long Close waits for what it has ended to be gone. 0: 30 s.
+	// StopTimeout is how long Close waits until everything that it has ended is gone. 0: 30 s.
 	StopTimeout time.Duration
 	// MaxStreams is how many streams there may be at once, registered or not. One more is refused with status
 	// ResourceExhausted. 0: 1,000.
 	MaxStreams int
-	// MaxRecvMsgSize is how many bytes a message of a chaincode may have; more ends its stream. 0: pb.MaxMessageSize.
+	// MaxRecvMsgSize is how many bytes a message of a chaincode may have. A larger one ends its stream. 0:
+	// pb.MaxMessageSize.
 	MaxRecvMsgSize int
 }
 
@@ -74,7 +74,7 @@ func (c *Config) table() []limit.Row {
 	}
 }
 
-// withDefaults checks the values and completes them.
+// withDefaults checks the values, and completes those that are missing.
 func (c Config) withDefaults() (Config, error) {
 	if err := limit.Check(c.table()); err != nil {
 		return c, errors.WithMessage(err, "chaincodesupport: Config")
@@ -104,17 +104,17 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Runtimes find what runs a chaincode. They are asked by the first call that needs the chaincode.
+// Runtimes find what runs a chaincode. The first call that needs the chaincode asks them.
 type Runtimes interface {
-	// Runtime returns what runs a chaincode. The error for one that this peer doesn't run is ErrNoRuntime; another one is what
-	// the call returns.
+	// Runtime returns what runs a chaincode. For a chaincode that this peer doesn't run, the error is ErrNoRuntime. The call
+	// that needs the chaincode returns any other error.
 	Runtime(ctx context.Context, chaincodeID string) (runtime.Runtime, error)
 }
 
-// ErrNoRuntime is what Runtimes return for a chaincode that this peer doesn't run.
+// ErrNoRuntime is returned by Runtimes for a chaincode that this peer doesn't run.
 var ErrNoRuntime = errors.New("this peer has no runtime for the chaincode")
 
-// RuntimesFunc is a function that is Runtimes.
+// RuntimesFunc is a function that implements Runtimes.
 type RuntimesFunc func(ctx context.Context, chaincodeID string) (runtime.Runtime, error)
 
 // Runtime implements Runtimes.

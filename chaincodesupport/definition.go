@@ -14,23 +14,23 @@ import (
 type Definition struct {
 	// ChaincodeID is what the chaincode registers as. Required.
 	ChaincodeID string
-	// Version is the chaincode's version by the definition, which may differ from what ChaincodeID says. Required with
-	// InitRequired.
+	// Version is the chaincode's version according to the definition, which may differ from what ChaincodeID says. Required
+	// with InitRequired.
 	Version string
-	// InitRequired says that each version has to be initialized before it runs: once, by a call that is marked as init.
+	// InitRequired says that each version has to be initialized before it runs. That takes one call that is marked as init.
 	InitRequired bool
 }
 
 // Definitions knows what channels have agreed on about chaincodes (Fabric: core/chaincode,
 // Lifecycle.ChaincodeEndorsementInfo).
 type Definitions interface {
-	// Definition returns the definition of the chaincode that is called p.Namespace on p.ChannelID, or an error if there
-	// is none. One that is kept in the channel's state is best read by p.Simulation.Do: then the transaction is invalid
-	// if the definition has changed when it is committed.
+	// Definition returns the definition of the chaincode that is called p.Namespace on p.ChannelID, or an error if there is
+	// none. If definitions are kept in the channel's state, read them by p.Simulation.Do. Then a transaction is invalid if
+	// the definition has changed by the time it is committed.
 	Definition(ctx context.Context, p handler.TxParams) (Definition, error)
 }
 
-// DefinitionsFunc is a function that is Definitions.
+// DefinitionsFunc is a function that implements Definitions.
 type DefinitionsFunc func(ctx context.Context, p handler.TxParams) (Definition, error)
 
 // Definition implements Definitions.
@@ -38,24 +38,24 @@ func (f DefinitionsFunc) Definition(ctx context.Context, p handler.TxParams) (De
 	return f(ctx, p)
 }
 
-// nameIsID is the Definitions of a peer that was given none.
+// nameIsID is the Definitions that a peer has if it sets none.
 type nameIsID struct{}
 
 func (nameIsID) Definition(_ context.Context, p handler.TxParams) (Definition, error) {
 	return Definition{ChaincodeID: p.Namespace}, nil
 }
 
-// namesAreIDs says that d is what stands for none.
+// namesAreIDs reports whether d is the default, by which a name is the chaincode ID.
 func namesAreIDs(d Definitions) bool { return d == Definitions(nameIsID{}) }
 
 // Decorator adds to what a chaincode is called with (Fabric: core/handlers/decoration).
 type Decorator interface {
-	// Decorate returns what is to be added to in.Decorations. It modifies nothing that it is given. An error keeps the
-	// transaction from being run.
+	// Decorate returns what to add to in.Decorations. It modifies nothing that it is given. After an error the transaction
+	// is not run.
 	Decorate(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error)
 }
 
-// DecoratorFunc is a function that is a Decorator.
+// DecoratorFunc is a function that implements Decorator.
 type DecoratorFunc func(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error)
 
 // Decorate implements Decorator.
@@ -63,23 +63,23 @@ func (f DecoratorFunc) Decorate(ctx context.Context, p handler.TxParams, in Inpu
 	return f(ctx, p, in)
 }
 
-// policies are asked before a transaction begins: what is called by a name, whether it may be called now, and what the peer
-// adds to its input.
+// policies are asked before a transaction begins: which chaincode a name stands for, whether it may be called now, and what
+// the peer adds to its input.
 type policies struct {
 	cfg  *Config
 	log  guardedLog
 	life *lifetime
 }
 
-// awaitCheck is checkInvocation in time.
+// awaitCheck calls checkInvocation, but waits for it no longer than await does.
 func (ps *policies) awaitCheck(ctx context.Context, p handler.TxParams, isInit bool) (string, error) {
 	return await(ctx, ps, "Config.Definitions or the ledger", func(ctx context.Context) (string, error) {
 		return ps.checkInvocation(ctx, p, isInit)
 	})
 }
 
-// checkInvocation returns the chaincode ID of the chaincode that is called p.Namespace, if it may be called like that now
-// (Fabric: core/chaincode, ChaincodeSupport.CheckInvocation).
+// checkInvocation returns the chaincode ID of the chaincode that is called p.Namespace, or an error if it may not be called
+// now (Fabric: core/chaincode, ChaincodeSupport.CheckInvocation).
 func (ps *policies) checkInvocation(ctx context.Context, p handler.TxParams, isInit bool) (chaincodeID string, err error) {
 	name := p.Namespace
 	d, err := ps.cfg.Definitions.Definition(ctx, p)
@@ -96,7 +96,8 @@ func (ps *policies) checkInvocation(ctx context.Context, p handler.TxParams, isI
 	return d.ChaincodeID, errors.WithMessage(err, "invalid invocation")
 }
 
-// checkInitialized refuses what is not initialized, and to initialize it twice. It notes the version of an init.
+// checkInitialized refuses a chaincode that is not initialized, and refuses to initialize one twice. It notes the version of
+// an init.
 func (ps *policies) checkInitialized(ctx context.Context, p handler.TxParams, version string, isInit bool) error {
 	name := p.Namespace
 	switch {
@@ -123,7 +124,7 @@ func (ps *policies) checkInitialized(ctx context.Context, p handler.TxParams, ve
 	})
 }
 
-// decorate returns the decorations of in, and those that the Decorators add.
+// decorate returns the decorations of in, together with those that the Decorators add.
 func (ps *policies) decorate(ctx context.Context, p handler.TxParams, in Input) (map[string][]byte, error) {
 	return await(ctx, ps, "Config.Decorators", func(ctx context.Context) (map[string][]byte, error) {
 		all := make(map[string][]byte, len(in.Decorations))
@@ -140,9 +141,9 @@ func (ps *policies) decorate(ctx context.Context, p handler.TxParams, in Input) 
 	})
 }
 
-// await calls f, which asks hooks, and returns what it returns, in time: a hook that hangs holds up its own goroutine, and not
-// the caller. If ctx or ExecuteTimeout ends first, f ends in the background, where Close waits for it. A panic becomes an error
-// that doesn't tell its value; the log does.
+// await calls f, which asks hooks, and returns what f returns. A hook that hangs must not hold up the caller, so f runs in a
+// goroutine of its own. If ctx or ExecuteTimeout ends first, f ends in the background, where Close waits for it. A panic
+// becomes an error that doesn't tell its value; the log does.
 func await[T any](ctx context.Context, ps *policies, hook string, f func(context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		value T

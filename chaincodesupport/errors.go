@@ -6,12 +6,12 @@ import (
 	"github.com/pkg/errors"
 )
 
-// ErrClosed is returned when a ChaincodeSupport has been closed, or is about to be.
+// ErrClosed is returned when a ChaincodeSupport has been closed, or is being closed.
 var ErrClosed = errors.New("chaincode support is closed")
 
 // ChaincodeError is returned by Execute when a chaincode has answered with ERROR. Shims do so when they can't run a
-// transaction at all; some old ones do it for every failure. One that the chaincode's own code reports is usually a Result
-// with a status of 400 or more.
+// transaction at all. Some old ones do it for every failure. A failure that the chaincode's own code reports is usually a
+// Result with a status of 400 or more.
 type ChaincodeError struct {
 	// Text is what the chaincode said. It may be anything.
 	Text string
@@ -20,11 +20,11 @@ type ChaincodeError struct {
 // Error has Fabric's text (core/chaincode).
 func (e *ChaincodeError) Error() string { return "transaction returned with failure: " + e.Text }
 
-// StatusError is what Result.Err returns for a transaction that must not be committed.
+// StatusError is returned by Result.Err for a transaction that must not be committed.
 type StatusError struct {
-	// Status is 400 or more: 500 by convention, unless the chaincode means something by another one.
+	// Status is 400 or more. By convention it is 500, unless the chaincode gives other ones a meaning.
 	Status int32
-	// Message is the chaincode's.
+	// Message is the chaincode's own text.
 	Message string
 }
 

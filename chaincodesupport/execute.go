@@ -12,7 +12,7 @@ import (
 
 // Input is what a chaincode is called with.
 type Input struct {
-	// Args are the arguments, the function's name first by convention. They are only read.
+	// Args are the arguments. By convention the first one is the function's name. They are only read.
 	Args [][]byte
 	// Decorations are what the peer adds to the call, by name. They are only read.
 	Decorations map[string][]byte
@@ -22,12 +22,12 @@ type Input struct {
 
 // Result is what a chaincode answered.
 type Result struct {
-	// Status is 200 by convention. One below 400 is a success; from 400 on the transaction has failed and must not be
-	// committed: see Err.
+	// Status is 200 by convention. Below 400 the transaction has succeeded. From 400 on it has failed and must not be
+	// committed, and Err returns an error.
 	Status  int32
 	Message string
 	Payload []byte
-	// Event is what the chaincode set, or nil.
+	// Event is the event that the chaincode set, or nil.
 	Event *Event
 }
 
@@ -51,14 +51,14 @@ type Event struct {
 }
 
 // Execute runs one transaction on the chaincode that is called name on p.ChannelID, and returns what it answered, whatever
-// the status. The chaincode is launched if it isn't running.
+// the status. It launches the chaincode if that isn't running.
 //
-// Config.Definitions is asked for the chaincode's ID. An init is checked and noted in the state (handler.InitializedKey) as
-// Fabric's peer does, so that it happens once for each version; p.Namespace is set to name. Without Definitions the name is
-// the chaincode ID: see ExecuteID.
+// Config.Definitions is asked for the chaincode's ID, and p.Namespace is set to name. As Fabric's peer does, Execute checks
+// an init, and notes it in the state (handler.InitializedKey), so that it happens once for each version. Without Definitions
+// the name is the chaincode ID, and Execute does what ExecuteID does.
 //
-// The caller keeps p.Simulation, reads its results after success, and calls its Done in any case. The errors are those of
-// ExecuteID, and what keeps the chaincode from being called.
+// The caller keeps p.Simulation. It reads the simulation's results after success, and calls its Done in any case. The errors
+// are those of ExecuteID, and those that say why the chaincode may not be called.
 func (cs *ChaincodeSupport) Execute(ctx context.Context, name string, p handler.TxParams, in Input) (_ *Result, err error) {
 	if err := cs.life.enter(); err != nil {
 		return nil, executionError(p, err)
@@ -75,10 +75,12 @@ func (cs *ChaincodeSupport) Execute(ctx context.Context, name string, p handler.
 	return cs.execute(ctx, chaincodeID, p, in)
 }
 
-// ExecuteID is Execute for the chaincode that registers as chaincodeID, whatever it is called. No Definitions are asked, and
-// nothing is checked or noted of an init. Without p.Namespace, the namespace is the part of the ID before the first colon.
+// ExecuteID runs one transaction on the chaincode that registers as chaincodeID, whatever it is called. It asks no
+// Definitions, and neither checks nor notes an init. If p.Namespace is empty, the namespace is the part of the ID before the
+// first colon.
 //
-// The errors are those of Launch and of handler.Handler.Execute. A chaincode that answered with ERROR is a *ChaincodeError.
+// The errors are those of Launch and of handler.Handler.Execute. If the chaincode answers with ERROR, the error is a
+// *ChaincodeError.
 func (cs *ChaincodeSupport) ExecuteID(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (_ *Result, err error) {
 	if err := cs.life.enter(); err != nil {
 		return nil, executionError(p, err)
@@ -92,7 +94,7 @@ func executionError(p handler.TxParams, err error) error {
 	return errors.WithMessagef(err, "failed to execute transaction %s", p.TxID)
 }
 
-// execute is ExecuteID for a transaction whose caller has been counted.
+// execute does what ExecuteID does, for a transaction whose caller has been counted.
 func (cs *ChaincodeSupport) execute(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (*Result, error) {
 	if len(cs.cfg.Decorators) > 0 {
 		var err error
@@ -118,8 +120,8 @@ func (cs *ChaincodeSupport) execute(ctx context.Context, chaincodeID string, p h
 	return resultOf(reply, p.TxID)
 }
 
-// invoke is execute with messages: typ is INIT or TRANSACTION, and the answer COMPLETED or ERROR. What keeps a chaincode that
-// runs from answering is "error sending", as in Fabric.
+// invoke does what execute does, but in messages: typ is INIT or TRANSACTION, and the answer COMPLETED or ERROR. If a
+// chaincode runs but can't answer, the error is "error sending", as in Fabric.
 func (cs *ChaincodeSupport) invoke(ctx context.Context, chaincodeID string, p handler.TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	h, err := cs.launcher.handler(ctx, chaincodeID)
 	if err != nil {
@@ -153,15 +155,15 @@ func resultOf(reply *pb.ChaincodeMessage, txID string) (*Result, error) {
 	return result, nil
 }
 
-// invoker runs chaincode for chaincode. It works while the ChaincodeSupport drains: the calling transaction is one
-// that Close waits for.
+// invoker runs chaincode for chaincode. It works also while the ChaincodeSupport is closing, because Close waits for the
+// calling transaction.
 type invoker struct{ cs *ChaincodeSupport }
 
 var _ handler.Invoker = invoker{}
 
 func (i invoker) Invoke(ctx context.Context, p handler.TxParams, name string, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
 	p.Namespace = name
-	in.Decorations = nil // which are the peer's to make
+	in.Decorations = nil // it is the peer that makes these
 	chaincodeID, err := i.cs.policies.checkInvocation(ctx, p, in.IsInit)
 	if err != nil {
 		return nil, err

@@ -18,10 +18,10 @@ import (
 type phase uint8
 
 const (
-	launching  phase = iota // it has been started, and has not registered
-	registered              // it has registered, and READY has not been sent
+	launching  phase = iota // it has been started, and has not registered yet
+	registered              // it has registered, and READY has not been sent yet
 	ready                   // transactions run on it
-	ending                  // it is of no use any more, and something of it may be left
+	ending                  // nobody uses it any more, but something of it may be left
 	gone                    // nothing of it is left
 )
 
@@ -40,12 +40,12 @@ type event uint8
 const (
 	registers       event = iota // a stream of its chaincode has sent REGISTER
 	readySent                    // READY was sent on its stream
-	streamRefused                // a stream of its chaincode has ended that never was its own
+	streamRefused                // a stream of its chaincode has ended that was never its own
 	streamEnded                  // its own stream has ended
-	startupExpired               // its launch has had its time
+	startupExpired               // its launch has taken too long
 	stopAsked                    // somebody wants it to end
-	runtimeReturned              // its runtime says that nothing of it is running
-	nothingLeft                  // whoever had to do with its end is done
+	runtimeReturned              // its runtime says that nothing of it is running any more
+	nothingLeft                  // the part that had to see to its end is done
 )
 
 func (e event) String() string {
@@ -54,12 +54,13 @@ func (e event) String() string {
 	}[e]
 }
 
-// transitions is the life of an instance: what happens to it, the phases in which it may, and the phase that follows. What
-// has no entry is illegal. A second REGISTER is that, and is refused; anything else would be a mistake of this package or of
-// a handler, which is logged and changes nothing.
+// transitions is the life of an instance. For each event it has the phases in which the event may happen, and the phase that
+// follows. An event that has no entry for a phase is illegal there. A second REGISTER is illegal, and is refused. Any other
+// illegal event is a mistake of this package or of a handler. It is logged and changes nothing.
 //
-// Much comes too late and then means nothing, for several ends may come at once. A chaincode crashes, say: its stream ends
-// and its runtime returns, while somebody stops it, and READY is still on its way.
+// Many events come too late, because an instance may end in several ways at once. A chaincode crashes, say: its stream ends
+// and its runtime returns, while somebody stops it, and READY is still on its way. Such an event is legal, but leaves the
+// phase as it is.
 var transitions = map[event]map[phase]phase{
 	registers:       {launching: registered},
 	readySent:       {registered: ready, ending: ending, gone: gone},
@@ -71,31 +72,31 @@ var transitions = map[event]map[phase]phase{
 	nothingLeft:     {ending: gone},
 }
 
-// instance is one run of a chaincode: from the start of its launch, or its own connection in dev mode, until nothing
-// of it is left. At most one run of a chaincode is under way at any time.
+// instance is one run of a chaincode. It begins with the launch or, in dev mode, with the chaincode's own connection. It
+// lasts until nothing of the run is left. At most one run of a chaincode is under way at any time.
 //
-// Its phase says what else there is of it: a handler from registered on, an outcome from ending on. Nothing but follow
-// changes the phase.
+// The phase says what else an instance has: a handler from registered on, and an outcome from ending on. Only follow changes
+// the phase.
 type instance struct {
 	chaincodeID string
 	external    bool                    // it has connected by itself
 	stop        context.CancelCauseFunc // ends its runtime; does nothing for one that connected by itself
-	tell        func(LifecycleEvent)    // of Ready and Ending, with mu held; its registry knows the rest
+	tell        func(LifecycleEvent)    // tells of Ready and Ending, with mu held; the registry tells the rest
 	launched    chan struct{}           // closed when the launch has succeeded or failed
 	exited      chan struct{}           // closed when nothing of it is left
-	restarts    int                     // as in Status; set before it is found by others
+	restarts    int                     // as in Status; set before others can find the instance
 
 	mu      sync.Mutex
 	phase   phase
 	since   time.Time        // when it came into the state that List shows
-	handler *handler.Handler // of its stream
+	handler *handler.Handler // the handler of its stream
 	outcome *outcome
 }
 
-// outcome is what there is to say of an instance that is ending or gone.
+// outcome is how an instance that is ending or gone has ended.
 type outcome struct {
-	cause    error         // of the end: the first one, others only follow from it
-	launch   error         // why the launch failed; nil: it had succeeded
+	cause    error         // of the end: the first one, since others only follow from it
+	launch   error         // why the launch failed; nil: it succeeded
 	wasReady time.Duration // how long transactions could run on it
 	asked    bool          // somebody wanted it to end
 }
@@ -111,12 +112,13 @@ func newInstance(chaincodeID string, stop context.CancelCauseFunc, tell func(Lif
 	}
 }
 
-// follow brings the instance into the phase that follows from an event, and does what belongs to entering that phase: once,
-// whatever led there. That is why it is all here. Waiters are released by closing a channel, and find under mu what there is to
-// know. The runtime and the stream are told to end, and nobody waits for them here: their own ends are events, too.
+// follow brings the instance into the phase that follows from an event. It also does what belongs to entering that phase:
+// once, whatever led there. That is why all of it is here. Waiters are released by closing a channel, and find under mu what
+// they need to know. The runtime and the stream are told to end, but nobody waits for them here: their own ends are events,
+// too.
 //
-// An error says that the event is illegal, and then nothing has changed. cause is why the instance ends, if it does. The
-// caller holds mu.
+// An error says that the event is illegal. Nothing has changed then. cause is why the instance ends, if it does. The caller
+// holds mu.
 func (in *instance) follow(e event, cause error) error {
 	to, legal := transitions[e][in.phase]
 	if !legal {
@@ -154,7 +156,7 @@ func (in *instance) follow(e event, cause error) error {
 	return nil
 }
 
-// event returns what there is to say of the instance in a state that it has just come into. The caller holds mu.
+// event returns the LifecycleEvent for the state into which the instance has just come. The caller holds mu.
 func (in *instance) event(s State) LifecycleEvent {
 	e := LifecycleEvent{ChaincodeID: in.chaincodeID, State: s, At: in.since, External: in.external, Restarts: in.restarts}
 	if in.outcome != nil {
@@ -163,17 +165,17 @@ func (in *instance) event(s State) LifecycleEvent {
 	return e
 }
 
-// launchFailure is what those are told who wait for a launch that ends for that cause. Most causes come with a text that says
-// what has failed. A stream's end does not, for it is also what ends a chaincode that was ready.
+// launchFailure returns the error for those who wait for a launch that ends because of cause. Most causes have a text that
+// says what has failed. The end of a stream has not, because it also ends a chaincode that was ready.
 func launchFailure(cause error) error {
-	if end, ok := cause.(*streamEnd); ok { //nolint:errorlint // one that the runtime has wrapped is its error
+	if end, ok := cause.(*streamEnd); ok { //nolint:errorlint // if the runtime has wrapped it, it is the runtime's error
 		return errors.WithMessage(end, "chaincode registration failed")
 	}
 	return cause
 }
 
-// claim makes h the handler of an instance that waits for one. The error is for the chaincode: there is one already, or it
-// is too late.
+// claim makes h the handler of an instance that waits for one. The error is meant for the chaincode: there is a handler
+// already, or it is too late.
 func (in *instance) claim(h *handler.Handler) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -187,7 +189,7 @@ func (in *instance) claim(h *handler.Handler) error {
 	return status.Errorf(codes.PermissionDenied, "chaincode %s registered after its launch had ended", in.chaincodeID)
 }
 
-// succeed ends the launch well, if h is the instance's handler.
+// succeed ends the launch with success, if h is the instance's handler.
 func (in *instance) succeed(h *handler.Handler) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -197,19 +199,19 @@ func (in *instance) succeed(h *handler.Handler) error {
 	return in.follow(readySent, nil)
 }
 
-// end is for events that may end the instance. The first cause is the one that counts.
+// end fires an event that may end the instance. The first cause is the one that counts.
 func (in *instance) end(e event, cause error) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	err := in.follow(e, cause)
-	if e == stopAsked && in.outcome != nil { // also when it was ending anyway
+	if e == stopAsked && in.outcome != nil { // even if it was ending anyway
 		in.outcome.asked = true
 	}
 	return err
 }
 
-// release ends the instance if h is its handler, and reports whether it is. It may not be: the stream of an earlier run may
-// end when the next one is there.
+// release ends the instance if h is its handler, and reports whether h is. The stream of an earlier run may end when the
+// next instance is there already.
 func (in *instance) release(h *handler.Handler) (owner bool, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -219,8 +221,8 @@ func (in *instance) release(h *handler.Handler) (owner bool, err error) {
 	return true, in.follow(streamEnded, &streamEnd{h.Err()})
 }
 
-// depart says that nothing is left of the instance, and returns what there is to say of that. A cause that isn't nil is why it
-// has ended; what comes first, and is its outcome's, is often a stream's end, and says less.
+// depart notes that nothing is left of the instance, and returns the event that tells so. If cause isn't nil, it is the
+// better reason for the end: the cause that came first is often a stream's end, and says less.
 func (in *instance) depart(cause error) (LifecycleEvent, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -232,12 +234,12 @@ func (in *instance) depart(cause error) (LifecycleEvent, error) {
 	return e, err
 }
 
-// streamEnd is the end of a chaincode's stream that nobody has asked for. It is the cause by which a runtime learns that the
-// chaincode is likely to be ending as well, and may wait a moment for its exit status.
+// streamEnd is the end of a chaincode's stream that nobody has asked for. A runtime that sees it as its context's cause
+// knows that the chaincode is probably ending as well. It may wait a moment for the exit status.
 type streamEnd struct{ cause error }
 
 func (e *streamEnd) Error() string {
-	if e.cause == nil || e.cause == io.EOF { // as the chaincode wanted it
+	if e.cause == nil || e.cause == io.EOF { // the chaincode wanted it
 		return runtime.ErrStreamEnded.Error()
 	}
 	return runtime.ErrStreamEnded.Error() + ": " + e.cause.Error()
@@ -246,14 +248,14 @@ func (e *streamEnd) Error() string {
 func (e *streamEnd) Is(target error) bool { return target == runtime.ErrStreamEnded }
 func (e *streamEnd) Unwrap() error        { return e.cause }
 
-// look returns what the instance is doing, and its handler if it has one.
+// look returns the instance's handler, or nil, and its state.
 func (in *instance) look() (*handler.Handler, State) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.handler, in.phase.state()
 }
 
-// ended returns how the instance has ended: the zero value while it has not.
+// ended returns how the instance has ended. It returns the zero value as long as it has not.
 func (in *instance) ended() outcome {
 	in.mu.Lock()
 	defer in.mu.Unlock()

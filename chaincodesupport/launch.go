@@ -13,10 +13,10 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// launcher gets chaincode running, and sees to it until nothing of it is left.
+// launcher starts chaincode, and looks after it until nothing of it is left.
 //
-// It knows nothing of streams. A launch succeeds when the chaincode's handler tells instances that READY was sent, by
-// whatever way the chaincode came. It fails when the runtime returns, or when its time is up. Whatever comes first counts.
+// It knows nothing of streams. A launch succeeds when the chaincode's handler tells instances that READY was sent, however
+// the chaincode has connected. It fails when the runtime returns, or when its time is up. Whatever comes first counts.
 type launcher struct {
 	cfg       *Config
 	log       guardedLog
@@ -26,8 +26,8 @@ type launcher struct {
 	serve func(ctx context.Context, chaincodeID string, s pb.Stream) error
 }
 
-// vanishedError is for a chaincode that ended between its launch and the use of it. It has Fabric's text
-// (core/chaincode/chaincode_support.go) and is a handler.ErrStreamTerminated.
+// vanishedError says that a chaincode ended after it was launched and before it was used. It has Fabric's text
+// (core/chaincode/chaincode_support.go). errors.Is finds handler.ErrStreamTerminated in it.
 type vanishedError struct{ chaincodeID string }
 
 func (e *vanishedError) Error() string {
@@ -36,11 +36,11 @@ func (e *vanishedError) Error() string {
 
 func (e *vanishedError) Is(target error) bool { return target == handler.ErrStreamTerminated }
 
-// handler returns the handler of a chaincode, launching it if necessary.
+// handler returns the handler of a chaincode, and launches the chaincode if necessary.
 //
-// There are three cases. A run that is ready is used. One that is being launched is waited for, by all who come meanwhile,
-// and they all get what becomes of it. One that has ended must be gone before the next may start, for two of them would
-// register under one name: so that is waited for, and then everything is looked at anew.
+// There are three cases. A run that is ready is used. If a run is being launched, all callers that come meanwhile wait for
+// it, and they all get its outcome. If a run has ended, it must be gone before the next may start, because two of them would
+// register under one name. So the caller waits for that, and then begins anew.
 func (l *launcher) handler(ctx context.Context, chaincodeID string) (*handler.Handler, error) {
 	for {
 		in, started, err := l.instance(ctx, chaincodeID)
@@ -73,12 +73,12 @@ func (l *launcher) awaitLaunch(ctx context.Context, in *instance) (*handler.Hand
 	if h, state := in.look(); state == Ready {
 		return h, nil
 	}
-	// It was ready, and has ended at once. Chaincode that always does must not be launched for ever.
+	// It was ready, and has ended at once. A chaincode that always does so must not be launched for ever.
 	return nil, &vanishedError{chaincodeID: in.chaincodeID}
 }
 
 // awaitExit returns when nothing of an instance is left, so that the next one may start. It waits no longer than a launch
-// may take: to its caller, this is a part of the launch.
+// may take. To its caller, this is a part of the launch.
 func (l *launcher) awaitExit(ctx context.Context, in *instance) error {
 	deadline := time.NewTimer(l.cfg.StartupTimeout)
 	defer deadline.Stop()
@@ -94,8 +94,8 @@ func (l *launcher) awaitExit(ctx context.Context, in *instance) error {
 
 // instance returns the run of a chaincode that is under way, or starts one.
 //
-// Config.Runtimes are asked without a lock, since they are not ours. So somebody else may have started the chaincode meanwhile,
-// and getOrLaunch looks again.
+// Config.Runtimes are foreign code, so they are asked without a lock. Somebody else may have started the chaincode
+// meanwhile, so getOrLaunch looks again.
 func (l *launcher) instance(ctx context.Context, chaincodeID string) (in *instance, started bool, err error) {
 	if in := l.instances.get(chaincodeID); in != nil {
 		return in, false, nil
@@ -127,8 +127,8 @@ func (l *launcher) instance(ctx context.Context, chaincodeID string) (in *instan
 	return in, started, err
 }
 
-// launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed. The caller holds instances.mu, so
-// that nobody finds the instance before it is complete, nor can it end before it is found.
+// launch starts a run of a chaincode, or returns nil if the ChaincodeSupport is closed. The caller holds instances.mu. So
+// nobody finds the instance before it is complete, and it can't end before it can be found.
 func (l *launcher) launch(chaincodeID string, rt runtime.Runtime) *instance {
 	ctx, stop := context.WithCancelCause(context.Background())
 	in := newInstance(chaincodeID, stop, l.instances.tell)
@@ -139,8 +139,8 @@ func (l *launcher) launch(chaincodeID string, rt runtime.Runtime) *instance {
 	return in
 }
 
-// run runs a chaincode until nothing of it is left. It is the one place that ends an instance's life: however the chaincode
-// has ended, Run returns.
+// run runs a chaincode until nothing of it is left. This is the one place that ends an instance's life, because Run returns
+// however the chaincode has ended.
 func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 	start := time.Now()
 	deadline := time.AfterFunc(l.cfg.StartupTimeout, func() {
@@ -148,7 +148,7 @@ func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 		l.instances.check(in.end(startupExpired, err))
 	})
 	defer deadline.Stop()
-	err := errors.New("the runtime's goroutine exited") // unless Run returns
+	err := errors.New("the runtime's goroutine exited") // replaced if Run returns
 	defer func() {
 		l.log.info("chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
 		l.instances.check(in.end(runtimeReturned, launchError(err)))
@@ -158,8 +158,8 @@ func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 	err = l.runGuarded(ctx, in.chaincodeID, rt)
 }
 
-// retire says that nothing of a run is left, and has the chaincode launched again if that is the policy. Both happen at once:
-// otherwise a Stop in between would find neither an instance to stop nor a restart to cancel.
+// retire notes that nothing of a run is left, and makes a restart due if that is the policy. Both happen under one lock.
+// Otherwise a Stop in between would find neither an instance to stop nor a restart to cancel.
 func (l *launcher) retire(in *instance, rt runtime.Runtime, cause error) {
 	policy := l.restartPolicy(in.chaincodeID)
 	var pause time.Duration
@@ -172,8 +172,8 @@ func (l *launcher) retire(in *instance, rt runtime.Runtime, cause error) {
 	}
 }
 
-// launchError is why a launch failed whose runtime returned err. The texts are Fabric's: one for a chaincode that couldn't be
-// started at all, and one for a chaincode that ended before it was ready.
+// launchError returns why a launch failed, given the error of its runtime. The texts are Fabric's: one for a chaincode that
+// couldn't be started at all, and one for a chaincode that ended before it was ready.
 func launchError(err error) error {
 	var notStarted *runtime.StartError
 	switch {
@@ -185,7 +185,7 @@ func launchError(err error) error {
 	return errors.WithMessage(err, "chaincode registration failed")
 }
 
-// runGuarded runs the runtime. It makes a panic of it an error, so that one chaincode's runtime can't end the peer.
+// runGuarded runs the runtime. It turns a panic into an error, so that one chaincode's runtime can't end the peer.
 func (l *launcher) runGuarded(ctx context.Context, chaincodeID string, rt runtime.Runtime) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -9,34 +9,35 @@ import (
 
 // LifecycleEvent says that a chaincode has come into a State.
 //
-// A launch is Launching and then Ready; one that fails is Launching, Ending, and Stopped or Restarting. A chaincode that
-// crashes, or is stopped, is Ending until nothing of it is left running, which may be at once.
+// A launch is Launching and then Ready. If it fails, it is Launching, Ending, and then Stopped or Restarting. A chaincode
+// that crashes or is stopped is Ending until nothing of it is left running. That may be at once.
 type LifecycleEvent struct {
 	ChaincodeID string
 	State       State
-	// At is when it came into that state.
+	// At is when the chaincode came into that state.
 	At time.Time
-	// External is a chaincode that this peer has not launched: one that has connected in dev mode.
+	// External says that this peer has not launched the chaincode: it has connected by itself in dev mode.
 	External bool
-	// Restarts is how often it was launched again after it had ended, or failed to start, without having been asked to.
+	// Restarts is how often the chaincode was launched again after it had ended, or had failed to start, without having been
+	// asked to.
 	Restarts int
-	// Cause is why it ended, or failed to start. It is nil for Launching and Ready.
+	// Cause is why the chaincode ended, or failed to start. It is nil for Launching and Ready.
 	Cause error
-	// Asked says that somebody wanted it to end: Stop was called, or Close.
+	// Asked says that somebody wanted the chaincode to end: Stop or Close was called.
 	Asked bool
-	// Pause is how long a chaincode that is Restarting waits for that, unless somebody calls it before.
+	// Pause is how long a chaincode that is Restarting waits, unless somebody calls it before.
 	Pause time.Duration
 }
 
 // LifecycleObserver is told what becomes of chaincodes.
 type LifecycleObserver interface {
-	// ObserveLifecycle is told of one event after the other, in the order in which they have happened, a moment after each.
-	// It is never called twice at once. It must not block: later events wait for it, though no chaincode does, and so does
-	// Close. A panic is logged.
+	// ObserveLifecycle is told of one event after the other, in the order in which they happened and a moment after each. It
+	// is never called twice at once. It must not block: later events wait for it, and so does Close, though no chaincode
+	// does. A panic is logged.
 	ObserveLifecycle(e LifecycleEvent)
 }
 
-// LifecycleFunc is a function that is a LifecycleObserver.
+// LifecycleFunc is a function that implements LifecycleObserver.
 type LifecycleFunc func(e LifecycleEvent)
 
 // ObserveLifecycle implements LifecycleObserver.
@@ -46,8 +47,8 @@ var _ LifecycleObserver = LifecycleFunc(nil)
 
 // lifecycle tells the observer of events.
 //
-// They happen under locks, which fix their order, and an observer must not be called under locks. So they wait in a queue, and
-// a goroutine that lives as long as there are some tells of them.
+// Events happen under locks, which fix their order. But the observer must not be called under a lock. So events wait in a
+// queue. A goroutine tells of them, which lives as long as there are some.
 type lifecycle struct {
 	observer LifecycleObserver // or nil
 	log      guardedLog
@@ -55,10 +56,10 @@ type lifecycle struct {
 
 	mu      sync.Mutex
 	waiting []LifecycleEvent
-	telling bool // there is a goroutine
+	telling bool // a goroutine is at work
 }
 
-// tell queues an event. Its caller is counted by lifetime, so that Close will wait for the goroutine.
+// tell queues an event. lifetime counts the caller, so that Close waits for the goroutine, too.
 func (l *lifecycle) tell(e LifecycleEvent) {
 	if l.observer == nil {
 		return
@@ -72,7 +73,7 @@ func (l *lifecycle) tell(e LifecycleEvent) {
 	}
 }
 
-// deliver tells the observer of what waits. If the observer makes the goroutine exit, the next one goes on.
+// deliver tells the observer of the events that wait. If the observer makes the goroutine exit, the next goroutine goes on.
 func (l *lifecycle) deliver() {
 	done := false
 	defer func() {

@@ -10,20 +10,23 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// lifetime is that of a ChaincodeSupport, from New to Close. It counts who is at work, and refuses who comes too late.
+// lifetime is the life of a ChaincodeSupport, from New to Close. It counts everything that is at work, and refuses whatever
+// comes too late.
 //
-// Close goes through it in three steps. From the first, callers and launches are refused, and those that are there may
-// finish. From the second, everything is made to end. The third waits until it has.
+// Close has to end much that could start something new meanwhile: a transaction may launch chaincode, and a launch may open
+// a stream. So it goes in three steps. With the first, new callers and launches are refused, while those that are there may
+// finish. With the second, everything is made to end. The third waits until it has. Each count is checked and raised under
+// mu. So whatever begins is either refused, or counted and waited for.
 type lifetime struct {
-	ending context.Context    // ends with the second step, and every stream with it
-	end    context.CancelFunc // of ending
+	ending context.Context    // ends with the second step, and ends every stream
+	end    context.CancelFunc // ends the context ending
 
 	mu         sync.Mutex
 	closed     bool           // the first step has been made
-	stopping   bool           // the second one has begun: what ends now, ends for that
-	streams    int            // that are being served
-	callers    sync.WaitGroup // of Execute, ExecuteID and Launch
-	goroutines sync.WaitGroup // streams, handlers, launches and servers, and hooks that their callers have given up
+	stopping   bool           // the second step has begun: whatever ends now, ends because of it
+	streams    int            // how many are being served
+	callers    sync.WaitGroup // those inside Execute, ExecuteID and Launch
+	goroutines sync.WaitGroup // streams, handlers, launches and servers, and hooks that their callers have left
 }
 
 func newLifetime() *lifetime {
@@ -31,7 +34,7 @@ func newLifetime() *lifetime {
 	return &lifetime{ending: ending, end: end}
 }
 
-// enter counts a caller in; leave must follow a nil error.
+// enter counts a caller in. After a nil error the caller must call leave.
 func (l *lifetime) enter() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,8 +47,9 @@ func (l *lifetime) enter() error {
 
 func (l *lifetime) leave() { l.callers.Done() }
 
-// launch starts a goroutine that runs a chaincode, and returns true; or false, if it is too late for that. Under mu, so that
-// Close finds either no instance or one whose goroutine it waits for. before is called first, if there is to be one.
+// launch starts a goroutine that runs a chaincode, and returns true. It returns false if it is too late for that. It does so
+// under mu, so that Close finds either no instance or one whose goroutine it waits for. before is called first, but only if
+// the goroutine is started.
 func (l *lifetime) launch(before, run func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,7 +61,7 @@ func (l *lifetime) launch(before, run func()) bool {
 	return true
 }
 
-// hold keeps Close from being done, if it isn't about to be: after a nil error, until goroutines.Done is called.
+// hold keeps Close waiting until goroutines.Done is called. It returns an error if Close has gone too far for that.
 func (l *lifetime) hold() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,8 +72,8 @@ func (l *lifetime) hold() error {
 	return nil
 }
 
-// join counts a stream in, of which there may be so many; part must follow a nil error. Who joins before the streams are
-// ended is ended with them.
+// join counts a stream in, of which there may be no more than limit. After a nil error the caller must call part. A stream
+// that joins before the streams are ended is ended with them.
 func (l *lifetime) join(limit int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -84,8 +88,8 @@ func (l *lifetime) join(limit int) error {
 	return nil
 }
 
-// part counts a stream out that has ended with err, and returns what its chaincode is told. Streams that end because of Close
-// end in many ways; to chaincode they are all one.
+// part counts a stream out that has ended with err, and returns what its chaincode is told. Close makes streams end in many
+// ways. To chaincode they all look the same.
 func (l *lifetime) part(err error) error {
 	defer l.goroutines.Done()
 	l.mu.Lock()
@@ -97,7 +101,7 @@ func (l *lifetime) part(err error) error {
 	return err
 }
 
-// close is Close. stop is called when it is time to make all chaincode end.
+// close does what Close says. It calls stop when it is time to make all chaincode end.
 func (l *lifetime) close(ctx context.Context, timeout time.Duration, stop func()) error {
 	l.set(&l.closed)
 	finished(ctx, &l.callers)
@@ -120,7 +124,7 @@ func (l *lifetime) set(step *bool) {
 	*step = true
 }
 
-// finished waits for wg until ctx ends, and reports whether wg was first. The goroutine that it starts goes on waiting, for
+// finished waits for wg until ctx ends, and reports whether wg was first. The goroutine that it starts waits on, because
 // nothing else can end wg.Wait.
 func finished(ctx context.Context, wg *sync.WaitGroup) bool {
 	done := make(chan struct{})

@@ -8,13 +8,14 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 )
 
-// RestartPolicy says what happens to a chaincode that has ended, or failed to start, without having been asked to. By the
-// zero value nothing happens until it is called again. A call doesn't wait for a restart that is due: it launches at once.
+// RestartPolicy says what happens to a chaincode that has ended, or failed to start, without having been asked to. With the
+// zero value nothing happens until somebody calls it again. A call doesn't wait for a restart that is due. It launches the
+// chaincode at once.
 type RestartPolicy struct {
 	// OnFailure has the chaincode launched again.
 	OnFailure bool
-	// Pause is how long to wait before that. It doubles with each time, up to MaxPause. A chaincode that was ready for as
-	// long as MaxPause begins with Pause again. 0: 1 s, and 1 min.
+	// Pause is how long to wait before that. It doubles each time, up to MaxPause. A chaincode that was ready for as long as
+	// MaxPause begins with Pause again. 0: Pause is 1 s, and MaxPause 1 min.
 	Pause, MaxPause time.Duration
 }
 
@@ -29,23 +30,26 @@ func (p RestartPolicy) withDefaults() RestartPolicy {
 	return p
 }
 
-// maxRecords is how many chaincodes a peer remembers that it has launched. If Config.Runtimes have something for every name,
-// chaincode can have others launched by names of its choice, without end.
+// maxRecords is how many launched chaincodes a peer remembers. There must be a limit: if Config.Runtimes have something for
+// every name, chaincode can have others launched under any number of names.
 const maxRecords = 10_000
 
-// record is what is kept of a chaincode from one run of it to the next: what List shows, and what the next pause depends on. A
-// launch doesn't look at it, for failures are not kept. It is protected by instances.mu.
+// record is what is kept of a chaincode from one run of it to the next.
+//
+// A chaincode that crashes at once would be launched again without end, as fast as the machine can. So each restart waits
+// longer than the one before, and the record remembers how long. It also has what List shows. It never keeps a caller
+// waiting: a launch that somebody asks for doesn't look at it. instances.mu protects it.
 type record struct {
 	restarts  int
 	lastError error
-	failed    bool          // the last run has ended unasked: the next one is a restart
+	failed    bool          // the last run ended without being asked to: the next one is a restart
 	since     time.Time     // when the last run ended
-	pause     time.Duration // before the last restart that was due
-	due       *restart      // that it waits for, or nil
+	pause     time.Duration // how long the last restart waited
+	due       *restart      // the restart that it waits for, or nil
 }
 
-// restart is one that is due. Its identity tells it from the next one: a timer that has fired already can't be stopped, and must
-// then find that it was cancelled.
+// restart is one restart that is due. A timer that has fired can't be stopped any more. It must then find that its restart
+// was cancelled, so each restart has an identity of its own.
 type restart struct{ timer *time.Timer }
 
 func (rec *record) state() State {
@@ -55,7 +59,7 @@ func (rec *record) state() State {
 	return Stopped
 }
 
-// cancel makes no restart due, and reports whether one was.
+// cancel cancels a restart that is due, and reports whether there was one.
 func (rec *record) cancel() bool {
 	if rec.due == nil {
 		return false
@@ -65,7 +69,7 @@ func (rec *record) cancel() bool {
 	return true
 }
 
-// next is how long to wait before the next launch, after a run that was ready for so long.
+// next returns how long to wait before the next launch. ready is how long the last run was ready.
 func (rec *record) next(p RestartPolicy, ready time.Duration) time.Duration {
 	if rec.pause == 0 || ready >= p.MaxPause {
 		return p.Pause
@@ -73,7 +77,7 @@ func (rec *record) next(p RestartPolicy, ready time.Duration) time.Duration {
 	return min(2*rec.pause, p.MaxPause)
 }
 
-// cancelRestart keeps a chaincode from being launched again by itself. The caller holds mu.
+// cancelRestart cancels the restart of a chaincode, if one is due. The caller holds mu.
 func (r *instances) cancelRestart(chaincodeID string) {
 	if rec := r.records[chaincodeID]; rec != nil && rec.cancel() {
 		r.tell(LifecycleEvent{
@@ -82,8 +86,8 @@ func (r *instances) cancelRestart(chaincodeID string) {
 	}
 }
 
-// started notes and adds a run that this peer has started. It is a restart if the last run ended unasked, whoever has asked
-// for this one. The caller holds mu.
+// started adds a run that this peer has started, and notes it in the chaincode's record. It is a restart if the last run
+// ended without being asked to, even if somebody has asked for this one. The caller holds mu.
 func (r *instances) started(in *instance) {
 	rec := r.records[in.chaincodeID]
 	if rec == nil {
@@ -100,7 +104,7 @@ func (r *instances) started(in *instance) {
 	r.add(in)
 }
 
-// forgetSome makes room for one more record: it forgets one of a chaincode that isn't running.
+// forgetSome makes room for one more record. It forgets the record of a chaincode that isn't running.
 func (r *instances) forgetSome() {
 	if len(r.records) < maxRecords {
 		return
@@ -113,8 +117,8 @@ func (r *instances) forgetSome() {
 	}
 }
 
-// ended notes the end of a run, and makes a restart due if that is the policy. It returns how long that will be, or 0. When it
-// is time, launch is called on a goroutine of its own. The caller holds mu.
+// ended notes the end of a run, and makes a restart due if that is the policy. It returns how long that will be, or 0. When
+// the time has come, launch is called in a goroutine of its own. The caller holds mu.
 func (r *instances) ended(in *instance, cause error, p RestartPolicy, launch func(*restart)) time.Duration {
 	rec := r.records[in.chaincodeID]
 	if rec == nil {
@@ -151,8 +155,9 @@ func (l *launcher) restartPolicy(chaincodeID string) (p RestartPolicy) {
 	return l.cfg.Restart(chaincodeID)
 }
 
-// relaunch launches a chaincode whose restart has become due, unless that was cancelled: by a call that didn't wait for it, or
-// by somebody who stopped the chaincode. If it fails, that makes the next restart due; there is nobody to tell here.
+// relaunch launches a chaincode whose restart has become due, unless the restart was cancelled. That happens by a call that
+// didn't wait for it, or by somebody who stopped the chaincode. If the launch fails, that makes the next restart due. There
+// is nobody to tell here.
 func (l *launcher) relaunch(chaincodeID string, rt runtime.Runtime, due *restart) {
 	l.instances.getOrLaunch(chaincodeID, func() *instance {
 		if rec := l.instances.records[chaincodeID]; rec == nil || rec.due != due {

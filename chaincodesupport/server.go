@@ -18,26 +18,26 @@ import (
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
-// maxHeaders is how much a client may say before it sends a message, in bytes. Shims have a few hundred to say.
+// maxHeaders is how many bytes of headers a client may send. Shims send a few hundred.
 const maxHeaders = 16 << 10
 
-// maxIdle is how long a connection may be without a stream.
+// maxIdle is how long a connection may last without a stream.
 const maxIdle = time.Minute
 
-// Serve serves chaincode that dials the listener, until Close; it then returns nil, and Close waits for it. The listener is
-// closed in any case. Serve may be called for several listeners.
+// Serve serves chaincode that dials the listener, until Close. It then returns nil, and Close waits for it. It closes the
+// listener in any case. You may call Serve for several listeners.
 //
-// A program that has a gRPC server already, for other services too, makes it with ServerOptions instead.
+// If your program has a gRPC server already, for other services too, make that one with ServerOptions instead.
 func (cs *ChaincodeSupport) Serve(l net.Listener) error {
 	if err := cs.life.hold(); err != nil {
-		_ = l.Close() // there is an error already
+		_ = l.Close() // the caller gets the other error
 		return err
 	}
 	defer cs.life.goroutines.Done()
 	ending, over := context.WithCancel(context.Background())
 	srv := grpc.NewServer(cs.ServerOptions()...)
 	defer srv.Stop()
-	defer over() // first: the server waits for handshakes
+	defer over() // must run first: the server waits for handshakes
 	pbgrpc.RegisterChaincodeSupportServer(srv, cs)
 	stopped := make(chan struct{})
 	unneeded := context.AfterFunc(cs.life.ending, func() {
@@ -56,18 +56,18 @@ func (cs *ChaincodeSupport) Serve(l net.Listener) error {
 	return errors.Wrap(err, "serve chaincode")
 }
 
-// farewell is how long chaincode may take to hear why its stream has ended, before the connection is cut.
+// farewell is how long chaincode gets to hear why its stream has ended, before the connection is cut.
 const farewell = time.Second
 
-// handshakes is a listener whose connections are closed when over ends, as long as they may still be in their handshakes.
-// gRPC's server has no connection to close until these are done, which it waits for.
+// handshakes is a listener that closes its connections when over ends, if they may still be in their handshakes. gRPC's
+// server waits for handshakes, but can't close a connection before its handshake is done.
 type handshakes struct {
 	net.Listener
 	over context.Context
-	last time.Duration // how long a handshake may take
+	last time.Duration // how long one handshake may take
 }
 
-// Accept returns connections as they are. gRPC sets options only on those that it knows.
+// Accept returns connections without wrapping them. gRPC sets options only on connection types that it knows.
 func (h handshakes) Accept() (net.Conn, error) {
 	c, err := h.Listener.Accept()
 	if err == nil {
@@ -77,12 +77,12 @@ func (h handshakes) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// ServerOptions are for the gRPC server on which the ChaincodeSupport is served. They want of chaincode what
-// Config.Credentials say, or that it is on this machine. They allow the message sizes and the keepalive pings of the official
-// shims, for which a server closes the connection by default. They notice a dead connection within 30 s, and one that says
-// nothing within Config.RegisterTimeout. And they keep flow control out of the way.
+// ServerOptions are for the gRPC server on which you register the ChaincodeSupport. Of chaincode they demand what
+// Config.Credentials say or, without these, that it is on this machine. They allow the message sizes and the keepalive pings
+// of the official shims, for which a server by default closes the connection. They notice a dead connection within 30 s, and
+// a silent one within Config.RegisterTimeout. They also keep flow control from slowing down the streams.
 //
-// A stream of another server is refused: see Config.InsecureForeignServer.
+// A stream of any other server is refused, unless Config.InsecureForeignServer is set.
 func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 	const window = 1 << 20
 	creds := cs.cfg.Credentials
@@ -91,13 +91,14 @@ func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 	}
 	return []grpc.ServerOption{
 		grpc.Creds(creds),
-		// A connection on which nothing of use is said doesn't get as far as a stream, whose limit this is.
+		// A connection on which nothing useful is said never gets as far as a stream, so the stream's own limit doesn't
+		// help.
 		grpc.ConnectionTimeout(cs.cfg.RegisterTimeout),
 		grpc.MaxConcurrentStreams(uint32(min(cs.cfg.MaxStreams, math.MaxInt32))), //nolint:gosec // made to fit
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxRecvMsgSize(cs.cfg.MaxRecvMsgSize),
 		grpc.MaxSendMsgSize(cs.cfg.MaxSendMsgSize),
-		// Shims ping every 60 s, also when no transaction runs.
+		// Shims ping every 60 s, even when no transaction runs.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		// The timeout is also how long the operating system waits for a chaincode to take what was sent.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 8 * time.Second, Timeout: 20 * time.Second, MaxConnectionIdle: maxIdle}),
@@ -107,10 +108,10 @@ func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 	}
 }
 
-// servedBy is the key under which a stream's context has the ChaincodeSupport whose ServerOptions its server has.
+// servedBy is a key in the context of a stream. Its value is the ChaincodeSupport whose ServerOptions the server has.
 type servedBy struct{}
 
-// vouch marks the streams of a server as those of one that was made with ServerOptions.
+// vouch marks the streams of a server that was made with ServerOptions.
 func (cs *ChaincodeSupport) vouch(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	return handle(srv, vouched{s, context.WithValue(s.Context(), servedBy{}, cs)})
 }
@@ -122,8 +123,8 @@ type vouched struct {
 
 func (v vouched) Context() context.Context { return v.ctx }
 
-// checkServer refuses a stream that no server with ServerOptions has made. Whoever runs the peer is told once: a foreign
-// server works, but lacks what keeps strangers out and idle chaincode in, and nobody would notice.
+// checkServer refuses a stream of a server that was made without ServerOptions. It logs so once. A foreign server would
+// work, but without what keeps strangers out and idle chaincode connected, and nobody would notice.
 func (cs *ChaincodeSupport) checkServer(ctx context.Context) error {
 	if cs.cfg.InsecureForeignServer || ctx.Value(servedBy{}) == cs {
 		return nil
@@ -142,8 +143,8 @@ func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServ
 	if err != nil {
 		return status.Error(codes.Unauthenticated, err.Error())
 	}
-	// A launch hears at once when the chaincode that it waits for is refused, if a credential says that this is the one.
-	// Otherwise anyone could end it by claiming its name.
+	// If the chaincode is refused, a launch that waits for it hears so at once. That needs a credential which proves that
+	// this is the chaincode. Otherwise anyone could end a launch by claiming its name.
 	launch := cs.instances.get(chaincodeID)
 	ctx, stop := lagging(stream.Context())
 	defer stop()
@@ -157,11 +158,12 @@ func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServ
 	return nil
 }
 
-// lag is how long a stream's own context may have ended before its handler hears of it.
+// lag is how long a handler may go on after its stream's own context has ended.
 const lag = time.Second
 
-// lagging returns a context that ends a while after ctx. When a stream ends, gRPC ends its context first; only then does Recv
-// say why. A handler should hear the reason. But one that has enough to do doesn't ask Recv, and must hear of the end at all.
+// lagging returns a context that ends a while after ctx. When a stream ends, gRPC first ends its context; only then does
+// Recv say why. A handler should hear the reason. But a handler that is busy doesn't ask Recv, and it must hear of the end,
+// too.
 func lagging(ctx context.Context) (lagging context.Context, stop func()) {
 	lagging, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	over := context.AfterFunc(ctx, func() {

@@ -11,17 +11,17 @@ import (
 // State is what a chaincode is doing.
 type State uint8
 
-// The states of a chaincode, as List has them.
+// The states of a chaincode, as List shows them.
 const (
-	// Stopped is a chaincode of which nothing is running. The next call launches it.
+	// Stopped: nothing of the chaincode is running. The next call launches it.
 	Stopped State = iota
-	// Launching is one that has been started and isn't READY.
+	// Launching: the chaincode has been started, and is not READY yet.
 	Launching
-	// Ready is one that transactions run on.
+	// Ready: transactions run on the chaincode.
 	Ready
-	// Ending is one whose stream has ended, or whose launch has failed, and of which something is still running.
+	// Ending: the stream has ended or the launch has failed, but something of the chaincode is still running.
 	Ending
-	// Restarting is one that has ended, and that its RestartPolicy will launch again.
+	// Restarting: the chaincode has ended, and its RestartPolicy will launch it again.
 	Restarting
 )
 
@@ -34,25 +34,28 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Status says how a chaincode is.
+// Status says what a chaincode is doing, and how it has fared.
 type Status struct {
 	ChaincodeID string
 	State       State
 	// Since is when the chaincode came into that state.
 	Since time.Time
-	// External is a chaincode that this peer has not launched: one that has connected in dev mode.
+	// External says that this peer has not launched the chaincode: it has connected by itself in dev mode.
 	External bool
-	// Restarts is how often it was launched again after it had ended, or failed to start, without having been asked to.
+	// Restarts is how often the chaincode was launched again after it had ended, or had failed to start, without having been
+	// asked to.
 	Restarts int
-	// Stats are the figures of its handler, such as how many of its transactions are running. They are zero while it has
-	// not registered, and when nothing of it is left.
+	// Stats are the figures of its handler, such as how many of its transactions are running. They are zero before it has
+	// registered, and after nothing of it is left.
 	handler.Stats
-	// LastError is why it last ended, or failed to start, without having been asked to. Nil: it never did.
+	// LastError is why it last ended, or failed to start, without having been asked to. It is nil if that has never
+	// happened.
 	LastError error
 }
 
-// List returns how the chaincodes are, in the order of their IDs: those that have been launched since New, and those that
-// have connected in dev mode and are still there. When there are very many, some that are not running may be left out.
+// List returns the status of each chaincode, in the order of their IDs. It lists those that have been launched since New,
+// and those that have connected in dev mode and are still there. When there are very many, some that are not running may be
+// left out.
 func (cs *ChaincodeSupport) List() []Status {
 	var list []Status
 	for _, d := range cs.instances.list() {
@@ -65,7 +68,7 @@ func (cs *ChaincodeSupport) List() []Status {
 	return list
 }
 
-// described is the status of a chaincode but for its handler's figures, for which no lock must be held.
+// described is the status of a chaincode without its handler's figures. No lock must be held when those are asked for.
 type described struct {
 	Status
 	handler *handler.Handler // or nil
@@ -94,7 +97,7 @@ func (r *instances) list() []described {
 	return list
 }
 
-// describe adds what there is to say of a run.
+// describe adds what is to be said of a run.
 func (in *instance) describe(d *described) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
