@@ -6,30 +6,31 @@ import (
 	"time"
 )
 
-// Fault is what happens at a call of a method. It is given the call itself, to make or not to make, and returns the
-// error that the method returns. Where it does not make the call and returns nil, the method's result is nil too.
-// Done and Close return nothing and are made in any case, after the fault: an error of their fault is dropped, as is one
-// of Bookmark's, which returns no error.
+// Fault decides what happens when a method is called. It is given the call itself, which it makes or doesn't make, and
+// returns the error that the method returns. If it makes no call and returns nil, the method's result is nil, too.
+//
+// Done and Close return nothing, and are always made, after the fault. An error of their fault is dropped. So is an error of
+// Bookmark's fault, because Bookmark returns no error.
 type Fault func(ctx context.Context, call func() error) error
 
-// Fail makes the method return err, without being called.
+// Fail makes the method return err. The method itself is not called.
 func Fail(err error) Fault {
 	return func(context.Context, func() error) error { return err }
 }
 
-// Panic makes the method panic with value, without being called.
+// Panic makes the method panic with value. The method itself is not called.
 func Panic(value any) Fault {
 	return func(context.Context, func() error) error { panic(value) } //nolint:forbidigo // what it is for
 }
 
-// ReturnNil makes the method return a nil result and no error, without being called: a simulator or an iterator that is
-// nil, a value that is absent, an iterator's end.
+// ReturnNil makes the method return a nil result and no error, without being called. That is a simulator or an iterator that
+// is nil, a value that is absent, or an iterator's end.
 func ReturnNil() Fault {
 	return func(context.Context, func() error) error { return nil }
 }
 
-// Hang makes the call only when release is closed or received from, whatever becomes of the context: a ledger that
-// is stuck.
+// Hang makes the call only when release is closed or received from, whatever becomes of the context. It stands for a ledger
+// that is stuck.
 func Hang(release <-chan struct{}) Fault {
 	return func(_ context.Context, call func() error) error {
 		<-release

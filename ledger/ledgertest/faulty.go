@@ -13,7 +13,7 @@ import (
 // Method is the name of a method of a simulator, of its ledger, or of an iterator.
 type Method string
 
-// The methods that a fault can be set for. Next and Close are those of every kind of iterator.
+// The methods that a fault can be set for. Next and Close stand for those methods of every kind of iterator.
 const (
 	NewSimulator              Method = "NewSimulator"
 	GetState                  Method = "GetState"
@@ -41,8 +41,8 @@ const (
 	Done                      Method = "Done"
 )
 
-// Methods returns all methods that a fault can be set for and that chaincode can lead to, for tests that go
-// through them: all but GetCollectionConfig, which a peer's own hooks call.
+// Methods returns all methods that a fault can be set for and that chaincode can lead to, for tests that go through them.
+// GetCollectionConfig is left out, because only a peer's own hooks call it.
 func Methods() []Method {
 	return []Method{
 		NewSimulator, GetState, SetState, DeleteState, GetStateRange, GetHistoryForKey, GetStateMultipleKeys, ExecuteQuery,
@@ -52,22 +52,24 @@ func Methods() []Method {
 	}
 }
 
-// Faulty is a ledger that fails as it is told, and watches how it is used:
+// Faulty is a ledger that fails as you tell it, and watches how it is used:
 //
 //	f := ledgertest.NewFaulty(inner)
 //	f.On(ledgertest.GetState, ledgertest.Panic("boom"))
 //	... run what is tested on f ...
 //	f.Check(t)
 //
-// Its simulators and iterators pass every call on to those of the ledger it wraps, through the fault that was set
-// for the method. A simulator has all optional interfaces of package ledger if the one it wraps has them all, apart from
-// ledger.CollectionConfigs, which is passed on then if it is there; otherwise it has ledger.HistoryReader if that one
-// has it, and no other. All methods of Faulty are safe for concurrent use; how
-// its simulators and iterators are used is what Check is about.
+// Its simulators and iterators pass every call on to those of the ledger it wraps, through the fault that was set for the
+// method. Which optional interfaces of package ledger a simulator has depends on the one that it wraps. If that has all of
+// them, so has this one; ledger.CollectionConfigs doesn't count for that, and is there if the wrapped one has it. Otherwise
+// this one has ledger.HistoryReader if the wrapped one has it, and no other.
+//
+// All methods of Faulty are safe for concurrent use. Check reports whether its simulators and iterators were used as they
+// must be.
 type Faulty struct {
 	inner ledger.Ledger
 
-	mu         sync.Mutex // protects what follows
+	mu         sync.Mutex // protects the fields below
 	faults     map[Method]Fault
 	calls      map[Method]int
 	counts     Counts
@@ -76,8 +78,8 @@ type Faulty struct {
 
 var _ ledger.Ledger = (*Faulty)(nil)
 
-// Counts are how many simulators and iterators were given out and given back. Giving back the same one twice counts
-// once, and is a violation.
+// Counts are how many simulators and iterators were given out and given back. Giving back the same one twice counts once,
+// and is a violation.
 type Counts struct {
 	Simulators, Done  int
 	Iterators, Closed int
@@ -88,8 +90,8 @@ func NewFaulty(inner ledger.Ledger) *Faulty {
 	return &Faulty{inner: inner, faults: map[Method]Fault{}, calls: map[Method]int{}}
 }
 
-// On makes every later call of the method go through fault, in place of the one set before; nil sets it right
-// again. A method that does not exist is reported by Check.
+// On makes every later call of the method go through fault, in place of the one that was set before. With nil the method
+// works again. Check reports a method that does not exist.
 func (f *Faulty) On(method Method, fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -114,7 +116,7 @@ func (f *Faulty) Counts() Counts {
 	return f.counts
 }
 
-// Violations returns what was done wrong so far, in words: a simulator and its iterators used by two goroutines at
+// Violations returns in words what was done wrong so far. That is: a simulator and its iterators used by two goroutines at
 // once, used after Done or Close, given back twice, or Done while an iterator was open.
 func (f *Faulty) Violations() []string {
 	f.mu.Lock()
@@ -122,8 +124,8 @@ func (f *Faulty) Violations() []string {
 	return slices.Clone(f.violations)
 }
 
-// Check fails the test for every violation, and if a simulator or an iterator was not given back. Call it when
-// everything that the test started has ended.
+// Check fails the test for every violation, and if a simulator or an iterator was not given back. Call it when everything
+// that the test started has ended.
 func (f *Faulty) Check(t testing.TB) {
 	t.Helper()
 	for _, v := range f.Violations() {

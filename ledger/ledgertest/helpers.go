@@ -10,7 +10,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// suite is one test of Run, on a ledger of its own that is watched.
+// suite is one test of Run. It has a ledger of its own, which is watched.
 type suite struct {
 	*testing.T
 	fixture Fixture
@@ -34,7 +34,7 @@ func (s *suite) set(sim ledger.Simulator, key, value string) {
 	}
 }
 
-// write commits pairs; a key without a value is deleted.
+// write commits pairs of key and value. A key without a value is deleted.
 func (s *suite) write(pairs ...string) {
 	s.Helper()
 	s.commit("write", func(sim ledger.Simulator) {
@@ -57,7 +57,8 @@ func (s *suite) commit(txID string, simulate func(ledger.Simulator)) {
 	s.wantValid(sim, txID, true)
 }
 
-// wantValid commits what was simulated. A suffix makes the ID unique, and the timestamp is as many seconds.
+// wantValid commits what was simulated, and expects it to be valid or not. txID may have a suffix that makes it unique; the
+// suffix is also the timestamp, in seconds.
 func (s *suite) wantValid(sim ledger.Simulator, txID string, want bool) {
 	s.Helper()
 	s.commits++
@@ -100,7 +101,7 @@ func (s *suite) wantNext(it ledger.Iterator, want string) {
 	}
 }
 
-// wantRange compares a range with pairs that are separated by spaces.
+// wantRange compares a range with the pairs in want, which are separated by spaces.
 func (s *suite) wantRange(sim ledger.Simulator, r ledger.Range, want string) {
 	s.Helper()
 	s.wantPairs(sim, r, strings.Fields(want))
@@ -126,7 +127,7 @@ func (s *suite) wantPairs(sim ledger.Simulator, r ledger.Range, want []string) {
 	}
 }
 
-// wantHistory compares the history of a key with values, newest first; "" is a delete.
+// wantHistory compares the history of a key with values. The newest comes first, and "" is a delete.
 func (s *suite) wantHistory(sim ledger.Simulator, key string, want ...string) {
 	s.Helper()
 	it, err := sim.(ledger.HistoryReader).GetHistoryForKey(s.Context(), ns, key)

@@ -18,8 +18,9 @@ type everything interface {
 	ledger.PrivateRichQuerier
 }
 
-// historySimulator is a simulator over one that has a history, fullSimulator over one that has everything, and
-// definedSimulator over one that knows definitions as well. There is none for each of the other combinations: they would be more than a hundred.
+// historySimulator wraps a simulator that has a history. fullSimulator wraps one that has everything, and definedSimulator
+// one that also knows definitions. The other combinations have no type of their own, because there would be more than a
+// hundred.
 type (
 	historySimulator struct {
 		*simulator
@@ -42,7 +43,7 @@ var (
 	_ ledger.CollectionConfigs = (*definedSimulator)(nil)
 )
 
-// withOptional returns the simulator with the optional interfaces that it is to show.
+// withOptional returns the simulator with the optional interfaces that it has to show.
 func (s *simulator) withOptional() ledger.Simulator {
 	switch inner := s.inner.(type) {
 	case everything:
@@ -57,8 +58,8 @@ func (s *simulator) withOptional() ledger.Simulator {
 	return s
 }
 
-// optional returns what a simulator has of an optional interface. Where a Faulty's doesn't show what it wraps, that is
-// used as it is, without being watched.
+// optional returns a simulator as the optional interface T, if it has that. If a Faulty's simulator hides an interface of
+// the one that it wraps, the wrapped one is returned, which nobody watches.
 func optional[T any](sim ledger.Simulator) (T, bool) {
 	if t, ok := sim.(T); ok {
 		return t, true

@@ -11,19 +11,19 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// Fixture is a ledger to test, and what only its peer can do with it.
+// Fixture is a ledger to test, together with what only its peer can do with it.
 type Fixture struct {
-	// Ledger is empty.
+	// Ledger is the ledger, which is empty.
 	Ledger ledger.Ledger
-	// Commit commits what was simulated, as a block of its own, and says whether the transaction was valid. Nil
-	// skips the tests that need it.
+	// Commit commits what was simulated, as a block of its own, and says whether the transaction was valid. Nil skips the
+	// tests that need it.
 	Commit func(ctx context.Context, tx Tx) (valid bool, err error)
-	// Validates says that Commit finds conflicts: a transaction is not valid if a key that it read, or a range,
-	// has changed since it was simulated. So it is with metadata and private data, if there are any: reading one is
-	// reading the key, and writing metadata is writing it.
+	// Validates says that Commit finds conflicts. A transaction is then not valid if a key or a range that it read has
+	// changed since it was simulated. The same holds for metadata and private data, if the ledger has them. Reading metadata
+	// counts as reading the key, and writing it as writing the key.
 	Validates bool
-	// Query returns a rich query, in the ledger's language, for the JSON documents that have the value in the field.
-	// Nil skips the tests of rich queries.
+	// Query returns a rich query, in the ledger's language, for the JSON documents whose field has the value. Nil skips the
+	// tests of rich queries.
 	Query func(field, value string) string
 }
 
@@ -31,12 +31,12 @@ type Fixture struct {
 type Tx struct {
 	ID        string
 	Timestamp time.Time
-	// Simulator was made by the fixture's ledger. It is not done yet: the suite calls Done after Commit.
+	// Simulator was made by the fixture's ledger. It is still open: the suite calls Done after Commit.
 	Simulator ledger.Simulator
 }
 
-// Run tests that a ledger does what package ledger says. open returns a fixture with an empty ledger; what it has
-// to release it gives to t.Cleanup. Optional interfaces are tested if the ledger's simulators implement them.
+// Run tests that a ledger does what package ledger says. open returns a fixture with an empty ledger, and releases it by
+// t.Cleanup. Optional interfaces are tested if the ledger's simulators implement them.
 func Run(t *testing.T, open func(t *testing.T) Fixture) {
 	for _, test := range append(required(), optionals()...) {
 		t.Run(test.name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func testCommit(s *suite) {
 	s.wantRange(sim, ledger.Range{}, "a=2 c=2")
 }
 
-// testNamespaces has one namespace begin with the name of another, and be followed by it.
+// testNamespaces uses namespaces of which one begins with the name of another, and one follows it.
 func testNamespaces(s *suite) {
 	names := []string{ns, ns + "2", ns[:3], "basset"}
 	s.commit("tx", func(sim ledger.Simulator) {
@@ -169,7 +169,8 @@ func testEmptyValue(s *suite) {
 	}
 }
 
-// testKeys uses (F70) keys that an encoding might get wrong: composite ones sort before, and stay out of, simple ranges.
+// testKeys uses keys that an encoding might get wrong (F70). Composite keys come before simple ranges, and don't show in
+// them.
 func testKeys(s *suite) {
 	keys := []string{
 		"\x00a\x00", "\x00a\x00b\x00", "\x00a\x00b\x00c\x00", "\x00a\x00\U0010ffff", "\x00ab\x00",
@@ -273,7 +274,7 @@ func testValuesKept(s *suite) {
 	}
 }
 
-// testConcurrent has simulators at work while blocks are committed: each sees one of the states between them.
+// testConcurrent runs simulators while blocks are committed. Each must see one of the states between two blocks.
 func testConcurrent(s *suite) {
 	s.write("a=0", "b=0")
 	var wg sync.WaitGroup
@@ -341,7 +342,7 @@ func testBlindWrites(s *suite) {
 	s.wantState(sim, ns, "k", "2")
 }
 
-// pair is how the suite writes a key and its value.
+// pair returns a key and its value in the form in which the suite writes them.
 func pair(kv *ledger.KV) string {
 	if kv == nil {
 		return ""
@@ -349,7 +350,7 @@ func pair(kv *ledger.KV) string {
 	return kv.Key + "=" + string(kv.Value)
 }
 
-// split is the reverse of pair; a key alone has no value.
+// split takes a pair apart. If there is only a key, the value is "".
 func split(p string) (key, value string) {
 	key, value, _ = strings.Cut(p, "=")
 	return key, value

@@ -37,7 +37,8 @@ func optionals() []row {
 	}
 }
 
-// having returns a simulator as what the test needs of it, and skips the test if it isn't that.
+// having returns a simulator as the optional interface that the test needs. It skips the test if the simulator doesn't have
+// that.
 func having[T any](s *suite, txID string) (ledger.Simulator, T) {
 	s.Helper()
 	sim := s.simulator(txID)
@@ -49,7 +50,7 @@ func having[T any](s *suite, txID string) (ledger.Simulator, T) {
 	return sim, t
 }
 
-// commitHaving is commit for what is optional.
+// commitHaving commits what simulate does with an optional interface.
 func commitHaving[T any](s *suite, txID string, simulate func(T)) {
 	s.Helper()
 	sim, t := having[T](s, txID)
@@ -134,7 +135,7 @@ func metadataOf(pairs []string) map[string][]byte {
 	return m
 }
 
-// testMetadata says what a commit makes of values and metadata that are written together and alone.
+// testMetadata tests what a commit makes of values and metadata, written together and alone.
 func testMetadata(s *suite) {
 	type state = ledger.MetadataState
 	s.write("k=1", "other=1")
@@ -199,7 +200,7 @@ func testMetadataConflicts(s *suite) {
 	}
 }
 
-// testRichQuery has documents, of which some don't match, and values that are no documents.
+// testRichQuery uses documents of which some don't match, and values that are no documents.
 func testRichQuery(s *suite) {
 	probe, _ := having[ledger.RichQuerier](s, "probe")
 	probe.Done()
@@ -237,7 +238,7 @@ func testRichQueryConflicts(s *suite) {
 	}
 }
 
-// testRichPages reads all results, two by two, each page in a transaction of its own.
+// testRichPages reads all results, two by two. Each page is read in a transaction of its own.
 func testRichPages(s *suite) {
 	var want, got []string
 	for i := range 5 {

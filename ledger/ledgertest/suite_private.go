@@ -7,7 +7,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// writePrivate commits pairs to a collection; a key without a value is deleted.
+// writePrivate commits pairs to a collection. A key without a value is deleted.
 func (s *suite) writePrivate(collection string, pairs ...string) {
 	s.Helper()
 	commitHaving(s, "private", func(p ledger.PrivateState) {
@@ -87,12 +87,12 @@ func testPrivateDeletes(s *suite) {
 		"empty":  func(p ledger.PrivateState) error { return p.SetPrivateData(s.Context(), ns, coll, "k", []byte{}) },
 	} {
 		s.writePrivate(coll, "k=1", "other=1")
-		for _, before := range []string{"1", ""} { // of a key that is there, and of one that is absent
+		for _, before := range []string{"1", ""} { // a key that is there, and one that is absent
 			sim, p := having[ledger.PrivateState](s, name)
 			if err := remove(p); err != nil {
 				s.Errorf("%s: %v", name, err)
 			}
-			s.wantPrivate(p, coll, "k", before) // one's own are not visible
+			s.wantPrivate(p, coll, "k", before) // a transaction doesn't see its own writes
 			s.wantValid(sim, name, true)
 			sim.Done()
 			sim, p = having[ledger.PrivateState](s, "read")
@@ -103,7 +103,7 @@ func testPrivateDeletes(s *suite) {
 	}
 }
 
-// testCollections has one collection begin with the name of another, and be followed by it.
+// testCollections uses collections of which one begins with the name of another, and one follows it.
 func testCollections(s *suite) {
 	names := []string{coll, coll + "2", coll[:3], "bsecrets"}
 	commitHaving(s, "tx", func(p ledger.PrivateState) {
@@ -150,7 +150,7 @@ func testPrivateSnapshot(s *suite) {
 	s.wantPrivate(p, coll, "c", "")
 }
 
-// testPrivateConflicts has a key change that was read, or whose hash or metadata was.
+// testPrivateConflicts reads a key, its hash or its metadata, and then has the key change.
 func testPrivateConflicts(s *suite) {
 	for name, test := range map[string]struct {
 		read  func(p ledger.PrivateState) error
@@ -220,7 +220,7 @@ func testPrivateMetadata(s *suite) {
 	commitHaving(s, "set", func(p ledger.PrivateMetadataState) { set(p, "a=1", "b=2") })
 	want("a=1", "b=2")
 	sim, p := having[ledger.PrivateState](s, "read")
-	s.wantPrivate(p, coll, "k", "1") // its version is another one, and still that of the hash
+	s.wantPrivate(p, coll, "k", "1") // its version is a new one, and is that of the hash, too
 	sim.Done()
 	s.writePrivate(coll, "k=2")
 	want("a=1", "b=2")

@@ -7,15 +7,15 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// simulator passes calls on, and watches who makes them.
+// simulator passes calls on to the simulator that it wraps, and watches who makes them.
 type simulator struct {
 	f     *Faulty
 	inner ledger.Simulator
 	txID  string
 
-	mu     sync.Mutex // protects what follows
-	active Method     // the method that is being called, of the simulator or one of its iterators
-	open   int        // iterators
+	mu     sync.Mutex // protects the fields below
+	active Method     // the method that is being called, of the simulator or of one of its iterators
+	open   int        // how many iterators are open
 	done   bool
 }
 
@@ -24,8 +24,8 @@ var _ ledger.Simulator = (*simulator)(nil)
 // Unwrap returns the simulator that is wrapped, whose ledger can tell what was simulated.
 func (s *simulator) Unwrap() ledger.Simulator { return s.inner }
 
-// enter notes that a method is being called, and returns true if leave must follow: while another call is under way,
-// which is a violation, it is that one that is watched.
+// enter notes that a method is being called. It returns true if the caller must call leave. If another call is under way,
+// that is a violation, and enter goes on watching the other call.
 func (s *simulator) enter(method Method) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,7 @@ func (s *simulator) call(ctx context.Context, method Method, inner func() error)
 	return s.f.call(ctx, method, inner)
 }
 
-// value calls a method that returns something besides an error.
+// value calls a method that returns something beside an error.
 func value[T any](ctx context.Context, s *simulator, method Method, get func() (T, error)) (T, error) {
 	var got, none T
 	err := s.call(ctx, method, func() (err error) {
@@ -106,13 +106,13 @@ func (s *simulator) Done() {
 	_ = s.f.call(context.Background(), Done, func() error { return nil })
 }
 
-// results is either kind of iterator.
+// results is any kind of iterator, by what it yields.
 type results[T any] interface {
 	Next(ctx context.Context) (*T, error)
 	Close()
 }
 
-// iterator passes calls on, and watches who makes them.
+// iterator passes calls on to the iterator that it wraps, and watches who makes them.
 type iterator[T any] struct {
 	sim    *simulator
 	inner  results[T]
@@ -124,7 +124,7 @@ var (
 	_ ledger.HistoryIterator = (*iterator[ledger.KeyModification])(nil)
 )
 
-// opened calls the method that opens an iterator. The result is nil where the fault or the simulator made it so.
+// opened calls the method that opens an iterator. The result is nil if the fault or the simulator made it nil.
 func opened[T any](ctx context.Context, s *simulator, method Method, open func() (results[T], error)) (*iterator[T], error) {
 	var inner results[T]
 	err := s.call(ctx, method, func() (err error) {
@@ -150,7 +150,7 @@ func (it *iterator[T]) Next(ctx context.Context) (*T, error) {
 	return value(ctx, it.sim, Next, func() (*T, error) { return it.inner.Next(ctx) })
 }
 
-// wantOpen is for methods that must not be called on a closed iterator.
+// wantOpen notes a violation if the iterator is closed already.
 func (it *iterator[T]) wantOpen(method Method) {
 	it.sim.mu.Lock()
 	closed := it.closed
