@@ -16,13 +16,13 @@ var ErrNotFound = errors.New("it is not committed on this channel")
 
 // CommittedBlock is a block as it was committed.
 type CommittedBlock struct {
-	// Number is the block's; the first one is 0.
+	// Number is the block's number. The first block has number 0.
 	Number uint64
-	// Transactions are all of the block's, valid or not, in its order.
+	// Transactions are all transactions of the block, valid or not, in its order.
 	Transactions []CommittedTransaction
 }
 
-// CommittedTransaction is a transaction that was committed, which is not to say that it was valid.
+// CommittedTransaction is a transaction that was committed. That doesn't mean that it was valid.
 type CommittedTransaction struct {
 	TxID      string
 	Timestamp time.Time
@@ -30,13 +30,13 @@ type CommittedTransaction struct {
 	Version Version
 	// Code says whether it is valid, or why not.
 	Code ValidationCode
-	// RWSet is the public read/write set as it was committed: in a transaction with the code BadRWSet, any bytes.
+	// RWSet is the public read/write set as it was committed. In a transaction with the code BadRWSet it is any bytes.
 	RWSet []byte
 }
 
-// Version says where on its channel a transaction is: that is the version of what it wrote.
+// Version says where on its channel a transaction is. What the transaction wrote has this version.
 type Version struct {
-	// Block is the block's number, and Tx the transaction's position in it, from 0, counting invalid ones.
+	// Block is the block's number. Tx is the transaction's position in the block, from 0, and invalid transactions count.
 	Block, Tx uint64
 }
 
@@ -66,8 +66,8 @@ func (l *Ledger) Block(ctx context.Context, number uint64) (*CommittedBlock, err
 	}
 }
 
-// Transaction returns a committed transaction, or ErrNotFound. Of several with the same ID it is the first one, which is
-// the only one that may be valid. The caller must not modify the read/write set.
+// Transaction returns a committed transaction, or ErrNotFound. If several have the same ID, it returns the first one, which
+// alone can be valid. The caller must not modify the read/write set.
 func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransaction, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {
@@ -81,7 +81,7 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 	if b == nil {
 		return nil, errors.Wrapf(ErrNotFound, "read transaction %q", txID)
 	}
-	at, _, err := decodeValue(b) // the code comes after the version, as a value does
+	at, _, err := decodeValue(b) // the code comes after the version, where a value would be
 	if err != nil {
 		return nil, errors.Wrapf(err, "read transaction %q", txID)
 	}
@@ -107,14 +107,14 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 	return &tx, nil
 }
 
-// A block is kept in parts, each under the position of its first transaction: as many transactions as are needed for partSize
-// bytes. So one transaction can be read without the whole block, a large block needs no value that an engine would refuse,
-// and a small one still takes a single write.
+// A block is kept in parts. Each part has as many transactions as are needed for partSize bytes, and stands under the
+// position of its first one. So one transaction can be read without the whole block. A large block needs no value that an
+// engine would refuse, and a small block still takes a single write.
 //
 // partSize is how many bytes of transactions are kept under one key, at least.
 const partSize = 256 << 10
 
-// blockWrites returns what the store is to keep of the block itself.
+// blockWrites returns what the store keeps of the block itself.
 func blockWrites(keys keyspace, block uint64, txs []transaction, codes []ValidationCode) []store.Write {
 	var writes []store.Write
 	part := []byte{}
@@ -141,7 +141,7 @@ func appendBytes[T string | []byte](b []byte, data T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(data))), data...)
 }
 
-// decodePart appends the transactions of a part of a block to those of the parts before it.
+// decodePart appends the transactions of one part of a block to those of the parts before it.
 func decodePart(b []byte, block uint64, txs []CommittedTransaction) ([]CommittedTransaction, error) {
 	for len(b) > 0 {
 		d := decoder{b: b}
@@ -161,7 +161,7 @@ func errDamagedBlock(number uint64) error {
 	return errors.Errorf("the store holds block %d damaged, or not this ledger's", number)
 }
 
-// decoder reads what appendTransaction writes. Once it has failed it yields nothing.
+// decoder reads what appendTransaction writes. After an error it yields nothing.
 type decoder struct {
 	b      []byte
 	failed bool

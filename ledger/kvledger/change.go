@@ -13,24 +13,26 @@ import (
 
 // change is a change of a namespace's definition, which is made in steps.
 //
-// A new index needs an entry for every document that there is, which may be millions, while blocks must go on being committed.
-// So the definition says from the first step on that the index is there, but not built: from then on every block keeps the
-// entries of what it writes. The steps that follow go through the documents in the order of their keys, some at a time, and
-// each is a batch of its own that moves the store's head, as a block does. Where a step and a block collide, one of them
-// is done again. How far the building has come is a part of the definition, so a process that ends leaves nothing to be
-// repaired: the next call of Define goes on there. An index that is dropped loses its entries in the same way.
+// A new index needs an entry for every document that there is. There may be millions, and blocks must go on being committed
+// meanwhile. So the first step says in the definition that the index is there, but not built. From then on every block keeps
+// the entries of what it writes. The further steps go through the documents in the order of their keys, some at a time. Each
+// step is a batch of its own that moves the store's head, as a block does. If a step and a block collide, one of them is
+// done again.
+//
+// The definition also says how far the building has come. So a process that ends leaves nothing to be repaired: the next
+// call of Define goes on there. An index that is dropped loses its entries in the same way.
 type change struct {
 	ledger    *Ledger
 	namespace string
-	size      int // how many documents, or entries to be deleted, the next step of building goes through
+	size      int // how many documents the next step indexes, or how many entries it deletes
 }
 
-// changeStep is one step of a change: it changes d, which is its own, and returns what else is to be written, and whether
-// there are more steps to come.
+// changeStep is one step of a change. It changes d, which belongs to it. It returns what else is to be written, and whether
+// more steps are to come.
 type changeStep func(ctx context.Context, snapshot store.Snapshot, d *definition) ([]store.Write, bool, error)
 
-// do does one step, at a moment when no block is committed. If blocks of another provider come in between, the step
-// becomes smaller and quicker, until there is room for it.
+// do does one step, at a moment when no block is committed. If blocks of another provider come in between, the step becomes
+// smaller, and so quicker, until there is room for it.
 func (c *change) do(ctx context.Context, step changeStep) (more bool, err error) {
 	release, err := c.ledger.provider.lock(ctx)
 	if err != nil {
@@ -47,8 +49,8 @@ func (c *change) do(ctx context.Context, step changeStep) (more bool, err error)
 	}
 }
 
-// try does a step on what is committed now. The definition is read anew each time: a step that is done again must not
-// begin with what an earlier try has made of it.
+// try does a step on what is committed now. It reads the definition anew each time, because a step that is done again must
+// not begin with what an earlier try has made of it.
 func (c *change) try(ctx context.Context, step changeStep) (bool, error) {
 	l := c.ledger
 	snapshot, err := l.snapshot(ctx)
@@ -75,18 +77,18 @@ func (c *change) try(ctx context.Context, step changeStep) (bool, error) {
 		return false, errors.Wrap(err, "encode definition")
 	}
 	if len(writes) == 0 && string(b) == string(now) {
-		return more, nil // as it was
+		return more, nil // nothing has changed
 	}
 	writes = append(writes, store.Write{Key: l.keys.definitionKey(c.namespace), Value: b})
 	if height, err := l.heightAt(ctx, snapshot); err != nil {
 		return false, err
-	} else if height == 0 { // the channel has nothing yet: what it will have is of this format
+	} else if height == 0 { // the channel is empty yet: what it will have is of this format
 		writes = append(writes, store.Write{Key: l.keys.heightKey(), Value: encodeHeight(0)})
 	}
 	return more, l.provider.commit(ctx, snapshot.Head(), writes)
 }
 
-// redefine is the first step: it replaces the definition, and keeps the indexes that stay as they are.
+// redefine is the first step. It replaces the definition, and keeps the indexes that stay the same.
 func (c *change) redefine(to Definition) changeStep {
 	return func(_ context.Context, _ store.Snapshot, d *definition) ([]store.Write, bool, error) {
 		d.Collections = to.Collections
@@ -112,11 +114,11 @@ func (c *change) redefine(to Definition) changeStep {
 	}
 }
 
-// buildStep is how many documents, or entries to be deleted, one step of building goes through at most.
+// buildStep is how many documents one step of building indexes at most, or how many entries it deletes.
 const buildStep = 1000
 
-// build is a changeStep that deletes some entries of indexes that are not defined any more, or gives one that is new
-// some of the documents that were there before.
+// build is a changeStep. It deletes some entries of an index that is not defined any more, or gives a new index some of the
+// documents that were there before.
 func (c *change) build(ctx context.Context, snapshot store.Snapshot, d *definition) ([]store.Write, bool, error) {
 	if len(d.Dropped) > 0 {
 		writes, err := c.dropEntries(ctx, snapshot, d.Dropped[0])
@@ -133,8 +135,8 @@ func (c *change) build(ctx context.Context, snapshot store.Snapshot, d *definiti
 	return writes, true, err
 }
 
-// dropEntries deletes the first entries of an index. It reads their keys only; that there are fewer than it asks for tells that
-// these were the last.
+// dropEntries deletes the first entries of an index. It only reads their keys. If it gets fewer than it asks for, these were
+// the last ones.
 func (c *change) dropEntries(ctx context.Context, snapshot store.Snapshot, id uint32) ([]store.Write, error) {
 	lo, hi := c.ledger.keys.indexPrefix(c.namespace, id), c.ledger.keys.indexPrefix(c.namespace, id+1)
 	it := snapshot.Scan(lo, hi, store.ScanOptions{KeysOnly: true, Fetch: c.size})

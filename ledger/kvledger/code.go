@@ -10,8 +10,8 @@ const (
 	Valid ValidationCode = 0
 	// DuplicateTxID says that a transaction with this ID was committed before, validly or not.
 	DuplicateTxID ValidationCode = 9
-	// EndorsementPolicyFailure says that those who must have endorsed the transaction have not. Only callers of Commit
-	// can tell.
+	// EndorsementPolicyFailure says that the transaction lacks an endorsement that it needs. Only a caller of Commit can
+	// find that out.
 	EndorsementPolicyFailure ValidationCode = 10
 	// MVCCReadConflict says that a key that the transaction read has changed since.
 	MVCCReadConflict ValidationCode = 11
@@ -19,9 +19,9 @@ const (
 	PhantomReadConflict ValidationCode = 12
 	// BadRWSet says that the read/write set can't be decoded.
 	BadRWSet ValidationCode = 22
-	// InvalidWriteSet says that the transaction writes a key that can't be written.
+	// InvalidWriteSet says that the transaction writes a key that nobody may write.
 	InvalidWriteSet ValidationCode = 24
-	// InvalidOtherReason is for what the others don't say. The ledger itself never finds it.
+	// InvalidOtherReason is for reasons that have no other code. The ledger itself never gives it.
 	InvalidOtherReason ValidationCode = 255
 )
 

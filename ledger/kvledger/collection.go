@@ -9,20 +9,21 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// The public part of a transaction names what it wrote to a collection by hashes. That part is endorsed, and decides. The private
-// part has the values; it reaches a peer by another way, perhaps later, perhaps not at all, and nobody has signed it. So it is
-// believed only as far as the public part confirms it: its bytes must have the hash that was endorsed, and then its keys and
-// values must be, one to one, those that the public hashes are of. Otherwise none of it is used. A wrong value must never be
-// committed, but a missing one is no reason to find the transaction invalid: peers must agree on codes, and each is given
-// something else.
+// The public part of a transaction names what it wrote to a collection by hashes. That part is endorsed, and decides. The
+// private part has the values. It reaches a peer by another way, perhaps later, perhaps not at all, and nobody has signed
+// it. So it is believed only as far as the public part confirms it. First, its bytes must have the hash that was endorsed.
+// Then its keys and values must fit the public hashes, one to one. Otherwise none of it is used.
+//
+// A wrong value must never be committed. But a missing value doesn't make the transaction invalid: peers must agree on
+// codes, and each of them is given something else.
 
 // collectionRWSet is what a transaction wrote to one collection.
 type collectionRWSet struct {
 	name     string
-	writeSet          // hashes, by the key's hash
+	writeSet          // hashes of values, by the key's hash
 	purges   []string // hashes of keys
 
-	// What is known of the values: all of it or nothing.
+	// What is known of the values: all of them, or none.
 	known   bool
 	private []privateUpdate
 }
@@ -33,12 +34,12 @@ type privateUpdate struct {
 	write
 }
 
-// privateRWSet has what is known of a transaction's private data: a collection's marshalled KVRWSet.
+// privateRWSet is what is known of a transaction's private data: a marshalled KVRWSet for each collection.
 type privateRWSet map[collectionName][]byte
 
 type collectionName struct{ namespace, collection string }
 
-// decodePrivateRWSet decodes a private read/write set. One that can't be decoded is as good as none.
+// decodePrivateRWSet decodes a private read/write set. A set that can't be decoded counts as none.
 func decodePrivateRWSet(b []byte) privateRWSet {
 	if len(b) == 0 {
 		return nil
@@ -56,7 +57,7 @@ func decodePrivateRWSet(b []byte) privateRWSet {
 	return private
 }
 
-// decodeCollections decodes what a namespace's read/write set says of collections.
+// decodeCollections decodes the part of a namespace's read/write set that is about collections.
 func (d rwsetDecoder) decodeCollections(ns *pb.NsReadWriteSet, private privateRWSet) ([]read, []collectionRWSet, ValidationCode) {
 	var reads []read
 	var collections []collectionRWSet
@@ -84,7 +85,7 @@ func (d rwsetDecoder) decodeCollections(ns *pb.NsReadWriteSet, private privateRW
 	return reads, collections, Valid
 }
 
-// decodeHashedWrites says whether the writes can be used.
+// decodeHashedWrites reports whether the writes can be used.
 func (d rwsetDecoder) decodeHashedWrites(namespace string, c *collectionRWSet, hashed *pb.HashedRWSet) bool {
 	seen := make(map[string]bool, len(hashed.HashedWrites))
 	for _, w := range hashed.HashedWrites {
@@ -116,13 +117,13 @@ func (d rwsetDecoder) decodeHashedWrites(namespace string, c *collectionRWSet, h
 	return true
 }
 
-// isHashedDelete says whether a write deletes: also one of the hash of nothing, since nothing is what a delete writes
-// (Fabric: core/ledger/kvledger/txmgmt/rwsetutil, IsKVWriteHashDelete).
+// isHashedDelete reports whether a write deletes. A write of the hash of an empty value deletes, too, because an empty value
+// is a delete (Fabric: core/ledger/kvledger/txmgmt/rwsetutil, IsKVWriteHashDelete).
 func isHashedDelete(w *pb.KVWriteHash) bool {
 	return w.IsDelete || w.IsPurge || len(w.ValueHash) == 0 || string(w.ValueHash) == hash("")
 }
 
-// decodePrivateWrites makes the values known if each belongs to a hash, and each hash to a value.
+// decodePrivateWrites makes the values known if each value belongs to a hash, and each hash to a value.
 func (d rwsetDecoder) decodePrivateWrites(namespace string, c *collectionRWSet, b []byte) {
 	kv := new(pb.KVRWSet)
 	if proto.Unmarshal(b, kv) != nil || len(kv.Writes) != len(c.writes) || len(kv.MetadataWrites) != len(c.metadata) {
@@ -158,7 +159,7 @@ func (d rwsetDecoder) decodePrivateWrites(namespace string, c *collectionRWSet, 
 	c.known, c.private = true, private
 }
 
-// isHashOf says whether h is the hash of a private value; that of a delete is nil.
+// isHashOf reports whether h is the hash of a private value. The hash of a delete is nil.
 func isHashOf(h, value []byte) bool {
 	if value == nil || h == nil {
 		return value == nil && h == nil

@@ -9,29 +9,29 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// committed is the reading half of a validation: what the store holds at one snapshot, as far as the block has to do with it.
+// committed is the reading half of a validation: what the store holds at one snapshot, as far as the block needs it.
 //
 // A store may be on another machine, where a round trip costs more than all that validation computes. So nearly everything
-// that any transaction needs is read before the first one is looked at, by one GetMany: prefetch goes through the block and
+// that any transaction needs is read before the first one is looked at, by one GetMany. prefetch goes through the block and
 // lists the keys. What a transaction turns out to need beyond that is read by fetch, as much as possible at once. Only the
 // ranges that are validated again are read one by one.
 type committed struct {
 	keys     keyspace
 	decoder  *definitionCache
 	snapshot store.Snapshot
-	head     store.Head // of the snapshot
+	head     store.Head // the snapshot's head
 	block    uint64     // number of the block that is validated
 
-	// reads has, for the transactions in their order, what is committed: of each one its ID, and then of the keys that it
-	// read, public and private ones of each namespace. It is a list, not a map, since validation takes from it in the order
-	// in which prefetch has listed the keys: most of what a block reads costs no entry in a map.
+	// reads are the committed values, for the transactions in their order. For each there is first its ID, and then the keys
+	// that it read, public and private ones of each namespace. It is a list because validation takes the values in the order
+	// in which prefetch has listed the keys. So most of what a block reads costs no entry in a map.
 	reads   [][]byte
-	fetched map[string][]byte // what the store holds of other keys; nil if it is absent
+	fetched map[string][]byte // what the store holds of other keys; nil for an absent key
 
-	definitions map[string]*definition // of the namespaces that the block has to do with; nil is none
+	definitions map[string]*definition // of the namespaces that the block touches; nil for no definition
 }
 
-// prefetch reads everything but ranges that the block's validation needs, in one go.
+// prefetch reads in one go everything that the block's validation needs, except ranges.
 func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
 	var keys []string
 	for _, tx := range txs {
@@ -64,8 +64,8 @@ func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
 	return c.decodeDefinitions()
 }
 
-// appendOthers appends the keys that a transaction needs besides those that it has read: definitions, what it writes
-// metadata of, and what it purges of private data that this ledger was not given.
+// appendOthers appends the keys that a transaction needs beside those that it has read. These are definitions, keys whose
+// metadata it writes, and private data that it purges and that this ledger was not given.
 func (c *committed) appendOthers(keys []string, tx transaction) []string {
 	for _, ns := range tx.namespaces {
 		keys = c.appendDefinition(keys, ns.name)
@@ -93,7 +93,7 @@ func (c *committed) appendDefinition(keys []string, namespace string) []string {
 	return append(keys, c.keys.definitionKey(namespace))
 }
 
-// decodeDefinitions makes known those whose namespaces are named.
+// decodeDefinitions decodes the definitions of the namespaces that the block has named.
 func (c *committed) decodeDefinitions() (err error) {
 	for namespace := range c.definitions {
 		storeKey := c.keys.definitionKey(namespace)
@@ -130,7 +130,7 @@ func (c *committed) take(n int) [][]byte {
 	return values
 }
 
-// hasIndexes says whether any namespace has indexes that the block has to do with.
+// hasIndexes reports whether a namespace that the block touches has indexes.
 func (c *committed) hasIndexes() bool {
 	for _, d := range c.definitions {
 		if d != nil && len(d.Indexes) > 0 {

@@ -13,25 +13,25 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// Definition is what a ledger must know of a chaincode: of its namespace.
+// Definition is what a ledger must know of a chaincode, whose namespace it is given to.
 type Definition struct {
-	// Collections are the collections of private data. Those whose names begin with _implicit_org_ exist in any case.
+	// Collections are the collections of private data. Collections whose names begin with _implicit_org_ exist in any case.
 	Collections []ledger.CollectionConfig
-	// Indexes are those that rich queries may use.
+	// Indexes are the indexes that rich queries may use.
 	Indexes []Index
 }
 
-// implicitCollection is what the names of collections begin with that exist without a definition: an organization's own
+// implicitCollection is the prefix of the collections that exist without a definition. They belong to one organization each
 // (Fabric: core/chaincode/implicitcollection).
 const implicitCollection = "_implicit_org_"
 
-// Define gives a namespace a definition, in place of the one that it has. It returns when the indexes that are new have
-// all documents, which for many takes a while; queries don't use them before. Blocks may be committed meanwhile. If it
-// fails, or the process ends, a next call with the same definition goes on where this one has come to.
+// Define gives a namespace a definition, which replaces the one that it has. It returns when the new indexes have all
+// documents. That takes a while if there are many, and queries don't use these indexes before. Blocks may be committed
+// meanwhile. If Define fails, or the process ends, call it again with the same definition: it goes on where it was.
 //
-// A namespace that has never been given a definition may use any collection, and nothing in it expires. Data of a
-// collection that is not defined any more stays where it is. A collection's new BlockToLive applies to what is written
-// from then on. A definition is not a part of a block: whoever has several peers must give it to each at the same height.
+// A namespace that has never been given a definition may use any collection, and nothing in it expires. If a collection is
+// not defined any more, its data stays where it is. If a collection gets another BlockToLive, that holds for what is written
+// from then on. A definition is not a part of a block: if you have several peers, give it to each at the same height.
 func (l *Ledger) Define(ctx context.Context, namespace string, d Definition) error {
 	if err := checkName("namespace", namespace); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (l *Ledger) Define(ctx context.Context, namespace string, d Definition) err
 	return nil
 }
 
-// Definition returns the definition of a namespace, or nil if it has none. Indexes that are still being built are in it.
+// Definition returns the definition of a namespace, or nil if it has none. It includes indexes that are still being built.
 func (l *Ledger) Definition(ctx context.Context, namespace string) (*Definition, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {
@@ -87,9 +87,9 @@ func checkDefinition(d Definition) error {
 type definition struct {
 	Collections []ledger.CollectionConfig `json:"collections,omitempty"`
 	Indexes     []*index                  `json:"indexes,omitempty"`
-	// Dropped are indexes that have entries left.
+	// Dropped are the IDs of dropped indexes that still have entries.
 	Dropped []uint32 `json:"dropped,omitempty"`
-	// LastIndex is the ID of the youngest index: none is used again.
+	// LastIndex is the ID of the youngest index. IDs are never used again.
 	LastIndex uint32 `json:"lastIndex,omitempty"`
 }
 
@@ -103,7 +103,8 @@ func (d *definition) collection(name string) *ledger.CollectionConfig {
 	return nil
 }
 
-// has says whether a collection exists: without a definition every one does, and an organization's own always does.
+// has reports whether a collection exists. Without a definition every collection does, and an organization's own always
+// does.
 func (d *definition) has(collection string) bool {
 	return d == nil || strings.HasPrefix(collection, implicitCollection) || d.collection(collection) != nil
 }
@@ -118,21 +119,21 @@ func (l *Ledger) definitionAt(ctx context.Context, snapshot store.Snapshot, name
 	return l.provider.definitions.decode(storeKey, namespace, b)
 }
 
-// definitionCache keeps decoded definitions. Every block and most queries need those of their namespaces, which hardly ever
-// change, and to decode JSON takes longer than to compare it with what was decoded last. So whoever asks brings the bytes that
-// the snapshot has, and the cache is never asked what is current.
+// definitionCache keeps decoded definitions. Every block and most queries need those of their namespaces. They hardly ever
+// change, and decoding JSON takes longer than comparing bytes. So the caller brings the bytes that its snapshot has, and
+// gets what was decoded from them before. The cache never has to know which definition is current.
 type definitionCache struct {
-	decoded sync.Map // decodedDefinition by the store's key
+	decoded sync.Map // values are decodedDefinition, by the store's key
 }
 
-// decodedDefinition is a definition and what it was decoded from.
+// decodedDefinition is a definition, and the bytes that it was decoded from.
 type decodedDefinition struct {
 	from string
 	*definition
 }
 
-// decode decodes what the store holds at a key, unless it did before. It returns nil if that is nothing. The definition is
-// everybody's: it must not be modified.
+// decode decodes what the store holds at a key, unless it has done so before. For no bytes it returns nil. Everybody shares
+// the definition, so it must not be modified.
 func (c *definitionCache) decode(storeKey, namespace string, b []byte) (*definition, error) {
 	if b == nil {
 		return nil, nil

@@ -12,18 +12,18 @@ import (
 // effects is the writing half of a validation: what the block's valid transactions so far have written, and what follows
 // from it.
 //
-// It is the block's own layer over what is committed. While transactions are judged it answers "was this written before
-// in the block?", and, since its updates are ordered as the store is, "what would a range yield now?". When all are judged,
-// finish adds what is to be done once for the block: expired private data goes, and the notes and index entries that belong
-// to the updates come. All of it is one batch of the store.
+// It is a layer that the block puts over what is committed. While transactions are judged it answers two questions: was this
+// key written before in the block? And, since its updates have the store's order: what would a range yield now? When all are
+// judged, finish adds what is to be done once for the block. Expired private data goes. The notes and index entries that
+// belong to the updates come. All of it is one batch of the store.
 type effects struct {
 	committed *committed
 
 	updates  *btree.Map[string, update] // the last write of each key, values and hashes
-	metadata map[string][]byte          // for the store; nil is a delete
+	metadata map[string][]byte          // for the store; nil deletes
 	also     []store.Write              // what else is to be written: IDs, and what follows from the updates
 
-	// Bookkeeping of private data, whose values and hashes are at different keys: see effects_private.go.
+	// Bookkeeping of private data, whose values and hashes are at different keys. effects_private.go explains it.
 	renewed map[collectionKey]bool   // hashes whose metadata was written
 	names   map[collectionKey]string // keys of the private data that was written, by the hashes
 }
@@ -31,15 +31,15 @@ type effects struct {
 // update is the last write of a key in the block.
 type update struct {
 	version version
-	value   []byte // nil is a delete
+	value   []byte // nil deletes
 }
 
-// write adds a write that no later transaction of the block asks about.
+// write adds a write that no later transaction of the block will ask about.
 func (e *effects) write(storeKey string, value []byte) {
 	e.also = append(e.also, store.Write{Key: storeKey, Value: value})
 }
 
-// appendWrites appends everything to what the store is to write.
+// appendWrites appends everything that the store is to write.
 func (e *effects) appendWrites(writes []store.Write) []store.Write {
 	e.updates.Scan(func(key string, u update) bool {
 		w := store.Write{Key: key}
@@ -71,8 +71,8 @@ func (e *effects) apply(ctx context.Context, tx transaction, at version) error {
 	return nil
 }
 
-// applyWrites writes values and then metadata. A value alone leaves the key's metadata as it is; a delete deletes it
-// too. Metadata gives the value another version; that of a key that is not there, or not any more, is left alone.
+// applyWrites writes values and then metadata. A value alone leaves the key's metadata as it is. A delete deletes it, too.
+// Metadata gives the value a new version. If the key is not there, or not any more, its metadata is left alone.
 func (e *effects) applyWrites(ctx context.Context, set writeSet, at version, metadataKey func(string) string) error {
 	for _, w := range set.writes {
 		e.updates.Set(w.storeKey, update{at, w.value})
@@ -94,9 +94,9 @@ func (e *effects) applyWrites(ctx context.Context, set writeSet, at version, met
 	return nil
 }
 
-// finish does what is to be done once for the block, when all valid transactions are applied. The order matters: what expires
-// must see the versions that renew gives, the notes are of what is left then, and the indexes come last, since they need
-// every value as it will be.
+// finish does what is to be done once for the block, after all valid transactions were applied. The order matters. What
+// expires must see the versions that renew gives. The notes are of what is left then. The indexes come last, because they
+// need every value as it will be.
 func (e *effects) finish(ctx context.Context) error {
 	if err := e.renew(ctx); err != nil {
 		return err

@@ -6,17 +6,18 @@ import (
 	"slices"
 )
 
-// Of a key of private data the store holds up to three things: the value with its version; the value's hash with its
-// version, at the hash of the key; and, also at the hash of the key, the key itself, as the name of the value.
+// Of a key of private data the store holds up to three things. There is the value with its version, at the key. There is the
+// value's hash with its version, at the key's hash. And, also at the key's hash, there is the key itself, as the name of the
+// value.
 //
-// Every peer has the hashes, since they are in the public read/write set, and they are what transactions are validated
-// against. Only some peers are given the values. So the two go different ways: a hash is always written, a value only if it
-// came with the block and fits. GetPrivateData then compares the two versions, and knows from them whether the value is the
-// one that everybody else means.
+// Every peer has the hashes, because they are in the public read/write set, and transactions are validated against them.
+// Only some peers are given the values. So the two go different ways. A hash is always written. A value is written only if
+// it came with the block and fits. GetPrivateData compares the two versions, and so knows whether the value is the one that
+// everybody else means.
 //
-// From this follows the bookkeeping here. Whatever changes a hash's version must change the value's as well, or a value that
-// is right looks outdated: metadata does that, see renew. And whatever deletes by a hash alone, a purge or an expiry that
-// this ledger was given no key for, finds the value by its name.
+// This needs some bookkeeping. Whatever changes a hash's version must change the value's as well, or a value that is right
+// looks outdated. Metadata does that, so there is renew. And a purge or an expiry may delete by a hash alone, if this ledger
+// was given no key for it. It finds the value by its name.
 
 // applyCollection writes hashes, and the values if they are known.
 func (e *effects) applyCollection(ctx context.Context, namespace string, c collectionRWSet, at version) error {
@@ -34,7 +35,7 @@ func (e *effects) applyCollection(ctx context.Context, namespace string, c colle
 	if c.known {
 		return nil
 	}
-	// Of private data that is not known, the values that are purged are deleted anyway, if they are there.
+	// If the private data is not known, the values that are purged are deleted anyway, if they are there.
 	for _, keyHash := range c.purges {
 		key, err := e.privateName(ctx, collectionKey{namespace, c.name, keyHash})
 		if err != nil {
@@ -47,7 +48,7 @@ func (e *effects) applyCollection(ctx context.Context, namespace string, c colle
 	return nil
 }
 
-// privateName returns the key of a collection that a hash is of, or "" if this ledger has no value of that key.
+// privateName returns the key of a collection whose hash is given, or "" if this ledger has no value of that key.
 func (e *effects) privateName(ctx context.Context, of collectionKey) (string, error) {
 	nameKey := e.committed.nameKey(of)
 	if err := e.committed.fetch(ctx, []string{nameKey}); err != nil {
@@ -59,8 +60,8 @@ func (e *effects) privateName(ctx context.Context, of collectionKey) (string, er
 	return e.names[of], nil
 }
 
-// noteName keeps the key of a private value where it is found by its hash. It is done for each that the block has written in
-// the end.
+// noteName keeps the key of a private value where its hash leads to it. This is done for each value that the block has
+// written in the end.
 func (e *effects) noteName(of collectionKey, u update) {
 	var name []byte
 	if u.value != nil {
@@ -69,17 +70,17 @@ func (e *effects) noteName(of collectionKey, u update) {
 	e.write(e.committed.keys.privateNameKey(of.namespace, of.collection, hash(of.key)), name)
 }
 
-// renew is done once for the block, on the hashes that it leaves: a transaction may renew a hash that a later one of the block
-// overwrites. It reads what it needs of all hashes in two round trips, the names and then the values.
+// renew gives private values the versions that their hashes got because of metadata. It does so only for a value that fits
+// its hash. If this ledger was not given the value that the hash is of now, it has another one, or none.
 //
-// It gives private values the versions that their hashes got because of metadata, where the value is the one that the
-// hash is of: who was not given the value that the hash is of now has another one, or none.
+// It is done once for the block, on the hashes that the block leaves: a later transaction may overwrite a hash that an
+// earlier one renews. It reads what it needs in two round trips for all hashes, first the names and then the values.
 func (e *effects) renew(ctx context.Context) error {
-	values := map[string]update{} // the hashes, by where the values are
+	values := map[string]update{} // the hashes, by the store's keys of the values
 	for of := range e.renewed {
 		hashed, ok := e.updates.Get(e.committed.hashKey(of))
 		if !ok || hashed.value == nil {
-			continue // the key was not there, or is not any more
+			continue // the key is not there, or not any more
 		}
 		name, err := e.privateName(ctx, of)
 		if err != nil {

@@ -9,18 +9,19 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
-// An index is a range of the store: one entry for each document, whose key is the document's columns and then its own key. It is
-// kept by the commit that changes the documents, in the same batch. So at every snapshot the entries are those of the
-// documents, and a query need not ask whether an entry is still true.
+// An index is a range of the store: one entry for each document, whose key is the document's columns and then its own key.
+// The commit that changes the documents keeps the index, in the same batch. So at every snapshot the entries are those of
+// the documents, and a query need not ask whether an entry is still true.
 //
-// To keep it, the commit must know what entry a document had before, for which it reads the document's old value. That is
+// To keep it, the commit must know what entry a document had before, and for that it reads the document's old value. That is
 // the price of an index: a round trip for each block that writes to a namespace with indexes.
 //
 // An index that is being built has a gap: documents after its Next are in it only if they were written since it was defined.
-// That needs no care here. An entry is unmade and made as if the index were complete: to delete one that is not there does
-// nothing, and building writes one again that is there.
+// That needs no care here. An entry is unmade and made as if the index were complete. Deleting an entry that is not there
+// does nothing, and building writes an entry again that is there.
 
-// entryKey is where an index has a document: columns and key, so that the store's order is the index's.
+// entryKey is the store's key of a document's entry in an index. It is columns and then key, so that the store's order is
+// the index's.
 func entryKey(prefix string, columns []byte, key string) string {
 	return prefix + string(columns) + key
 }
@@ -38,7 +39,7 @@ func decodeEntry(prefix, storeKey string, value []byte) (columns, key string, er
 	return rest[:size], rest[size:], nil
 }
 
-// indexed is an update of a key that has indexes, as the block leaves it: what was in between has no entries.
+// indexed is an update of a key that has indexes, as the block leaves it. Values in between have no entries.
 type indexed struct {
 	of       collectionKey
 	storeKey string
@@ -46,7 +47,7 @@ type indexed struct {
 	indexes  []*index
 }
 
-// updateIndexes adds to what the block writes the index entries that its updates make and unmake.
+// updateIndexes adds the index entries that the block's updates make and unmake.
 func (e *effects) updateIndexes(ctx context.Context) error {
 	updates := e.indexedUpdates()
 	keys := make([]string, len(updates))
@@ -88,14 +89,14 @@ func (e *effects) indexedUpdates() []indexed {
 	return updates
 }
 
-// document returns a value as a document, or nil if it is none.
+// document returns a value as a document, or nil if it isn't one.
 func document(key string, value []byte) *mango.Document {
 	if value == nil {
 		return nil
 	}
 	d, err := mango.NewDocument(key, value)
 	if err != nil {
-		return nil // what is no document is in no index
+		return nil // only documents are in an index
 	}
 	return d
 }
@@ -106,7 +107,7 @@ func (e *effects) updateEntry(of collectionKey, x *index, was, is *mango.Documen
 	before, wasIn := columnsOf(x, was)
 	after, isIn := columnsOf(x, is)
 	if wasIn && isIn && string(before) == string(after) {
-		return // it is there, or will be when the index is built
+		return // the entry is there, or will be when the index is built
 	}
 	if wasIn {
 		e.write(entryKey(prefix, before, of.key), nil)
@@ -116,8 +117,8 @@ func (e *effects) updateEntry(of collectionKey, x *index, was, is *mango.Documen
 	}
 }
 
-// columnsOf returns the columns of a document's entry, or false if it has none: it is no document, or lacks a field, or the
-// index's partial_filter_selector doesn't match it.
+// columnsOf returns the columns of a document's entry, or false if it has none. That is so if it is no document, if it lacks
+// a field, or if the index's partial_filter_selector doesn't match it.
 func columnsOf(x *index, d *mango.Document) ([]byte, bool) {
 	if d == nil {
 		return nil, false

@@ -9,19 +9,19 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// Private data of a collection with a BlockToLive expires so many blocks after it was written. Nobody looks through all data
-// for that: whoever writes a hash also writes a note, under the number of the block that the hash expires with. A block's
-// commit then reads the notes that are due, which are one range, since the numbers are ordered.
+// Private data of a collection with a BlockToLive expires that many blocks after it was written. Nobody searches through all
+// data for that. Each write of a hash also writes a note, under the number of the block with which the hash expires. A
+// block's commit then reads the notes that are due. They are one range, because the numbers are ordered.
 //
 // A note may be out of date: the key may have been written again, purged or expired since. It is not looked for and changed
-// then, which would cost every write a read. It has the version that it was made for, and when it is due nothing happens
-// unless that is still what is there.
+// then, because that would cost every write a read. Instead a note has the version that it was made for. When it is due,
+// nothing happens unless that version is still there.
 //
-// A note is of the hash, which every peer writes in every block alike. So all peers drop the same hashes with the same
+// A note is about the hash, which every peer writes in every block alike. So all peers drop the same hashes with the same
 // block, whether or not they have the values.
 
-// expiresAt returns the block with which a value expires that is written by a block, or false for never (Fabric:
-// core/ledger/pvtdatapolicy).
+// expiresAt returns the block with which a value expires that block has written. It returns false if the value never expires
+// (Fabric: core/ledger/pvtdatapolicy).
 func expiresAt(block, blockToLive uint64) (uint64, bool) {
 	if blockToLive == 0 || blockToLive >= math.MaxUint64-block-1 {
 		return 0, false
@@ -29,20 +29,20 @@ func expiresAt(block, blockToLive uint64) (uint64, bool) {
 	return block + blockToLive + 1, true
 }
 
-// expiry is a note that a value of a collection, which a version wrote, expires.
+// expiry is a note that a collection's value, of a certain version, expires.
 type expiry struct {
 	noteKey string
 	of      collectionKey // the hash
 	version version
 }
 
-// expire is done when all of the block's transactions are applied: one that has written a key in the same block has given it
-// new life. It adds to the block's updates that what expires with it is deleted: the hash, its metadata and the value, unless
-// they were written after the note was made, also by this block. A value expires without its hash where this ledger was
-// not given what the hash was written with since (Fabric: pvtstatepurgemgmt, purgeKeyOnly).
+// expire adds to the block's updates that what expires with the block is deleted: the hash, its metadata and the value. It
+// spares whatever was written after the note was made, even by this block. So it runs when all of the block's transactions
+// are applied. A value expires without its hash if this ledger was not given what the hash was written with since (Fabric:
+// pvtstatepurgemgmt, purgeKeyOnly).
 func (e *effects) expire(ctx context.Context) error {
 	if e.committed.fetched[e.committed.keys.expiresKey()] == nil {
-		return nil // nothing ever does
+		return nil // nothing ever expires
 	}
 	notes, err := e.committed.dueNotes(ctx)
 	if err != nil || len(notes) == 0 {
@@ -60,8 +60,8 @@ func (e *effects) expire(ctx context.Context) error {
 	return nil
 }
 
-// expireOne deletes what a note is of, as far as that is due. Where the hash is due the value goes too. Where it isn't, the hash
-// was written since; the value may still be the one of the note, if this ledger was not given the new one.
+// expireOne deletes what a note is about, as far as that is due. If the hash is due, the value goes, too. If it isn't, the
+// hash was written since. The value may still be the one of the note, if this ledger was not given the new one.
 func (e *effects) expireOne(n expiry) error {
 	hashKey, at := e.committed.hashKey(n.of), version{block: e.committed.block}
 	gone, err := e.isDue(hashKey, n)
@@ -88,7 +88,7 @@ func (e *effects) expireOne(n expiry) error {
 	return nil
 }
 
-// isDue says whether a hash or a value is there that nobody has written since the note was made.
+// isDue reports whether a hash or a value is there that nobody has written since the note was made.
 func (e *effects) isDue(storeKey string, n expiry) (bool, error) {
 	if _, written := e.updates.Get(storeKey); written {
 		return false, nil
@@ -97,8 +97,8 @@ func (e *effects) isDue(storeKey string, n expiry) (bool, error) {
 	return now.present && now.block <= n.version.block, err
 }
 
-// noteExpiry notes when a hash that the block writes expires. The definition that counts is the one at this block: if the
-// collection is given another BlockToLive later, that is for what is written later.
+// noteExpiry notes when a hash that the block writes expires. The definition at this block decides. If the collection is
+// given another BlockToLive later, that holds for what is written later.
 func (e *effects) noteExpiry(of collectionKey, u update) {
 	d := e.committed.definitions[of.namespace]
 	if d == nil || u.value == nil {
@@ -113,7 +113,8 @@ func (e *effects) noteExpiry(of collectionKey, u update) {
 	}
 }
 
-// fetchExpiring reads what the notes are of. The block's transactions may have to do with other namespaces.
+// fetchExpiring reads what the notes are about. That may be in other namespaces than those that the block's transactions
+// touch.
 func (c *committed) fetchExpiring(ctx context.Context, notes []expiry) error {
 	var keys []string
 	for _, n := range notes {
@@ -135,7 +136,7 @@ func (c *committed) fetchExpiring(ctx context.Context, notes []expiry) error {
 	return c.decodeDefinitions()
 }
 
-// dueNotes returns what is noted to expire with this block. If an earlier one was to do it, this one does.
+// dueNotes returns the notes that are due with this block, or were due with an earlier one.
 func (c *committed) dueNotes(ctx context.Context) ([]expiry, error) {
 	prefix := c.keys.expiresKey()
 	it := c.snapshot.Scan(prefix+bigEndian(0), prefix+bigEndian(c.block+1), store.ScanOptions{Fetch: usualPage})

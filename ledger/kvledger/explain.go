@@ -9,40 +9,42 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
-// Explanation says how a query is run. Its JSON is in the manner of CouchDB's _explain. There is no limit in it: that of a
-// query has no effect.
+// Explanation says how a query is run. Its JSON is like that of CouchDB's _explain. There is no limit in it, because a
+// query's limit has no effect.
 type Explanation struct {
-	// Index is what is read.
+	// Index is the index that is read.
 	Index IndexExplanation `json:"index"`
-	// Range is what is known of the index's first fields, and so what part of it is read. Empty is all of it.
+	// Range is what is known of the index's first fields. It decides which part of the index is read. If it is empty, all of
+	// it is read.
 	Range []FieldRange `json:"range"`
 	// Direction is fwd or rev.
 	Direction string `json:"direction"`
-	// Selector is what documents that were read are matched with: the query's selector, with its negations moved down.
+	// Selector is what the documents that were read are matched with. It is the query's selector, with its negations moved
+	// down.
 	Selector any `json:"selector"`
-	// Fields are the query's, nil for whole documents.
+	// Fields are the fields that the query asks for, or nil for whole documents.
 	Fields []string `json:"fields"`
 	// Skip is how many results are left out.
 	Skip int `json:"skip"`
 	// Unused are the other indexes, and why they are not used.
 	Unused []UnusedIndex `json:"index_candidates"`
-	// Warnings are for people who wonder why the query is slow.
+	// Warnings may tell you why the query is slow.
 	Warnings []string `json:"warnings"`
 }
 
-// IndexExplanation is the index that is used: that of all documents is named _all_docs.
+// IndexExplanation is the index that is used. The index of all documents is named _all_docs.
 type IndexExplanation struct {
 	// Ddoc is the design document without "_design/", empty for all documents.
 	Ddoc string `json:"ddoc,omitempty"`
 	// Name is the index's name.
 	Name string `json:"name"`
-	// Type is json, or special for all documents.
+	// Type is json, or special for the index of all documents.
 	Type string `json:"type"`
 	// Fields are what the index is ordered by.
 	Fields []string `json:"fields"`
-	// Order is asc or desc, as the index is defined; it is read either way.
+	// Order is asc or desc, as the index is defined. It can be read either way.
 	Order string `json:"order"`
-	// Filter is its partial_filter_selector, if there is one.
+	// Filter is the index's partial_filter_selector, if it has one.
 	Filter any `json:"partial_filter_selector,omitempty"`
 }
 
@@ -50,10 +52,10 @@ type IndexExplanation struct {
 type FieldRange struct {
 	// Field is the field's name.
 	Field string `json:"field"`
-	// Lo and Hi are its bounds. Nil is no bound.
+	// Lo and Hi are the bounds of the value. Nil is no bound.
 	Lo *Bound `json:"lo,omitempty"`
 	Hi *Bound `json:"hi,omitempty"`
-	// BeginsWith is what the value begins with, which is a string then.
+	// BeginsWith is what the value begins with, if it must be a string.
 	BeginsWith *string `json:"beginsWith,omitempty"`
 }
 
@@ -65,7 +67,7 @@ type Bound struct {
 	Included bool `json:"included"`
 }
 
-// UnusedIndex is an index that is not used.
+// UnusedIndex is an index that the query does not use.
 type UnusedIndex struct {
 	// Index says which one it is.
 	Index IndexName `json:"index"`
@@ -81,8 +83,8 @@ type IndexName struct {
 	Name string `json:"name"`
 }
 
-// Explain says how a query of a namespace, or of one of its collections unless that is "", would be run now: which index it
-// would use. The error is that of the query.
+// Explain says how a query would be run now, and which index it would use. If collection is "", the query is of the
+// namespace's public state, and otherwise of that collection. The error is the one that the query would return.
 func (l *Ledger) Explain(ctx context.Context, namespace, collection, query string) (*Explanation, error) {
 	q, err := parseQuery(query)
 	if err != nil {
@@ -104,7 +106,7 @@ func (l *Ledger) Explain(ctx context.Context, namespace, collection, query strin
 	return explanationOf(plan.Explain()), nil
 }
 
-// explanationOf returns what package mango explains, in the types that this package keeps stable.
+// explanationOf turns an explanation of package mango into the types that this package keeps stable.
 func explanationOf(e *mango.Explanation) *Explanation {
 	public := &Explanation{
 		Index: IndexExplanation(e.Index), Range: make([]FieldRange, len(e.Range)), Direction: e.Direction, Selector: e.Selector,
@@ -119,8 +121,8 @@ func explanationOf(e *mango.Explanation) *Explanation {
 	return public
 }
 
-// String is a few lines for people: the index and the direction, then what is known of its fields, the other indexes, and
-// warnings.
+// String returns a few lines for people: the index and the direction, then what is known of its fields, the other indexes,
+// and warnings.
 func (e *Explanation) String() string {
 	name := IndexName{Ddoc: e.Index.Name}
 	if e.Index.Ddoc != "" {
@@ -140,7 +142,7 @@ func (e *Explanation) String() string {
 	return text.String()
 }
 
-// String returns the name as a query's use_index may have it.
+// String returns the name in the form that a query's use_index takes.
 func (n IndexName) String() string {
 	if n.Name == "" {
 		return n.Ddoc
@@ -148,7 +150,7 @@ func (n IndexName) String() string {
 	return n.Ddoc + "/" + n.Name
 }
 
-// String is such as "size > 1 <= 5".
+// String returns the range in a form such as "size > 1 <= 5".
 func (r FieldRange) String() string {
 	text := r.Field + r.Lo.text(">") + r.Hi.text("<")
 	if r.BeginsWith != nil {
@@ -157,7 +159,7 @@ func (r FieldRange) String() string {
 	return text
 }
 
-// text is such as " > 1", or nothing without a bound.
+// text returns a text such as " > 1", or nothing if there is no bound.
 func (b *Bound) text(operator string) string {
 	switch {
 	case b == nil:
@@ -168,7 +170,7 @@ func (b *Bound) text(operator string) string {
 	return " " + operator + " " + show(b.Value)
 }
 
-// show is a decoded JSON value for people to read. A hostile query doesn't make it long.
+// show returns a decoded JSON value for people to read. A hostile query can't make it long.
 func show(value any) string {
 	const most = 200
 	text, err := json.Marshal(value)

@@ -13,8 +13,8 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// GetHistoryForKey implements ledger.HistoryReader. The history is the one at the simulator's snapshot, and is not
-// noted in the read/write set, as in Fabric.
+// GetHistoryForKey implements ledger.HistoryReader. The history is that of the simulator's snapshot. As in Fabric, it is not
+// noted in the read/write set.
 func (s *Simulator) GetHistoryForKey(_ context.Context, namespace, key string) (ledger.HistoryIterator, error) {
 	if _, err := s.namespace(namespace); err != nil {
 		return nil, err

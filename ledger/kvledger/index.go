@@ -12,19 +12,20 @@ import (
 
 // Index is a secondary index of a namespace's documents. ParseIndex and LoadIndexes make one.
 type Index struct {
-	// Collection is the collection of private data that it is for; empty is the public state.
+	// Collection is the collection of private data that the index is for. If it is empty, the index is for the public state.
 	Collection string
 
-	of *mango.Index // nil is missing
+	of *mango.Index // nil if there is none
 }
 
 // ParseIndex parses the definition of an index of the public state, such as
 //
 //	{"index": {"fields": ["owner", {"size": "asc"}]}, "ddoc": "indexOwnerDoc", "name": "indexOwner", "type": "json"}
 //
-// The index may have a partial_filter_selector: it is used by those queries only that name it by use_index. The type may be
-// left out; there is no other than json. So may ddoc and name, which then are a hash of the rest. What Fabric or CouchDB would
-// refuse is an error, for people to read; so are no fields, and the same field twice.
+// The index may have a partial_filter_selector. Then only those queries use it that name it by use_index. The type may be
+// left out, because json is the only one. ddoc and name may be left out, too, and are then a hash of the rest. What Fabric
+// or CouchDB would refuse is an error for people to read. So are an index without fields, and one that has the same field
+// twice.
 func ParseIndex(file []byte) (Index, error) {
 	of, err := mango.ParseIndex(file)
 	if err != nil {
@@ -33,7 +34,7 @@ func ParseIndex(file []byte) (Index, error) {
 	return Index{of: of}, nil
 }
 
-// In returns the same index, but for a collection.
+// In returns the same index for a collection.
 func (x Index) In(collection string) Index { return Index{Collection: collection, of: x.of} }
 
 // Name returns the index's name, and that of its design document without the prefix "_design/".
@@ -44,7 +45,7 @@ func (x Index) Name() IndexName {
 	return IndexName{Ddoc: x.of.Ddoc, Name: x.of.Name}
 }
 
-// Equal says whether two indexes are for the same collection, have the same name and are defined in the same way.
+// Equal reports whether two indexes are for the same collection, have the same name and are defined in the same way.
 func (x Index) Equal(y Index) bool {
 	if x.of == nil || y.of == nil {
 		return x == y
@@ -57,8 +58,8 @@ type index struct {
 	Collection string       `json:"collection,omitempty"`
 	Of         *mango.Index `json:"index"`
 	ID         uint32       `json:"id"`
-	// Built says that the index has all documents. Until then it has those whose keys are before Next, and some others, all
-	// of them as they are now.
+	// Built says that the index has all documents. Before, it has those whose keys come before Next, and some others. All of
+	// these are up to date.
 	Built bool   `json:"built,omitempty"`
 	Next  []byte `json:"next,omitempty"`
 }
@@ -69,8 +70,8 @@ const (
 	collectionFolder = "META-INF/statedb/couchdb/collections"
 )
 
-// LoadIndexes reads the indexes that a chaincode package carries: fsys is the folder that META-INF is in. A package without
-// any has none. Files whose names don't end in .json are an error, as in Fabric.
+// LoadIndexes reads the indexes that a chaincode package carries. fsys is the folder that META-INF is in. A package may have
+// none. A file whose name doesn't end in .json is an error, as in Fabric.
 func LoadIndexes(fsys fs.FS) ([]Index, error) {
 	indexes, err := loadIndexes(fsys, indexFolder, "")
 	if err != nil {
@@ -150,7 +151,7 @@ func (d *definition) indexesOf(collection string) []*index {
 	return indexes
 }
 
-// builtIndexes are those that a query may use.
+// builtIndexes returns the indexes that a query may use.
 func (d *definition) builtIndexes(collection string) []*mango.Index {
 	var indexes []*mango.Index
 	for _, x := range d.indexesOf(collection) {

@@ -11,7 +11,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
-// Tags of what a store holds, between the channel's ID and the rest.
+// Tags of what a store holds. They stand between the channel's ID and the rest.
 const (
 	tagState        = "\x00s"
 	tagMetadata     = "\x00m"
@@ -28,65 +28,65 @@ const (
 	tagBlock        = "\x00k"
 )
 
-// tagSize is how long each of them is.
+// tagSize is how many bytes each tag has.
 const tagSize = 2
 
-// keyspace is where everything of a channel is in the store: it makes the store's keys, and takes them apart. The package's
-// comment has the list.
+// keyspace is the part of the store that belongs to one channel. It makes the store's keys, and takes them apart. The
+// package's comment has the list.
 type keyspace struct {
 	channelID string
 	maxKey    int // bytes that a key of the store may have; 0 is any number
 }
 
-// stateKey is where a key's committed value is.
+// stateKey is the store's key of a committed value.
 func (k keyspace) stateKey(namespace, key string) string {
 	return k.channelID + tagState + namespace + "\x00" + key
 }
 
-// metadataKey is where a key's metadata is.
+// metadataKey is the store's key of a key's metadata.
 func (k keyspace) metadataKey(namespace, key string) string {
 	return k.channelID + tagMetadata + namespace + "\x00" + key
 }
 
-// privateKey is where the committed value of a collection's key is.
+// privateKey is the store's key of the committed value of a collection's key.
 func (k keyspace) privateKey(namespace, collection, key string) string {
 	return k.channelID + tagPrivate + namespace + "\x00" + collection + "\x00" + key
 }
 
-// hashKey is where the hash of that value is, by the hash of the key.
+// hashKey is the store's key of that value's hash, by the hash of the key.
 func (k keyspace) hashKey(namespace, collection, keyHash string) string {
 	return k.channelID + tagHash + namespace + "\x00" + collection + "\x00" + keyHash
 }
 
-// hashMetadataKey is where the metadata of a collection's key is, by the hash of the key.
+// hashMetadataKey is the store's key of the metadata of a collection's key, by the hash of the key.
 func (k keyspace) hashMetadataKey(namespace, collection, keyHash string) string {
 	return k.channelID + tagHashMetadata + namespace + "\x00" + collection + "\x00" + keyHash
 }
 
-// privateNameKey is where a collection's key is, by its hash, if there is a value that this ledger has.
+// privateNameKey is the store's key under which a collection's key is found by its hash, if this ledger has the value.
 func (k keyspace) privateNameKey(namespace, collection, keyHash string) string {
 	return k.channelID + tagPrivateName + namespace + "\x00" + collection + "\x00" + keyHash
 }
 
-// expiryKey is where it is noted that a value of a collection expires when a block is committed.
+// expiryKey is the store's key of the note that a collection's value expires with a block.
 func (k keyspace) expiryKey(block uint64, c collectionKey) string {
 	return k.channelID + tagExpiry + bigEndian(block) + c.namespace + "\x00" + c.collection + "\x00" + c.key
 }
 
-// expiresKey is where it is noted that something may ever expire, so that most ledgers need not look.
+// expiresKey is the store's key that is there if anything may ever expire. Most ledgers need not look for notes then.
 func (k keyspace) expiresKey() string { return k.channelID + tagExpiry }
 
-// definitionKey is where a namespace's definition is.
+// definitionKey is the store's key of a namespace's definition.
 func (k keyspace) definitionKey(namespace string) string {
 	return k.channelID + tagDefinition + namespace
 }
 
-// indexPrefix is what the entries of an index begin with.
+// indexPrefix is the prefix of all entries of an index.
 func (k keyspace) indexPrefix(namespace string, id uint32) string {
 	return k.channelID + tagIndex + namespace + "\x00" + bigEndian(uint64(id))[4:]
 }
 
-// blockKey is where the part of a block is that begins with the transaction at a position.
+// blockKey is the store's key of the part of a block that begins with the transaction at a position.
 func (k keyspace) blockKey(block, position uint64) string {
 	return k.channelID + tagBlock + bigEndian(block) + bigEndian(position)
 }
@@ -97,10 +97,10 @@ func bigEndian(n uint64) string {
 	return string(b[:])
 }
 
-// collectionKey is a key of a collection, or its hash; or a key of the public state, where the collection is "".
+// collectionKey is a key of a collection, or its hash. If the collection is "", it is a key of the public state.
 type collectionKey struct{ namespace, collection, key string }
 
-// parseKey tells what a key of one of the tags for state and private data is of.
+// parseKey takes apart a key of the store that has one of the tags for state and private data.
 func (k keyspace) parseKey(storeKey string) (tag string, c collectionKey) {
 	rest := storeKey[len(k.channelID):]
 	tag, rest = rest[:tagSize], rest[tagSize:]
@@ -112,17 +112,19 @@ func (k keyspace) parseKey(storeKey string) (tag string, c collectionKey) {
 	return tag, c
 }
 
-// stateRange is where the keys in [start, end) of a namespace are. The key itself begins at keyAt.
+// stateRange returns the store's range for the keys in [start, end) of a namespace. In the store's keys, the key itself
+// begins at keyAt.
 func (k keyspace) stateRange(namespace, start, end string) (lo, hi string, keyAt int) {
 	return rangeOf(k.stateKey(namespace, ""), start, end)
 }
 
-// privateRange is where the keys in [start, end) of a collection are. The key itself begins at keyAt.
+// privateRange returns the store's range for the keys in [start, end) of a collection. In the store's keys, the key itself
+// begins at keyAt.
 func (k keyspace) privateRange(namespace, collection, start, end string) (lo, hi string, keyAt int) {
 	return rangeOf(k.privateKey(namespace, collection, ""), start, end)
 }
 
-// rangeOf is where the keys in [start, end) are of those that begin with a prefix, which ends with a zero byte.
+// rangeOf returns the store's range for the keys in [start, end) below a prefix, which ends with a zero byte.
 func rangeOf(prefix, start, end string) (lo, hi string, keyAt int) {
 	if end == "" {
 		return prefix + start, prefix[:len(prefix)-1] + "\x01", len(prefix)
@@ -130,7 +132,7 @@ func rangeOf(prefix, start, end string) (lo, hi string, keyAt int) {
 	return prefix + start, prefix + end, len(prefix)
 }
 
-// documentRange is where the documents of the public state, or of a collection, are from a key on.
+// documentRange returns the store's range for the documents of the public state, or of a collection, from a key on.
 func (k keyspace) documentRange(namespace, collection, start string) (lo, hi string, keyAt int) {
 	if collection == "" {
 		return k.stateRange(namespace, start, "")
@@ -138,14 +140,14 @@ func (k keyspace) documentRange(namespace, collection, start string) (lo, hi str
 	return k.privateRange(namespace, collection, start, "")
 }
 
-// historyPrefix is what the history entries of a key, and no others, begin with.
+// historyPrefix is the prefix of the history entries of a key, and of no others.
 func (k keyspace) historyPrefix(namespace, key string) string {
 	var length [binary.MaxVarintLen64]byte
 	n := binary.PutUvarint(length[:], uint64(len(key)))
 	return k.channelID + tagHistory + namespace + "\x00" + string(length[:n]) + key
 }
 
-// historyKey is where the modification by a transaction is. The later ones come first.
+// historyKey is the store's key of a transaction's modification. Later ones come first.
 func historyKey(prefix string, v version) string {
 	return prefix + bigEndian(^v.block) + bigEndian(^v.tx)
 }
@@ -157,7 +159,7 @@ func (k keyspace) txIDKey(txID string) string { return k.channelID + tagTxID + t
 
 func (k keyspace) heightKey() string { return k.channelID + tagHeight }
 
-// checkName refuses what can't be told from its neighbours in a store's key. what says whose name it is.
+// checkName refuses names that can't be told from their neighbours in a store's key. what says whose name it is.
 func checkName(what, name string) error {
 	switch {
 	case name == "":
@@ -192,9 +194,10 @@ func (k keyspace) checkKey(namespace, collection, key string) error {
 	return nil
 }
 
-// room is how many bytes a key may have that is written to a namespace, or to one of its collections. A key becomes part of
-// several keys of the store, some of which are written much later: it must fit into all of them when it is written first. Of the store's keys
-// that are made of it that of an index entry is the longest, also where the key's hash is in its place.
+// room returns how many bytes a key may have that is written to a namespace, or to one of its collections.
+//
+// A key becomes part of several keys of the store, some of which are written much later. When the key is first written, it
+// must already fit into all of them. The longest one is that of an index entry, even where the key's hash takes its place.
 func (k keyspace) room(namespace, collection string) int {
 	if k.maxKey == 0 {
 		return math.MaxInt
@@ -202,6 +205,6 @@ func (k keyspace) room(namespace, collection string) int {
 	return k.maxKey - len(k.channelID) - len(namespace) - len(collection) - mango.MaxColumns - keyOverhead
 }
 
-// keyOverhead is more than what a key of the store has besides the names, the key and an index's columns: a tag, zero bytes,
-// a length, numbers.
+// keyOverhead is an upper bound of what a key of the store has beside the names, the key and an index's columns: a tag, zero
+// bytes, a length, numbers.
 const keyOverhead = 64

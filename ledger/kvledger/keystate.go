@@ -9,14 +9,14 @@ import (
 // KeyState is what is committed of a key.
 type KeyState struct {
 	Value []byte
-	// Version is that of the transaction that wrote the value, or the metadata after it.
+	// Version is the version of the transaction that last wrote the value or the metadata.
 	Version Version
-	// Metadata is the key's, by name; it is empty if there is none.
+	// Metadata is the key's metadata, by name. It is empty if there is none.
 	Metadata map[string][]byte
 }
 
-// KeyState returns what is committed of a key, or nil if it is absent. The caller must not modify it. For chaincode there
-// are simulators: this is for people who look at a ledger.
+// KeyState returns what is committed of a key, or nil if the key is absent. The caller must not modify it. It is meant for
+// people who look at a ledger. Chaincode uses a simulator.
 func (l *Ledger) KeyState(ctx context.Context, namespace, key string) (*KeyState, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {
@@ -45,18 +45,18 @@ func (l *Ledger) KeyState(ctx context.Context, namespace, key string) (*KeyState
 type PrivateKeyState struct {
 	// Hash is the SHA-256 of the value, which every peer has.
 	Hash []byte
-	// Version is that of the transaction that wrote the hash, or the metadata after it.
+	// Version is the version of the transaction that last wrote the hash or the metadata.
 	Version Version
-	// Metadata is the key's, by name; it is empty if there is none.
+	// Metadata is the key's metadata, by name. It is empty if there is none.
 	Metadata map[string][]byte
 	// HasValue says that this ledger has the value that the hash is of. It may never have been given it.
 	HasValue bool
-	// Value is that value. An older one, which the hash is not of any more, is not here.
+	// Value is that value. If this ledger has only an older value, Value is nil.
 	Value []byte
 }
 
-// PrivateKeyState returns what is committed of a key of a collection, or nil if it is absent. The caller must not modify it. It
-// doesn't ask who may see the value: like KeyState, it is for people who look at a ledger.
+// PrivateKeyState returns what is committed of a key of a collection, or nil if the key is absent. The caller must not
+// modify it. It doesn't ask who may see the value. Like KeyState, it is meant for people who look at a ledger.
 func (l *Ledger) PrivateKeyState(ctx context.Context, namespace, collection, key string) (*PrivateKeyState, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {
@@ -78,7 +78,7 @@ func (l *Ledger) PrivateKeyState(ctx context.Context, namespace, collection, key
 	return s, nil
 }
 
-// decodePrivateKeyState decodes what the store holds of a key of private data. Nil bytes are nothing.
+// decodePrivateKeyState decodes what the store holds of a key of private data. Nil bytes mean that it holds nothing.
 func decodePrivateKeyState(hashed, metadata, private []byte) (*PrivateKeyState, error) {
 	at, valueHash, err := decodeValue(hashed)
 	if err != nil || !at.present {

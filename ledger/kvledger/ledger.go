@@ -11,19 +11,19 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// Provider opens the ledgers of the channels in a store. One per store and process is best: commits through the same
-// one wait for each other, those of two are validated again where they collide.
+// Provider opens the ledgers of the channels in a store. It is best to have one for each store and process. Commits through
+// the same Provider wait for each other. Those of two Providers are validated again if they collide.
 type Provider struct {
 	store      store.Store
-	epoch      uint64        // of the store's head, when this writer has moved it: at random, so that no other one has it
+	epoch      uint64        // of the store's head, once this Provider has moved it; random, so that no other one has it
 	committing chan struct{} // holds one token while a block is being committed
 	maxKey     int           // bytes that a key of the store may have; 0 is any number
 
 	definitions definitionCache
 }
 
-// NewProvider returns the Provider of a store. The store remains the caller's to close, when nothing uses the
-// provider's ledgers any more.
+// NewProvider returns the Provider of a store. The caller still has to close the store, when nothing uses the provider's
+// ledgers any more.
 func NewProvider(s store.Store) *Provider {
 	p := &Provider{store: s, epoch: rand.Uint64(), committing: make(chan struct{}, 1)}
 	if limited, ok := s.(store.Limited); ok {
@@ -32,7 +32,7 @@ func NewProvider(s store.Store) *Provider {
 	return p
 }
 
-// Channels returns the IDs of the channels that the store has something of, sorted.
+// Channels returns the IDs of the channels of which the store has something, sorted.
 func (p *Provider) Channels(ctx context.Context) ([]string, error) {
 	snapshot, err := p.store.Snapshot(ctx)
 	if err != nil {
@@ -52,11 +52,11 @@ func (p *Provider) Channels(ctx context.Context) ([]string, error) {
 		}
 		channelID, _, _ := strings.Cut(key, "\x00")
 		channels = append(channels, channelID)
-		lo = channelID + "\x01" // the next channel's keys come after it, since an ID has no zero bytes
+		lo = channelID + "\x01" // the next channel's keys come after it: an ID has no zero bytes
 	}
 }
 
-// lock returns when nobody else is committing to the store through this provider, with what ends that.
+// lock waits until nobody else is committing to the store through this provider. Call release to let the next one in.
 func (p *Provider) lock(ctx context.Context) (release func(), err error) {
 	select {
 	case p.committing <- struct{}{}:
@@ -66,7 +66,7 @@ func (p *Provider) lock(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// commit writes to the store what was made at a head.
+// commit writes to the store what was computed at a head.
 func (p *Provider) commit(ctx context.Context, at store.Head, writes []store.Write) error {
 	next := store.Head{Blocks: at.Blocks + 1, Epoch: p.epoch}
 	return p.store.Commit(ctx, &store.Batch{Prev: at, Next: next, Writes: writes})
@@ -80,9 +80,9 @@ type Ledger struct {
 
 var _ ledger.Ledger = (*Ledger)(nil)
 
-// Open returns the ledger of a channel, which is empty if the store has nothing of that channel. A channel may be
-// opened any number of times; there is nothing to close. It is an error if what the store holds was written by a
-// version of this package that this one can't read.
+// Open returns the ledger of a channel, which is empty if the store has nothing of that channel. You may open a channel any
+// number of times, and there is nothing to close. It is an error if the store was written in a format that this version of
+// the package can't read.
 func (p *Provider) Open(ctx context.Context, channelID string) (*Ledger, error) {
 	if err := checkName("channel ID", channelID); err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (l *Ledger) Height(ctx context.Context) (uint64, error) {
 	return l.heightAt(ctx, snapshot)
 }
 
-// snapshot returns what is committed now.
+// snapshot returns a snapshot of what is committed now.
 func (l *Ledger) snapshot(ctx context.Context) (store.Snapshot, error) {
 	snapshot, err := l.provider.store.Snapshot(ctx)
 	if err != nil {
@@ -121,7 +121,8 @@ func (l *Ledger) heightAt(ctx context.Context, snapshot store.Snapshot) (uint64,
 	return decodeHeight(b)
 }
 
-// NewSimulator implements ledger.Ledger: it returns a *Simulator on what is committed now. ResultsOf says what was simulated.
+// NewSimulator implements ledger.Ledger. It returns a *Simulator on what is committed now. ResultsOf says what was
+// simulated.
 func (l *Ledger) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 
 // candidate is a value that may be a query's result.
 type candidate struct {
-	columns string // of the index that it was found in
+	columns string // of the index entry that led to it
 	key     string
 	version readVersion
 	value   []byte
 }
 
-// candidates yields those of one query, in an order that its plan knows.
+// candidates yields the candidates of one query, in an order that the query's plan knows.
 type candidates interface {
 	nextCandidate(ctx context.Context) (candidate, bool, error)
-	// usable returns an error if there is nothing to be had any more.
+	// usable returns an error if nothing can be read any more.
 	usable() error
 	// fail makes usable return err from now on.
 	fail(err error) error
@@ -31,20 +31,21 @@ var (
 	_ candidates = (*lookup)(nil)
 )
 
-// nextCandidate implements candidates: they are all values of the range.
+// nextCandidate implements candidates. Every value of the range is one.
 func (it *scan) nextCandidate(ctx context.Context) (candidate, bool, error) {
 	key, v, value, ok, err := it.next(ctx)
 	return candidate{key: key, version: v, value: value}, ok, err
 }
 
-// lookup yields the documents that the entries in a range of an index are of. It reads entries one by one, which come in pages
-// from the store anyway, and documents many at once: they lie apart, and each alone would be a round trip.
+// lookup yields the documents that the entries in a range of an index lead to. Entries are read one by one, because the
+// store delivers them in pages anyway. Documents are read many at once, because they lie apart, and each alone would be a
+// round trip.
 type lookup struct {
-	scan                  // of the entries; what it yields is not used
-	prefix    string      // of the index
+	scan                  // over the entries; what it yields is not a candidate
+	prefix    string      // of the index's keys
 	documents string      // what the store's keys of the documents begin with
-	many      int         // how many documents are read at once: as many as the query may want at first
-	pending   []candidate // that were read
+	many      int         // how many documents are read at once; at first as many as the query may want
+	pending   []candidate // documents that were read and not yielded yet
 }
 
 // openLookup opens a lookup, which ends with the view.

@@ -9,17 +9,17 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// maxDegree is how many results of a range query are noted one by one, and how many hashes a summary has at most
+// maxDegree is how many results of a range query are noted one by one. It is also how many hashes a summary has at most
 // (Fabric's ledgerconfig, MaxDegreeQueryReadsHashing).
 const maxDegree = 50
 
-// queryReads notes the results of a range query as Fabric does (rwsetutil, RangeQueryResultsHelper): up to degree
-// one by one; more as a Merkle tree that is built as results come in. Each group of degree+1 results is a leaf,
-// and each group of degree+1 nodes of one level is a node of the next.
+// queryReads notes the results of a range query as Fabric does (rwsetutil, RangeQueryResultsHelper). Up to degree results
+// are noted one by one. More are noted as a Merkle tree, which is built as results come in. Each group of degree+1 results
+// is a leaf, and each group of degree+1 nodes of one level is a node of the next.
 type queryReads struct {
 	degree  int
 	pending []queryRead
-	levels  [][][]byte // of hashes: those of each level that have no parent yet, the leaves first
+	levels  [][][]byte // hashes of each level that have no parent yet, the leaves first
 }
 
 type queryRead struct {
@@ -37,7 +37,7 @@ func (q *queryReads) add(key string, v version) error {
 	return q.addLeaf()
 }
 
-// addLeaf makes a leaf of the pending results, and parents of what is then complete.
+// addLeaf makes a leaf of the pending results, and parents of the groups that are then complete.
 func (q *queryReads) addLeaf() error {
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&pb.QueryReads{KvReads: q.raw()})
 	if err != nil {
@@ -59,7 +59,7 @@ func (q *queryReads) push(level int, hash []byte) {
 	q.levels[level] = append(q.levels[level], hash)
 }
 
-// raise replaces the hashes of a level by one of the next.
+// raise replaces the hashes of a level by one hash of the next level.
 func (q *queryReads) raise(level int) {
 	h := sha256.New()
 	for _, hash := range q.levels[level] {
@@ -69,7 +69,8 @@ func (q *queryReads) raise(level int) {
 	q.push(level+1, h.Sum(nil))
 }
 
-// raw returns the pending results. They are made in three pieces, not two for each: a scan makes many.
+// raw returns the pending results. A scan makes many of them, so they are allocated in three pieces, not in two for each
+// result.
 func (q *queryReads) raw() []*pb.KVRead {
 	var (
 		reads    = make([]pb.KVRead, len(q.pending))
@@ -84,8 +85,8 @@ func (q *queryReads) raw() []*pb.KVRead {
 	return raw
 }
 
-// result completes the tree: nodes that have no siblings to wait for move up to the highest level, a single one as
-// it is. It returns the results themselves if there were no more than degree, and must be called once, last.
+// result completes the tree. Nodes that have no siblings to wait for move up to the highest level, and a single one moves as
+// it is. If there were no more results than degree, it returns the results themselves. Call it once, at the end.
 func (q *queryReads) result() ([]*pb.KVRead, *pb.QueryReadsMerkleSummary, error) {
 	if len(q.levels) == 0 {
 		return q.raw(), nil, nil

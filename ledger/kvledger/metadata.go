@@ -12,7 +12,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// metadata is all that a key has, by name. None deletes what it had.
+// metadata is all metadata that a key has, by name. An empty one deletes what the key had.
 type metadata []*pb.KVMetadataEntry
 
 // GetStateMetadata implements ledger.MetadataState. It notes the version that was read, as GetState does.
@@ -32,8 +32,8 @@ func (s *Simulator) GetStateMetadata(ctx context.Context, namespace, key string)
 	return m, nil
 }
 
-// SetStateMetadata implements ledger.MetadataState. The keys that SetState refuses are refused. When it is committed,
-// the key must be there: otherwise nothing happens, as in Fabric.
+// SetStateMetadata implements ledger.MetadataState. It refuses the keys that SetState refuses. If the key is not there when
+// the transaction is committed, nothing happens, as in Fabric.
 func (s *Simulator) SetStateMetadata(_ context.Context, namespace, key string, m map[string][]byte) error {
 	set, err := s.namespace(namespace)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Simulator) SetStateMetadata(_ context.Context, namespace, key string, m
 	return nil
 }
 
-// sortMetadata returns metadata as a read/write set has it: by name.
+// sortMetadata returns metadata in the order that a read/write set has: by name.
 func sortMetadata(m map[string][]byte) (metadata, error) {
 	var sorted metadata
 	for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -62,7 +62,7 @@ func sortMetadata(m map[string][]byte) (metadata, error) {
 	return sorted, nil
 }
 
-// encodeMetadata returns what the store holds for metadata: nil if there is none.
+// encodeMetadata returns what the store holds for metadata, or nil if there is none.
 func encodeMetadata(m metadata) ([]byte, error) {
 	if len(m) == 0 {
 		return nil, nil
@@ -74,7 +74,7 @@ func encodeMetadata(m metadata) ([]byte, error) {
 	return b, nil
 }
 
-// decodeMetadata is the reverse of encodeMetadata.
+// decodeMetadata decodes what encodeMetadata has encoded.
 func decodeMetadata(b []byte) (map[string][]byte, error) {
 	var stored pb.KVMetadataWrite
 	if err := proto.Unmarshal(b, &stored); err != nil {

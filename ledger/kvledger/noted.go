@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// noted is what a transaction noted of keys: a map that holds the first few of them in place, since most transactions
-// touch few, and a map costs two allocations. Its zero value is empty.
+// noted is what a transaction noted of keys. It is a map that holds the first few entries in place, because most
+// transactions touch few keys, and a map costs two allocations. Its zero value is empty.
 type noted[V any] struct {
-	n    int // entries in few
+	n    int // how many entries few has
 	few  [4]entry[V]
-	many map[string]V // all of them, once there are more
+	many map[string]V // all entries, once few is too small
 }
 
 type entry[V any] struct {
@@ -18,7 +18,7 @@ type entry[V any] struct {
 	value V
 }
 
-// set notes a value, in place of what was noted of the key before.
+// set notes a value of a key. It replaces what was noted of the key before.
 func (m *noted[V]) set(key string, value V) {
 	if m.many != nil {
 		m.many[key] = value

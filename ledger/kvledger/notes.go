@@ -1,12 +1,12 @@
 package kvledger
 
-// notes is what a transaction has read and written so far, by namespace and in the form of the read/write set that it becomes:
-// reads with their versions, the last write of each key, ranges with what they have yielded.
+// notes is what a transaction has read and written so far, by namespace. It has the form of the read/write set that it
+// becomes: reads with their versions, the last write of each key, ranges with what they have yielded.
 //
 // Most transactions use one namespace and touch few keys. For those the notes are a part of the simulator, and noting costs
-// no allocation; what only some transactions have is behind a pointer.
+// no allocation. What only some transactions have is behind a pointer.
 type notes struct {
-	namespaces []*namespaceSet // as they were first used: few, so that a search is quicker than a map
+	namespaces []*namespaceSet // in the order of their first use: few, so a search is quicker than a map
 
 	first     namespaceSet
 	onlyFirst [1]*namespaceSet
@@ -16,17 +16,17 @@ type notes struct {
 type namespaceSet struct {
 	name   string
 	reads  noted[readVersion]
-	writes noted[[]byte]    // nil is a delete
-	ranges []*rangeIterator // as they were opened
-	rare   *rareSet         // nil until it is needed
+	writes noted[[]byte]    // nil deletes
+	ranges []*rangeIterator // in the order in which they were opened
+	rare   *rareSet         // nil until something needs it
 }
 
-// rareSet is what most transactions don't have: so it takes no room in the others.
+// rareSet is what most transactions don't have. So it takes no room in those.
 type rareSet struct {
 	metadata    noted[metadata]
 	collections map[string]*collectionSet
 	definition  *definition // of the namespace, or nil
-	defined     bool        // definition was read
+	defined     bool        // whether definition was read
 }
 
 // collectionSet is what was read and written in one collection. Ranges and rich queries leave no trace, as in Fabric.
@@ -37,8 +37,8 @@ type collectionSet struct {
 }
 
 type privateWrite struct {
-	value []byte // nil is a delete
-	purge bool   // a delete of earlier values too
+	value []byte // nil deletes
+	purge bool   // deletes earlier values, too
 }
 
 // namespace returns what was noted of a namespace so far.

@@ -3,8 +3,8 @@ package kvledger
 import "github.com/pkg/errors"
 
 // past is what a transaction has done so far, as far as it decides what the transaction may still do. Some queries are not
-// validated when the transaction is committed: pages, and whatever is asked of private data. Fabric makes up for that by
-// keeping them out of transactions that write, whichever of the two comes first.
+// validated when the transaction is committed: pages, and whatever is asked of private data. Fabric makes up for that. It
+// keeps these queries out of transactions that write, whichever of the two comes first.
 type past struct {
 	txID           string
 	written        bool // something was written
@@ -13,8 +13,8 @@ type past struct {
 	resulted       bool // Results was called
 }
 
-// beforeWrite says whether the transaction may write. A write that is refused for what it is counts as one, as in Fabric: so
-// this comes before the key is looked at.
+// beforeWrite returns an error if the transaction must not write. As in Fabric, a write counts even if it is refused because
+// of its key. So this is called before the key is looked at.
 func (p *past) beforeWrite() error {
 	switch {
 	case p.queriedPrivate:
@@ -26,7 +26,7 @@ func (p *past) beforeWrite() error {
 	return nil
 }
 
-// beforePage says whether the transaction may make a paginated query.
+// beforePage returns an error if the transaction must not make a paginated query.
 func (p *past) beforePage(size int32) error {
 	switch {
 	case size < 0:
@@ -38,8 +38,8 @@ func (p *past) beforePage(size int32) error {
 	return nil
 }
 
-// beforePrivateQuery says whether the transaction may make a range or a rich query of private data. It comes first: one that
-// is refused for what it asks for counts, as in Fabric.
+// beforePrivateQuery returns an error if the transaction must not make a range or a rich query of private data. As in
+// Fabric, a query counts even if it is refused because of what it asks for. So this is called first.
 func (p *past) beforePrivateQuery() error {
 	if p.written {
 		return p.unsupported("Queries on pvt data is supported only in a read-only transaction")
@@ -48,8 +48,7 @@ func (p *past) beforePrivateQuery() error {
 	return nil
 }
 
-// unsupported returns Fabric's error for what may not follow what the transaction did before. The spelling is
-// Fabric's.
+// unsupported returns Fabric's error for what may not follow what the transaction did before. The spelling is Fabric's.
 func (p *past) unsupported(why string) error {
 	return errors.Errorf("txid [%s]: unsuppored transaction. %s", p.txID, why)
 }

@@ -10,18 +10,18 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// A transaction that has read a range has also read what is not there: a key that somebody adds to the range is in none of its
-// reads, and yet the transaction would behave differently now. Such a key is a phantom. So a range query is noted with its
-// bounds and what it yielded, and run again when the transaction is validated: keys and versions must be the same, one
-// after the other, and no more.
+// A transaction that has read a range has also read what is not there. Suppose that somebody adds a key to the range. It is
+// in none of the transaction's reads, and yet the transaction would behave differently now. Such a key is a phantom. So a
+// range query is noted with its bounds and what it yielded, and is run again when the transaction is validated. It must
+// yield the same keys and versions, one after the other, and no more.
 //
-// A query whose iterator was left early has seen nothing after the last key that it yielded, so a change there doesn't matter.
-// Of a long one only a Merkle summary of what it yielded is in the read/write set. Then the summary is made anew and
+// If a query's iterator was left early, it has seen nothing after the last key that it yielded, so a change there doesn't
+// matter. Of a long query the read/write set has only a Merkle summary of what it yielded. Then the summary is made anew and
 // compared.
 
-// sameRange runs a range query again, over what is committed and what the block has written, and says whether it
-// yields what it did when it was simulated. A query that was not read to its end is run up to and including the
-// last key that it yielded.
+// sameRange runs a range query again, over what is committed and what the block has written. It reports whether the query
+// yields what it did when it was simulated. A query that was not read to its end is run up to and including the last key
+// that it yielded.
 func (v *validation) sameRange(ctx context.Context, namespace string, info *pb.RangeQueryInfo) (bool, error) {
 	lo, hi, keyAt := v.committed.keys.stateRange(namespace, info.StartKey, info.EndKey)
 	if !info.ItrExhausted {
@@ -50,8 +50,8 @@ func sameReads(ctx context.Context, now *mergedRange, keyAt int, reads []*pb.KVR
 	return !more, err
 }
 
-// sameSummary compares a range with the summary of a query's results. The summary's own degree decides how it is made: another
-// peer may have another one.
+// sameSummary compares a range with the summary of a query's results. The new summary is made with the degree that the old
+// one names, because another peer may use another degree.
 func sameSummary(ctx context.Context, now *mergedRange, keyAt int, want *pb.QueryReadsMerkleSummary) (bool, error) {
 	reads := newQueryReads(int(want.MaxDegree))
 	for {
@@ -70,19 +70,19 @@ func sameSummary(ctx context.Context, now *mergedRange, keyAt int, want *pb.Quer
 	return proto.Equal(got, want), err
 }
 
-// mergedRange yields the keys in a range and their versions as they would be if the block's updates were committed.
+// mergedRange yields the keys in a range and their versions, as they would be if the block's updates were committed.
 //
 // It walks through two sorted sequences at once, what is committed and what the block has written, and takes whichever key
-// comes first. Where both have the same key, the update counts and the committed one is skipped; an update that is a delete
+// comes first. If both have the same key, the update counts and the committed one is skipped. An update that is a delete
 // yields nothing.
 type mergedRange struct {
 	committed store.Iterator
-	updates   btree.MapIter[string, update] // at the next update, if updated
+	updates   btree.MapIter[string, update] // at the next update, if there is one
 	updated   bool
 	hi        string
 
 	begun bool
-	key   string // the next one that is committed, if there is more
+	key   string // the next key that is committed, if there is one
 	value []byte
 	more  bool
 }
@@ -95,7 +95,8 @@ func newMergedRange(s store.Snapshot, updates *btree.Map[string, update], lo, hi
 
 func (m *mergedRange) close() { m.committed.Close() }
 
-// next returns the next key and its version. What is committed is read one pair ahead, to know which of the two is first.
+// next returns the next key and its version. What is committed is read one pair ahead, to know which of the two sequences
+// comes first.
 func (m *mergedRange) next(ctx context.Context) (string, readVersion, bool, error) {
 	if !m.begun {
 		m.begun = true

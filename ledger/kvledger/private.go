@@ -10,13 +10,13 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// Private data is read at two places of the store: the value is at its key, and its hash, which every peer has, is at the
-// key's hash. What a transaction notes is the version of the hash, since that is what other peers can validate. Keys
-// become hashes only when the read/write set is made, so that the notes are in the order of the keys, as Fabric's are.
+// Private data is read at two places of the store. The value is at its key. Its hash, which every peer has, is at the key's
+// hash. A transaction notes the version of the hash, because that is what other peers can validate. Keys become hashes only
+// when the read/write set is made, so that the notes are in the order of the keys, as Fabric's are.
 
-// GetPrivateData implements ledger.PrivateState. It notes the version that was read, by the key's hash. It fails if
-// the value that this ledger has is not of the version that the hash is of: whoever committed the block did not have
-// the private data of the transaction that wrote it.
+// GetPrivateData implements ledger.PrivateState. It notes the version that was read, by the key's hash. It fails if the
+// value that this ledger has is not of the version that the hash has. Then this ledger was not given the private data of the
+// transaction that wrote the hash.
 func (s *Simulator) GetPrivateData(ctx context.Context, namespace, collection, key string) ([]byte, error) {
 	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *Simulator) GetPrivateData(ctx context.Context, namespace, collection, k
 	return value, nil
 }
 
-// GetPrivateDataHash implements ledger.PrivateState. It notes what GetPrivateData notes.
+// GetPrivateDataHash implements ledger.PrivateState. It notes the version of the hash, by the key's hash.
 func (s *Simulator) GetPrivateDataHash(ctx context.Context, namespace, collection, key string) ([]byte, error) {
 	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Simulator) GetPrivateDataHash(ctx context.Context, namespace, collectio
 	return value, nil
 }
 
-// SetPrivateData implements ledger.PrivateState. The keys that SetState refuses are refused.
+// SetPrivateData implements ledger.PrivateState. It refuses the keys that SetState refuses.
 func (s *Simulator) SetPrivateData(ctx context.Context, namespace, collection, key string, value []byte) error {
 	if len(value) == 0 {
 		value = nil
@@ -75,8 +75,8 @@ func (s *Simulator) DeletePrivateData(ctx context.Context, namespace, collection
 	return s.writePrivate(ctx, namespace, collection, key, privateWrite{})
 }
 
-// PurgePrivateData implements ledger.PrivateState. There is no history of private data: what is kept of it is the one
-// value, which goes also if it is not of the version that the hash is of.
+// PurgePrivateData implements ledger.PrivateState. Private data has no history. Only one value is kept, and it goes even if
+// it is not of the version that the hash has.
 func (s *Simulator) PurgePrivateData(ctx context.Context, namespace, collection, key string) error {
 	return s.writePrivate(ctx, namespace, collection, key, privateWrite{purge: true})
 }
@@ -93,7 +93,7 @@ func (s *Simulator) writePrivate(ctx context.Context, namespace, collection, key
 	return nil
 }
 
-// GetPrivateDataMetadata implements ledger.PrivateMetadataState. It notes what GetPrivateData notes.
+// GetPrivateDataMetadata implements ledger.PrivateMetadataState. It notes the version of the hash, by the key's hash.
 func (s *Simulator) GetPrivateDataMetadata(ctx context.Context, namespace, collection, key string) (map[string][]byte, error) {
 	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
@@ -109,7 +109,8 @@ func (s *Simulator) GetPrivateDataMetadata(ctx context.Context, namespace, colle
 	return m, nil
 }
 
-// SetPrivateDataMetadata implements ledger.PrivateMetadataState. What SetStateMetadata says holds.
+// SetPrivateDataMetadata implements ledger.PrivateMetadataState. It refuses the keys that SetState refuses. If the key is
+// not there when the transaction is committed, nothing happens, as in Fabric.
 func (s *Simulator) SetPrivateDataMetadata(ctx context.Context, namespace, collection, key string, m map[string][]byte) error {
 	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
@@ -126,8 +127,8 @@ func (s *Simulator) SetPrivateDataMetadata(ctx context.Context, namespace, colle
 	return nil
 }
 
-// GetPrivateDataRange implements ledger.PrivateState. It notes nothing, is refused after a write, and makes every
-// later write be refused. The values are those that this ledger has, whatever the hashes say, as in Fabric.
+// GetPrivateDataRange implements ledger.PrivateState. It notes nothing. It is refused after a write, and after it every
+// write is refused. The values are those that this ledger has, whatever the hashes say, as in Fabric.
 func (s *Simulator) GetPrivateDataRange(ctx context.Context, namespace, collection string, r ledger.Range) (ledger.Iterator, error) {
 	if s.view.closed {
 		return nil, errDone
@@ -145,7 +146,7 @@ func (s *Simulator) GetPrivateDataRange(ctx context.Context, namespace, collecti
 	return s.view.openScan(scan{namespace: namespace, keyAt: keyAt}, lo, hi, store.ScanOptions{Fetch: usualPage}), nil
 }
 
-// collection returns what was noted of a collection so far, for a method that is given a key to go on with.
+// collection returns what was noted of a collection so far, for a method that is given a key and goes on with it.
 func (s *Simulator) collection(ctx context.Context, namespace, collection, key string) (*collectionSet, error) {
 	set, err := s.namespace(namespace)
 	if err != nil {
@@ -185,7 +186,7 @@ func (s *Simulator) definition(ctx context.Context, set *namespaceSet) (*definit
 	return rare.definition, nil
 }
 
-// GetCollectionConfig implements ledger.CollectionConfigs. What it returns is the caller's.
+// GetCollectionConfig implements ledger.CollectionConfigs. The result belongs to the caller.
 func (s *Simulator) GetCollectionConfig(ctx context.Context, namespace, collection string) (*ledger.CollectionConfig, error) {
 	set, err := s.namespace(namespace)
 	if err != nil {
@@ -199,11 +200,11 @@ func (s *Simulator) GetCollectionConfig(ctx context.Context, namespace, collecti
 	if c == nil {
 		return nil, nil
 	}
-	own := *c // the definition is everybody's
+	own := *c // everybody shares the definition
 	return &own, nil
 }
 
-// hash is how a private key or value is known in public.
+// hash returns the SHA-256 by which a private key or value is known in public.
 func hash(s string) string {
 	h := sha256.Sum256([]byte(s))
 	return string(h[:])

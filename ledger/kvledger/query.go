@@ -14,10 +14,10 @@ var (
 	_ ledger.PrivateRichQuerier = (*Simulator)(nil)
 )
 
-// ExecuteQuery implements ledger.RichQuerier for CouchDB's Mango queries, of which the package's comment says more. It notes
-// the keys that the iterator yields as read, as far as it is read, and nothing of what else there might be. A paginated query is refused after a write, and makes every later write be refused. Results are read as
-// they are asked for, and come in the order of the index, or of the keys. As in CouchDB, it is an error to sort by what no
-// index has.
+// ExecuteQuery implements ledger.RichQuerier for CouchDB's Mango queries, which the package's comment describes. It notes as
+// read the keys that the iterator yields, as far as it is read. It notes nothing about documents that might match as well. A
+// paginated query is refused after a write, and after it every write is refused. Results are read as they are asked for, and
+// come in the order of the index or, without one, of the keys. As in CouchDB, it is an error to sort by what no index has.
 func (s *Simulator) ExecuteQuery(ctx context.Context, namespace, query string, p ledger.Page) (ledger.QueryIterator, error) {
 	set, err := s.namespace(namespace)
 	if err != nil {
@@ -40,8 +40,8 @@ func (s *Simulator) ExecuteQuery(ctx context.Context, namespace, query string, p
 	return it, nil
 }
 
-// ExecuteQueryOnPrivateData implements ledger.PrivateRichQuerier for the same queries. It notes nothing, is refused after
-// a write, and makes every later write be refused.
+// ExecuteQueryOnPrivateData implements ledger.PrivateRichQuerier for the same queries. It notes nothing. It is refused after
+// a write, and after it every write is refused.
 func (s *Simulator) ExecuteQueryOnPrivateData(ctx context.Context, namespace, collection, query string) (ledger.Iterator, error) {
 	if s.view.closed {
 		return nil, errDone
@@ -63,7 +63,7 @@ func (s *Simulator) ExecuteQueryOnPrivateData(ctx context.Context, namespace, co
 	return s.view.openQuery(documents{namespace, collection, d}, query, ledger.Page{})
 }
 
-// documents are those that a query is of: of the public state, or of a collection.
+// documents says which documents a query is about: those of the public state, or of a collection.
 type documents struct {
 	namespace, collection string
 	definition            *definition // of the namespace, or nil
@@ -98,8 +98,8 @@ func (v *view) openQuery(of documents, query string, p ledger.Page) (*queryItera
 
 // openCandidates opens the part of an index, or of all documents, that a plan reads.
 //
-// The plan's bounds are relative: they are keys of documents if there is no index, and otherwise what follows an index's
-// prefix. An index without an upper bound ends where the entries of the next one would begin.
+// The plan's bounds are relative. Without an index they are keys of documents, and otherwise what follows an index's prefix.
+// An index without an upper bound ends where the entries of the next index would begin.
 func (v *view) openCandidates(of documents, plan *mango.Plan, o store.ScanOptions) candidates {
 	if plan.Index == nil {
 		lo, hi, keyAt := v.ledger.keys.documentRange(of.namespace, of.collection, string(plan.Lo))

@@ -6,8 +6,8 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
-// QueryError is what CouchDB would answer to a rich query that it can't serve. It is for errors.As: other errors of a query
-// say that it is no query at all, or that the ledger failed.
+// QueryError is what CouchDB would answer to a rich query that it can't serve. Use errors.As to find it. Other errors of a
+// query say that it is no query at all, or that the ledger failed.
 type QueryError struct {
 	// Name is CouchDB's name for the error, such as bad_arg or no_usable_index.
 	Name string
@@ -22,7 +22,7 @@ type QueryError struct {
 // Error returns the text that chaincode gets from Fabric's peer.
 func (e *QueryError) Error() string { return e.text }
 
-// queryError returns an error of package mango as this package's own.
+// queryError turns an error of package mango into this package's own.
 func queryError(err error) error {
 	var refused *mango.Error
 	if !errors.As(err, &refused) {

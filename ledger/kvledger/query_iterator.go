@@ -12,21 +12,21 @@ import (
 
 // queryIterator yields the results of a rich query, in the plan's order.
 //
-// It reads candidates one by one, and keeps those that match. That they come in order is the store's doing, but for one case:
-// an index's columns are cut at mango.MaxColumns bytes, and documents whose columns are the same after the cut stand in the
-// order of their keys, not of their values. Such documents are read together, as a run, and sorted. A run of others is one
-// document, so that memory is bounded by how many documents share a thousand bytes of columns.
+// It reads candidates one by one, and keeps those that match. The store already has them in order, except in one case. An
+// index's columns are cut at mango.MaxColumns bytes. Documents whose columns are the same after the cut stand in the order
+// of their keys, not of their values. Such documents are read together, as a run, and sorted. Any other run is one document.
+// So memory is bounded by how many documents share a thousand bytes of columns.
 type queryIterator struct {
 	query *mango.Query
 	plan  *mango.Plan
-	from  candidates    // all that may be results
-	set   *namespaceSet // where the results are noted as read; nil if they are not
+	from  candidates    // everything that may be a result
+	set   *namespaceSet // where the results are noted as read; nil if they are not noted
 
 	namespace string
 	skip      int
-	limit     int           // of results that may still come; negative is none
-	run       []queryResult // that were read together, and are still to come
-	ahead     *candidate    // was read after them, and belongs to the next run
+	limit     int           // how many results may still come; negative: any number
+	run       []queryResult // results that were read together, and not yielded yet
+	ahead     *candidate    // was read after the run, and belongs to the next one
 	last      *mango.Position
 }
 
@@ -59,7 +59,7 @@ func (it *queryIterator) Next(ctx context.Context) (*ledger.KV, error) {
 	return &ledger.KV{Namespace: it.namespace, Key: r.position.Key, Value: r.value}, nil
 }
 
-// next returns the next result, before any is skipped.
+// next returns the next result, without regard to how many are to be skipped.
 func (it *queryIterator) next(ctx context.Context) (queryResult, bool, error) {
 	for len(it.run) == 0 {
 		more, err := it.readRun(ctx)
@@ -72,7 +72,7 @@ func (it *queryIterator) next(ctx context.Context) (queryResult, bool, error) {
 	return r, true, nil
 }
 
-// readRun reads the next candidate, and those after it that it may not be in order with. It returns false if there are no
+// readRun reads the next candidate, and those after it that may have to be sorted with it. It returns false if there are no
 // more.
 func (it *queryIterator) readRun(ctx context.Context) (bool, error) {
 	first, ok, err := it.nextCandidate(ctx)
@@ -112,14 +112,14 @@ func (it *queryIterator) nextCandidate(ctx context.Context) (candidate, bool, er
 	return it.from.nextCandidate(ctx)
 }
 
-// A candidate has only been found where results may be. Whether it is one takes three questions more: whether it is a document,
-// whether the selector matches it, and whether it comes after the bookmark, which the bounds can't tell where columns are cut.
+// A candidate has only been found where results may be. Three questions decide whether it is one. Is it a document? Does the
+// selector match it? And does it come after the bookmark, which the bounds can't tell where columns are cut?
 //
 // addResult adds a candidate to the run, if it is a result.
 func (it *queryIterator) addResult(ctx context.Context, c candidate) error {
 	d, err := mango.NewDocument(c.key, c.value)
 	if err != nil {
-		return nil //nolint:nilerr // what is no document is no result
+		return nil //nolint:nilerr // only documents are results
 	}
 	matched, err := it.query.MatchContext(ctx, d)
 	if err != nil {

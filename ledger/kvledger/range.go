@@ -10,26 +10,26 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// usualPage is how many results a handler reads of a range at first: a page, and one of look-ahead.
+// usualPage is how many results a handler usually reads of a range at first: a page, and one result more to look ahead.
 const usualPage = 101
 
 var errClosed = errors.New("the iterator is closed")
 
-// rangeIterator yields the state in a range, and notes what it yielded: that is what must still be so when the
-// transaction is committed.
+// rangeIterator yields the state in a range, and notes what it yielded. That must still be so when the transaction is
+// committed.
 type rangeIterator struct {
 	view       *view
 	namespace  string
 	start, end string
-	keyAt      int // where the key begins in the store's
+	keyAt      int // where the key begins in the store's key
 	inner      store.Iterator
 	closed     bool
 
 	reads     queryReads
-	last      string // key that was yielded
+	last      string // the last key that was yielded
 	pulled    bool   // Next was called
-	exhausted bool   // and has returned nil
-	failed    error  // what Next returned, and returns from then on
+	exhausted bool   // Next has returned nil
+	failed    error  // what Next has returned, and returns from now on
 }
 
 var _ ledger.Iterator = (*rangeIterator)(nil)
@@ -84,8 +84,8 @@ func (it *rangeIterator) Close() {
 	it.inner.Close()
 }
 
-// info returns what was noted, as Fabric does: the end is the last key that was read until there is no more, and
-// then the end that was asked for.
+// info returns what was noted, as Fabric does. If the range was read to its end, the end is the one that was asked for.
+// Otherwise it is the last key that was read.
 func (it *rangeIterator) info() (*pb.RangeQueryInfo, error) {
 	info := &pb.RangeQueryInfo{StartKey: it.start, EndKey: it.last, ItrExhausted: it.exhausted}
 	if it.exhausted {

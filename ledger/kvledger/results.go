@@ -14,16 +14,16 @@ import (
 
 // Results is what a transaction read and wrote. Equal simulations have equal bytes.
 type Results struct {
-	// RWSet is the public read/write set: a marshalled TxReadWriteSet, as Fabric's peer endorses it. It is never
-	// nil. Of private data it has hashes.
+	// RWSet is the public read/write set: a marshalled TxReadWriteSet, as Fabric's peer endorses it. It is never nil. It has
+	// private data as hashes.
 	RWSet []byte
-	// PrivateRWSet is what the transaction wrote to collections, a marshalled TxPvtReadWriteSet. Only some may
-	// see it. It is nil if that is nothing.
+	// PrivateRWSet is what the transaction wrote to collections: a marshalled TxPvtReadWriteSet. Only some may see it. It is
+	// nil if the transaction wrote nothing to collections.
 	PrivateRWSet []byte
 }
 
-// TransactionOf returns what is to be committed of a transaction that was run on a simulator: its results under its ID and its time.
-// What is said of ResultsOf holds.
+// TransactionOf returns a transaction to be committed: what was run on a simulator, under its ID and its time. Like
+// ResultsOf it must be called once, before Done, and sim may be wrapped.
 func TransactionOf(sim ledger.Simulator, txID string, at time.Time) (Transaction, error) {
 	r, err := ResultsOf(sim)
 	if err != nil {
@@ -32,8 +32,8 @@ func TransactionOf(sim ledger.Simulator, txID string, at time.Time) (Transaction
 	return Transaction{TxID: txID, Timestamp: at, RWSet: r.RWSet, PrivateRWSet: r.PrivateRWSet}, nil
 }
 
-// ResultsOf returns what a transaction has read and written: the Results of the *Simulator that a Ledger has made for it, also
-// if others wrap it, for which see ledger.Unwrap. It must be called once, before Done.
+// ResultsOf returns what a transaction has read and written. sim is a *Simulator that a Ledger has made, or wraps one in the
+// way that ledger.Unwrap describes. It must be called once, before Done.
 func ResultsOf(sim ledger.Simulator) (*Results, error) {
 	s, ok := ledger.Unwrap(sim).(*Simulator)
 	if !ok {
@@ -115,8 +115,9 @@ func (n *namespaceSet) marshal() ([]byte, error) {
 	return marshal(kv)
 }
 
-// rangeQueries returns the ranges that were read, as they were opened. Of those with the same bounds the first one
-// stands for all: they read the same snapshot. One that nothing was asked of has seen nothing.
+// rangeQueries returns the ranges that were read, in the order in which they were opened. Of ranges with the same bounds
+// only the first one is returned, because they read the same snapshot. A range that was never read has seen nothing, and is
+// left out.
 func (n *namespaceSet) rangeQueries() ([]*pb.RangeQueryInfo, error) {
 	type bounds struct {
 		start, end string
@@ -141,7 +142,7 @@ func (n *namespaceSet) rangeQueries() ([]*pb.RangeQueryInfo, error) {
 	return infos, nil
 }
 
-// marshal returns bytes that are never nil, and equal for equal messages.
+// marshal returns bytes that are never nil. Equal messages have equal bytes.
 func marshal(m proto.Message) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte{}, m)
 }

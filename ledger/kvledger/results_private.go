@@ -10,8 +10,8 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// collectionResults adds what was noted of collections to a namespace's public read/write set, as hashes, and returns
-// what was written to them, if anything was.
+// collectionResults adds what was noted of collections to a namespace's public read/write set, as hashes. It returns what
+// was written to the collections, or nil.
 func (r *rareSet) collectionResults(ns *pb.NsReadWriteSet) (*pb.NsPvtReadWriteSet, error) {
 	var private *pb.NsPvtReadWriteSet
 	for _, name := range slices.Sorted(maps.Keys(r.collections)) {
@@ -21,7 +21,7 @@ func (r *rareSet) collectionResults(ns *pb.NsReadWriteSet) (*pb.NsPvtReadWriteSe
 			return nil, errors.Wrapf(err, "marshal hashes of collection %q", name)
 		}
 		if len(hashed) == 0 {
-			continue // a query alone
+			continue // there was only a query
 		}
 		public := &pb.CollectionHashedReadWriteSet{CollectionName: name, HashedRwset: hashed}
 		ns.CollectionHashedRwset = append(ns.CollectionHashedRwset, public)
@@ -62,8 +62,8 @@ func (c *collectionSet) hashed() *pb.HashedRWSet {
 	return set
 }
 
-// private returns what was written. Of metadata it has the keys alone, by which whoever has the values finds those
-// that get another version.
+// private returns what was written. Of metadata it has only the keys. With them a ledger that has the values finds those
+// that get a new version.
 func (c *collectionSet) private() *pb.KVRWSet {
 	set := new(pb.KVRWSet)
 	for _, w := range c.writes.sorted() {

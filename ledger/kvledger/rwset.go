@@ -24,7 +24,7 @@ type namespaceRWSet struct {
 	writeSet
 }
 
-// writeSet is what is written to one namespace, or as hashes to one collection: each key once.
+// writeSet is what is written to one namespace, or as hashes to one collection. It has each key once.
 type writeSet struct {
 	writes   []write
 	metadata []metadataWrite
@@ -37,18 +37,18 @@ type read struct {
 
 type write struct {
 	key, storeKey string
-	value         []byte // nil is a delete
+	value         []byte // nil deletes
 }
 
 // metadataWrite replaces a key's metadata.
 type metadataWrite struct {
-	key, storeKey string // where the value is
+	key, storeKey string // storeKey is the value's key in the store
 	value         []byte // for the store; nil deletes
 }
 
-// rwsetDecoder makes of a transaction's bytes what is validated and committed. The bytes may come from anybody: nothing in
-// them is trusted, and whatever is wrong becomes the transaction's code, not an error. So that validation need not look again,
-// every key is turned into the store's here, and is known to be one that the store takes.
+// rwsetDecoder turns a transaction's bytes into what is validated and committed. The bytes may come from anybody. Nothing in
+// them is trusted, and whatever is wrong becomes the transaction's code, not an error. Every key is turned into the store's
+// key here, and is known to be one that the store takes. So validation need not look again.
 type rwsetDecoder struct{ keys keyspace }
 
 // decode decodes a transaction's read/write sets.
@@ -86,8 +86,8 @@ func (d rwsetDecoder) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRW
 	return namespaces, Valid
 }
 
-// decodeNamespace decodes and checks what a transaction read and wrote in one namespace. Writes are checked as the simulator
-// would have, since another one may have made them: each key once, none that the store can't take. A delete that is written as
+// decodeNamespace decodes and checks what a transaction read and wrote in one namespace. Another simulator may have made the
+// writes, so they are checked as this one would: each key once, none that the store can't take. A delete that is written as
 // an empty value becomes nil, so that validation knows one kind of delete.
 func (d rwsetDecoder) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, ValidationCode) {
 	ns := namespaceRWSet{name: name, ranges: kv.RangeQueriesInfo}

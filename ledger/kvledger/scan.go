@@ -13,10 +13,10 @@ import (
 type scan struct {
 	view      *view
 	namespace string
-	keyAt     int // where the key begins in the store's
+	keyAt     int // where the key begins in the store's key
 	inner     store.Iterator
 	ended     bool
-	failed    error // what Next returned, and returns from then on
+	failed    error // what Next has returned, and returns from now on
 	closed    bool
 }
 
@@ -38,7 +38,7 @@ func (it *scan) Next(ctx context.Context) (*ledger.KV, error) {
 	return &ledger.KV{Namespace: it.namespace, Key: key, Value: value}, nil
 }
 
-// next is Next for callers who need the version.
+// next returns the next key and value, and also the version.
 func (it *scan) next(ctx context.Context) (key string, v readVersion, value []byte, ok bool, err error) {
 	if err := it.usable(); err != nil || it.ended {
 		return "", v, nil, false, err
@@ -59,7 +59,7 @@ func (it *scan) next(ctx context.Context) (key string, v readVersion, value []by
 	return key, v, value, true, nil
 }
 
-// usable returns an error if there is nothing to be had any more.
+// usable returns an error if nothing can be read any more.
 func (it *scan) usable() error {
 	switch {
 	case it.view.closed:

@@ -8,17 +8,17 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// Texts of Fabric's transaction simulator (core/ledger/kvledger/txmgmt/txmgr).
+// The texts of Fabric's transaction simulator (core/ledger/kvledger/txmgmt/txmgr).
 var (
 	errDone    = errors.New("this instance should not be used after calling Done()")
 	errResults = errors.New("this function should only be called once on a transaction simulator instance")
 )
 
-// Simulator reads from a snapshot, and notes what one transaction reads and writes. It is used by one goroutine at a
-// time, as ledger.Simulator says. After Done every method but Done returns an error.
+// Simulator reads from a snapshot, and notes what one transaction reads and writes. One goroutine at a time uses it, as
+// ledger.Simulator says. After Done every method but Done returns an error.
 //
-// It has three parts: the view is what there is to read, the notes are what was read and written, and the past decides what
-// may still be done.
+// It has three parts. The view is what there is to read. The notes are what was read and written. The past decides what may
+// still be done.
 type Simulator struct {
 	view  view
 	notes notes
@@ -56,7 +56,7 @@ func (s *Simulator) GetState(ctx context.Context, namespace, key string) ([]byte
 	return value, nil
 }
 
-// GetStateMultipleKeys implements ledger.MultiGetter, in one round trip. It notes what GetState would.
+// GetStateMultipleKeys implements ledger.MultiGetter, in one round trip. It notes each key as GetState does.
 func (s *Simulator) GetStateMultipleKeys(ctx context.Context, namespace string, keys []string) ([][]byte, error) {
 	set, err := s.namespace(namespace)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *Simulator) GetStateMultipleKeys(ctx context.Context, namespace string, 
 	return values, nil
 }
 
-// SetState implements ledger.Simulator. The empty key and keys that are no UTF-8 are refused.
+// SetState implements ledger.Simulator. It refuses the empty key, and keys that are not UTF-8.
 func (s *Simulator) SetState(_ context.Context, namespace, key string, value []byte) error {
 	set, err := s.namespace(namespace)
 	if err != nil {
@@ -101,13 +101,13 @@ func (s *Simulator) SetState(_ context.Context, namespace, key string, value []b
 	return nil
 }
 
-// DeleteState implements ledger.Simulator. The keys that SetState refuses are refused.
+// DeleteState implements ledger.Simulator. It refuses the keys that SetState refuses.
 func (s *Simulator) DeleteState(ctx context.Context, namespace, key string) error {
 	return s.SetState(ctx, namespace, key, nil)
 }
 
-// GetStateRange implements ledger.Simulator. It notes what the iterator yields, as far as it is read. A paginated
-// query is refused after a write, and makes every later write be refused.
+// GetStateRange implements ledger.Simulator. It notes what the iterator yields, as far as it is read. A paginated query is
+// refused after a write, and after it every write is refused.
 func (s *Simulator) GetStateRange(_ context.Context, namespace string, r ledger.Range) (ledger.Iterator, error) {
 	set, err := s.namespace(namespace)
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *Simulator) Done() {
 	s.view.close()
 }
 
-// namespace returns what was noted of a namespace so far, for a method to go on with.
+// namespace returns what was noted of a namespace so far, for a method that goes on with it.
 func (s *Simulator) namespace(name string) (*namespaceSet, error) {
 	if s.view.closed {
 		return nil, errDone
@@ -146,7 +146,7 @@ func (s *Simulator) namespace(name string) (*namespaceSet, error) {
 	return s.notes.namespace(name)
 }
 
-// beforeWrite says whether the transaction may write a key.
+// beforeWrite returns an error if the transaction must not write a key.
 func (s *Simulator) beforeWrite(namespace, collection, key string) error {
 	if err := s.past.beforeWrite(); err != nil {
 		return err

@@ -11,13 +11,14 @@ import (
 
 // validation is a block that is validated at a snapshot, as Fabric's validator does it.
 //
-// The idea: a transaction was simulated some time ago, possibly on another peer, and says of everything that it read which
-// version it saw. If each of those versions is still the newest one, then running the transaction now would read the same
-// and so write the same: its writes are as good as new. If one has changed, they may be wrong, and are dropped.
+// The idea: a transaction was simulated some time ago, possibly on another peer. For everything that it read, it says which
+// version it saw. If each of those versions is still the newest one, then running the transaction now would read the same,
+// and so write the same. Its writes are as good as new. If one version has changed, the writes may be wrong, and are
+// dropped.
 //
-// "Now" is a moment within the block: what was committed before the block, and on top of it what the valid transactions
-// before this one have written. So transactions are judged one after the other, and each valid one adds its writes to the
-// effects at once, where the next ones find them. Invalid transactions leave no trace but their ID.
+// "Now" is a moment within the block. It is what was committed before the block, and on top of it what the valid
+// transactions before this one have written. So transactions are judged one after the other. Each valid one adds its writes
+// to the effects at once, where the next ones find them. Invalid transactions leave no trace but their ID.
 //
 // It has two parts: what is committed, which is only read, and the effects, which become the store's batch.
 type validation struct {
@@ -77,7 +78,7 @@ func (v *validation) transaction(ctx context.Context, tx transaction, at version
 	return nil
 }
 
-// judge returns the code of the next transaction: the first failure decides. It notes the ID if it was not used.
+// judge returns the code of the next transaction. The first failure decides. It notes the ID if that was not used before.
 func (v *validation) judge(ctx context.Context, tx transaction, at version) (ValidationCode, error) {
 	code, used := tx.code, v.committed.take(1)[0] != nil || v.txIDs[tx.TxID]
 	if used {
@@ -85,7 +86,7 @@ func (v *validation) judge(ctx context.Context, tx transaction, at version) (Val
 	}
 	v.txIDs[tx.TxID] = true
 	for _, ns := range tx.namespaces {
-		// Those of a transaction that has failed are taken too: the next one's come after them.
+		// They are taken even if the transaction has failed already, because those that follow come after them.
 		committed := v.committed.take(len(ns.reads) + len(ns.hashedReads))
 		if code != Valid {
 			continue
@@ -95,7 +96,7 @@ func (v *validation) judge(ctx context.Context, tx transaction, at version) (Val
 			return code, err
 		}
 	}
-	if !used { // whatever the code is, also if it is the caller's DuplicateTxID
+	if !used { // even if the code is the caller's DuplicateTxID
 		v.effects.write(v.committed.keys.txIDKey(tx.TxID), encodeTxID(at, code))
 	}
 	return code, nil
@@ -117,8 +118,8 @@ func (v *validation) namespace(ctx context.Context, ns namespaceRWSet, committed
 	return Valid, nil
 }
 
-// unchanged says whether reads would read the same now. A key that the block has written before is changed, also
-// when it was deleted and absent already.
+// unchanged reports whether reads would read the same now. A key that the block has written before counts as changed, even
+// if it was deleted and had been absent already.
 func (v *validation) unchanged(reads []read, committed [][]byte) (bool, error) {
 	for i, r := range reads {
 		if _, written := v.effects.updates.Get(r.storeKey); written {
@@ -132,10 +133,10 @@ func (v *validation) unchanged(reads []read, committed [][]byte) (bool, error) {
 	return true, nil
 }
 
-// writes returns what the store is to write for a validated block.
+// writes returns what the store writes for a validated block.
 func (v *validation) writes(txs []transaction) ([]store.Write, error) {
 	keys, block := v.committed.keys, v.committed.block
-	// Most updates are of public keys, which have an entry in the history each.
+	// Most updates are of public keys, each of which has an entry in the history.
 	writes := make([]store.Write, 0, 2*v.effects.updates.Len()+len(v.effects.metadata)+len(v.effects.also)+2)
 	writes = append(writes, store.Write{Key: keys.heightKey(), Value: encodeHeight(block + 1)})
 	writes = v.effects.appendWrites(writes)

@@ -9,7 +9,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// version says which transaction wrote a value: the block, and the position in it counting all transactions.
+// version says which transaction wrote a value: the block, and the position in the block, in which all transactions count.
 type version struct{ block, tx uint64 }
 
 // readVersion is what a read records: a version, or that the key is absent.
@@ -48,7 +48,7 @@ func encodeValue(v version, value []byte) []byte {
 	return append(b, value...)
 }
 
-// decodeValue is the reverse of encodeValue; nil bytes are an absent key. The value is a part of b.
+// decodeValue decodes what encodeValue has encoded. Nil bytes are an absent key. The value is a part of b.
 func decodeValue(b []byte) (readVersion, []byte, error) {
 	if b == nil {
 		return readVersion{}, nil, nil
@@ -69,7 +69,7 @@ func cutUvarint(b []byte) (uint64, []byte, bool) {
 	return v, b[n:len(b):len(b)], true
 }
 
-// format is the version of what the store's keys and values look like.
+// format is the version of the form that the store's keys and values have.
 const format = 2
 
 func encodeHeight(height uint64) []byte { return binary.AppendUvarint([]byte{format}, height) }

@@ -6,12 +6,12 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// view is what a simulator reads: the store as it was when the transaction began. It owns the snapshot, and the iterators over
-// it that are not noted; both end with it.
+// view is what a simulator reads: the store as it was when the transaction began. It owns the snapshot, and the iterators
+// over it that are not noted. Both end with it.
 type view struct {
 	ledger    *Ledger
 	snapshot  store.Snapshot
-	iterators []interface{ Close() } // that are no ranges of the public state: notes have those
+	iterators []interface{ Close() } // those over the public state's ranges are in notes
 	closed    bool
 }
 
@@ -23,7 +23,7 @@ func (v *view) close() {
 	v.snapshot.Close()
 }
 
-// readMetadata reads the version of the value that the store holds at a key, and the metadata at another.
+// readMetadata reads the version of the value that the store holds at one key, and the metadata at another.
 func (v *view) readMetadata(ctx context.Context, valueKey, metadataKey string) (readVersion, map[string][]byte, error) {
 	b, err := v.snapshot.GetMany(ctx, []string{valueKey, metadataKey})
 	if err != nil {
