@@ -18,29 +18,28 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// How long certificates are valid, from an hour before they are made: the clocks of others may be slow.
+// How long certificates are valid. They begin an hour before they are made, because the clocks of others may be slow.
 const (
 	clockSkew        = time.Hour
 	caValidity       = 10 * 365 * 24 * time.Hour
 	identityValidity = 365 * 24 * time.Hour
 )
 
-// attributesOID names the extension that holds a certificate's attributes, as Fabric's CA does
-// (fabric-ca/lib/attrmgr).
+// attributesOID names the extension that holds a certificate's attributes, as in Fabric's CA (fabric-ca/lib/attrmgr).
 var attributesOID = asn1.ObjectIdentifier{1, 2, 3, 4, 5, 6, 7, 8, 1}
 
-// MSPConfig is what NewMSP makes an MSP of.
+// MSPConfig says what kind of MSP NewMSP makes.
 type MSPConfig struct {
 	// ID is the MSP's ID, like "Org1MSP". Required.
 	ID string
-	// Organization is O in the certificates' subjects, like "org1.example.com". Empty: the ID.
+	// Organization is O in the certificates' subjects, like "org1.example.com". Empty: the ID is used.
 	Organization string
-	// NotBefore and NotAfter are when the CA's certificate is valid. Zero: from an hour ago, and for ten years.
+	// NotBefore and NotAfter say when the CA's certificate is valid. Zero: from an hour ago, and for ten years.
 	NotBefore, NotAfter time.Time
 }
 
-// MSP is an organization that issues identities: a CA with a key of its own, which lives as long as the MSP does and
-// is written nowhere. It is meant for tests and for networks of one peer. It is safe for concurrent use.
+// MSP is an organization that issues identities. It has a CA with a key of its own, which is written nowhere and lives as
+// long as the MSP. It is meant for tests and for networks of one peer. It is safe for concurrent use.
 type MSP struct {
 	id           string
 	organization string
@@ -80,35 +79,35 @@ func NewMSP(cfg MSPConfig) (*MSP, error) {
 // ID returns the MSP's ID.
 func (m *MSP) ID() string { return m.id }
 
-// Certificate returns the CA's certificate, which must not be modified.
+// Certificate returns the CA's certificate. It must not be modified.
 func (m *MSP) Certificate() *x509.Certificate { return m.cert }
 
 // CertificatePEM returns the CA's certificate as PEM, in a new slice.
 func (m *MSP) CertificatePEM() []byte { return certificatePEM(m.cert) }
 
-// Roots returns a new pool with the CA's certificate: what ParsedProposal.Verify checks the MSP's identities against.
+// Roots returns a new pool with the CA's certificate. Give it to ParsedProposal.Verify to check the MSP's identities.
 func (m *MSP) Roots() *x509.CertPool {
 	roots := x509.NewCertPool()
 	roots.AddCert(m.cert)
 	return roots
 }
 
-// Config is what MSP.Issue makes an identity of. Issue only reads it, and keeps nothing of it.
+// Config says what kind of identity MSP.Issue makes. Issue only reads it, and keeps nothing of it.
 type Config struct {
 	// CommonName is CN in the certificate's subject. Required.
 	CommonName string
-	// OUs are the organizational units in the subject. Fabric tells roles by them: "client", "peer", "admin" and
-	// "orderer". Nil: "client". Empty, but not nil: none.
+	// OUs are the organizational units in the subject. Fabric tells roles by them: "client", "peer", "admin" and "orderer".
+	// Nil means "client". Empty, but not nil, means none.
 	OUs []string
-	// Attributes are what the identity's CA says about it, by name: what chaincode reads with the shims' cid
-	// package and decides on. They are in the certificate, and so for all to read. Empty: the certificate has none.
+	// Attributes are what the CA says about the identity, by name. Chaincode reads them with the shims' cid package, and
+	// decides by them. They are in the certificate, so everybody can read them. Empty: the certificate has none.
 	Attributes map[string]string
-	// NotBefore and NotAfter are when the certificate is valid. Zero: from an hour ago, and for a year.
+	// NotBefore and NotAfter say when the certificate is valid. Zero: from an hour ago, and for a year.
 	NotBefore, NotAfter time.Time
 }
 
-// Issue makes an identity: a new ECDSA P-256 key and a certificate for it that the MSP's CA signs. As those of
-// Fabric's CA, the certificate is for digital signatures and not bound to a use in TLS.
+// Issue makes an identity: a new ECDSA P-256 key, and a certificate for it that the MSP's CA signs. Like those of Fabric's
+// CA, the certificate is for digital signatures, and is not bound to a use in TLS.
 func (m *MSP) Issue(cfg Config) (*Identity, error) {
 	id, err := m.issue(cfg)
 	if err != nil {
@@ -160,7 +159,7 @@ func newKey() (signingKey, error) {
 	return signingKey{key}, nil
 }
 
-// certify returns template as a certificate of key's public part, signed with the key of parent.
+// certify returns template as a certificate of key's public part, signed with signer for parent.
 func certify(template, parent *x509.Certificate, key, signer signingKey) (*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
@@ -192,7 +191,8 @@ func setValidity(template *x509.Certificate, from, to time.Time, length time.Dur
 	return nil
 }
 
-// attributesExtension returns the extension for attributes, which is not critical: who does not know it may ignore it.
+// attributesExtension returns the extension that holds attributes. It is not critical: software that does not know it may
+// ignore it.
 func attributesExtension(attributes map[string]string) ([]pkix.Extension, error) {
 	if len(attributes) == 0 {
 		return nil, nil

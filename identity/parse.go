@@ -12,35 +12,35 @@ import (
 
 // ParsedProposal is what a client's proposal says. It shares no memory with the proposal.
 type ParsedProposal struct {
-	// ChannelID is the channel that the transaction is for. Empty for a call without one.
+	// ChannelID is the channel that the transaction is for. It is empty for a call without a channel.
 	ChannelID string
-	// TxID is the transaction's ID. ParseProposal has checked that it is the one that follows from nonce and creator.
+	// TxID is the transaction's ID. ParseProposal has checked that it follows from nonce and creator.
 	TxID string
-	// Chaincode is the name of the chaincode that is called, as the channel header's extension has it: that is the
-	// one that Fabric's peers go by, whatever else the proposal says.
+	// Chaincode is the name of the chaincode that is called. It is taken from the channel header's extension, because
+	// Fabric's peers go by that, whatever else the proposal says.
 	Chaincode string
 	// Args are the arguments of the call.
 	Args [][]byte
-	// IsInit says that the call is the one that initializes the chaincode.
+	// IsInit says that the call initializes the chaincode.
 	IsInit bool
-	// Transient is what the chaincode gets besides its arguments and what is not recorded, by name.
+	// Transient is data that the chaincode gets beside its arguments, by name. It is not recorded.
 	Transient map[string][]byte
-	// Creator is who asks, a marshalled SerializedIdentity. ParseProposal does not look into it, and whether it asks at all
-	// is for Verify to find out.
+	// Creator says who asks: a marshalled SerializedIdentity. ParseProposal does not look into it. Use Verify to find out
+	// whether the proposal is really the creator's.
 	Creator []byte
-	// Nonce is what makes the transaction ID unique.
+	// Nonce makes the transaction ID unique.
 	Nonce []byte
-	// Timestamp is when the proposal was made, as its creator says, in UTC. Zero if it doesn't.
+	// Timestamp is when the proposal was made, as its creator says, in UTC. It is zero if the creator doesn't say.
 	Timestamp time.Time
-	// Binding is what Proposal.Binding says.
+	// Binding ties the transient map to the proposal. It is SHA-256 over nonce, creator and the epoch.
 	Binding []byte
 
 	proposalBytes []byte
 	signature     []byte
 }
 
-// ParseProposal takes a signed proposal apart. The errors say which part of it is wrong; what is right to ParseProposal is right to
-// Fabric's peers before they look at creator and signature (core/endorser, msgvalidation.go), and to shims.
+// ParseProposal takes a signed proposal apart. An error says which part of it is wrong. It accepts what Fabric's peers
+// accept before they look at creator and signature (core/endorser, msgvalidation.go), and what shims accept.
 func ParseProposal(signed *pb.SignedProposal) (*ParsedProposal, error) {
 	if len(signed.GetProposalBytes()) == 0 {
 		return nil, errors.New("parse proposal: it is empty")
@@ -72,7 +72,7 @@ func ParseProposal(signed *pb.SignedProposal) (*ParsedProposal, error) {
 	return p, nil
 }
 
-// MSPID returns the ID of the MSP that Creator names: of which the proposal claims to be, until Verify says so.
+// MSPID returns the ID of the MSP that Creator names. It is only a claim until Verify has checked it.
 func (p *ParsedProposal) MSPID() (string, error) {
 	var id pb.SerializedIdentity
 	if err := proto.Unmarshal(p.Creator, &id); err != nil {
@@ -96,7 +96,7 @@ func (l *layers) open(proposalBytes []byte) error {
 		header pb.Header
 	)
 	for _, layer := range []struct {
-		bytes func() []byte // of a message that is above
+		bytes func() []byte // of the outer message, in which these bytes are
 		into  proto.Message
 	}{
 		{func() []byte { return proposalBytes }, &prop},

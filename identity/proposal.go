@@ -1,13 +1,14 @@
-// Package identity knows who somebody is: it makes MSPs and identities with X.509 certificates, and the signed
-// proposals by which they ask for transactions. A stub reads its creator, transient map, timestamp and binding from them.
+// Package identity knows who somebody is. It makes MSPs, and identities with X.509 certificates. It also makes the signed
+// proposals by which these ask for transactions. A stub reads its creator, transient map, timestamp and binding from a
+// proposal.
 //
 //	msp, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP"})
 //	alice, err := msp.Issue(identity.Config{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
 //	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: "mychannel", Chaincode: "asset", Args: args, Signer: alice})
 //	cs.Execute(ctx, "asset:1.0", handler.TxParams{ChannelID: "mychannel", TxID: p.TxID, SignedProposal: p.Signed, …}, input)
 //
-// It is for peers and tests that have no proposals of clients to pass on. Peers that have some pass those instead;
-// [ParseProposal] takes them apart, and [ParsedProposal.Verify] checks who they are from.
+// Making proposals is for peers and tests that get none from clients. If your peer gets proposals from clients, pass those
+// on instead. [ParseProposal] takes them apart, and [ParsedProposal.Verify] checks who they are from.
 package identity
 
 import (
@@ -24,7 +25,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// nonceSize is the number of bytes in a nonce that NewProposal makes, which is Fabric's (protoutil.CreateNonce).
+// nonceSize is the number of bytes in a nonce that NewProposal makes. It is Fabric's (protoutil.CreateNonce).
 const nonceSize = 24
 
 // ProposalParams are what a proposal says. NewProposal only reads them, and keeps nothing of them.
@@ -33,16 +34,16 @@ type ProposalParams struct {
 	ChannelID string
 	// Chaincode is the name of the chaincode that is called. Required.
 	Chaincode string
-	// Args are the arguments of the call, the function's name first by convention.
+	// Args are the arguments of the call. By convention the first one is the function's name.
 	Args [][]byte
-	// IsInit says that the call is the one that initializes the chaincode.
+	// IsInit says that the call initializes the chaincode.
 	IsInit bool
-	// Transient is what the chaincode gets besides its arguments and what is not recorded, by name.
+	// Transient is data that the chaincode gets beside its arguments, by name. It is not recorded.
 	Transient map[string][]byte
-	// Signer is who asks, and signs the proposal. Required, unless Creator is set.
+	// Signer says who asks, and signs the proposal. Required, unless Creator is set.
 	Signer Signer
-	// Creator is who asks, where nobody can sign: a marshalled SerializedIdentity. The signature is then empty.
-	// Chaincode does not see that, but whoever verifies proposals must not accept such a one. Excludes Signer.
+	// Creator says who asks if nobody can sign: a marshalled SerializedIdentity. The signature is then empty. Chaincode does
+	// not see that, but a peer that verifies proposals must not accept such a proposal. Set either Creator or Signer.
 	Creator []byte
 	// Nonce makes the transaction ID unique. Nil means 24 random bytes.
 	Nonce []byte
@@ -50,21 +51,21 @@ type ProposalParams struct {
 	Timestamp time.Time
 }
 
-// Proposal is a proposal and what identifies it.
+// Proposal is a proposal, together with what identifies it.
 type Proposal struct {
 	// TxID is the transaction's ID: SHA-256 over nonce and creator, in lower-case hex (protoutil.ComputeTxID).
 	TxID string
-	// Timestamp is the one in the proposal, in UTC.
+	// Timestamp is the timestamp in the proposal, in UTC.
 	Timestamp time.Time
-	// Binding ties what is sent in the transient map to the proposal: SHA-256 over nonce, creator and the epoch,
-	// which is 0, as 8 bytes little-endian. It is what stubs return from GetBinding.
+	// Binding ties the transient map to the proposal. It is SHA-256 over nonce, creator and the epoch, which is 0, as 8
+	// bytes little-endian. Stubs return it from GetBinding.
 	Binding []byte
-	// Signed is the proposal. Its signature is the Signer's over its ProposalBytes, or empty.
+	// Signed is the proposal. Its signature is the Signer's over its ProposalBytes, or empty if there is no Signer.
 	Signed *pb.SignedProposal
 }
 
-// NewProposal makes a proposal of the form that Fabric's clients give it: a header of type ENDORSER_TRANSACTION, and a
-// ChaincodeProposalPayload that holds the call and the transient map.
+// NewProposal makes a proposal in the form that Fabric's clients give it. It has a header of type ENDORSER_TRANSACTION, and
+// a ChaincodeProposalPayload that holds the call and the transient map.
 func NewProposal(p ProposalParams) (*Proposal, error) {
 	switch {
 	case p.Chaincode == "":
@@ -142,7 +143,7 @@ func (p *ProposalParams) marshal(txID string) ([]byte, error) {
 	return m.marshal(&pb.Proposal{Header: header, Payload: payload}), m.err
 }
 
-// nested marshals messages into one another, and keeps the first error.
+// nested marshals messages that are nested in one another, and keeps the first error.
 type nested struct{ err error }
 
 func (n *nested) marshal(m proto.Message) []byte {

@@ -14,9 +14,9 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Verify checks that the proposal is its creator's: that the certificate in Creator is valid at a time, chains up to
-// a root of the MSP that Creator names, and belongs to the key that signed. It returns the certificate. roots are by
-// MSP ID; the time zero is now.
+// Verify checks that the proposal is really its creator's. The certificate in Creator must be valid at the given time, chain
+// up to a root of the MSP that Creator names, and belong to the key that signed. Verify returns the certificate. roots are
+// by MSP ID. The zero time means now.
 //
 // It knows roots and no more: not intermediate CAs, revocation, roles or policies.
 func (p *ParsedProposal) Verify(roots map[string]*x509.CertPool, at time.Time) (*x509.Certificate, error) {
@@ -36,7 +36,7 @@ func verifyCreator(creator []byte, roots map[string]*x509.CertPool, at time.Time
 		return nil, errors.Wrap(err, "decode creator")
 	}
 	trusted := roots[id.GetMspid()]
-	if trusted == nil { // to crypto/x509 it would stand for the roots of the system
+	if trusted == nil { // crypto/x509 would take nil for the roots of the system
 		return nil, errors.Errorf("creator's MSP %.64q is unknown", id.GetMspid())
 	}
 	block, _ := pem.Decode(id.GetIdBytes())
@@ -70,7 +70,7 @@ func (p *ParsedProposal) verifySignature(cert *x509.Certificate) error {
 	if _, err := asn1.Unmarshal(p.signature, &s); err != nil {
 		return errors.Wrap(err, "decode signature")
 	}
-	if !isLowS(key, s.S) { // a second valid signature that anyone can make of the first
+	if !isLowS(key, s.S) { // anyone can make a second valid signature, with a high S, of the first
 		return errors.New("signature has the higher of the two values that S can have")
 	}
 	return nil
