@@ -12,16 +12,15 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// Parse reads the definitions of a chaincode's collections, in the form of Fabric's collections_config.json: a list of
-// objects with the members of ledger.CollectionConfig, and endorsementPolicy, an object that has signaturePolicy or
-// channelConfigPolicy. As in Fabric (internal/peer/chaincode), the case of the members' names does not matter, and
-// without maxPeerCount it is 1. What Fabric reads over is an error here: members that it does not know, and members
-// that are there twice.
+// Parse reads the definitions of a chaincode's collections, in the form of Fabric's collections_config.json. That is a list
+// of objects with the members of ledger.CollectionConfig, and endorsementPolicy, an object that has signaturePolicy or
+// channelConfigPolicy. As in Fabric (internal/peer/chaincode), the case of the members' names does not matter, and a missing
+// maxPeerCount is 1. Fabric overlooks members that it does not know, and members that are there twice. Here both are errors.
 //
-// What an endorsementPolicy says is checked and left out: endorsing is not this module's.
+// An endorsementPolicy is checked and left out, because this module does nothing with it.
 //
-// The definitions are checked as Fabric's lifecycle does (core/chaincode/lifecycle, scc.go), with its texts, but for
-// what it knows of the channel: whether the MSPs are members of it, and how the collections were defined before.
+// The definitions are checked as Fabric's lifecycle does (core/chaincode/lifecycle, scc.go), with its texts. Two checks are
+// missing, which need to know the channel: whether the MSPs are members of it, and how the collections were defined before.
 func Parse(config []byte) ([]ledger.CollectionConfig, error) {
 	collections, err := parse(config)
 	if err == nil {
@@ -58,7 +57,7 @@ func parse(config []byte) ([]ledger.CollectionConfig, error) {
 
 var errNoList = errors.New(`want a list of collections, as in [{"name": "assets", "policy": "OR('Org1MSP.member')"}]`)
 
-// located says where in the file it is that an error is about, if it says so.
+// located adds to an error where in the file it is, if the error says so.
 func located(config []byte, err error) error {
 	var syntax *json.SyntaxError
 	var wrong *json.UnmarshalTypeError
@@ -77,10 +76,10 @@ func lineAt(config []byte, offset int64) int {
 	return bytes.Count(config[:min(int64(len(config)), offset)], []byte("\n")) + 1
 }
 
-// endorsementPolicy is what is checked and left out.
+// endorsementPolicy is checked and left out.
 type endorsementPolicy struct{ signaturePolicy, channelConfigPolicy string }
 
-// parseCollection returns, with an error, what it has read until then.
+// parseCollection reads one collection. With an error, it returns what it has read until then.
 func parseCollection(object json.RawMessage) (ledger.CollectionConfig, error) {
 	c := ledger.CollectionConfig{MaxPeerCount: 1}
 	var endorsement json.RawMessage
@@ -124,14 +123,14 @@ func (e endorsementPolicy) check() error {
 	return nil
 }
 
-// What members are, for errors.
+// The kinds of members, as errors name them.
 const (
 	aString  = "a string"
 	aNumber  = "a whole number"
 	aBoolean = "true or false"
 )
 
-// member is one of an object's.
+// member is one member of an object.
 type member struct {
 	name string
 	into any
@@ -148,7 +147,7 @@ func parseObject(object json.RawMessage, members []member) error {
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return errors.Wrap(err, "read object") // not of what is JSON
+			return errors.Wrap(err, "read object") // can't happen: it is JSON
 		}
 		name, _ := t.(string)
 		m, ok := memberNamed(members, name)
@@ -161,7 +160,7 @@ func parseObject(object json.RawMessage, members []member) error {
 		seen[m.name] = true
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return errors.Wrapf(err, "read member %s", m.name) // not of what is JSON
+			return errors.Wrapf(err, "read member %s", m.name) // can't happen: it is JSON
 		}
 		if json.Unmarshal(value, m.into) != nil {
 			return errors.Errorf("member %s is %.64s, want %s", m.name, value, m.want)
@@ -189,7 +188,7 @@ func namesOf(members []member) string {
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9-][A-Za-z0-9_-]*$`)
 
-// check is what Fabric's lifecycle checks before it accepts definitions.
+// check checks what Fabric's lifecycle checks before it accepts definitions.
 func check(collections []ledger.CollectionConfig) error {
 	seen := map[string]bool{}
 	for _, c := range collections {

@@ -9,10 +9,10 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Role is what an identity is to its MSP.
+// Role is the role that an identity has in its MSP.
 type Role string
 
-// The roles that a policy can name. Everyone whom the MSP has certified is a member; the other roles are told by the
+// The roles that a policy can name. Everyone whom the MSP has certified is a member. The other roles follow from the
 // certificate's organizational units (Fabric: NodeOUs).
 const (
 	Member  Role = "member"
@@ -22,25 +22,26 @@ const (
 	Orderer Role = "orderer"
 )
 
-// Principal is whom a policy names: everyone who has a role in an MSP.
+// Principal is the group that a policy names: everyone who has a role in an MSP.
 type Principal struct {
 	MSPID string
 	Role  Role
 }
 
-// String returns the principal as policies have it, without quotes: Org1MSP.member.
+// String returns the principal in the form that policies have, without quotes: Org1MSP.member.
 func (p Principal) String() string { return p.MSPID + "." + string(p.Role) }
 
-// ParsePolicy returns the principals of a collection's policy, in its order and with its repetitions, any one of which is
-// enough: OR('Org1MSP.member', "org-2.example.com.admin"). What follows the last dot is the role, and what is before
-// it, letters, digits, dots and dashes, the MSP's ID.
+// ParsePolicy returns the principals of a collection's policy, in its order and with its repetitions. Any one of them is
+// enough: OR('Org1MSP.member', "org-2.example.com.admin"). What follows the last dot is the role. What comes before it is
+// the MSP's ID, of letters, digits, dots and dashes.
 //
-// The language is that of Fabric's signature policies (common/policydsl): gates, which can be nested, are OR, AND and
-// OutOf, the last one with a number before its principals, each in capitals, in small letters, or as Or, And and OutOf. A
-// single principal without a gate is no policy, nor is it to Fabric. A collection's policy must be an OR concatenation:
-// each gate must need one of its principals, as OutOf(1, …) does. The text of that error is Fabric's. What Fabric reads
-// besides are errors: arithmetic, fractions, parentheses around expressions, a missing comma behind a gate (it drops what
-// follows), and gates that are nested more than 100 deep.
+// The language is that of Fabric's signature policies (common/policydsl). There are gates, which can be nested: OR, AND and
+// OutOf. OutOf has a number before its principals. Each may be written in capitals, in small letters, or as Or, And and
+// OutOf. A single principal without a gate is no policy, nor is it in Fabric. A collection's policy must be an OR
+// concatenation: each gate must need one of its principals, as OutOf(1, …) does. The text of that error is Fabric's.
+//
+// Some things that Fabric accepts are errors here: arithmetic, fractions, parentheses around expressions, a missing comma
+// after a gate (Fabric drops what follows), and gates that are nested more than 100 deep.
 func ParsePolicy(policy string) ([]Principal, error) {
 	r, err := parsePolicy(policy)
 	if err != nil {
@@ -61,11 +62,11 @@ var (
 // rule is a part of a policy: a principal, or a gate.
 type rule struct {
 	principal Principal
-	rules     []rule // a gate's, at least one
+	rules     []rule // a gate's rules, at least one
 	n         int    // how many of rules a gate needs
 }
 
-// anyOf appends the rule's principals, if any one of them is enough.
+// anyOf appends the rule's principals. It returns an error unless any one of them is enough.
 func (r rule) anyOf(principals []Principal) ([]Principal, error) {
 	if r.rules == nil {
 		return append(principals, r.principal), nil
@@ -102,7 +103,7 @@ func parsePolicy(policy string) (rule, error) {
 // parser reads a policy from the left.
 type parser struct{ rest string }
 
-// gate reads what is behind a gate's name.
+// gate reads what follows a gate's name.
 func (p *parser) gate(name string, depth int) (rule, error) {
 	kind := strings.ToUpper(name)
 	switch name {
@@ -129,13 +130,13 @@ func (p *parser) gate(name string, depth int) (rule, error) {
 	if kind == "AND" {
 		r.n = len(r.rules)
 	}
-	if r.n < 0 || r.n > len(r.rules)+1 { // one more is for what nobody can fulfil
+	if r.n < 0 || r.n > len(r.rules)+1 { // one more stands for a gate that nobody can fulfil
 		return rule{}, errors.Errorf("invalid t-out-of-n predicate, t %d, n %d", r.n, len(r.rules))
 	}
 	return r, nil
 }
 
-// rules reads a gate's rules and what closes it. If more, something of the gate has been read already.
+// rules reads a gate's rules, and what closes it. more says that something of the gate has been read already.
 func (p *parser) rules(gate *rule, more bool, depth int) error {
 	for !p.accept(')') {
 		if more && !p.accept(',') {
@@ -149,7 +150,7 @@ func (p *parser) rules(gate *rule, more bool, depth int) error {
 		gate.rules = append(gate.rules, r)
 	}
 	if len(gate.rules) == 0 {
-		return errors.New("expected at least two arguments to NOutOf. Given 1") // Fabric counts the number in
+		return errors.New("expected at least two arguments to NOutOf. Given 1") // Fabric counts the number, too
 	}
 	return nil
 }
@@ -186,7 +187,7 @@ func (p *parser) number(gate string) (int, error) {
 
 func (p *parser) space() { p.rest = strings.TrimLeftFunc(p.rest, unicode.IsSpace) }
 
-// accept reads a character, if it is the next one.
+// accept reads the character c, if it comes next.
 func (p *parser) accept(c byte) bool {
 	p.space()
 	if p.rest == "" || p.rest[0] != c {
@@ -196,7 +197,7 @@ func (p *parser) accept(c byte) bool {
 	return true
 }
 
-// word reads a word that is not in quotes, or nothing.
+// word reads a word that is not in quotes. It may find none.
 func (p *parser) word() string {
 	p.space()
 	w := wordForm.FindString(p.rest)
@@ -204,7 +205,7 @@ func (p *parser) word() string {
 	return w
 }
 
-// quoted reads what is in quotes, if that is next.
+// quoted reads what is in quotes, if that comes next.
 func (p *parser) quoted() (string, bool) {
 	p.space()
 	q := quotedForm.FindString(p.rest)
@@ -215,7 +216,7 @@ func (p *parser) quoted() (string, bool) {
 	return q[1 : len(q)-1], true
 }
 
-// next shows, for errors, what can't be read.
+// next returns the text that can't be read, for an error.
 func (p *parser) next() string {
 	if p.space(); p.rest == "" {
 		return "its end"

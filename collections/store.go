@@ -21,34 +21,36 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// implicitCollection is what the names of collections begin with that exist without a definition: the rest is an MSP's ID
-// (Fabric: core/chaincode/implicitcollection).
+// implicitCollection is the prefix of the collections that exist without a definition. The rest of their names is an MSP's
+// ID (Fabric: core/chaincode/implicitcollection).
 const implicitCollection = "_implicit_org_"
 
-// Store is a handler.CollectionStore that goes by the definitions of the collections, as Fabric's SimpleCollectionStore
-// does (core/common/privdata). Whoever the collection's policy names reads and writes it; others read it unless it is
-// memberOnlyRead, and write it unless it is memberOnlyWrite. One that is neither is for everyone, also for a transaction
-// without a proposal. The implicit collections of organizations are such ones: Fabric generates them like that.
+// Store is a handler.CollectionStore that goes by the definitions of the collections, as Fabric's SimpleCollectionStore does
+// (core/common/privdata). A client that the collection's policy names may read and write it. Others may read it unless it is
+// memberOnlyRead, and write it unless it is memberOnlyWrite. A collection that is neither is for everyone, even for a
+// transaction without a proposal. The implicit collections of organizations are such collections, because Fabric generates
+// them like that.
 //
-// The transaction's simulator is asked for the definitions, so that they are those of the state that the transaction sees.
-// If it is no ledger.CollectionConfigs, as when something is wrapped around it that hides that, every collection could
-// not be found, except implicit ones. Such a wrapper must pass GetCollectionConfig on.
+// The transaction's simulator is asked for the definitions, so they are those of the state that the transaction sees. For
+// that the simulator must implement ledger.CollectionConfigs. If you wrap a simulator, pass GetCollectionConfig on.
+// Otherwise no collection is found, except implicit ones.
 //
-// Who asks is what the signed proposal's creator says. An MSP's member is everyone who names its ID. Whether somebody has
-// another role is told by the organizational units in the certificate's subject: client, peer, admin or orderer, of which
-// it must have exactly one. The lists of administrators that an MSP can have in Fabric are not known here.
+// The creator of the signed proposal is the one who asks. Everyone who names an MSP's ID is a member of it. Other roles
+// follow from the organizational units in the certificate's subject. It must have exactly one of client, peer, admin and
+// orderer. In Fabric an MSP can also list its administrators; those lists are not known here.
 //
 // The zero Store believes the creator. That is right for a peer that has verified each proposal before it executes it, as
-// Fabric's do; any other must set Verify, or whoever writes another MSP's ID into a proposal reads that MSP's data.
-// A Store is safe for concurrent use if its functions are.
+// Fabric's do. Any other peer must set Verify. Otherwise anyone can write another MSP's ID into a proposal, and read that
+// MSP's data. A Store is safe for concurrent use if its functions are.
 type Store struct {
-	// Verify returns an error unless the proposal is its creator's and the creator its MSP's, which identity.ParsedProposal.Verify
-	// finds out. The request is refused with the error's text. It is not called for collections that are for everyone.
-	// The channel is the chaincode's; for one that was called from another channel it is not the proposal's. p is not to
-	// be modified. Nil: the proposal has been verified.
+	// Verify returns an error unless the proposal is its creator's, and the creator its MSP's. Use
+	// identity.ParsedProposal.Verify for that. An error refuses the request, and chaincode gets its text. Verify is not
+	// called for collections that are for everyone. channelID is the chaincode's channel. If the chaincode was called from
+	// another channel, the proposal's is that other one. p must not be modified. Nil: the proposal has been verified
+	// already.
 	Verify func(ctx context.Context, channelID string, p *identity.ParsedProposal) error
-	// MSPIDs returns the IDs of the MSPs that are members of a channel; only they have implicit collections. It must not
-	// block. Nil: every name with the prefix of implicit collections is one, as to Fabric.
+	// MSPIDs returns the IDs of the MSPs that are members of a channel. Only they have implicit collections. It must not
+	// block. Nil: every name with the prefix of implicit collections is one, as in Fabric.
 	MSPIDs func(channelID string) []string
 }
 
@@ -74,7 +76,7 @@ func (s Store) CollectionPermission(ctx context.Context, r handler.CollectionReq
 	return handler.CollectionPermission{Read: member || !config.MemberOnlyRead, Write: member || !config.MemberOnlyWrite}, nil
 }
 
-// isImplicit says whether the collection is an organization's own.
+// isImplicit reports whether the collection is an organization's own.
 func (s Store) isImplicit(r handler.CollectionRequest) bool {
 	mspID, ok := strings.CutPrefix(r.Collection, implicitCollection)
 	return ok && mspID != "" && (s.MSPIDs == nil || slices.Contains(s.MSPIDs(r.ChannelID), mspID))
@@ -97,7 +99,7 @@ func configOf(ctx context.Context, r handler.CollectionRequest) (*ledger.Collect
 	return config, nil
 }
 
-// isMember says whether the collection's policy names the creator of the proposal.
+// isMember reports whether the collection's policy names the creator of the proposal.
 func (s Store) isMember(ctx context.Context, r handler.CollectionRequest, config *ledger.CollectionConfig) (bool, error) {
 	principals, err := ParsePolicy(config.Policy)
 	if err != nil {
@@ -124,8 +126,8 @@ func (s Store) isMember(ctx context.Context, r handler.CollectionRequest, config
 	}), nil
 }
 
-// roleIn returns the role that a certificate, in PEM, gives who has it; "" if it gives none, or more than one, which makes
-// it invalid to Fabric (msp, mspimplvalidate.go).
+// roleIn returns the role that a certificate, in PEM, gives its owner. It returns "" if the certificate gives none, or more
+// than one, which makes it invalid in Fabric (msp, mspimplvalidate.go).
 func roleIn(certificate []byte) Role {
 	block, _ := pem.Decode(certificate)
 	if block == nil {
