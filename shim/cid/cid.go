@@ -1,5 +1,5 @@
-// Package cid tells chaincode who its client is: the identity that signed the transaction's proposal. Its names and
-// results are those of the package cid of Fabric's Go shim.
+// Package cid tells chaincode who its client is: the identity that signed the transaction's proposal. Its names and results
+// are those of the package cid of Fabric's Go shim.
 //
 //	id, err := cid.New(stub)
 //	if err != nil {
@@ -9,9 +9,9 @@
 //		return shim.Error(err.Error())
 //	}
 //
-// The functions do the same for one question. They parse the identity each time; whoever asks twice uses [New].
+// The functions do the same for a single question. They parse the identity each time. If you ask more than once, use [New].
 //
-// Only X.509 identities are known. [New] returns [ErrNotX509] for others, Idemix among them.
+// Only X.509 identities are known. For others, such as Idemix, [New] returns [ErrNotX509].
 package cid
 
 import (
@@ -28,13 +28,14 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// ErrNotX509 is what New returns for an identity that is not a PEM certificate. Who reads it may still take the MSP's
-// ID from the creator itself, a marshalled SerializedIdentity.
+// ErrNotX509 is returned by New for an identity that is not a PEM certificate. You can still read the MSP's ID from the
+// creator itself, a marshalled SerializedIdentity.
 var ErrNotX509 = errors.New("identity is not an X.509 certificate in PEM (Idemix is not supported)")
 
-// ChaincodeStubInterface is what the identity is read from: every stub has it.
+// ChaincodeStubInterface is what the identity is read from. Every stub implements it.
 type ChaincodeStubInterface interface {
-	// GetCreator returns the marshalled SerializedIdentity of who submitted the transaction; nil if nobody has.
+	// GetCreator returns the marshalled SerializedIdentity of the client that submitted the transaction, or nil if there is
+	// none.
 	GetCreator() ([]byte, error)
 }
 
@@ -54,16 +55,16 @@ type ClientIdentity interface {
 
 var _ ClientIdentity = (*ClientID)(nil)
 
-// ClientID is the identity of one transaction's client; New makes it. Its methods are safe for concurrent use. All
-// that can go wrong has gone wrong in New: but for AssertAttributeValue, they return no errors.
+// ClientID is the identity of one transaction's client. New makes it, and reports everything that can go wrong. So of the
+// methods only AssertAttributeValue returns errors. They are safe for concurrent use.
 type ClientID struct {
 	mspID string
 	cert  *x509.Certificate
 	attrs map[string]string
 }
 
-// New reads the identity of the client that submitted the stub's transaction. It does not check the certificate
-// against its MSP: the peer has.
+// New reads the identity of the client that submitted the stub's transaction. It does not check the certificate against its
+// MSP, because the peer has done so.
 func New(stub ChaincodeStubInterface) (*ClientID, error) {
 	creator, err := stub.GetCreator()
 	if err != nil {
@@ -91,10 +92,10 @@ func New(stub ChaincodeStubInterface) (*ClientID, error) {
 	return &ClientID{mspID: id.GetMspid(), cert: cert, attrs: attrs}, nil
 }
 
-// GetID returns base64 of "x509::", the subject's distinguished name, "::" and the issuer's, in the order and with
-// the escapes of RFC 2253. It is unique within the MSP, and the same after the certificate was renewed.
+// GetID returns base64 of "x509::", the subject's distinguished name, "::" and the issuer's. The names have the order and
+// the escapes of RFC 2253. The ID is unique within the MSP, and stays the same when the certificate is renewed.
 func (c *ClientID) GetID() (string, error) {
-	// Not Name's own String, which also shows attribute types that have no field of their own: the official ID has not.
+	// Name.String would also show attribute types that have no field of their own. The official ID doesn't have these.
 	subject, issuer := c.cert.Subject.ToRDNSequence(), c.cert.Issuer.ToRDNSequence()
 	return base64.StdEncoding.EncodeToString([]byte("x509::" + subject.String() + "::" + issuer.String())), nil
 }
@@ -102,7 +103,7 @@ func (c *ClientID) GetID() (string, error) {
 // GetMSPID returns the ID of the client's MSP.
 func (c *ClientID) GetMSPID() (string, error) { return c.mspID, nil }
 
-// GetAttributeValue returns the value of one of the client's attributes, and whether it has that attribute.
+// GetAttributeValue returns the value of one of the client's attributes, and whether the client has that attribute.
 // Attributes are what Fabric's CA has written into the certificate.
 func (c *ClientID) GetAttributeValue(attrName string) (value string, found bool, err error) {
 	value, found = c.attrs[attrName]
@@ -121,16 +122,17 @@ func (c *ClientID) AssertAttributeValue(attrName, attrValue string) error {
 	return nil
 }
 
-// HasOUValue says whether the certificate's subject has this organizational unit. Fabric tells roles so: "client",
+// HasOUValue reports whether the certificate's subject has this organizational unit. Fabric tells roles by these: "client",
 // "peer", "admin", "orderer".
 func (c *ClientID) HasOUValue(ou string) (bool, error) {
 	return slices.Contains(c.cert.Subject.OrganizationalUnit, ou), nil
 }
 
-// GetX509Certificate returns the client's certificate, which must not be modified.
+// GetX509Certificate returns the client's certificate. It must not be modified.
 func (c *ClientID) GetX509Certificate() (*x509.Certificate, error) { return c.cert, nil }
 
-// attributes returns what Fabric's CA has written into a certificate: JSON {"attrs":{"name":"value"}} in an extension.
+// attributes returns what Fabric's CA has written into a certificate. It is JSON in an extension:
+// {"attrs":{"name":"value"}}.
 func attributes(cert *x509.Certificate) (map[string]string, error) {
 	oid := asn1.ObjectIdentifier{1, 2, 3, 4, 5, 6, 7, 8, 1}
 	for _, extension := range cert.Extensions {

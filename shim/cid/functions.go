@@ -2,7 +2,7 @@ package cid
 
 import "crypto/x509"
 
-// GetID is ClientID.GetID for the stub's client.
+// GetID returns a name of the stub's client that is unique within its MSP and survives a renewed certificate.
 func GetID(stub ChaincodeStubInterface) (string, error) {
 	c, err := New(stub)
 	if err != nil {
@@ -11,7 +11,7 @@ func GetID(stub ChaincodeStubInterface) (string, error) {
 	return c.GetID()
 }
 
-// GetMSPID is ClientID.GetMSPID for the stub's client.
+// GetMSPID returns the ID of the MSP of the stub's client.
 func GetMSPID(stub ChaincodeStubInterface) (string, error) {
 	c, err := New(stub)
 	if err != nil {
@@ -20,7 +20,8 @@ func GetMSPID(stub ChaincodeStubInterface) (string, error) {
 	return c.GetMSPID()
 }
 
-// GetAttributeValue is ClientID.GetAttributeValue for the stub's client.
+// GetAttributeValue returns the value of one of the attributes of the stub's client, and whether the client has that
+// attribute.
 func GetAttributeValue(stub ChaincodeStubInterface, attrName string) (value string, found bool, err error) {
 	c, err := New(stub)
 	if err != nil {
@@ -29,7 +30,7 @@ func GetAttributeValue(stub ChaincodeStubInterface, attrName string) (value stri
 	return c.GetAttributeValue(attrName)
 }
 
-// AssertAttributeValue is ClientID.AssertAttributeValue for the stub's client.
+// AssertAttributeValue returns an error unless the stub's client has the attribute with this value.
 func AssertAttributeValue(stub ChaincodeStubInterface, attrName, attrValue string) error {
 	c, err := New(stub)
 	if err != nil {
@@ -38,7 +39,7 @@ func AssertAttributeValue(stub ChaincodeStubInterface, attrName, attrValue strin
 	return c.AssertAttributeValue(attrName, attrValue)
 }
 
-// HasOUValue is ClientID.HasOUValue for the stub's client.
+// HasOUValue reports whether the certificate of the stub's client has this organizational unit.
 func HasOUValue(stub ChaincodeStubInterface, ou string) (bool, error) {
 	c, err := New(stub)
 	if err != nil {
@@ -47,7 +48,7 @@ func HasOUValue(stub ChaincodeStubInterface, ou string) (bool, error) {
 	return c.HasOUValue(ou)
 }
 
-// GetX509Certificate is ClientID.GetX509Certificate for the stub's client.
+// GetX509Certificate returns the certificate of the stub's client. It must not be modified.
 func GetX509Certificate(stub ChaincodeStubInterface) (*x509.Certificate, error) {
 	c, err := New(stub)
 	if err != nil {
