@@ -5,15 +5,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Foreign is a stream of chaincode messages of another generated type, such as the one of Fabric's own bindings.
-// P is a pointer to that type.
+// Foreign is a stream of chaincode messages of another generated type, such as that of Fabric's own bindings. P is a pointer
+// to that type.
 type Foreign[P proto.Message] interface {
 	Send(P) error
 	Recv() (P, error)
 }
 
-// ForeignStream is our stream seen through another generated type. It has the methods that Fabric's shim wants of
-// a stream that it is given, in a server (Connect) and in process (StartInProc).
+// ForeignStream is our stream in the form of another generated type. It has the methods that Fabric's shim expects of a
+// stream, in a server (Connect) and in process (StartInProc).
 type ForeignStream[T any, P message[T]] struct{ own Stream }
 
 type message[T any] interface {
@@ -25,7 +25,7 @@ type message[T any] interface {
 //
 //	pb.As[peer.ChaincodeMessage](stream)
 //
-// Each message is converted by way of its wire form, so both sides keep messages of their own.
+// Each message is converted by way of its wire form. So each side keeps messages of its own.
 func As[T any, P message[T]](s Stream) *ForeignStream[T, P] { return &ForeignStream[T, P]{own: s} }
 
 // Send converts m and sends it.
@@ -37,7 +37,7 @@ func (f *ForeignStream[T, P]) Send(m P) error {
 	return f.own.Send(own)
 }
 
-// Recv receives a message and converts it. Errors of the stream are returned as they are.
+// Recv receives a message and converts it. It returns errors of the stream unchanged.
 func (f *ForeignStream[T, P]) Recv() (P, error) {
 	own, err := f.own.Recv()
 	if err != nil {

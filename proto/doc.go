@@ -1,7 +1,7 @@
-// Package pb holds the messages of the Fabric chaincode protocol, and [As] and [From], which let a stream of these
-// messages be used through another generated binding. The gRPC services that carry them are in package pbgrpc.
+// Package pb holds the messages of the Fabric chaincode protocol. [As] and [From] let you use a stream of these messages
+// through another generated binding. The gRPC services that carry the messages are in package pbgrpc.
 //
-// The messages are wire-identical to Hyperledger Fabric's, but live in a proto package ("ccpeer") and under file
-// paths of their own: two Go packages that register the same proto name or file path panic when they are linked
-// into one program, and a chaincode's tests link Fabric's own bindings.
+// On the wire the messages are identical to Hyperledger Fabric's. But they live in a proto package ("ccpeer") and under file
+// paths of their own. Two Go packages that register the same proto name or file path panic when they are linked into one
+// program. A chaincode's tests link Fabric's own bindings, so the names must differ.
 package pb

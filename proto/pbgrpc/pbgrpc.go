@@ -1,8 +1,7 @@
 // Package pbgrpc holds the two gRPC services that carry the messages of package pb: the one that chaincode dials, and the
-// one that a peer dials. Programs that only decode messages don't import it, and so don't link gRPC.
+// one that a peer dials. A program that only decodes messages doesn't import it, and so doesn't link gRPC.
 //
-// The services have the names that Fabric's have on the wire: /protos.ChaincodeSupport/Register and
-// /protos.Chaincode/Connect.
+// On the wire the services have Fabric's names: /protos.ChaincodeSupport/Register and /protos.Chaincode/Connect.
 package pbgrpc
 
 import (
@@ -13,7 +12,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Full names of the two methods on the wire.
+// The full names of the two methods on the wire.
 const (
 	registerMethod = "/protos.ChaincodeSupport/Register"
 	connectMethod  = "/protos.Chaincode/Connect"
@@ -31,7 +30,7 @@ type ChaincodeSupportServer interface {
 	Register(ChaincodeSupport_RegisterServer) error
 }
 
-// ChaincodeServer is what chaincode serves when the peer is to dial it (chaincode as a service).
+// ChaincodeServer is what chaincode serves if the peer dials it (chaincode as a service).
 type ChaincodeServer interface {
 	Connect(Chaincode_ConnectServer) error
 }
