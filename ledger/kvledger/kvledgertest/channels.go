@@ -13,16 +13,16 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// channel is one of several in a store, and what it should have.
+// channel is one of several channels in a store, and what it should have.
 type channel struct {
 	id     string
-	height uint64 // in the end
+	height uint64 // at the end
 	ledger *kvledger.Ledger
 	model  *model
 }
 
-// testChannels commits in three channels of a store by turns. Each must look as it would if it were alone, also to another
-// provider. Their names begin with one another's, and they use the same keys and transaction IDs.
+// testChannels commits in three channels of a store by turns. Each must look as if it were alone, even to another provider.
+// The channels' names begin with one another's, and they use the same keys and transaction IDs.
 func testChannels(t *testing.T, s store.Store) {
 	channels := []*channel{{id: "c", height: 6}, {id: "ch", height: 4}, {id: "ch2", height: 5}}
 	provider := kvledger.NewProvider(s)
@@ -54,7 +54,7 @@ func testChannels(t *testing.T, s store.Store) {
 	}
 }
 
-// commit commits a block of one transaction, which sees what the model says.
+// commit commits a block of one transaction, which must see what the model says.
 func (c *channel) commit(t *testing.T, block uint64) {
 	t.Helper()
 	tx, err := channelTransaction(t.Context(), c.ledger, c.id, block)
@@ -139,7 +139,8 @@ func (c *channel) check(t *testing.T) {
 	}
 }
 
-// everything asks for all that a model knows of, and for a key that a channel should not have if no model knows of it.
+// everything returns questions about all that a model knows. It adds a key that a channel should not have if no model knows
+// of it.
 func everything(m *model) []look {
 	all := []look{
 		{kind: getRange, keys: []string{"", ""}, n: math.MaxInt32}, {kind: getPrivateRange, keys: []string{"", ""}, n: math.MaxInt32},

@@ -8,7 +8,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// testDefinitions has private data expire, in a collection that lives for one block beside one that lives for ever.
+// testDefinitions has private data expire. One collection lives for one block, and another one lives for ever.
 func testDefinitions(t *testing.T, s store.Store) {
 	l := OpenLedger(t, s, "mychannel")
 	d := kvledger.Definition{Collections: []ledger.CollectionConfig{{Name: coll}, {Name: "brief", BlockToLive: 1}}}
@@ -36,7 +36,7 @@ func testDefinitions(t *testing.T, s store.Store) {
 	}
 }
 
-// commitKeys commits a block, of which the first one writes the key k of both collections.
+// commitKeys commits a block. The first one writes the key k of both collections.
 func commitKeys(t *testing.T, l *kvledger.Ledger, block uint64) {
 	t.Helper()
 	sim, err := Simulate(t.Context(), l, "tx")

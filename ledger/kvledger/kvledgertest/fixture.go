@@ -10,7 +10,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 )
 
-// OpenLedger opens the ledger of a channel, by a provider of its own, for a test that needs one over a store.
+// OpenLedger opens the ledger of a channel, for a test that needs one over a store. The ledger has a provider of its own.
 func OpenLedger(t testing.TB, s store.Store, channelID string) *kvledger.Ledger {
 	t.Helper()
 	l, err := kvledger.NewProvider(s).Open(t.Context(), channelID)
@@ -20,7 +20,7 @@ func OpenLedger(t testing.TB, s store.Store, channelID string) *kvledger.Ledger 
 	return l
 }
 
-// Simulate returns a simulator with all its methods, which tests like to use without asking for each.
+// Simulate returns a simulator as its own type, so that a test can use all its methods without asking for each.
 func Simulate(ctx context.Context, l *kvledger.Ledger, txID string) (*kvledger.Simulator, error) {
 	sim, err := l.NewSimulator(ctx, txID)
 	if err != nil {
@@ -40,7 +40,7 @@ func Commit(ctx context.Context, l *kvledger.Ledger, tx ledgertest.Tx) (kvledger
 	})
 }
 
-// Fixture is a ledger as package ledgertest wants it.
+// Fixture returns a ledger in the form that package ledgertest needs.
 func Fixture(l *kvledger.Ledger) ledgertest.Fixture {
 	return ledgertest.Fixture{
 		Ledger:    l,

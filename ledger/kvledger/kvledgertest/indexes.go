@@ -19,7 +19,7 @@ const (
 	sorted = `{"selector":{"size":{"$gt":-1}},"sort":["size"]}`
 )
 
-// testIndexes has documents in the public state and in a collection, some from before they are indexed, and changes them.
+// testIndexes changes documents in the public state and in a collection. Some of them are there before they are indexed.
 // Queries that need an index must then yield what is there, in its order.
 func testIndexes(t *testing.T, s store.Store) {
 	l := OpenLedger(t, s, "mychannel")
@@ -55,7 +55,7 @@ func testIndexes(t *testing.T, s store.Store) {
 	}
 }
 
-// commitDocuments writes documents of these sizes; -1 deletes one.
+// commitDocuments writes documents of these sizes. -1 deletes one.
 func commitDocuments(t *testing.T, l *kvledger.Ledger, txID string, docs map[string]int) {
 	t.Helper()
 	sim, err := Simulate(t.Context(), l, txID)
@@ -99,7 +99,7 @@ func wantSorted(t *testing.T, l *kvledger.Ledger, docs map[string]int) {
 	}
 }
 
-// querySorted returns the keys of a query's results, page by page; all at once if there are no pages.
+// querySorted returns the keys of a query's results, page by page. Without pages it returns all at once.
 func querySorted(ctx context.Context, l *kvledger.Ledger, pageSize int32) ([]string, error) {
 	sim, err := Simulate(ctx, l, "query")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package kvledgertest is the suite that every engine should pass with package kvledger over it. Package storetest, which
-// tests an engine by itself, comes first.
+// Package kvledgertest is the suite that every engine should pass with package kvledger over it. Let an engine pass package
+// storetest first, which tests it by itself.
 package kvledgertest
 
 import (
@@ -12,21 +12,21 @@ import (
 
 // Config says what is tested, and how much.
 type Config struct {
-	// Open returns an empty store, and gives what it has to release to t.Cleanup, the store too. It is required.
+	// Open returns an empty store. It releases the store, and everything else, by t.Cleanup. It is required.
 	Open func(t *testing.T) store.Store
-	// Rounds is how many blocks each of the concurrent submitters commits; 0 is 25. More make a longer test.
+	// Rounds is how many blocks each of the concurrent submitters commits. 0 is 25. A higher figure makes a longer test.
 	Rounds int
-	// Seed is what the submitters choose by; 0 is a new one each time. A failure says which it was: with the same one
-	// each submitter chooses the same again, though not at the same time.
+	// Seed is the seed of the submitters' choices. 0 is a new one each time. A failure says which it was. With the same seed
+	// each submitter makes the same choices again, though not at the same time.
 	Seed uint64
 }
 
-// Run tests ledgers in the stores that open returns: what Config.Run does where open is all that is configured.
+// Run tests ledgers in the stores that open returns. It is Config.Run with nothing but Open configured.
 func Run(t *testing.T, open func(t *testing.T) store.Store) { Config{Open: open}.Run(t) }
 
-// Run tests ledgers in the engine's stores: that they do what package ledger says, that channels in one store don't see one
-// another, that private data expires and indexes are kept as definitions say, and that what many submitters commit at the
-// same time is what they would have committed one after the other.
+// Run tests ledgers in the engine's stores. They must do what package ledger says. Channels in one store must not see one
+// another. Private data must expire, and indexes must be kept, as definitions say. What many submitters commit at the same
+// time must be what they would have committed one after the other.
 func (c Config) Run(t *testing.T) {
 	if c.Rounds == 0 {
 		c.Rounds = 25

@@ -22,7 +22,7 @@ const (
 // kind says what a transaction asks for.
 type kind string
 
-// The kinds of which the read/write set keeps what was read: of keys, ranges and hashes.
+// The kinds that leave a trace in the read/write set: of keys, ranges and hashes.
 const (
 	getValue           kind = "value"
 	getMany            kind = "values"
@@ -34,7 +34,7 @@ const (
 	getPrivateMetadata kind = "private metadata"
 )
 
-// And those that leave no trace.
+// The kinds that leave no trace.
 const (
 	getHistory      kind = "history"
 	getPrivateRange kind = "private range"
@@ -43,8 +43,8 @@ const (
 // look is what a transaction asked for, and what it saw.
 type look struct {
 	kind kind
-	keys []string // of a range, the bounds
-	n    int      // of a range, how many results were asked for at most: one more than that of a page
+	keys []string // the bounds of a range
+	n    int      // how many results of a range were asked for at most: one more than a page has
 	got  string
 }
 
@@ -54,12 +54,12 @@ func (l look) isPrivate() bool {
 
 func (l look) isRange() bool { return l.kind == getRange || l.kind == getPage }
 
-// isNoted says whether validation protects what was seen.
+// isNoted reports whether validation protects what was seen.
 func (l look) isNoted() bool { return l.kind != getHistory && l.kind != getPrivateRange }
 
 func (l look) String() string { return fmt.Sprintf("%s of %q (%d)", l.kind, l.keys, l.n) }
 
-// ask asks a simulator, and returns what it answers in words that a model can say too.
+// ask asks a simulator. It returns the answer in words that a model can say, too.
 func (l look) ask(ctx context.Context, sim *kvledger.Simulator) (string, error) {
 	key := l.keys[0]
 	switch l.kind {

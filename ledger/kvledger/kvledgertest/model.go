@@ -19,12 +19,12 @@ type place struct {
 // change is what a transaction made of a key.
 type change struct {
 	at              kvledger.Version
-	value, metadata string // no value: it was deleted
-	history         string // what the history says of it; empty if it is of metadata alone
+	value, metadata string // without value: it was deleted
+	history         string // what the history says of it; empty if only metadata was written
 }
 
-// model is what transactions leave if they take effect one after the other. It knows the past too: what a question would
-// have been answered at any version, where a version stands for the moment before that transaction took effect.
+// model is what transactions leave if they take effect one after the other. It knows the past, too: the answer that a
+// question would have had at any version. A version stands for the moment before that transaction took effect.
 type model struct {
 	changes map[place][]change // the oldest first
 	txIDs   map[string]bool
@@ -36,7 +36,7 @@ func before(a, b kvledger.Version) bool {
 	return a.Block < b.Block || a.Block == b.Block && a.Tx < b.Tx
 }
 
-// latest returns the last change of a key before a version; a zero one if there was none.
+// latest returns the last change of a key before a version. If there was none, it returns the zero change.
 func (m *model) latest(p place, at kvledger.Version) (last change, found bool) {
 	for _, c := range slices.Backward(m.changes[p]) {
 		if before(c.at, at) {
@@ -46,7 +46,7 @@ func (m *model) latest(p place, at kvledger.Version) (last change, found bool) {
 	return change{}, false
 }
 
-// state is latest of a key that is there.
+// state returns the last change of a key that is present.
 func (m *model) state(p place, at kvledger.Version) (last change, present bool) {
 	last, _ = m.latest(p, at)
 	return last, last.value != ""
@@ -120,12 +120,13 @@ func (m *model) results(l look, at kvledger.Version) (all []result, ended bool) 
 	return all, len(all) < l.n
 }
 
-// agrees says whether a transaction could have seen at a version what it saw.
+// agrees reports whether a transaction could have seen at a version what it saw.
 func (m *model) agrees(looks []look, at kvledger.Version) bool {
 	return !slices.ContainsFunc(looks, func(l look) bool { return m.answer(l, at) != l.got })
 }
 
-// validate returns the code of a transaction that was simulated when so many blocks were there, and comes at a version.
+// validate returns the code of a transaction. height is how many blocks there were when it was simulated, and at is its
+// version.
 func (m *model) validate(tx *transaction, height uint64, at kvledger.Version) kvledger.ValidationCode {
 	simulated := kvledger.Version{Block: height}
 	keyChanged := func(private bool) func(look) bool {
@@ -145,7 +146,7 @@ func (m *model) validate(tx *transaction, height uint64, at kvledger.Version) kv
 	return kvledger.Valid
 }
 
-// keysChanged says whether one of the keys has another version, or was written by the block, be it to no effect.
+// keysChanged reports whether one of the keys has another version, or was written by the block, even if that had no effect.
 func (m *model) keysChanged(l look, from, to kvledger.Version) bool {
 	return slices.ContainsFunc(l.keys, func(key string) bool {
 		p := place{l.isPrivate(), key}
@@ -165,7 +166,7 @@ func (m *model) rangeChanged(l look, from, to kvledger.Version) bool {
 	return !slices.EqualFunc(then, now, func(a, b result) bool { return a.key == b.key && a.at == b.at })
 }
 
-// apply has a valid transaction take effect. Values come before metadata; a key that is not there has none.
+// apply has a valid transaction take effect. Values come before metadata. A key that is not there has no metadata.
 func (m *model) apply(tx *transaction, at kvledger.Version) {
 	after := kvledger.Version{Block: at.Block, Tx: at.Tx + 1}
 	for p, value := range tx.writes {

@@ -10,7 +10,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
-// replay executes what was committed in the order of the ledger's blocks, on a model.
+// replay executes what was committed on a model, in the order of the ledger's blocks.
 type replay struct {
 	model  *model
 	acked  map[string][]*block // by what they hold
@@ -58,8 +58,8 @@ func (r *replay) run(t *testing.T, ledgers []*kvledger.Ledger) {
 	}
 }
 
-// readBlocks finds the order of the acknowledged blocks. Each is there once, and no other is; and one that was
-// acknowledged before another was begun comes before it.
+// readBlocks finds the order of the acknowledged blocks. Each must be there once, and no other block. A block that was
+// acknowledged before another was begun must come before it.
 func (r *replay) readBlocks(t *testing.T, l *kvledger.Ledger) {
 	t.Helper()
 	height, err := l.Height(t.Context())
@@ -125,8 +125,8 @@ func (r *replay) transaction(t *testing.T, tx *transaction, at kvledger.Version)
 	r.model.apply(tx, at)
 }
 
-// window returns how many blocks a simulator has seen, at least and at most: all that were acknowledged before it was
-// asked for, and none that was begun after it had ended.
+// window returns how many blocks a simulator has seen, at least and at most. It has seen all that were acknowledged before
+// it was asked for, and none that was begun after it had ended.
 func (r *replay) window(tx *transaction) (lowest, highest uint64) {
 	highest = math.MaxUint64
 	for n, b := range r.order {
@@ -140,7 +140,7 @@ func (r *replay) window(tx *transaction) (lowest, highest uint64) {
 	return lowest, min(highest, uint64(len(r.order)))
 }
 
-// compare asks a ledger for all that there is.
+// compare asks a ledger for everything that there is.
 func (r *replay) compare(t *testing.T, l *kvledger.Ledger) {
 	t.Helper()
 	sim, err := Simulate(t.Context(), l, "compare")
@@ -157,7 +157,7 @@ func (r *replay) compare(t *testing.T, l *kvledger.Ledger) {
 	r.compareTransactions(t, l)
 }
 
-// compareTransactions asks for every transaction by its ID, which stands for the first one that has it.
+// compareTransactions asks for every transaction by its ID. If several have the same ID, it stands for the first one.
 func (r *replay) compareTransactions(t *testing.T, l *kvledger.Ledger) {
 	t.Helper()
 	seen := map[string]bool{}

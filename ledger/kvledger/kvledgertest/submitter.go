@@ -16,14 +16,14 @@ import (
 
 const (
 	submitters = 6
-	// maxBlock is how many transactions a block has at most; one more, where it has the first one twice.
+	// maxBlock is how many transactions a block has at most. It has one more if the first one is in it twice.
 	maxBlock = 5
-	// maxPending is how many transactions a submitter holds back: some get old, and collide with more.
+	// maxPending is how many transactions a submitter holds back. So some get old, and collide with more others.
 	maxPending = 8
 )
 
-// testSubmitters has submitters simulate and commit at random, through two providers of the store. What has become of
-// their transactions must then be what a model says that executes them one after the other.
+// testSubmitters has submitters simulate and commit at random, through two providers of the store. A model then executes
+// their transactions one after the other. What has become of them must be what the model says.
 func testSubmitters(t *testing.T, c Config) {
 	s := c.Open(t)
 	ledgers := []*kvledger.Ledger{OpenLedger(t, s, "mychannel"), OpenLedger(t, s, "mychannel")}
@@ -70,10 +70,10 @@ type submitter struct {
 	random  *rand.Rand
 	pending []*transaction
 	made    int
-	blocks  []*block // as they were acknowledged
+	blocks  []*block // in the order in which they were acknowledged
 }
 
-// block is a block that was acknowledged, and when it was committed.
+// block is a block that was acknowledged, and the time when it was committed.
 type block struct {
 	transactions []*transaction
 	began, acked uint64

@@ -13,10 +13,10 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
-// Few keys are hot, so that transactions collide; the cold ones make ranges long enough for summaries of them.
+// Few keys are hot, so that transactions collide. The cold keys make ranges so long that they are summarized.
 const hotKeys, coldKeys = 6, 80
 
-// Histories get long: only those of some keys are read.
+// Histories get long, so only those of some keys are read.
 const historyKeys = 2
 
 // transaction is what was asked for, seen and written.
@@ -28,7 +28,7 @@ type transaction struct {
 	metadata map[place]string
 	results  *kvledger.Results
 
-	// When the simulation began and ended, by the suite's clock.
+	// The times at which the simulation began and ended, by the suite's clock.
 	began, ended uint64
 	code         kvledger.ValidationCode // that Commit has returned
 }
@@ -42,7 +42,7 @@ func (tx *transaction) String() string {
 	return s.String()
 }
 
-// simulate has a transaction look and write at random. Every value that it writes is another one.
+// simulate has a transaction look and write at random. No two values that it writes are the same.
 func simulate(ctx context.Context, l *kvledger.Ledger, random *rand.Rand, tx *transaction) error {
 	sim, err := Simulate(ctx, l, tx.id)
 	if err != nil {
@@ -92,7 +92,7 @@ func randomLook(random *rand.Rand) look {
 		l.keys[0] = hotKey(random.IntN(historyKeys))
 	case getRange:
 		l.keys, l.n = randomRange(random), 1000
-		if random.IntN(2) == 0 { // it is left unfinished
+		if random.IntN(2) == 0 { // the range is left unfinished
 			l.n = 1 + random.IntN(60)
 		}
 	}
@@ -109,7 +109,7 @@ func randomKey(random *rand.Rand) string {
 	return hotKey(random.IntN(hotKeys))
 }
 
-// randomRange returns bounds, mostly of a few keys: who reads much is hardly ever valid.
+// randomRange returns the bounds of a range, mostly of few keys. A transaction that reads much is hardly ever valid.
 func randomRange(random *rand.Rand) []string {
 	switch random.IntN(6) {
 	case 0:

@@ -16,8 +16,8 @@ import (
 
 // Store is a store.Store in memory. It must be made by New.
 type Store struct {
-	commit sync.Mutex                 // held while tree is changed and current replaced
-	tree   *btree.Map[string, []byte] // the writer's own: readers use what IsoCopy gives
+	commit sync.Mutex                 // held while tree is changed and current is replaced
+	tree   *btree.Map[string, []byte] // the writer's own: readers use what IsoCopy returns
 
 	current atomic.Pointer[snapshot] // nil once the store is closed
 }
@@ -39,7 +39,7 @@ func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
 	return nil, store.ErrClosed
 }
 
-// Commit implements store.Store. A commit that has begun is finished whatever becomes of ctx.
+// Commit implements store.Store. Once it has begun, a commit is finished, whatever becomes of ctx.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// snapshot is what was committed at some time. It never changes, so all who ask at that time share it.
+// snapshot is what was committed at some moment. It never changes, so everyone who asks at that moment shares it.
 type snapshot struct {
 	tree *btree.Map[string, []byte]
 	head store.Head
@@ -108,7 +108,7 @@ type iterator struct {
 	lo, hi  string
 	reverse bool
 	state   position
-	failed  error // what Next returned, and returns from then on
+	failed  error // what Next has returned, and returns from now on
 }
 
 type position uint8

@@ -1,5 +1,5 @@
-// Package storebench has the benchmarks of an engine with package kvledger over it: how quick blocks are committed, and
-// transactions simulated. They are the same for every engine, so that engines can be compared.
+// Package storebench has the benchmarks of an engine with package kvledger over it. They measure how fast blocks are
+// committed, and transactions simulated. They are the same for every engine, so that engines can be compared.
 package storebench
 
 import (
@@ -17,26 +17,26 @@ import (
 const (
 	// blockSize is how many transactions a block has.
 	blockSize = 500
-	// manyCallers is how many simulate at the same time.
+	// manyCallers is how many callers simulate at the same time.
 	manyCallers = 32
-	// valueSize is how many bytes the values have that are there from the beginning.
+	// valueSize is how many bytes each of the first values has.
 	valueSize = 100
 )
 
 // Config says what is measured.
 type Config struct {
-	// Open returns an empty store, and gives what it has to release to b.Cleanup, the store too. It is required.
+	// Open returns an empty store. It releases the store, and everything else, by b.Cleanup. It is required.
 	Open func(b *testing.B) store.Store
 	// Keys is how many keys the ledger has before anything is measured; 0 is 100,000. They are written in ten blocks.
 	Keys int
 }
 
-// Run measures, each on a new store:
+// Run measures the following, each on a new store:
 //
-//   - Commit500: to commit a block of 500 transactions, which are simulated outside of what is measured
-//   - Block500: to simulate a block of 500 transactions, and to commit it
+//   - Commit500: committing a block of 500 transactions, whose simulation is not measured
+//   - Block500: simulating a block of 500 transactions, and committing it
 //   - Pipeline500: the same, but the next block is simulated while one is being committed
-//   - Simulate: to simulate a transaction, by one caller and by many at the same time
+//   - Simulate: simulating a transaction, by one caller and by many at the same time
 //
 // Every transaction reads two keys and writes them. No block reads what the one before it writes.
 func (c Config) Run(b *testing.B) {
@@ -51,12 +51,12 @@ func (c Config) Run(b *testing.B) {
 	}
 }
 
-// bench is a benchmark on a ledger that has keys.
+// bench is a benchmark on a ledger that has some keys.
 type bench struct {
 	*testing.B
 	ledger *kvledger.Ledger
 	keys   int
-	times  []time.Duration // of the blocks
+	times  []time.Duration // how long each block took
 }
 
 func (c Config) open(b *testing.B) *bench {
