@@ -11,6 +11,7 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/internal/pipe"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
@@ -91,24 +92,23 @@ func (p *Peer) run(typ pb.ChaincodeMessage_Type, args []string) *pb.ChaincodeMes
 
 // answer does what a request asks for and returns the payload of its answer.
 func (p *Peer) answer(m *pb.ChaincodeMessage) []byte {
-	switch m.GetType() {
-	case pb.ChaincodeMessage_GET_STATE:
-		var req pb.GetState
-		p.unmarshal(m, &req)
+	payload := handler.NewPayload(m.GetType())
+	if payload == nil {
+		p.t.Fatalf("unexpected message %v", m)
+	}
+	if err := proto.Unmarshal(m.GetPayload(), payload); err != nil {
+		p.t.Fatal(err)
+	}
+	switch req := payload.(type) {
+	case *pb.GetState:
 		return []byte(p.State[req.GetKey()])
-	case pb.ChaincodeMessage_PUT_STATE:
-		var req pb.PutState
-		p.unmarshal(m, &req)
+	case *pb.PutState:
 		p.State[req.GetKey()] = string(req.GetValue())
 		p.record(req.GetKey(), &pb.KeyModification{TxId: m.GetTxid(), Value: req.GetValue()})
-	case pb.ChaincodeMessage_DEL_STATE:
-		var req pb.DelState
-		p.unmarshal(m, &req)
+	case *pb.DelState:
 		delete(p.State, req.GetKey())
 		p.record(req.GetKey(), &pb.KeyModification{TxId: m.GetTxid(), IsDelete: true})
-	case pb.ChaincodeMessage_GET_STATE_BY_RANGE:
-		var req pb.GetStateByRange
-		p.unmarshal(m, &req)
+	case *pb.GetStateByRange:
 		page := new(pb.QueryResponse)
 		for _, key := range slices.Sorted(maps.Keys(p.State)) {
 			if key >= req.GetStartKey() && (req.GetEndKey() == "" || key < req.GetEndKey()) {
@@ -116,21 +116,15 @@ func (p *Peer) answer(m *pb.ChaincodeMessage) []byte {
 			}
 		}
 		return p.marshal(page)
-	case pb.ChaincodeMessage_GET_QUERY_RESULT:
-		var req pb.GetQueryResult
-		p.unmarshal(m, &req)
+	case *pb.GetQueryResult:
 		return p.marshal(p.query(req.GetQuery()))
-	case pb.ChaincodeMessage_GET_HISTORY_FOR_KEY:
-		var req pb.GetHistoryForKey
-		p.unmarshal(m, &req)
+	case *pb.GetHistoryForKey:
 		page := new(pb.QueryResponse)
 		for _, mod := range p.writes[req.GetKey()] {
 			p.add(page, mod)
 		}
 		return p.marshal(page)
-	case pb.ChaincodeMessage_INVOKE_CHAINCODE:
-		var req pb.ChaincodeSpec
-		p.unmarshal(m, &req)
+	case *pb.ChaincodeSpec:
 		res := p.Call(req.GetChaincodeId().GetName(), req.GetInput().GetArgs())
 		return p.marshal(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_COMPLETED, Payload: p.marshal(res)})
 	default:
@@ -223,11 +217,4 @@ func (p *Peer) marshal(m proto.Message) []byte {
 		p.t.Fatal(err)
 	}
 	return b
-}
-
-func (p *Peer) unmarshal(m *pb.ChaincodeMessage, payload proto.Message) {
-	p.t.Helper()
-	if err := proto.Unmarshal(m.GetPayload(), payload); err != nil {
-		p.t.Fatal(err)
-	}
 }
