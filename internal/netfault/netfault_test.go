@@ -116,6 +116,16 @@ func (p *pair) wantEnd(at net.Conn, want error) {
 	}
 }
 
+// wantPassed waits until so many bytes are said to have passed. They arrive a moment before.
+func (p *pair) wantPassed(d netfault.Direction, want int64) {
+	p.t.Helper()
+	for began := time.Now(); p.conn().Passed(d) != want; runtime.Gosched() {
+		if time.Since(began) > patience {
+			p.t.Fatalf("%d bytes passed, want %d", p.conn().Passed(d), want)
+		}
+	}
+}
+
 // What the ends say of themselves reaches the other one, in both directions.
 func TestPassesOn(t *testing.T) {
 	p := connected(t, nil)
@@ -123,9 +133,9 @@ func TestPassesOn(t *testing.T) {
 	p.want(p.far, "hello")
 	p.send(p.far, "you too")
 	p.want(p.dialled, "you too")
-	if up, down, both := p.conn().Passed(netfault.Up), p.conn().Passed(netfault.Down), p.conn().Passed(netfault.Both); up != 5 || down != 7 || both != 12 {
-		t.Errorf("passed %d, %d, %d", up, down, both)
-	}
+	p.wantPassed(netfault.Up, 5)
+	p.wantPassed(netfault.Down, 7)
+	p.wantPassed(netfault.Both, 12)
 	_ = p.dialled.CloseWrite()
 	p.wantEnd(p.far, io.EOF)
 	p.send(p.far, "bye")
