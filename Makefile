@@ -67,7 +67,7 @@ crash: ## Kill writers of the Pebble store, crash its machine, and kill the lead
 
 .PHONY: lint
 lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with golangci-lint
-	$(call each_module,$(BIN)/golangci-lint run ./...)
+	$(call each_module,$(BIN)/golangci-lint run --allow-parallel-runners ./...)
 
 # Modules whose tests stop and kill processes as only a Unix can.
 UNIX_TESTS := ./internal/interop ./ledger/kvledger/store/postgres

@@ -81,6 +81,9 @@ func (a address) dial(ctx context.Context) (net.Conn, error) {
 // listen opens a listener, and returns the address that it got: port 0 means any that is free.
 func (a address) listen(ctx context.Context) (net.Listener, address, error) {
 	l, err := a.open(ctx)
+	if errors.Is(err, errAddressInUse) && a.network == "unix" && !isSocket(a.address) {
+		return nil, address{}, errors.Errorf("listen on %s: there is something that is no socket, which is left as it is: give another path", a)
+	}
 	if errors.Is(err, errAddressInUse) {
 		return nil, address{}, errors.Errorf("listen on %s: address already in use: is a peer running? "+
 			"Give another address with --listen and --api", a)
@@ -114,9 +117,10 @@ func (a address) open(ctx context.Context) (net.Listener, error) {
 	return l, nil
 }
 
-// abandoned says whether the address is the socket of a peer that was killed.
+// abandoned says whether the address is the socket of a peer that was killed: a socket that nobody listens on. A file, or a link to
+// one, refuses a connection too, but is somebody's.
 func (a address) abandoned(ctx context.Context) bool {
-	if a.network != "unix" {
+	if a.network != "unix" || !isSocket(a.address) {
 		return false
 	}
 	c, err := a.dial(ctx)
@@ -124,4 +128,10 @@ func (a address) abandoned(ctx context.Context) bool {
 		_ = c.Close()
 	}
 	return errors.Is(err, errConnectionRefused)
+}
+
+// isSocket says whether a path is a socket, and not a link to one.
+func isSocket(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().Type() == os.ModeSocket
 }

@@ -43,7 +43,7 @@ func apiServer(n *node) *http.Server {
 	mux.HandleFunc("POST "+statePath, answering(n, n.state))
 	mux.HandleFunc("POST "+explainPath, answering(n, n.explain))
 	mux.HandleFunc("POST "+chaincodesPath, answering(n, n.list))
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
 }
 
 // answering answers questions by a method of the node.

@@ -120,6 +120,42 @@ func TestServeOverUnixSocket(t *testing.T) {
 	}
 }
 
+// What is no socket stays as it is, whatever it is that the peer is told to listen on.
+func TestServeDeletesNothing(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	thesis, link, folder := filepath.Join(dir, "thesis"), filepath.Join(dir, "link"), filepath.Join(dir, "folder")
+	if err := os.WriteFile(thesis, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(thesis, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "ccpeer.yaml")
+	if err := os.WriteFile(config, []byte("api: unix:"+thesis+"\nledger: memory\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const text = "there is something that is no socket, which is left as it is: give another path"
+	for _, path := range []string{thesis, link, folder} {
+		peer(t, "serve", "--dev", "--ledger", "memory", "--listen", "127.0.0.1:0", "--api", "unix:"+path).check(t, exitFailed, path+": "+text)
+		peer(t, "serve", "--dev", "--ledger", "memory", "--listen", "unix:"+path, "--api", "127.0.0.1:0").check(t, exitFailed, path+": "+text)
+	}
+	peer(t, "serve", "--dev", "--config", config).check(t, exitFailed, thesis+": "+text)
+	if b, err := os.ReadFile(thesis); err != nil || string(b) != "text" {
+		t.Errorf("the file has %q, %v", b, err)
+	}
+	if target, err := os.Readlink(link); err != nil || target != thesis {
+		t.Errorf("the link leads to %q, %v", target, err)
+	}
+}
+
 // useServed calls the chaincode of a peer in every way that clients have.
 func useServed(t *testing.T, s *served) {
 	t.Helper()
