@@ -17,17 +17,17 @@ const defaultGrace = 5 * time.Second
 
 // Config says who the chaincode is and where its peer is. It is copied when it is used.
 type Config struct {
-	// ChaincodeID is the name to register under. Required.
+	// ChaincodeID is what the chaincode registers as. Required.
 	ChaincodeID string
-	// PeerAddress is where the peer listens, "host:port" or a gRPC target such as "unix:///run/peer.sock". Required
-	// by Run, not used otherwise.
+	// PeerAddress is where the peer listens: "host:port", or a gRPC target such as "unix:///run/peer.sock". Run requires it.
+	// Nothing else uses it.
 	PeerAddress string
-	// TLS is for the connection to the peer; nil means plaintext. Only Run uses it.
+	// TLS is for the connection to the peer. Nil means plaintext. Only Run uses it.
 	TLS *tls.Config
-	// Logger gets panics (Error), results that could not be sent (Warn) and the like; nil means none.
+	// Logger gets panics (Error), results that could not be sent (Warn) and the like. Nil: nothing is logged.
 	Logger *slog.Logger
-	// Grace is how long transactions that are running may take to finish after the stream has ended or, for Run, after
-	// its context has. 0 means 5 seconds. What runs longer is left behind, and the error says so.
+	// Grace is how long running transactions may take to finish after the stream has ended or, for Run, after its context
+	// has ended. 0 means 5 seconds. A transaction that runs longer is left behind, and the error says so.
 	Grace time.Duration
 }
 
@@ -45,7 +45,7 @@ func (c Config) grace() time.Duration {
 	return c.Grace
 }
 
-// check says what every conversation needs.
+// check returns an error if something is missing that every conversation needs.
 func (c Config) check(cc Chaincode) error {
 	if c.ChaincodeID == "" {
 		return errors.New("chaincode ID must be specified")
@@ -56,13 +56,13 @@ func (c Config) check(cc Chaincode) error {
 	return nil
 }
 
-// LoadConfig makes a Config from the environment that a peer gives its chaincode. lookupEnv is os.LookupEnv, or what
-// stands for it; peerAddress, if not empty, goes before CORE_PEER_ADDRESS.
+// LoadConfig makes a Config from the environment that a peer gives its chaincode. lookupEnv is os.LookupEnv, or a
+// replacement for it. If peerAddress is not empty, it is used instead of CORE_PEER_ADDRESS.
 //
-// CORE_CHAINCODE_ID_NAME and CORE_PEER_TLS_ENABLED ("true" or "false") are required. With TLS, the client's key is
-// read from the file CORE_TLS_CLIENT_KEY_FILE (PEM) or else CORE_TLS_CLIENT_KEY_PATH (base64 of PEM), its
-// certificate likewise from CORE_TLS_CLIENT_CERT_FILE or CORE_TLS_CLIENT_CERT_PATH, and the peer's root certificates
-// from CORE_PEER_TLS_ROOTCERT_FILE (PEM).
+// CORE_CHAINCODE_ID_NAME and CORE_PEER_TLS_ENABLED ("true" or "false") are required. With TLS, the client's key is read from
+// the file CORE_TLS_CLIENT_KEY_FILE (PEM) or else CORE_TLS_CLIENT_KEY_PATH (base64 of PEM). Its certificate is read in the
+// same way from CORE_TLS_CLIENT_CERT_FILE or CORE_TLS_CLIENT_CERT_PATH. The peer's root certificates are read from
+// CORE_PEER_TLS_ROOTCERT_FILE (PEM).
 func LoadConfig(peerAddress string, lookupEnv func(string) (string, bool)) (Config, error) {
 	get := func(name string) string {
 		value, _ := lookupEnv(name)

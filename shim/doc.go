@@ -1,5 +1,5 @@
-// Package shim is the chaincode's half of the protocol, for chaincode written against this library. On the wire
-// it speaks as Fabric's official shims do.
+// Package shim is the chaincode's half of the protocol, for chaincode written against this library. On the wire it speaks as
+// Fabric's official shims do.
 //
 // Chaincode is a type with two methods, Init and Invoke, and a main function:
 //
@@ -10,31 +10,31 @@
 //		}
 //	}
 //
-// [Start] dials the peer, as the flag and environment tell that every peer gives its chaincode; [Run] does the same
-// with settings from the program. [Serve] waits for the peer to dial instead (chaincode as a service). [StartInProc]
-// talks on a stream within the peer's own process.
+// [Start] dials the peer. It reads the flag and the environment that every peer gives its chaincode. [Run] does the same
+// with settings from the program. [Serve] waits until the peer dials (chaincode as a service). [StartInProc] talks on a
+// stream within the peer's own process.
 //
 // # Transactions
 //
-// Each call of Init or Invoke runs on a goroutine of its own, any number at once. Within one transaction requests
-// are made one after the other; a second one at the same time returns [ErrConcurrentRequest]. Once the function
-// has returned, its stub's requests return [ErrTransactionFinished].
+// Each call of Init or Invoke runs in a goroutine of its own. Any number may run at once. Within one transaction you make
+// requests one after the other. A second request at the same time returns [ErrConcurrentRequest]. After the function has
+// returned, its stub's requests return [ErrTransactionFinished].
 //
-// Reads see what is committed, not what the transaction itself has written. [ChaincodeStubInterface] says what there
-// is: public state, private data by collection, key-level endorsement policies, ranges, rich queries, history, calls of
-// other chaincode, one event. What a peer or its ledger does not support is an error with the peer's text.
+// Reads see what is committed, not what the transaction itself has written. [ChaincodeStubInterface] says what there is:
+// public state, private data by collection, key-level endorsement policies, ranges, rich queries, history, calls of other
+// chaincode, one event. If a peer or its ledger doesn't support something, you get an error with the peer's text.
 //
-// A panic ends its transaction with status 500, and is logged with its stack. When the stream ends, every request
-// that waits returns [ErrStreamEnded].
+// A panic ends its transaction with status 500, and is logged with its stack. When the stream ends, every request that waits
+// returns [ErrStreamEnded].
 //
 // # Fewer requests
 //
-// Every read and write is a request of its own, but for two methods. GetMultipleStates and GetMultiplePrivateData read
-// many keys in one request; StartWriteBatch holds writes back until they go together. Newer peers say in READY whether
-// they can do that, and how many keys at once (fewer than 100 are taken for 100, as by Fabric's shim); with others the
-// same calls work, one request a key.
+// Every read and write is a request of its own. There are two ways to make fewer. GetMultipleStates and
+// GetMultiplePrivateData read many keys in one request. StartWriteBatch holds writes back until they go together. Newer
+// peers say in READY whether they can do that, and how many keys at once. (As in Fabric's shim, a figure below 100 counts as
+// 100.) With other peers the same calls work, with one request for each key.
 //
 // # The client
 //
-// Package cid, below this one, says who submitted a transaction, and which attributes Fabric's CA gave to whoever it is.
+// Package cid, below this one, says who submitted a transaction, and which attributes Fabric's CA gave the client.
 package shim

@@ -13,9 +13,9 @@ import (
 )
 
 var (
-	// ErrStreamEnded is what a request returns whose stream to the peer has ended.
+	// ErrStreamEnded is returned by a request whose stream to the peer has ended.
 	ErrStreamEnded = errors.New("chaincode stream ended")
-	// ErrMessageTooLarge is what a request returns that would be larger than peers accept (pb.MaxMessageSize bytes).
+	// ErrMessageTooLarge is returned by a request that would be larger than peers accept (pb.MaxMessageSize bytes).
 	ErrMessageTooLarge = errors.New("message is too large")
 )
 

@@ -14,7 +14,7 @@ const (
 	firstSimpleKey  = "\x01"               // sent for an empty start: past all composite keys
 )
 
-// CreateCompositeKey joins objectType and attributes to a key that sorts by them, in order, apart from simple keys.
+// CreateCompositeKey joins objectType and attributes to a key that sorts by them, in this order, apart from simple keys.
 // Each must be valid UTF-8 without U+0000 and U+10FFFF.
 func CreateCompositeKey(objectType string, attributes []string) (string, error) {
 	if err := checkAttribute(objectType); err != nil {

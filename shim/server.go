@@ -24,15 +24,15 @@ import (
 // connectTimeout is how long a new connection may take for its handshakes, as in the official shim.
 const connectTimeout = 5 * time.Second
 
-// TLSProperties are a chaincode server's keys and certificates, all PEM.
+// TLSProperties are a chaincode server's keys and certificates, all in PEM.
 type TLSProperties struct {
 	// Disabled asks for plaintext. Otherwise Key and Cert are required.
 	Disabled bool
 	// Key is the server's private key.
 	Key []byte
-	// Cert is the server's certificate, and those that it is signed with.
+	// Cert is the server's certificate, and the certificates that it is signed with.
 	Cert []byte
-	// ClientCACerts, if set, are the roots that a peer must prove a certificate of.
+	// ClientCACerts are the roots of the certificates that peers must show. Nil: peers need to show none.
 	ClientCACerts []byte
 }
 
@@ -40,7 +40,7 @@ type TLSProperties struct {
 type ChaincodeServer struct {
 	// CCID is the chaincode ID to register under: the package ID that the peer knows. Required.
 	CCID string
-	// Address to listen on, "host:port" or "unix:///path". Required, unless Listener is set.
+	// Address is where to listen: "host:port" or "unix:///path". Required, unless Listener is set.
 	Address string
 	// Listener, if not nil, is served in place of Address. Serve closes it.
 	Listener net.Listener
@@ -48,18 +48,20 @@ type ChaincodeServer struct {
 	CC Chaincode
 	// TLSProps are the keys and certificates. TLS is on unless they say otherwise.
 	TLSProps TLSProperties
-	// KaOpts, if not nil, replaces what pings a quiet peer: every minute, with 20 seconds to answer.
+	// KaOpts, if not nil, says how a quiet peer is pinged. By default it is pinged every minute, and has 20 seconds to
+	// answer.
 	KaOpts *keepalive.ServerParameters
-	// Logger and Grace are as in Config.
+	// Logger gets panics, results that could not be sent and the like. Grace is how long running transactions may take to
+	// finish when the server stops. Both have the same defaults as in Config.
 	Logger *slog.Logger
 	Grace  time.Duration
 }
 
-// Start serves peers for as long as the process lives, or returns why it cannot.
+// Start serves peers for as long as the process lives. It returns only if it cannot serve.
 func (cs *ChaincodeServer) Start() error { return Serve(context.Background(), *cs) }
 
-// Serve serves peers that dial. When ctx ends it refuses new transactions, gives those that are running
-// cs.Grace to finish, ends all streams, and returns nil. Otherwise it returns only if it cannot serve.
+// Serve serves peers that dial. When ctx ends, it refuses new transactions, and gives running ones cs.Grace to finish. Then
+// it ends all streams, and returns nil. Otherwise it returns only if it cannot serve.
 func Serve(ctx context.Context, cs ChaincodeServer) error {
 	opts, err := cs.options()
 	if err != nil {

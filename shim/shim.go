@@ -29,12 +29,12 @@ const window = 1 << 20
 // peerAddressFlag is the flag by which a peer tells its address to the chaincode that it starts.
 const peerAddressFlag = "peer.address"
 
-// Start is what a chaincode's main function calls: it connects to the peer that started the process and serves it.
-// It returns only when the stream has ended or could not be opened, with the reason.
+// Start connects to the peer that started the process, and serves it. Call it in your main function. It returns only when
+// the stream has ended or could not be opened, and says why.
 //
-// The peer's address comes from the flag -peer.address or from CORE_PEER_ADDRESS, all else from the environment: see
-// LoadConfig. Start parses the command line; a program with flags of its own defines them before. It logs to the
-// standard error.
+// The peer's address comes from the flag -peer.address or from CORE_PEER_ADDRESS. LoadConfig reads everything else from the
+// environment. Start parses the command line; if your program has flags of its own, define them before. It logs to standard
+// error.
 func Start(cc Chaincode) error {
 	if flag.Lookup(peerAddressFlag) == nil {
 		flag.String(peerAddressFlag, "", "address of the peer, host:port or unix:///path")
@@ -48,8 +48,8 @@ func Start(cc Chaincode) error {
 	return Run(context.Background(), cfg, cc)
 }
 
-// GetMSPID returns the MSP ID of the peer's own organization, which the peer tells the process that it starts in
-// CORE_PEER_LOCALMSPID. Chaincode compares it with its client's, see package cid, before it reads private data for it.
+// GetMSPID returns the MSP ID of the peer's own organization, which the peer tells its chaincode in CORE_PEER_LOCALMSPID.
+// Before your chaincode reads private data for its client, compare it with the client's, which package cid tells.
 func GetMSPID() (string, error) {
 	id := os.Getenv("CORE_PEER_LOCALMSPID")
 	if id == "" {
@@ -58,9 +58,9 @@ func GetMSPID() (string, error) {
 	return id, nil
 }
 
-// Run connects to the peer and serves it until the stream ends, and returns why it ended: an error that is io.EOF if
-// the peer ended it in good order. When ctx ends, Run refuses new transactions, gives those that are running
-// cfg.Grace to finish, and returns nil.
+// Run connects to the peer and serves it until the stream ends, and returns why it ended. That error is io.EOF (errors.Is)
+// if the peer ended the stream in good order. When ctx ends, Run refuses new transactions, gives running ones cfg.Grace to
+// finish, and returns nil.
 func Run(ctx context.Context, cfg Config, cc Chaincode) error {
 	if err := cfg.check(cc); err != nil {
 		return err
@@ -115,17 +115,17 @@ func dialOptions(cfg Config) []grpc.DialOption {
 	}
 }
 
-// StartInProc serves a peer in the same process, on the chaincode's end of a stream between the two, until the
-// stream ends. It closes its side of the stream and returns why it ended, as Run does. It logs as Start does, to standard
-// error: a chaincode that panics should leave a trace. Chat lets the Logger be chosen.
+// StartInProc serves a peer in the same process, on the chaincode's end of a stream between the two, until the stream ends.
+// It closes its side of the stream and returns why it ended, as Run does. Like Start it logs to standard error, because a
+// chaincode that panics should leave a trace. Use Chat to choose the Logger.
 func StartInProc(chaincodeID string, s pb.ClientStream, cc Chaincode) error {
 	defer func() { _ = s.CloseSend() }()
 	return Chat(s, Config{ChaincodeID: chaincodeID, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}, cc)
 }
 
-// Chat registers on a stream that the caller has opened, serves it until it ends, and returns why it ended: an error
-// that is io.EOF if the peer ended it in good order. It returns when all transactions have, or cfg.Grace after the
-// stream's end. To stop it, end the stream.
+// Chat registers on a stream that you have opened. It serves the stream until it ends, and returns why it ended. That error
+// is io.EOF (errors.Is) if the peer ended the stream in good order. Chat returns when all transactions have returned, or
+// cfg.Grace after the stream's end. To stop it, end the stream.
 func Chat(s pb.Stream, cfg Config, cc Chaincode) error {
 	if err := cfg.check(cc); err != nil {
 		return err

@@ -11,11 +11,11 @@ import (
 )
 
 var (
-	// ErrConcurrentRequest is what a request returns that was made while another one of its transaction was waiting.
+	// ErrConcurrentRequest is returned by a request that is made while another one of its transaction is waiting.
 	ErrConcurrentRequest = errors.New("another request of this transaction is under way: make them one after the other")
-	// ErrTransactionFinished is what a request returns that was made after its Init or Invoke had returned.
+	// ErrTransactionFinished is returned by a request that is made after its Init or Invoke has returned.
 	ErrTransactionFinished = errors.New("transaction has finished: its stub cannot be used any more")
-	// ErrTransactionReplaced is what a request returns whose transaction the peer has given up and started again.
+	// ErrTransactionReplaced is returned by a request whose transaction the peer has given up and started again.
 	ErrTransactionReplaced = errors.New("transaction was started again by the peer")
 )
 
