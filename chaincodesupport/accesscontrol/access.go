@@ -17,15 +17,15 @@ import (
 )
 
 var (
-	// ErrNoTLS is returned by Identify for a stream that is not under TLS.
+	// ErrNoTLS is returned by Identify for a stream that doesn't use TLS.
 	ErrNoTLS = errors.New("chaincode has not connected by TLS")
-	// ErrNoCertificate is returned by Identify for a stream whose client has shown no certificate. On a listener with
-	// ServerCredentials there is no such stream: the connection is refused. It has Fabric's text, without the name, which is not
-	// known yet.
+	// ErrNoCertificate is returned by Identify for a stream whose client has shown no certificate. A listener with
+	// ServerCredentials has no such stream, because it refuses the connection. The error has Fabric's text, but without the
+	// chaincode's name, which is not known yet.
 	ErrNoCertificate = errors.New("TLS is active but chaincode didn't send certificate")
 )
 
-// UnknownCertificateError is returned by Identify for a certificate that was not issued here, or has been revoked.
+// UnknownCertificateError is returned by Identify for a certificate that was not issued here, or that has been revoked.
 type UnknownCertificateError struct {
 	// Hash is the certificate's SHA-256.
 	Hash [32]byte
@@ -38,34 +38,33 @@ func (e *UnknownCertificateError) Error() string {
 
 // Config says what an Authenticator is for.
 type Config struct {
-	// Hosts are the names and IP addresses by which chaincode finds the peer. Chaincode that dials a Unix socket takes
-	// the peer for "localhost". Nil: localhost, 127.0.0.1 and ::1.
+	// Hosts are the names and IP addresses under which chaincode finds the peer. Chaincode that dials a Unix socket knows
+	// the peer as "localhost". Nil: localhost, 127.0.0.1 and ::1.
 	Hosts []string
-	// Logger gets a line for connections and streams that are refused, ten a minute at most, under the name
-	// "chaincode.accesscontrol". Nil means none.
+	// Logger gets a line for each connection or stream that is refused, at most ten a minute, under the name
+	// "chaincode.accesscontrol". Nil: nothing is logged.
 	Logger *zap.Logger
 }
 
-// Authenticator is a peer's CA for chaincode, and knows which chaincode has which certificate. It is safe for
-// concurrent use.
+// Authenticator is a peer's CA for chaincode. It knows which chaincode has which certificate. It is safe for concurrent use.
 type Authenticator struct {
 	ca     *ca
 	server *pair
 	log    *zap.Logger
 
 	mu       sync.Mutex
-	launches map[certHash]*launch // whose certificates have not been revoked
+	launches map[certHash]*launch // those whose certificates have not been revoked
 }
 
 // launch is one launch of a chaincode.
 type launch struct {
 	chaincodeID string
-	conns       map[*conn]struct{} // that its certificate was shown on
+	conns       map[*conn]struct{} // connections on which its certificate was shown
 }
 
 var _ runtime.Issuer = (*Authenticator)(nil)
 
-// New returns an Authenticator with a CA of its own, whose key is ECDSA P-256 and is written nowhere.
+// New returns an Authenticator with a CA of its own. The CA's key is ECDSA P-256, and is written nowhere.
 func New(cfg Config) (*Authenticator, error) {
 	if cfg.Hosts == nil {
 		cfg.Hosts = []string{"localhost", "127.0.0.1", "::1"}
@@ -92,8 +91,8 @@ func New(cfg Config) (*Authenticator, error) {
 	return a, nil
 }
 
-// Issue makes a key and a client certificate for one launch of a chaincode, which is then known by that certificate
-// until Revoke is called.
+// Issue makes a key and a client certificate for one launch of a chaincode. The chaincode is known by that certificate until
+// Revoke is called.
 func (a *Authenticator) Issue(chaincodeID string) (*runtime.Credential, error) {
 	if chaincodeID == "" {
 		return nil, errors.New("issue certificate: the chaincode ID is empty")
@@ -125,13 +124,13 @@ func (a *Authenticator) revoke(hash certHash) {
 	if l == nil {
 		return
 	}
-	for c := range l.conns { // nobody else has it any more
+	for c := range l.conns { // nobody else can reach it any more
 		_ = c.raw.Close() // not by TLS, which would wait for a client that doesn't read
 	}
 }
 
-// Identify returns the ID of the chaincode that the certificate of a stream was issued for. ctx is the stream's. It is
-// meant for chaincodesupport.Config. Errors are ErrNoTLS, ErrNoCertificate and *UnknownCertificateError.
+// Identify returns the ID of the chaincode for which the certificate of a stream was issued. ctx is the stream's. Set it as
+// Identify in chaincodesupport.Config. Its errors are ErrNoTLS, ErrNoCertificate and *UnknownCertificateError.
 func (a *Authenticator) Identify(ctx context.Context) (chaincodeID string, err error) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -160,7 +159,7 @@ func (a *Authenticator) identify(info credentials.AuthInfo) (string, error) {
 	return "", &UnknownCertificateError{Hash: hash}
 }
 
-// refuse tells the log, as nobody else does. If the Logger panics, the line is lost and nothing else happens.
+// refuse logs what was refused, because nobody else does. If the Logger panics, the line is lost and nothing else happens.
 func (a *Authenticator) refuse(what string, from net.Addr, err error) {
 	defer func() { _ = recover() }()
 	fields := []zap.Field{zap.Error(err)}

@@ -15,8 +15,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A certificate is worth something as long as this process knows its hash. So its dates are there for TLS alone, and wide
-// enough that a clock which jumps by a day does no harm. Ten years is what Fabric's peer has (common/crypto/tlsgen).
+// A certificate is valid as long as this process knows its hash. So its dates are there for TLS alone. They are wide, so
+// that a clock which jumps by a day does no harm. Fabric's peer has ten years, too (common/crypto/tlsgen).
 const (
 	clockSkew = 25 * time.Hour
 	validity  = 10 * 365 * 24 * time.Hour
@@ -45,7 +45,7 @@ func newCA() (*ca, error) {
 	return &ca{p}, nil
 }
 
-// server makes the listener's certificate, for what chaincode may find the peer by.
+// server makes the listener's certificate. It is for the names under which chaincode may find the peer.
 func (c *ca) server(hosts []string) (*pair, error) {
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "chaincode listener"},
@@ -62,7 +62,7 @@ func (c *ca) server(hosts []string) (*pair, error) {
 	return certify(template, c)
 }
 
-// client makes the certificate of one launch. There is no name in it: which chaincode it is for is the registry's to know.
+// client makes the certificate of one launch. There is no name in it, because the registry knows which chaincode it is for.
 func (c *ca) client() (*pair, error) {
 	return certify(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: "chaincode"},
@@ -71,7 +71,7 @@ func (c *ca) client() (*pair, error) {
 	}, c)
 }
 
-// certify completes template to a certificate of a new key. A signer of nil means that it signs itself.
+// certify completes template to a certificate of a new key. If signer is nil, the certificate signs itself.
 func certify(template *x509.Certificate, signer *ca) (*pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -94,9 +94,9 @@ func certify(template *x509.Certificate, signer *ca) (*pair, error) {
 	return &pair{key: key, cert: cert}, nil
 }
 
-// listenerConfig is for a listener that shows the certificate of p and admits clients of this CA alone. Sessions are not resumed:
-// every connection proves its certificate anew. Of TLS 1.2's cipher suites, gRPC leaves those with forward secrecy and
-// authenticated encryption.
+// listenerConfig returns the TLS settings of a listener that shows the certificate of p and admits only clients of this CA.
+// Sessions are not resumed, so every connection proves its certificate anew. Of TLS 1.2's cipher suites, gRPC keeps those
+// with forward secrecy and authenticated encryption.
 func (c *ca) listenerConfig(p *pair) *tls.Config {
 	clients := x509.NewCertPool()
 	clients.AddCert(c.cert)

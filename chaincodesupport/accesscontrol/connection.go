@@ -6,8 +6,9 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// ServerCredentials are for the gRPC server that serves chaincode: TLS 1.2 or later, with the Authenticator's certificate,
-// for clients that show one of its own. A connection is closed when the certificate that it was made with is revoked.
+// ServerCredentials are for the gRPC server that serves chaincode. They ask for TLS 1.2 or later. The server shows the
+// Authenticator's certificate, and its clients must show one that the Authenticator has issued. When a certificate is
+// revoked, the connections that were made with it are closed.
 func (a *Authenticator) ServerCredentials() credentials.TransportCredentials {
 	return &serverCredentials{TransportCredentials: credentials.NewTLS(a.ca.listenerConfig(a.server)), auth: a}
 }
@@ -35,14 +36,15 @@ func (c *serverCredentials) Clone() credentials.TransportCredentials {
 	return &serverCredentials{TransportCredentials: c.TransportCredentials.Clone(), auth: c.auth}
 }
 
-// A certificate that is revoked must not be of use any more, and TLS looks at certificates only when a connection is made. So
-// each launch knows the connections that were made with its certificate, and closes them when the certificate is revoked. Where
-// the two happen at once, either the connection is found and closed, or Identify finds no launch and refuses the stream.
+// A certificate that is revoked must be of no use any more. But TLS looks at certificates only when a connection is made. So
+// each launch knows the connections that were made with its certificate, and closes them when the certificate is revoked. If
+// a connection is made at that very moment, it is either found and closed, or Identify finds no launch and refuses the
+// stream.
 
 // conn is a connection that its launch knows.
 type conn struct {
 	net.Conn          // under TLS
-	raw      net.Conn // what is below
+	raw      net.Conn // the connection below TLS
 	forget   func(*conn)
 }
 
@@ -52,8 +54,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// watch makes a connection one that revoke closes. One whose certificate has been revoked already is left to be told why,
-// by Identify.
+// watch makes a connection one that revoke closes. If the certificate has been revoked already, it leaves the connection
+// open, so that Identify can tell the client why.
 func (a *Authenticator) watch(raw, secured net.Conn, info credentials.AuthInfo) net.Conn {
 	t, ok := info.(credentials.TLSInfo)
 	if !ok || len(t.State.PeerCertificates) == 0 {
@@ -69,7 +71,7 @@ func (a *Authenticator) watch(raw, secured net.Conn, info credentials.AuthInfo) 
 	c := &conn{Conn: secured, raw: raw, forget: func(c *conn) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.launches[hash] == l { // else it is revoke that reads conns
+		if a.launches[hash] == l { // otherwise revoke reads conns
 			delete(l.conns, c)
 		}
 	}}
