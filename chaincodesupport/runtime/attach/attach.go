@@ -1,18 +1,18 @@
-// Package attach is for chaincode that a user starts by hand, as often as they like, while they work on it (chaincode.mode
-// dev).
+// Package attach waits for chaincode that a user starts by hand, as often as they like, while they work on it
+// (chaincode.mode dev).
 //
 //	rt, err := attach.New(attach.Config{ChaincodeID: "asset:1", PeerAddress: …, TLS: auth, Dir: "/home/me/asset-dev"})
 //	defer rt.Close()
 //
-// [New] writes down what the chaincode needs to know, keys included. In a POSIX shell (on Windows, Git has one), the user then
-// says
+// [New] writes down what the chaincode needs to know, keys included. In a POSIX shell (on Windows, Git has one), the user
+// then says
 //
 //	. /home/me/asset-dev/chaincode.env
 //	./asset -peer.address "$CORE_PEER_ADDRESS"                            # Go
 //	fabric-chaincode-node start --peer.address "$CORE_PEER_ADDRESS"       # Node
 //
 // A call of chaincode that is not there waits for it, for as long as a launch may take. Chaincode that comes before it is
-// called is accepted if chaincodesupport.Config.DevMode is set; with TLS, its certificate says who it is.
+// called is accepted if chaincodesupport.Config.DevMode is set. With TLS, its certificate says who it is.
 package attach
 
 import (
@@ -28,28 +28,28 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
-// ErrClosed is the cause of Run's error once the Runtime has been closed.
+// ErrClosed is the cause of Run's error after the Runtime has been closed.
 var ErrClosed = errors.New("attach runtime is closed")
 
-// Config says which chaincode it is, and what it is told. New copies it.
+// Config says which chaincode the Runtime waits for, and what that is told. New copies it.
 type Config struct {
-	// ChaincodeID is the chaincode's. Required.
+	// ChaincodeID is what the chaincode registers as. Required.
 	ChaincodeID string
 	// PeerAddress is where the chaincode finds the peer: host:port or unix:///path. Required.
 	PeerAddress string
-	// TLS mints the certificate with which the chaincode proves to the peer who it is: one, which is good until Close. Nil
-	// means plaintext, which is only for an address that is loopback or a socket.
+	// TLS makes the certificate with which the chaincode proves to the peer who it is. There is one, which is good until
+	// Close. Nil means plaintext, which is allowed only for an address that is loopback or a socket.
 	TLS runtime.Issuer
-	// Dir is the absolute path of the folder for the files. It is made if it is not there. Otherwise nobody but its owner
-	// may have access to it, and it must be empty, or have only what an earlier Runtime has written, which is replaced. No
-	// other Runtime may use it at the same time. On Windows, who has access is what the folder's owner says, and isn't
-	// checked: give one below the user's own. Required.
+	// Dir is the absolute path of the folder for the files. Required. If it is not there, it is made. If it is, nobody but
+	// its owner may have access to it. It must be empty, or have only what an earlier Runtime has written, which is
+	// replaced. No other Runtime may use it at the same time. On Windows, the folder's owner says who has access, and this
+	// isn't checked. Give a folder below the user's own there.
 	Dir string
-	// MSPID is the ID of the peer's organization, which is passed on as CORE_PEER_LOCALMSPID. Empty means SampleOrg, as in
-	// Fabric's core.yaml.
+	// MSPID is the ID of the peer's organization. The chaincode gets it as CORE_PEER_LOCALMSPID. Empty means SampleOrg, as
+	// in Fabric's core.yaml.
 	MSPID string
-	// Logger gets a line that says how to start the chaincode, under the name "container", each time that the peer waits
-	// for it. Nil means none.
+	// Logger gets a line each time that the peer waits for the chaincode, under the name "container". It says how to start
+	// the chaincode. Nil: nothing is logged.
 	Logger *zap.Logger
 }
 
@@ -65,7 +65,7 @@ func (c *Config) validate() error {
 	return shimenv.CheckAddress(c.PeerAddress, c.TLS != nil)
 }
 
-// Runtime waits for one chaincode that somebody else starts. It is safe for concurrent use.
+// Runtime waits for one chaincode that a user starts. It is safe for concurrent use.
 type Runtime struct {
 	chaincodeID string
 	envFile     string
@@ -76,8 +76,8 @@ type Runtime struct {
 
 var _ runtime.Runtime = (*Runtime)(nil)
 
-// New writes the files, and returns a Runtime, which is to be closed. The error says which part of cfg is wrong, or why the
-// files could not be written; nothing is left of them then.
+// New writes the files, and returns a Runtime. Close it after use. The error says which part of cfg is wrong, or why the
+// files could not be written. Nothing is left of them then.
 func New(cfg Config) (*Runtime, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, errors.Wrap(err, "configure attach runtime")
@@ -120,9 +120,9 @@ func New(cfg Config) (*Runtime, error) {
 // EnvFile is the path of the file that a shell sources before it starts the chaincode.
 func (r *Runtime) EnvFile() string { return r.envFile }
 
-// Run says in the log how to start the chaincode, and waits until ctx ends; it returns nil then. The stream handler is not
-// used, as chaincode of this kind dials the peer. Another chaincode than that of the Config, and one whose Runtime has been
-// closed, is a *runtime.StartError; if it is closed while Run waits, Run returns ErrClosed.
+// Run logs how to start the chaincode, and waits until ctx ends. It returns nil then. It doesn't use the stream handler,
+// because the chaincode dials the peer. For another chaincode than that of the Config, and after Close, the error is a
+// *runtime.StartError. If the Runtime is closed while Run waits, Run returns ErrClosed.
 func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamHandler) error {
 	if err := ctx.Err(); err != nil {
 		return &runtime.StartError{Cause: err}
@@ -147,6 +147,6 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamH
 	}
 }
 
-// Close makes the chaincode's certificate worthless, which cuts its connections, and removes the files. The error says that
+// Close makes the chaincode's certificate worthless, which cuts its connections, and removes the files. An error says that
 // some are left. Closing again does nothing, and returns the same.
 func (r *Runtime) Close() error { return r.close() }

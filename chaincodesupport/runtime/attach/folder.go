@@ -11,25 +11,26 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
-// The folder belongs to the user, and so may what is in it. Nothing is removed or overwritten that a Runtime has not written.
+// The folder belongs to the user, and so may what is in it. Nothing is removed or overwritten that a Runtime has not
+// written.
 //
-// How is that known after a peer was killed, when nothing but the files is left? By the one that the shell sources: it is
-// written first and removed last, and begins with a line that only we write. Where it is, files with our names are ours, and
-// where it isn't, or where there is anything else, the folder is refused as it is.
+// How is that known after a peer was killed, when nothing but the files is left? The file that the shell sources tells. It
+// is written first and removed last, and begins with a line that only we write. If it is there, files with our names are
+// ours. If it isn't, or if there is anything else, the folder is refused and left as it is.
 
 // envName is the file that a shell sources.
 const envName = "chaincode.env"
 
-// header is the first line of it.
+// header is the first line of that file.
 const header = "# What ccpeer tells chaincode that is started by hand: source this file in the shell that starts it.\n"
 
-// folder is the one that has the files, and nothing else.
+// folder is a folder that has the files, and nothing else.
 type folder struct {
 	*os.Root
 	written []string
 }
 
-// openFolder returns the folder dir, empty.
+// openFolder opens the folder dir, and makes it empty.
 func openFolder(dir string) (_ *folder, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (f *folder) clear(dir string) error {
 			return errors.Errorf("folder %q has %q in it, which is not ours: give an empty one", dir, e.Name())
 		}
 	}
-	// An empty one is what a power failure leaves.
+	// A power failure leaves an empty file.
 	if text, err := f.ReadFile(envName); err != nil || len(text) > 0 && !strings.HasPrefix(string(text), header) {
 		return errors.Errorf("folder %q has files in it that are not ours: give an empty one", dir)
 	}
@@ -80,7 +81,7 @@ func (f *folder) clear(dir string) error {
 // write writes everything that the chaincode is told.
 func (f *folder) write(s *shimenv.Settings) error {
 	for _, file := range append([]shimenv.File{{Name: envName, Content: script(s.Environ())}}, s.Files()...) {
-		// O_EXCL: it follows no link, and overwrites nothing.
+		// O_EXCL follows no link, and overwrites nothing.
 		w, err := f.OpenFile(file.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return err
@@ -97,7 +98,7 @@ func (f *folder) write(s *shimenv.Settings) error {
 	return nil
 }
 
-// end removes what was written. The error is the first one; the others are removed all the same.
+// end removes what was written. It returns the first error, but tries to remove all files.
 func (f *folder) end() (err error) {
 	for _, name := range slices.Backward(f.written) {
 		if removeErr := f.Remove(name); err == nil && !errors.Is(removeErr, fs.ErrNotExist) {
@@ -110,7 +111,7 @@ func (f *folder) end() (err error) {
 	return err
 }
 
-// script is what a POSIX shell sources to have env, of KEY=value, in its environment.
+// script returns the text that a POSIX shell sources to have env, of KEY=value, in its environment.
 func script(env []string) []byte {
 	var b strings.Builder
 	b.WriteString(header)
@@ -121,5 +122,5 @@ func script(env []string) []byte {
 	return []byte(b.String())
 }
 
-// quote makes one word of a text, in which a shell finds nothing to expand.
+// quote makes one word of a text. A shell finds nothing to expand in it.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

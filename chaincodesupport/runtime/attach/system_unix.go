@@ -4,5 +4,5 @@ package attach
 
 import "io/fs"
 
-// isOpenToOthers says whether others than its owner have access to a folder.
+// isOpenToOthers reports whether others than its owner have access to a folder.
 func isOpenToOthers(folder fs.FileInfo) bool { return folder.Mode().Perm()&0o077 != 0 }

@@ -23,26 +23,27 @@ const (
 
 // archive is a .tar.gz that a stranger may have made, and how much of it is accepted.
 //
-// Nothing of it is believed. Each entry must have a plain name below the folder that it is unpacked to; it must be a file or a
-// folder, as links and devices lead elsewhere; and no two entries may have the same name, as the second one would replace what
-// was checked. What it unpacks to is counted while it is read, as what an archive says of its size may be a lie.
+// Nothing of it is believed. Each entry must have a plain name below the folder that it is unpacked to. It must be a file or
+// a folder, because links and devices lead elsewhere. No two entries may have the same name, because the second one would
+// replace what was checked. What it unpacks to is counted while it is read, because what an archive says of its size may be
+// a lie.
 type archive struct {
 	data []byte
-	// size limits, in bytes, what the archive unpacks to: its own structure included, and the holes of sparse files.
+	// size is how many bytes the archive may unpack to. That includes its own structure, and the holes of sparse files.
 	size int64
-	// files limits the number of files and folders, those included that only names imply.
+	// files is how many files and folders it may have. That includes folders that only names imply.
 	files int
 }
 
-// entry is one of an archive's: a regular file or a folder.
+// entry is one entry of an archive: a regular file or a folder.
 type entry struct {
 	*tar.Header
-	// path is Name without what is superfluous in it: relative, and leading nowhere but down.
+	// path is Name without what is superfluous in it. It is relative, and leads nowhere but down.
 	path string
 }
 
-// each calls f with each entry in turn, whose content is to be read from r. What is no file or folder, would be outside,
-// is there twice or is too large is an error, as in Fabric (core/container/externalbuilder) and beyond.
+// each calls f with each entry in turn, whose content is to be read from r. It is an error if an entry is no file or folder,
+// would be outside, is there twice or is too large. Fabric has some of these errors, too (core/container/externalbuilder).
 func (a *archive) each(f func(e entry, r io.Reader) error) error {
 	gz, err := gzip.NewReader(bytes.NewReader(a.data))
 	if err != nil {
@@ -93,7 +94,7 @@ func checkEntry(h *tar.Header) (entry, error) {
 	return e, nil
 }
 
-// tree is what names there are: true for folders.
+// tree is the set of names that are there. A folder's value is true.
 type tree map[string]bool
 
 // add adds a name, and the folders that it implies.
@@ -117,7 +118,7 @@ func (t tree) add(name string, folder bool) error {
 
 var errTooLarge = errors.New("archive unpacks to more than is allowed")
 
-// limitedReader fails where an io.LimitedReader would say that all is well and over.
+// limitedReader reads up to a limit, and fails at it. An io.LimitedReader would report a normal end.
 type limitedReader struct {
 	r    io.Reader
 	left int64
@@ -135,7 +136,7 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpack writes the archive's files and folders into dir, which is there, and nowhere else.
+// unpack writes the archive's files and folders into dir, which must be there, and nowhere else.
 func (a *archive) unpack(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

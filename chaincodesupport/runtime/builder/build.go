@@ -12,21 +12,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// A build is there as a whole, or not at all. That is what everything in this file is for.
+// A build is there as a whole, or not at all. Everything in this file is for that.
 //
-// A package is built in a workspace: a folder whose name says that it may be thrown away, which is what New does with those that
-// a killed peer has left. When all scripts have succeeded, the workspace has the layout of a build, is written to disk, and is
-// renamed to the name of its package. The rename is the one moment at which the build comes to be. Whoever finds a folder of
-// that name need not ask whether it is complete.
+// A package is built in a workspace. That is a folder whose name says that it may be thrown away; New throws away those that
+// a killed peer has left. When all scripts have succeeded, the workspace has the layout of a build. It is written to disk,
+// and renamed to the name of its package. With the rename, the build comes to be. If you find a folder of that name, you
+// need not ask whether it is complete.
 //
-// Packages are never rebuilt: a package ID has the hash of what was built. So a build needs no lock, only building does, and
-// claim sees to it that each package is built by one caller while the others wait.
+// Packages are never rebuilt, because a package ID has the hash of what was built. So a build needs no lock. Only building
+// does: claim makes sure that one caller builds each package while the others wait.
 
 // workspace is where a package is built.
 type workspace struct{ dir, source, metadata, output, release string }
 
 // Build builds a package, unless it has been built before. If somebody is building it already, Build waits for them. A build
-// that fails leaves nothing, and neither does one that is stopped because ctx has ended.
+// that fails, or is stopped because ctx has ended, leaves nothing.
 func (r *Runtime) Build(ctx context.Context, p *Package) (*Build, error) {
 	release, err := r.claim(ctx, p.ID)
 	if err != nil {
@@ -44,8 +44,9 @@ func (r *Runtime) Build(ctx context.Context, p *Package) (*Build, error) {
 	return r.Built(p.ID)
 }
 
-// claim waits until nobody else builds a package, and keeps others from it until release is called. Who has waited looks whether
-// there is a build by now, and otherwise tries for itself: the other one may have failed for a reason of its own.
+// claim waits until nobody else builds a package, and keeps others from it until release is called. A caller that has waited
+// looks whether there is a build by now. If not, it tries for itself, because the other one may have failed for a reason of
+// its own.
 func (r *Runtime) claim(ctx context.Context, packageID string) (release func(), err error) {
 	for {
 		r.mu.Lock()
@@ -101,7 +102,8 @@ func (r *Runtime) build(ctx context.Context, p *Package) (err error) {
 	return r.keep(p.ID, b, w)
 }
 
-// unpack makes a workspace with the package's code in it. If it fails, w.dir is there to be removed, unless it is empty.
+// unpack makes a workspace with the package's code in it. If it fails, the caller still has to remove w.dir, unless that is
+// empty.
 func (r *Runtime) unpack(p *Package) (w workspace, err error) {
 	if w.dir, err = os.MkdirTemp(r.cfg.Dir, scratchPrefix); err != nil {
 		return w, errors.Wrap(err, "make workspace")
@@ -135,7 +137,7 @@ func (r *Runtime) detect(ctx context.Context, p *Package, w workspace) (*Builder
 	return nil, errors.Errorf("no builder is for chaincode of type %q: %s", p.Type, strings.Join(refusals, "; "))
 }
 
-// do runs one of the scripts that are expected to end, with status 0.
+// do runs a script that is expected to end, with status 0.
 func (r *Runtime) do(ctx context.Context, packageID string, b *Builder, script string, args ...string) error {
 	log := r.cfg.Logger.Named("chaincode.externalbuilder." + b.Name)
 	c := command{builder: b, script: script, args: args, log: log.With(zap.String("chaincode", packageID), zap.String("script", script))}
@@ -172,7 +174,8 @@ func (r *Runtime) keep(packageID string, b *Builder, w workspace) error {
 	return errors.Wrap(syncFile(r.cfg.Dir), "write build to disk")
 }
 
-// syncAll makes sure that a build whose folder is there after a power failure is there as a whole.
+// syncAll writes everything of a build to disk. If the build's folder is there after a power failure, then it is there as a
+// whole.
 func syncAll(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
@@ -182,7 +185,7 @@ func syncAll(dir string) error {
 	})
 }
 
-// removeAll is os.RemoveAll for folders that may not be written to, as those of Go's module cache.
+// removeAll is like os.RemoveAll, but also removes folders that may not be written to, such as those of Go's module cache.
 func removeAll(dir string) error {
 	err := os.RemoveAll(dir)
 	if !errors.Is(err, fs.ErrPermission) {
@@ -190,7 +193,7 @@ func removeAll(dir string) error {
 	}
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
 		if d != nil && d.IsDir() {
-			_ = os.Chmod(path, 0o700) // if it can't be done, the second attempt says so
+			_ = os.Chmod(path, 0o700) // if this fails, the second attempt says so
 		}
 		return nil
 	})

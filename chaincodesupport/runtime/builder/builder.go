@@ -1,6 +1,6 @@
-// Package builder runs chaincode from Fabric's chaincode packages, by Fabric's contract for external builders and
-// launchers (core/container/externalbuilder, and "External Builders and Launchers" in its documentation): folders of
-// scripts that an operator trusts, which decide how a package is built and run.
+// Package builder runs chaincode from Fabric's chaincode packages. It follows Fabric's contract for external builders and
+// launchers (core/container/externalbuilder, and "External Builders and Launchers" in its documentation). These are folders
+// of scripts that an operator trusts. They decide how a package is built and run.
 //
 //	rt, err := builder.New(builder.Config{Builders: []builder.Builder{{Name: "ccaas", Path: "/opt/ccaas"}}, Dir: dir})
 //	p, err := builder.ParsePackage(file, builder.Limits{})
@@ -13,13 +13,13 @@
 //	release OUTPUT RELEASE           may be missing; gives the peer chaincode/server/connection.json and statedb/…
 //	run     OUTPUT RUN_METADATA      starts the chaincode, and ends when it has ended
 //
-// SOURCE is what code.tar.gz has, METADATA has metadata.json, and RUN_METADATA has chaincode.json: {"chaincode_id",
-// "peer_address", "client_cert", "client_key", "root_cert", "mspid"}. Where release leaves a connection.json, the
-// chaincode is a server that runs without the peer's help: it is dialled (package dial), and bin/run is not used.
+// SOURCE is what code.tar.gz has. METADATA has metadata.json. RUN_METADATA has chaincode.json: {"chaincode_id",
+// "peer_address", "client_cert", "client_key", "root_cert", "mspid"}. If release leaves a connection.json, the chaincode is
+// a server that runs without the peer's help. It is dialled (package dial), and bin/run is not used.
 //
-// A build is kept in a folder of the configured one, laid out as Fabric's peer does it, and is used again after a restart.
-// A script is ended with all that it has started, as well as the system allows, as chaincode is in package process. It gets
-// little of the peer's environment.
+// A build is kept in a folder below the configured one, laid out as Fabric's peer does it. It is used again after a restart.
+// A script is ended together with all that it has started, as well as the system allows, in the same way as chaincode in
+// package process. It gets little of the peer's environment.
 package builder
 
 import (
@@ -39,17 +39,18 @@ type Runtime struct {
 	cfg Config
 
 	mu sync.Mutex
-	// building has a channel for each package that is being built, which is closed when it no longer is.
+	// building has a channel for each package that is being built. It is closed when the package is no longer being built.
 	building map[string]chan struct{}
 }
 
 var _ runtime.Runtime = (*Runtime)(nil)
 
-// What begins like this in Config.Dir does not outlive its use. Package IDs don't begin with a dot.
+// scratchPrefix begins the names of everything in Config.Dir that is thrown away after its use. Package IDs don't begin with
+// a dot.
 const scratchPrefix = ".scratch-"
 
-// New returns a Runtime, or an error that says which part of cfg is wrong. It removes what a peer that was killed may have
-// left in Config.Dir: builds that were not done, and keys of chaincode.
+// New returns a Runtime, or an error that says which part of cfg is wrong. A peer that was killed may have left unfinished
+// builds and keys of chaincode in Config.Dir. New removes these.
 func New(cfg Config) (*Runtime, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, errors.Wrap(err, "configure builder runtime")
@@ -71,13 +72,13 @@ func New(cfg Config) (*Runtime, error) {
 	return &Runtime{cfg: cfg.complete(), building: map[string]chan struct{}{}}, nil
 }
 
-// Run runs the chaincode that has been built of the package chaincodeID, and returns when nothing of it is left running. If
-// it has not been built, that is done first, with what Config.Packages says.
+// Run runs the chaincode that was built of the package chaincodeID, and returns when nothing of it is left running. If the
+// package has not been built, Run builds it first, with what Config.Packages returns.
 //
 // If the chaincode is a server, it is dialled, and Run does and returns what dial.Runtime.Run does. Otherwise bin/run is the
-// chaincode: it and all that it has started are asked to end when ctx ends, and killed after the grace time. Run then returns
-// nil if it ended by then, whatever its exit status. If it was killed, or ended of its own accord, that is a *ScriptError: also if
-// it did so within a moment after ctx has ended with runtime.ErrStreamEnded.
+// chaincode. When ctx ends, bin/run and all that it has started are asked to end, and are killed after the grace time. If it
+// ended by then, Run returns nil, whatever its exit status. If it was killed, or ended of its own accord, the error is a
+// *ScriptError. That holds even if it ended by itself within a moment after ctx has ended with runtime.ErrStreamEnded.
 func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
 	if err := ctx.Err(); err != nil {
 		return &runtime.StartError{Cause: err}
@@ -97,7 +98,7 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.St
 	}
 }
 
-// forRun returns the build that is to be run.
+// forRun returns the build that Run is to run.
 func (r *Runtime) forRun(ctx context.Context, chaincodeID string) (*Build, error) {
 	b, err := r.Built(chaincodeID)
 	if !errors.Is(err, ErrNotBuilt) || r.cfg.Packages == nil {

@@ -12,7 +12,7 @@ import (
 // lastLines is how many lines of each of a script's streams an error keeps.
 const lastLines = 20
 
-// command is a script and what it is called with.
+// command is a script, and what it is called with.
 type command struct {
 	builder *Builder
 	script  string
@@ -20,8 +20,8 @@ type command struct {
 	log     *zap.Logger
 }
 
-// run runs a script, and returns how it ended when it and every process of its group have; ctx ends it. The error says that
-// it could not be started, or what became of it not be learnt.
+// run runs a script until it and every process of its group have ended, and returns how it ended. ctx ends it. An error says
+// that the script could not be started, or that it is unknown how it ended.
 func (r *Runtime) run(ctx context.Context, c command) (*group.Exit, error) {
 	p, err := group.Start(group.Config{
 		Path:      c.builder.script(c.script),
@@ -41,7 +41,7 @@ func (r *Runtime) run(ctx context.Context, c command) (*group.Exit, error) {
 	return exit, nil
 }
 
-// failure says how a script ended that should have ended otherwise. cause is why the peer has stopped it, or nil.
+// failure returns the error for a script that should have ended otherwise. cause is why the peer has stopped it, or nil.
 func (c command) failure(exit *group.Exit, cause error) *ScriptError {
 	return &ScriptError{Builder: c.builder.Name, Script: c.script, Code: exit.Code, Signal: exit.Signal, LastLines: exit.LastLines, Cause: cause}
 }

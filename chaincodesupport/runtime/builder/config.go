@@ -16,21 +16,21 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 )
 
-// Builder is an external builder, as an entry of Fabric's chaincode.externalBuilders is.
+// Builder is an external builder, like an entry of Fabric's chaincode.externalBuilders.
 type Builder struct {
-	// Name is what a build remembers its builder by, and what it is called in logs. Required, and unique.
+	// Name is the builder's name. Builds remember it, and logs show it. Required, and unique.
 	Name string
-	// Path is the absolute path of the folder in which bin/detect and bin/build are, and if there are any, bin/release
-	// and bin/run. On Windows, these are programs or batch files: bin/detect.exe, bin/detect.cmd and the like. Required.
+	// Path is the absolute path of the builder's folder. It has bin/detect and bin/build, and may have bin/release and
+	// bin/run. On Windows, these are programs or batch files: bin/detect.exe, bin/detect.cmd and the like. Required.
 	Path string
-	// PropagateEnvironment names variables of the peer's environment that the scripts get. They get nothing else of it but
+	// PropagateEnvironment names variables of the peer's environment that the scripts get. Of the others they get only
 	// LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR; on Windows, PATH, PATHEXT, TEMP, TMP and SYSTEMROOT.
 	PropagateEnvironment []string
 }
 
 func (b *Builder) script(name string) string { return filepath.Join(b.Path, "bin", name) }
 
-// has says whether the builder has a script.
+// has reports whether the builder has a script.
 func (b *Builder) has(name string) (bool, error) {
 	runs, err := isProgram(b.script(name))
 	switch {
@@ -44,7 +44,7 @@ func (b *Builder) has(name string) (bool, error) {
 	return true, nil
 }
 
-// environ returns the whole environment of the builder's scripts. It is not nil, which would mean the peer's.
+// environ returns the whole environment of the builder's scripts. It is never nil, which would mean the peer's environment.
 func (b *Builder) environ() []string { return group.PassedOn(b.PropagateEnvironment...) }
 
 // Config says which builders there are, and what they are told about the peer. New copies it.
@@ -54,29 +54,29 @@ type Config struct {
 	// Dir is the absolute path of the folder in which builds are kept. It is made if it is not there. No other Runtime may
 	// use it at the same time. Required.
 	Dir string
-	// Packages gives Run the package of a chaincode that has not been built in Dir. The error says that there is none. Nil
-	// means that Run runs only what is built.
+	// Packages gives Run the package of a chaincode that has not been built in Dir. An error says that there is none. Nil:
+	// Run runs only what is built.
 	Packages func(ctx context.Context, packageID string) (*Package, error)
-	// PeerAddress is where chaincode that bin/run starts finds the peer, host:port or what else a builder's chaincode
-	// understands. The peer must listen there before Run is called. Required if a builder has bin/run.
+	// PeerAddress is where chaincode that bin/run starts finds the peer: host:port, or another form that the builder's
+	// chaincode understands. The peer must listen there before Run is called. Required if a builder has bin/run.
 	PeerAddress string
-	// MSPID is the ID of the peer's organization, which bin/run is told. Empty means SampleOrg, as in
-	// Fabric's core.yaml.
+	// MSPID is the ID of the peer's organization, which bin/run is told. Empty means SampleOrg, as in Fabric's core.yaml.
 	MSPID string
-	// TLS mints what bin/run is told for each start of a chaincode, which is revoked once nothing of that chaincode is left.
-	// Nil means that chaincode is given no certificates, and has to use plaintext.
+	// TLS makes the certificate that bin/run is told, a new one for each start of a chaincode. It is revoked when nothing of
+	// that chaincode is left. Nil: chaincode is given no certificates, and has to use plaintext.
 	TLS runtime.Issuer
-	// Dial is how to dial chaincode that is a server. Address, TLS, DialTimeout and RetryFor are replaced by what the
-	// build's connection.json says, and a nil Logger by the one below.
+	// Dial says how to dial chaincode that is a server. The build's connection.json replaces Address, TLS, DialTimeout and
+	// RetryFor. If its Logger is nil, the one below is used.
 	Dial dial.Config
 	// BuildTimeout is how long detecting, building and releasing may take together. Zero means
 	// 300 seconds, as in Fabric (chaincode.installTimeout).
 	BuildTimeout time.Duration
-	// Grace is how long a script has from being asked to end (SIGTERM, or on Windows CTRL_BREAK) to being killed, and then how
-	// long to wait for processes that left its process group yet hold its output open. Zero means 5 seconds.
+	// Grace is how long a script has from being asked to end (SIGTERM, or on Windows CTRL_BREAK) to being killed. After
+	// that, the peer waits for as long again for processes that have left its process group but hold its output open. Zero
+	// means 5 seconds.
 	Grace time.Duration
-	// Logger gets each line that scripts print, at level Info: those of bin/run under the name "peer.chaincode.<id>", others
-	// under "chaincode.externalbuilder.<builder>". Nil means none.
+	// Logger gets each line that scripts print, at level Info. Lines of bin/run have the name "peer.chaincode.<id>", and
+	// others "chaincode.externalbuilder.<builder>". Nil: nothing is logged.
 	Logger *zap.Logger
 }
 
@@ -113,7 +113,7 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// validate also says whether the builder has bin/run.
+// validate checks the values. It also reports whether the builder has bin/run.
 func (b *Builder) validate() (runs bool, err error) {
 	if b.Name == "" {
 		return false, errors.Errorf("the builder in %q has no name", b.Path)

@@ -12,19 +12,19 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 )
 
-// The names in a build's folder, which are those of Fabric's peer.
+// The names in a build's folder. They are those of Fabric's peer.
 const (
 	infoFile      = "build-info.json"
 	outputFolder  = "bld"
 	releaseFolder = "release"
 )
 
-// buildInfo is what infoFile holds: the one thing that can't be seen from what was built.
+// buildInfo is what infoFile holds: the one thing that can't be seen in what was built.
 type buildInfo struct {
 	BuilderName string `json:"builder_name"`
 }
 
-// ErrNotBuilt is what Built returns for a package that has not been built.
+// ErrNotBuilt is returned by Built for a package that has not been built.
 var ErrNotBuilt = errors.New("chaincode has not been built: its package is to be installed first")
 
 // Build is a chaincode package that has been built.
@@ -39,7 +39,7 @@ type Build struct {
 	dir     string
 }
 
-// folder is where the build of a package is kept; Fabric, too, has a dash for the colon.
+// folder returns the path where the build of a package is kept. As in Fabric, it has a dash for the colon.
 func (r *Runtime) folder(packageID string) string {
 	return filepath.Join(r.cfg.Dir, strings.Replace(packageID, ":", "-", 1))
 }
@@ -89,9 +89,9 @@ func (b *Build) server() (*dial.Runtime, error) {
 	return dial.New(cfg)
 }
 
-// Metadata has under META-INF what the builder's release has for the peer: so the files of indexes, if it releases any, are
-// in META-INF/statedb/couchdb, where kvledger.LoadIndexes looks for them. META-INF is all there is; the root can't be
-// opened. It is there for as long as the build is.
+// Metadata returns a file system that has under META-INF what the builder's release has for the peer. If the builder
+// releases files of indexes, they are in META-INF/statedb/couchdb, where kvledger.LoadIndexes looks for them. There is
+// nothing but META-INF, and the root can't be opened. It is there for as long as the build is.
 func (b *Build) Metadata() fs.FS {
 	return metaInf{os.DirFS(filepath.Join(b.dir, releaseFolder))}
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Limits bound what ParsePackage accepts.
+// Limits are how much ParsePackage accepts.
 type Limits struct {
-	// PackageSize is how large a package may be, in bytes, and also what it holds: code.tar.gz and metadata.json. Zero means
-	// 100 MiB, which is what one message to a Fabric peer can hold.
+	// PackageSize is how many bytes a package may have. It also limits what the package holds: code.tar.gz and
+	// metadata.json. Zero means 100 MiB, which is what one message to a Fabric peer can hold.
 	PackageSize int64
-	// SourceSize is how large code.tar.gz may be when it is unpacked, in bytes. Zero means 1 GiB.
+	// SourceSize is how many bytes code.tar.gz may have when it is unpacked. Zero means 1 GiB.
 	SourceSize int64
 	// SourceFiles is how many files and folders code.tar.gz may have. Zero means 100,000.
 	SourceFiles int
@@ -38,10 +38,10 @@ func (l Limits) complete() Limits {
 // Package is a chaincode package: a .tar.gz with a metadata.json and a code.tar.gz, as "peer lifecycle chaincode package"
 // makes them (Fabric: core/chaincode/persistence).
 type Package struct {
-	// ID is the package ID, and so the chaincode ID of what is built of it: Label, a colon, and the SHA-256 of the whole
-	// package in hexadecimal digits.
+	// ID is the package ID, and so the chaincode ID of what is built of it. It is Label, a colon, and the SHA-256 of the
+	// whole package in hexadecimal digits.
 	ID string
-	// Type, Path and Label are what metadata.json says. Type and Path mean something to builders only.
+	// Type, Path and Label are what metadata.json says. Type and Path mean something only to builders.
 	Type, Path, Label string
 
 	metadata []byte
@@ -54,10 +54,10 @@ const (
 	codeFile     = "code.tar.gz"
 )
 
-// maxLabel is how long a label may be, in bytes: the package ID becomes the name of a folder, of 255 bytes at most.
+// maxLabel is how many bytes a label may have. The package ID becomes the name of a folder, which has at most 255 bytes.
 const maxLabel = 255 - 1 - 2*sha256.Size
 
-// The texts that labels and package IDs are. Fabric's own expression for labels lets through more than its error text says.
+// The forms of labels and package IDs. Fabric's own expression for labels lets through more than its error text says.
 var (
 	labelPattern     = regexp.MustCompile(`^[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*$`)
 	packageIDPattern = regexp.MustCompile(`^[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[0-9a-f]{64}$`)
@@ -67,9 +67,9 @@ func isPackageID(id string) bool {
 	return len(id) <= maxLabel+1+2*sha256.Size && packageIDPattern.MatchString(id)
 }
 
-// ParsePackage reads a package and looks through all of it, writing nothing: a Package that it returns can be unpacked
-// safely. It refuses packages beyond the limits, code with other than regular files and folders, with names that are
-// absolute or lead elsewhere, or with the same name twice. The errors have Fabric's texts where it has one.
+// ParsePackage reads a package and looks through all of it. It writes nothing. A Package that it returns can be unpacked
+// safely. It refuses packages that exceed the limits. It also refuses code that has anything but regular files and folders,
+// names that are absolute or lead elsewhere, or the same name twice. The errors have Fabric's texts where Fabric has one.
 func ParsePackage(r io.Reader, limits Limits) (*Package, error) {
 	limits = limits.complete()
 	data, err := io.ReadAll(&limitedReader{r: r, left: limits.PackageSize})
@@ -97,7 +97,7 @@ func readThrough(_ entry, r io.Reader) error {
 	return errors.Wrap(err, "read entry")
 }
 
-// readOuter takes the two files of the package. What else there is, is ignored, as in Fabric.
+// readOuter reads the two files of the package. Anything else is ignored, as in Fabric.
 func (p *Package) readOuter(a archive) error {
 	err := a.each(func(e entry, r io.Reader) (err error) {
 		if e.Typeflag != tar.TypeReg {

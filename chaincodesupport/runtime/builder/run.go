@@ -13,7 +13,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
-// runMetadata is chaincode.json. All of its fields are there also if they are empty, as in Fabric.
+// runMetadata is chaincode.json. As in Fabric, it always has all fields, even empty ones.
 type runMetadata struct {
 	ChaincodeID string `json:"chaincode_id"`
 	PeerAddress string `json:"peer_address"`
@@ -45,7 +45,7 @@ func (b *Build) launch(ctx context.Context) error {
 	return exit.Err(c.failure(exit, nil))
 }
 
-// writeRunMetadata makes the folder that bin/run gets. forget removes it, and revokes what is in it.
+// writeRunMetadata makes the folder that bin/run gets. forget removes it, and revokes the credential in it.
 func (b *Build) writeRunMetadata() (dir string, forget func(), err error) {
 	cfg := &b.runtime.cfg
 	s := shimenv.Settings{ChaincodeID: b.PackageID, PeerAddress: cfg.PeerAddress, MSPID: cfg.MSPID}

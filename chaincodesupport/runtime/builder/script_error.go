@@ -6,23 +6,24 @@ import (
 	"syscall"
 )
 
-// ScriptError says how a script ended that should have ended otherwise, or not yet.
+// ScriptError says how a script has ended that should have ended otherwise, or not yet.
 type ScriptError struct {
-	// Builder and Script name it: Script is detect, build, release or run.
+	// Builder and Script name the script. Script is detect, build, release or run.
 	Builder, Script string
-	// Code is the exit status; 128 plus the signal's number, as in a shell, if it died of a signal.
+	// Code is the exit status. If the script died of a signal, it is 128 plus the signal's number, as in a shell.
 	Code int
-	// Signal is what it died of, or 0. On Windows, which has no signals, it is SIGKILL if the peer has killed it.
+	// Signal is the signal that the script died of, or 0. Windows has no signals; there it is SIGKILL if the peer has killed
+	// the script.
 	Signal syscall.Signal
-	// LastLines are the last lines it printed on standard output and standard error, in the order in which they were read,
-	// 20 of each at most. Unprintable bytes are escaped and long lines cut.
+	// LastLines are the last lines that the script printed on standard output and standard error, in the order in which they
+	// were read, at most 20 of each. Unprintable bytes are escaped, and long lines cut.
 	LastLines []string
-	// Cause is why the peer has stopped it, or nil.
+	// Cause is why the peer has stopped the script, or nil.
 	Cause error
 }
 
-// Error names the script, its exit status, why it was stopped, and the last lines. Where it stands for the chaincode, it
-// begins with Fabric's text, "container exited with <n>".
+// Error names the script, its exit status, why it was stopped, and the last lines. If the script is the chaincode itself,
+// the text begins with Fabric's, "container exited with <n>".
 func (e *ScriptError) Error() string {
 	name := fmt.Sprintf("bin/%s of builder %q", e.Script, e.Builder)
 	var b strings.Builder

@@ -4,7 +4,7 @@ package builder
 
 import "os"
 
-// isProgram says whether what is at path can be run.
+// isProgram reports whether what is at path can be run.
 func isProgram(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err != nil {

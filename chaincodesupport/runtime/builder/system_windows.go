@@ -8,7 +8,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// isProgram says whether what is at path, with one of the extensions of PATHEXT, can be run.
+// isProgram reports whether what is at path, with one of the extensions of PATHEXT, can be run.
 func isProgram(path string) (bool, error) {
 	_, err := exec.LookPath(path)
 	if errors.Is(err, exec.ErrNotFound) {
@@ -17,8 +17,8 @@ func isProgram(path string) (bool, error) {
 	return err == nil, err
 }
 
-// syncFile writes a file to disk. Windows does so for files that are open for writing only: neither for folders, whose
-// entries are safe by themselves, nor for what is read-only.
+// syncFile writes a file to disk. Windows does so only for files that are open for writing. So it does nothing for folders,
+// whose entries are safe by themselves, nor for read-only files.
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {

@@ -22,51 +22,52 @@ import (
 const DefaultDialTimeout = 3 * time.Second
 
 const (
-	// pingAfter is how long a connection may be quiet before the peer pings: chaincode servers hang up on who does
-	// so more often than every 60 s.
+	// pingAfter is how long a connection may be quiet before the peer pings. Chaincode servers hang up on a peer that pings
+	// more often than every 60 s.
 	pingAfter   = 65 * time.Second
 	pingTimeout = 20 * time.Second
-	// window is the size in bytes of gRPC's flow control windows, as of a peer's own server.
+	// window is the size in bytes of gRPC's flow control windows. It is the same as that of a peer's own server.
 	window = 1 << 20
 )
 
-// cipherSuites are those of TLS 1.2 that are used; 1.3 has no others.
+// cipherSuites are the suites of TLS 1.2 that are used. TLS 1.3 chooses its own.
 var cipherSuites = [...]uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// Config says where a chaincode server is and how to talk to it. New copies it.
+// Config says where a chaincode server is, and how to talk to it. New copies it.
 type Config struct {
 	// Address is where the server listens: "host:port", or "unix:///path" for a socket. Required.
 	Address string
-	// TLS is the client's side of TLS: the roots that the server's certificate must come from, and the client's
-	// certificate if the server wants one. ServerName is what the certificate must be for; empty means the host in
-	// Address. Nil means plaintext, which is only for a server on this machine: an address that is loopback or a
-	// socket. Whoever can listen there is taken for the chaincode. InsecureSkipVerify is refused; at least TLS 1.2 is
-	// asked for, and unless CipherSuites says otherwise, with forward secrecy and authenticated encryption only.
+	// TLS is the client's side of TLS. It has the roots that the server's certificate must come from, and the client's
+	// certificate if the server wants one. ServerName is the name that the certificate must be for; empty means the host in
+	// Address. InsecureSkipVerify is refused. At least TLS 1.2 is asked for and, unless CipherSuites says otherwise, only
+	// suites with forward secrecy and authenticated encryption.
+	//
+	// Nil means plaintext. That is allowed only for a server on this machine: an address that is loopback or a socket.
+	// Whatever listens there is taken for the chaincode.
 	TLS *tls.Config
-	// DialTimeout is how long it may take until the connection is usable, handshakes included. Zero means
+	// DialTimeout is how long it may take until the connection is usable, including handshakes. Zero means
 	// DefaultDialTimeout.
 	DialTimeout time.Duration
-	// RetryFor is how long Run goes on trying while there is no connection, with growing pauses of up to 5 s: no attempt
-	// begins later than that after the first one. A server that cannot prove its name isn't tried again. Zero means that
-	// there is one attempt.
+	// RetryFor is how long Run goes on trying while there is no connection. No attempt begins later than that after the
+	// first one. The pauses grow up to 5 s. A server that cannot prove its name isn't tried again. Zero means one attempt.
 	RetryFor time.Duration
-	// MaxRecvMsgSize and MaxSendMsgSize limit a message, in bytes. Zero means 100 MiB, which is what shims allow.
+	// MaxRecvMsgSize and MaxSendMsgSize are how many bytes a message may have. Zero means 100 MiB, which shims allow.
 	MaxRecvMsgSize int
 	MaxSendMsgSize int
-	// Logger gets a line for each connection, under the name "extcc". Nil means none.
+	// Logger gets a line for each connection, under the name "extcc". Nil: nothing is logged.
 	Logger *zap.Logger
 
 	network string // of address
 	address string // to net.Dial
-	// quiet is how long a connection may be so before the peer pings, and silence how long the answer may take.
+	// quiet is how long a connection may be quiet before the peer pings. silence is how long the answer may take.
 	quiet, silence time.Duration
 }
 
-// validate also sets network and address.
+// validate checks the values. It also sets network and address.
 func (c *Config) validate() error {
 	host, err := c.parseAddress()
 	if err != nil {
@@ -91,7 +92,7 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// parseAddress sets network and address, and returns the host, which a socket hasn't.
+// parseAddress sets network and address, and returns the host. A socket has no host.
 func (c *Config) parseAddress() (host string, err error) {
 	if path, ok := strings.CutPrefix(c.Address, "unix:"); ok {
 		c.network, c.address = "unix", strings.TrimPrefix(path, "//")
@@ -143,7 +144,8 @@ func (c Config) complete() Config {
 	return c
 }
 
-// dialOptions are for one connection. The first error of dialling, or of the TLS handshake, is put into failed, which has room for it.
+// dialOptions returns the options for one connection. The first error of dialling, or of the TLS handshake, is put into
+// failed, which has room for it.
 func (c *Config) dialOptions(failed chan<- error) []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { // not gRPC's, which asks the environment for proxies
@@ -173,7 +175,7 @@ func (c *Config) dialOptions(failed chan<- error) []grpc.DialOption {
 	return append(options, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority(authority))
 }
 
-// dialer probes a quiet TCP connection: one that is half open is noticed within 30 s, between gRPC's rare pings.
+// dialer probes a quiet TCP connection. So a half-open connection is noticed within 30 s, between gRPC's rare pings.
 func (c *Config) dialer() *net.Dialer {
 	d := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	if c.TLS == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// connection is a connection.json (Fabric: core/container/externalbuilder). Other fields are ignored, as in Fabric: also the
-// "domain" that some have.
+// connection is a connection.json (Fabric: core/container/externalbuilder). Other fields are ignored, as in Fabric, even the
+// "domain" that some files have.
 type connection struct {
 	Address            string   `json:"address"`
 	DialTimeout        duration `json:"dial_timeout"`
@@ -25,7 +25,7 @@ type connection struct {
 // duration is a text such as "10s", or a number of nanoseconds.
 type duration time.Duration
 
-// UnmarshalJSON also takes "" for zero: Fabric's ccaas builder writes it where a package doesn't have the field.
+// UnmarshalJSON also takes "" for zero. Fabric's ccaas builder writes that if a package doesn't have the field.
 func (d *duration) UnmarshalJSON(b []byte) error {
 	if bytes.Equal(b, []byte(`""`)) {
 		*d = 0
@@ -43,12 +43,12 @@ func (d *duration) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// ParseConnection reads a connection.json, which is how a chaincode package for Fabric says where its server is. The keys
-// and certificates in it are PEM; the server must prove a certificate of root_cert for the host in address, as in Fabric.
-// DialTimeout and RetryFor are both the file's dial_timeout, or DefaultDialTimeout: a server that is started together with
-// the peer is waited for that long.
+// ParseConnection reads a connection.json, in which a chaincode package for Fabric says where its server is. The keys and
+// certificates in it are PEM. As in Fabric, the server must prove a certificate of root_cert for the host in address.
+// DialTimeout and RetryFor are both set to the file's dial_timeout, or to DefaultDialTimeout. So a server that is started
+// together with the peer is waited for that long.
 //
-// The errors have Fabric's texts where it has one. New says the rest that can be wrong, such as plaintext to another
+// The errors have Fabric's texts where Fabric has one. New reports what else can be wrong, such as plaintext to another
 // machine.
 func ParseConnection(file []byte) (Config, error) {
 	c := connection{}

@@ -14,14 +14,14 @@ import (
 )
 
 // A chaincode server and its peer are often started together, and nobody says which is there first. So a connection that
-// can't be made is tried again, for a while that whoever configures the peer has set, with pauses that double each time.
+// can't be made is tried again. The peer's configuration says for how long, and the pauses double each time.
 //
-// What is tried again is connecting, and nothing else: once there is a connection, the chaincode has been reached, and what
-// becomes of it is for the peer to judge. And it is tried again only where a server may still come up. One that has proved to
-// be somebody else will be somebody else in a second, too.
+// Only connecting is tried again. Once there is a connection, the chaincode has been reached, and the peer judges what
+// becomes of it. And connecting is tried again only if a server may still come up. A server that has proved to be somebody
+// else will be somebody else in a second, too.
 //
-// Each attempt is a gRPC client of its own. gRPC could try again by itself, but it would tell neither when it does, nor the
-// error of the last attempt as the system had it, which is what the user needs to see.
+// Each attempt is a gRPC client of its own. gRPC could try again by itself. But it would not tell when it does, nor what the
+// system's error of the last attempt was, which is what the user needs to see.
 
 // The pause between two attempts to connect.
 const (
@@ -29,18 +29,18 @@ const (
 	maxPause   = 5 * time.Second
 )
 
-// nextPause returns how long to wait before the attempt after n others: between a half and the whole of what n says, so
-// that chaincodes of a server that comes back don't all come at once.
+// nextPause returns how long to wait before the attempt after n others. It is a random part, at least a half, of what n
+// says. So the chaincodes of a server that comes back don't all come at once.
 func nextPause(n int) time.Duration {
 	pause := maxPause
-	if n <= 6 { // more would be longer
+	if n <= 6 { // a larger n would exceed the longest pause
 		pause = firstPause << (n - 1)
 	}
 	return pause/2 + rand.N(pause/2+1)
 }
 
-// open connects. Where that fails it tries again, as long as Config.RetryFor allows and there is any sense in it. The
-// error is that of the last attempt.
+// open connects. If that fails it tries again, as long as Config.RetryFor allows and another attempt can help. It returns
+// the error of the last attempt.
 func (r *Runtime) open(ctx context.Context, chaincodeID string) (*grpc.ClientConn, *stream, error) {
 	began := time.Now()
 	for attempts := 1; ; attempts++ {
@@ -72,13 +72,13 @@ func (r *Runtime) attempt(ctx context.Context) (*grpc.ClientConn, *stream, error
 	return conn, s, nil
 }
 
-// isFinal says whether another attempt is bound to fail as well.
+// isFinal reports whether another attempt is bound to fail as well.
 func isFinal(err error) bool {
 	var stranger *tls.CertificateVerificationError
 	return errors.As(err, &stranger) || errors.Is(err, errRemote)
 }
 
-// sleep returns false if ctx ends first.
+// sleep waits for d. It returns false if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -90,8 +90,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// reporting are credentials that put the first error of a handshake into failed, which has room for it: gRPC's own error
-// holds no more than its text.
+// reporting are credentials that put the first error of a handshake into failed, which has room for it. gRPC's own error has
+// only its text.
 type reporting struct {
 	credentials.TransportCredentials
 	failed chan<- error

@@ -18,26 +18,26 @@ const goodbye = time.Second
 
 var errClosed = errors.New("stream is closed")
 
-// stream is the peer's end of a stream, which is ended politely: the server is told that nothing more will come, and may finish
-// what it is at, before it is cut off. So the stream outlives the handler by a moment, in which end sends and receives.
+// stream is the peer's end of a stream, which is ended politely. The server is told that nothing more will come, and may
+// finish its work before it is cut off. So the stream outlives the handler by a moment, in which end sends and receives.
 //
-// A handler that has returned may have goroutines left that are still in Send or Recv, and gRPC allows only one caller of each.
-// The two locks make all of them take turns.
+// A handler that has returned may have left goroutines that are still in Send or Recv, and gRPC allows only one caller of
+// each. The two locks make all of them take turns.
 type stream struct {
 	inner pb.ClientStream
-	ctx   context.Context    // Run's, which the stream outlives by its goodbye
+	ctx   context.Context    // Run's; the stream outlives it by its goodbye
 	cut   context.CancelFunc // ends inner at once
 
 	sending   sync.Mutex
 	closed    bool // nothing more is sent; guarded by sending
 	receiving sync.Mutex
-	lost      atomic.Bool // it ended while ctx had not
+	lost      atomic.Bool // it ended before ctx did
 }
 
 var _ pb.Stream = (*stream)(nil)
 
-// connect opens the stream, or returns why it couldn't within the dial timeout. If dialling has failed, that error is in
-// failed: gRPC's own has only its text.
+// connect opens the stream, or returns why it couldn't within the dial timeout. If dialling has failed, the error is taken
+// from failed, because gRPC's own has only its text.
 func (r *Runtime) connect(ctx context.Context, conn *grpc.ClientConn, failed <-chan error) (*stream, error) {
 	dialling, done := context.WithTimeout(ctx, r.cfg.DialTimeout)
 	defer done()
@@ -66,7 +66,7 @@ func (r *Runtime) connect(ctx context.Context, conn *grpc.ClientConn, failed <-c
 func (s *stream) Send(m *pb.ChaincodeMessage) error {
 	s.sending.Lock()
 	defer s.sending.Unlock()
-	if s.closed { // to gRPC this would be a fault, and end the stream at once
+	if s.closed { // gRPC would take this for a fault, and end the stream at once
 		return errClosed
 	}
 	return s.inner.Send(m)
@@ -82,14 +82,14 @@ func (s *stream) Recv() (*pb.ChaincodeMessage, error) {
 	return m, err
 }
 
-// end closes the stream in good order: it says that nothing more will be sent, and takes what the server still sends,
-// until the server ends its side. One that doesn't in time, or doesn't even take what was sent before, is cut off.
+// end closes the stream in good order. It says that nothing more will be sent, and takes what the server still sends, until
+// the server ends its side. A server is cut off if it doesn't end in time, or doesn't even take what was sent before.
 func (s *stream) end() {
 	overdue := time.AfterFunc(goodbye, s.cut)
 	defer overdue.Stop()
 	s.sending.Lock()
 	s.closed = true
-	_ = s.inner.CloseSend() // on failure the stream has ended
+	_ = s.inner.CloseSend() // if it fails, the stream has ended
 	s.sending.Unlock()
 	for {
 		if _, err := s.Recv(); err != nil {

@@ -4,7 +4,7 @@
 //		return shim.StartInProc(chaincodeID, s, new(asset))
 //	})
 //
-// Chaincode in process is trusted: nothing separates it from the peer but that its panics are confined.
+// Chaincode in process is trusted. Its panics are confined, but nothing else separates it from the peer.
 package inproc
 
 import (
@@ -20,22 +20,22 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Runtime runs chaincode in process. The function runs a chaincode on its end of the stream until the stream ends,
-// as shim.StartInProc does. It should return when s does; ctx ends at the same time. It must not leave goroutines
+// Runtime runs chaincode in process. The function runs a chaincode on its end of the stream until the stream ends, as
+// shim.StartInProc does. It should return when the stream ends; ctx ends at the same time. It must not leave goroutines
 // behind.
 type Runtime func(ctx context.Context, chaincodeID string, s pb.ClientStream) error
 
 var _ runtime.Runtime = Runtime(nil)
 
-// PanicError is what Run returns if the start function panicked.
+// PanicError is returned by Run if the start function panicked.
 type PanicError struct {
-	// Value is what it panicked with. It may hold anything: do not show it to who submits transactions.
+	// Value is what it panicked with. It may hold anything, so do not show it to those who submit transactions.
 	Value any
-	// Stack is the goroutine's, as debug.Stack prints it.
+	// Stack is the goroutine's stack, as debug.Stack prints it.
 	Stack []byte
 }
 
-// Error does not tell the value: the text may reach those who call the chaincode.
+// Error does not tell the value, because the text may reach those who call the chaincode.
 func (e *PanicError) Error() string { return "chaincode panicked" }
 
 // Format makes %+v tell the value and the stack, for logs.
@@ -49,9 +49,9 @@ func (e *PanicError) Format(f fmt.State, verb rune) {
 
 var errExited = errors.New("its goroutine exited")
 
-// Run implements runtime.Runtime. It calls handle on the caller's goroutine, and start on one of its own, which it
-// waits for: chaincode that does not return when its stream ends cannot be stopped otherwise. A panic in start is
-// confined, and returned as a *PanicError.
+// Run implements runtime.Runtime. It calls handle in the caller's goroutine, and start in one of its own. It waits for
+// start: chaincode that does not return when its stream ends cannot be stopped in another way. A panic in start is confined,
+// and returned as a *PanicError.
 func (r Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
 	if r == nil {
 		return &runtime.StartError{Cause: errors.New("inproc.Runtime is nil")}
@@ -67,13 +67,13 @@ func (r Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.Str
 	var started error // start's result, before ended is closed
 	ended := make(chan struct{})
 	go func() {
-		defer chaincode.Abort(nil) // what it sent before is still received
+		defer chaincode.Abort(nil) // what it has sent is still received
 		defer close(ended)
-		started = errExited // unless it returns
+		started = errExited // replaced if it returns
 		started = r.call(running, chaincodeID, chaincode)
 	}()
 	handled, first := func() (err error, first bool) {
-		defer func() { // also if handle panics, which is for the caller to deal with
+		defer func() { // even if handle panics, which the caller has to deal with
 			peer.End(err)
 			cancel()
 			<-ended

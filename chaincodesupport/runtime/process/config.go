@@ -17,40 +17,40 @@ import (
 
 // Config says what to run and how. New copies it.
 type Config struct {
-	// Command is the absolute path of the program, which must be there when New is called. It is run as it is, without a
-	// shell. Required.
+	// Command is the absolute path of the program. It must be there when New is called. It is run without a shell. Required.
 	Command string
-	// Args are the program's arguments, without its name. {{.PeerAddress}} and {{.ChaincodeID}} in them are
-	// replaced. Nil means what Go chaincode wants, "-peer.address {{.PeerAddress}}"; for Node, give
-	// "start", "--peer.address", "{{.PeerAddress}}". Empty but not nil means none.
+	// Args are the program's arguments, without its name. {{.PeerAddress}} and {{.ChaincodeID}} in them are replaced. Nil
+	// means what Go chaincode wants, "-peer.address {{.PeerAddress}}". For Node, give "start", "--peer.address",
+	// "{{.PeerAddress}}". Empty but not nil means no arguments.
 	Args []string
-	// Env is added to the environment as KEY=value, and wins where it names a variable that is there already.
-	// Chaincode gets nothing of the peer's own environment but LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR; on Windows,
-	// PATH, PATHEXT, TEMP, TMP and SYSTEMROOT.
+	// Env is added to the environment as KEY=value. It replaces a variable that is there already. Of the peer's own
+	// environment chaincode gets only LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR; on Windows, PATH, PATHEXT, TEMP, TMP and
+	// SYSTEMROOT.
 	Env []string
 	// Dir is the absolute path of the working directory. Empty means the peer's.
 	Dir string
-	// PeerAddress is where the chaincode finds the peer: host:port or unix:///path. The peer must listen there
-	// before Run is called, as shims give up at once. Required.
+	// PeerAddress is where the chaincode finds the peer: host:port or unix:///path. The peer must listen there before Run is
+	// called, because shims give up at once. Required.
 	PeerAddress string
-	// TLS mints the certificate with which a chaincode proves to the peer who it is, a new one for each run. The chaincode
-	// finds it in files that only the peer's user can read, and that are removed when the run has ended. Nil means
-	// plaintext, which is only for an address that is loopback or a socket.
+	// TLS makes the certificate with which a chaincode proves to the peer who it is, a new one for each run. The chaincode
+	// finds it in files that only the peer's user can read. They are removed when the run has ended. Nil means plaintext,
+	// which is allowed only for an address that is loopback or a socket.
 	TLS runtime.Issuer
-	// MSPID is the ID of the peer's organization, which is passed on as CORE_PEER_LOCALMSPID. Empty means SampleOrg, as in
-	// Fabric's core.yaml.
+	// MSPID is the ID of the peer's organization. The chaincode gets it as CORE_PEER_LOCALMSPID. Empty means SampleOrg, as
+	// in Fabric's core.yaml.
 	MSPID string
-	// LogLevel, ShimLogLevel and LogFormat are passed on as CORE_CHAINCODE_LOGGING_LEVEL, _SHIM and _FORMAT.
-	// Empty means Fabric's default for the levels, "info" and "warning", and no format.
+	// LogLevel, ShimLogLevel and LogFormat are passed on as CORE_CHAINCODE_LOGGING_LEVEL, _SHIM and _FORMAT. Empty means
+	// Fabric's default for the levels, "info" and "warning", and no format.
 	LogLevel, ShimLogLevel, LogFormat string
-	// Logger gets each line that the chaincode prints, at level Info under the name "peer.chaincode.<id>". Nil
-	// means none: the output is read and thrown away.
+	// Logger gets each line that the chaincode prints, at level Info under the name "peer.chaincode.<id>". Nil: the output
+	// is read and thrown away.
 	Logger *zap.Logger
-	// Grace is how long a chaincode has from being asked to end (SIGTERM, or on Windows CTRL_BREAK) to being killed, and then
-	// how long to wait for processes that left its process group yet hold its output open. Zero means 5 seconds.
+	// Grace is how long a chaincode has from being asked to end (SIGTERM, or on Windows CTRL_BREAK) to being killed. After
+	// that, Run waits for as long again for processes that have left its process group but hold its output open. Zero means
+	// 5 seconds.
 	Grace time.Duration
-	// LastLines is how many of the last lines on the chaincode's standard output, and as many on its standard error, an
-	// ExitError keeps: Go writes errors to the one, Node to the other. Zero means 20.
+	// LastLines is how many of the last lines an ExitError keeps of the chaincode's standard output, and as many of its
+	// standard error. Go writes errors to the one, Node to the other. Zero means 20.
 	LastLines int
 }
 
@@ -69,7 +69,7 @@ func (c *Config) validate() error {
 	}
 	for _, kv := range c.Env {
 		if strings.Index(kv, "=") < 1 {
-			// Not quoted: what stands there may be a secret whose name was forgotten.
+			// It is not quoted, because it may be a secret whose name was forgotten.
 			return errors.New("an entry of Env is not of the form KEY=value")
 		}
 	}
@@ -82,7 +82,7 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// cause is what an *exec.Error says beside the name.
+// cause returns what an *exec.Error says beside the name.
 func cause(err error) error {
 	var e *exec.Error
 	if errors.As(err, &e) {

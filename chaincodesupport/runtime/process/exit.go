@@ -6,14 +6,16 @@ import (
 	"syscall"
 )
 
-// ExitError says how a chaincode ended that was not asked to.
+// ExitError says how a chaincode has ended that was not asked to.
 type ExitError struct {
-	// Code is the exit status; 128 plus the signal's number, as in a shell or Docker, if it died of a signal.
+	// Code is the exit status. If the chaincode died of a signal, it is 128 plus the signal's number, as in a shell or
+	// Docker.
 	Code int
-	// Signal is what it died of, or 0. On Windows, which has no signals, it is SIGKILL if the peer has killed it.
+	// Signal is the signal that the chaincode died of, or 0. Windows has no signals; there it is SIGKILL if the peer has
+	// killed the chaincode.
 	Signal syscall.Signal
-	// LastLines are the last lines it printed on standard output and standard error, in the order in which they were read,
-	// as many of each as Config.LastLines allows. Unprintable bytes are escaped and long lines cut.
+	// LastLines are the last lines that the chaincode printed on standard output and standard error, in the order in which
+	// they were read. Config.LastLines says how many of each. Unprintable bytes are escaped, and long lines cut.
 	LastLines []string
 }
 

@@ -1,20 +1,20 @@
 // Package process runs chaincode as a process of its own, which dials the peer.
 //
-// [New] takes what to run; [Runtime.Run] starts it, reads its output into a logger for as long as it lives, and
-// ends it and every process it has started when its context ends.
+// [New] takes what to run. [Runtime.Run] starts it, and reads its output into a logger for as long as it lives. When its
+// context ends, Run ends the process, and every process that this one has started.
 //
-// A chaincode gets an environment with little more than what the protocol defines, nothing to read from, and none of the
-// files that the peer has opened. (Descriptors that the peer was itself started with, beyond the standard three, are for
-// whoever starts it to close.)
+// A chaincode gets an environment with little more than what the protocol defines. It gets nothing to read from, and none of
+// the files that the peer has opened. (The peer may itself have been started with descriptors beyond the standard three.
+// Whatever starts the peer has to close those.)
 //
 // How well a chaincode is ended depends on the system:
 //
 //   - On Linux it leads a process group, which gets SIGTERM and then SIGKILL. It is killed when the peer dies, however that
 //     happens. Only a process that leaves the group (setsid, setpgid) can outlive Run.
-//   - On macOS and the BSDs it is the same while the peer lives. A chaincode outlives a peer that is killed, until it notices
-//     that its stream has ended; most shims exit then.
+//   - On macOS and the BSDs it is the same while the peer lives. A chaincode outlives a peer that is killed, until it
+//     notices that its stream has ended. Most shims exit then.
 //   - On Windows it is in a Job Object, which no process can leave, and which the system ends with the peer. It is asked to
-//     end by CTRL_BREAK, which needs a console that peer and chaincode share. Where the peer has none, as a service, the
+//     end by CTRL_BREAK, which needs a console that peer and chaincode share. If the peer has none, as a service, the
 //     chaincode is killed at once.
 package process
 
@@ -30,7 +30,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
-// Runtime runs chaincode as a process. It is safe for concurrent use; it holds nothing but its Config.
+// Runtime runs chaincode as a process. It holds nothing but its Config, and is safe for concurrent use.
 type Runtime struct{ cfg Config }
 
 var _ runtime.Runtime = (*Runtime)(nil)
@@ -43,13 +43,13 @@ func New(cfg Config) (*Runtime, error) {
 	return &Runtime{cfg: cfg.complete()}, nil
 }
 
-// Run starts the chaincode and returns when it and every process that it has started have ended. The stream handler is
-// not used, as chaincode of this kind dials the peer.
+// Run starts the chaincode. It returns when the chaincode, and every process that it has started, have ended. It doesn't use
+// the stream handler, because the chaincode dials the peer.
 //
-// When ctx ends, all of them are asked to end, and are killed after the grace time. Run returns nil if the chaincode ended
-// by then, whatever its exit status. A chaincode that was killed, or ended of its own accord, is an *ExitError: also if
-// it did so within a moment after ctx has ended with runtime.ErrStreamEnded.
-// One that could not be started is "error starting container: <cause>", as in Fabric (core/chaincode).
+// When ctx ends, all of them are asked to end, and are killed after the grace time. If the chaincode ended by then, Run
+// returns nil, whatever its exit status. If it was killed, or ended of its own accord, the error is an *ExitError. That
+// holds even if it ended by itself within a moment after ctx has ended with runtime.ErrStreamEnded. If it could not be
+// started, the error is "error starting container: <cause>", as in Fabric (core/chaincode).
 func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamHandler) error {
 	if err := ctx.Err(); err != nil {
 		return &runtime.StartError{Cause: err}
@@ -79,8 +79,7 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamH
 	return exit.Err(&ExitError{Code: exit.Code, Signal: exit.Signal, LastLines: exit.LastLines})
 }
 
-// settings returns what a run of a chaincode is told. With TLS, there is a new credential for it, which forget revokes and
-// removes.
+// settings returns what a run of a chaincode is told. With TLS it makes a new credential, which forget revokes and removes.
 func (r *Runtime) settings(chaincodeID string) (s *shimenv.Settings, forget func() error, err error) {
 	c := &r.cfg
 	s = &shimenv.Settings{ChaincodeID: chaincodeID, PeerAddress: c.PeerAddress, MSPID: c.MSPID,

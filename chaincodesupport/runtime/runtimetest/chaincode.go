@@ -13,11 +13,11 @@ import (
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
-// errFailed is what a chaincode ends with that is told to fail.
+// errFailed is the error of a chaincode that is told to fail.
 var errFailed = errors.New("no such database")
 
-// Talk is the suite's chaincode: it registers under chaincodeID, and does what the peer says. It returns nil when the peer
-// ends the stream in good order, or has told it to leave; and panics if it was told to.
+// Talk is the suite's chaincode. It registers under chaincodeID, and does what the peer says. It returns nil when the peer
+// ends the stream in good order, or has told it to leave. It panics if the peer tells it to.
 func Talk(s pb.Stream, chaincodeID string) error {
 	id, err := proto.Marshal(&pb.ChaincodeID{Name: chaincodeID})
 	if err != nil {
@@ -49,7 +49,7 @@ func Talk(s pb.Stream, chaincodeID string) error {
 	}
 }
 
-// Dial is Talk over a stream that it opens to the peer at peerAddress, in plaintext.
+// Dial opens a stream to the peer at peerAddress, in plaintext, and calls Talk on it.
 func Dial(ctx context.Context, peerAddress, chaincodeID string) error {
 	conn, err := grpc.NewClient("passthrough:///"+peerAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

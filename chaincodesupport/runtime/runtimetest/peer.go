@@ -15,14 +15,14 @@ import (
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
-// peer has chaincode register with it, which dials it or is handed over to handle.
+// peer is the suite's peer. Chaincode that dials it, or whose stream is given to handle, registers with it.
 type peer struct {
 	address string
 	arrived chan *chaincode
 	handled atomic.Int32 // how often handle was called
 }
 
-// chaincode is one that has registered.
+// chaincode is a chaincode that has registered.
 type chaincode struct {
 	id      string
 	tell    chan string
@@ -51,7 +51,7 @@ func newPeer(t testing.TB) *peer {
 	return p
 }
 
-// service is the peer to chaincode that dials it.
+// service is the gRPC service for chaincode that dials the peer.
 type service struct{ *peer }
 
 // Register implements pbgrpc.ChaincodeSupportServer.
@@ -65,7 +65,7 @@ func (p *peer) handle(ctx context.Context, s pb.Stream) error {
 	return p.serve(ctx, s)
 }
 
-// serve has one chaincode register, and tells it what the test says, until the stream or ctx ends.
+// serve lets one chaincode register, and tells it what the test says, until the stream or ctx ends.
 func (p *peer) serve(ctx context.Context, s pb.Stream) error {
 	id, err := registered(s)
 	if err != nil {
@@ -99,7 +99,7 @@ func (p *peer) serve(ctx context.Context, s pb.Stream) error {
 	}
 }
 
-// registered receives REGISTER, which it answers, and returns the ID in it.
+// registered receives REGISTER, answers it, and returns the ID in it.
 func registered(s pb.Stream) (chaincodeID string, err error) {
 	m, err := s.Recv()
 	if err != nil {
@@ -112,7 +112,7 @@ func registered(s pb.Stream) (chaincodeID string, err error) {
 	return id.Name, s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTERED})
 }
 
-// wantAnswer checks that the chaincode is there, and is the one that it should be.
+// wantAnswer checks that the chaincode answers, and is the right one.
 func (c *chaincode) wantAnswer(t testing.TB) {
 	t.Helper()
 	c.say(t, "call")

@@ -1,9 +1,9 @@
-// Package runtimetest tests a runtime: [Run] is the suite that every one should pass, also one of your own.
+// Package runtimetest tests a runtime. [Run] is the suite that every runtime should pass, including your own.
 //
-// The suite is the peer. It asks the fixture for a Runtime, runs it, talks with the chaincode that comes, and looks at what is
-// left when it has ended. The chaincode is the suite's as well: it is [Talk], for whom the fixture finds a stream, or [Dial],
-// in a process or a container that the Runtime starts. So a fixture is short, and often it is the test binary that plays the
-// chaincode:
+// The suite is the peer. It asks the fixture for a Runtime, runs it, talks with the chaincode that comes, and looks at what
+// is left when that has ended. The chaincode is the suite's as well. It is [Talk], for which the fixture finds a stream, or
+// [Dial], in a process or a container that the Runtime starts. So a fixture is short, and often the test binary itself plays
+// the chaincode:
 //
 //	func TestMain(m *testing.M) {
 //		if id := os.Getenv("CORE_CHAINCODE_ID_NAME"); id != "" {
@@ -28,31 +28,32 @@ const patience = 30 * time.Second
 
 // Fixture is a kind of Runtime to test.
 type Fixture struct {
-	// IDs are the IDs of two chaincodes. Empty ones are asset:1 and market:1.
+	// IDs are the IDs of two chaincodes. If they are empty, they are asset:1 and market:1.
 	IDs [2]string
 	// New returns a Runtime for a chaincode that does what Talk does, and finds the peer at peerAddress (host:port, in
-	// plaintext). One Runtime may be returned for both chaincodes. What else it needs ends with the test. Required.
+	// plaintext). You may return one Runtime for both chaincodes. Release what else it needs by t.Cleanup. Required.
 	New func(t testing.TB, chaincodeID, peerAddress string) runtime.Runtime
-	// NewBroken is New for a chaincode that can't be started, or can't be reached. Required.
+	// NewBroken returns a Runtime for a chaincode that can't be started, or can't be reached. Required.
 	NewBroken func(t testing.TB, chaincodeID, peerAddress string) runtime.Runtime
-	// Handles says that the Runtime obtains the stream itself and calls the StreamHandler, as one does that dials. Otherwise
+	// Handles says that the Runtime makes the stream itself, for example by dialling, and calls the StreamHandler. Otherwise
 	// its chaincode dials the peer, and the StreamHandler must not be called.
 	Handles bool
 	// Texts are what Run's errors say.
 	Texts Texts
 }
 
-// Texts are texts that must be in the error that Run returns when it was not told to end. An empty one skips the test: a
-// Runtime may not learn how its chaincode ends.
+// Texts are texts that must be in the error that Run returns when it was not told to end. An empty one skips the test,
+// because a Runtime may not learn how its chaincode ends.
 type Texts struct {
-	// Leaves is for a chaincode that ends in good order, Fails for one that ends with an error, and Panics for one that panics.
+	// Leaves is for a chaincode that ends in good order. Fails is for one that ends with an error, and Panics for one that
+	// panics.
 	Leaves, Fails, Panics string
 	// Broken is for the chaincode of NewBroken.
 	Broken string
 }
 
-// Run tests that a Runtime does what package runtime says. Tests that run at the same time must not start goroutines: the
-// suite looks for those that are left.
+// Run tests that a Runtime does what package runtime says. Other tests that run at the same time must not start goroutines,
+// because the suite looks for goroutines that are left.
 func Run(t *testing.T, f Fixture) {
 	for i, id := range [2]string{"asset:1", "market:1"} {
 		if f.IDs[i] == "" {
@@ -98,7 +99,7 @@ func (s *suite) runtime(i int) runtime.Runtime {
 	return s.fixture.New(s, s.fixture.IDs[i], s.peer.address)
 }
 
-// wantNothingLeft returns what checks that no goroutines were started and left between the two calls.
+// wantNothingLeft returns a function that checks that no goroutine was started since and is left.
 func (s *suite) wantNothingLeft() func() {
 	before := goleak.IgnoreCurrent()
 	return func() {

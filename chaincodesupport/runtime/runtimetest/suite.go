@@ -42,8 +42,8 @@ func (s *suite) launch(rt runtime.Runtime, chaincodeID string) *running {
 	return r
 }
 
-// returned waits for Run's end, and returns its error. By then the stream that Run has handled is over, and the one that the
-// chaincode has opened ends, as there is nobody any more.
+// returned waits for Run's end, and returns its error. By then the stream that Run has handled is over. If the chaincode has
+// opened the stream, it ends because nobody is there any more.
 func (r *running) returned() error {
 	r.s.Helper()
 	var err error
@@ -69,7 +69,7 @@ func (r *running) returned() error {
 	return err
 }
 
-// wantStopped ends the context, and checks that Run calls that good order.
+// wantStopped ends the context, and checks that Run returns nil for that.
 func (r *running) wantStopped() {
 	r.s.Helper()
 	r.stop()
@@ -85,7 +85,7 @@ func testStops(s *suite) {
 	check()
 }
 
-// What is not wanted any more is not begun.
+// testEndedContext checks that nothing is started if the context has ended already.
 func testEndedContext(s *suite) {
 	rt := s.runtime(0)
 	check := s.wantNothingLeft()
@@ -126,7 +126,7 @@ func testSideBySide(s *suite) {
 	check()
 }
 
-// endsBy returns a test of a chaincode that is told to end in some way: Run returns by itself, and says which.
+// endsBy returns a test of a chaincode that is told to end in some way. Run must return by itself, and say which way it was.
 func endsBy(what, text string) func(s *suite) {
 	return func(s *suite) {
 		rt := s.runtime(0)
@@ -161,7 +161,7 @@ func testBroken(s *suite) {
 	check()
 }
 
-// run calls Run under ctx, which must return by itself, and returns what it has panicked with, and its error.
+// run calls Run under ctx. Run must return by itself. run returns what Run has panicked with, and its error.
 func (s *suite) run(ctx context.Context, rt runtime.Runtime, handle runtime.StreamHandler) (panicked any, err error) {
 	s.Helper()
 	ctx, cancel := context.WithCancel(ctx)

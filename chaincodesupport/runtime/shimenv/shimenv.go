@@ -43,15 +43,15 @@ type Settings struct {
 	// ChaincodeID is what the chaincode registers as. Required.
 	ChaincodeID string
 	// PeerAddress is where the chaincode finds the peer: host:port or unix:///path, as seen from where the chaincode runs.
-	// CheckAddress says whether it is one. Required.
+	// CheckAddress checks its form. Required.
 	PeerAddress string
-	// MSPID is the ID of the peer's organization. Shims fail where chaincode asks for it and it is not set. Empty means
+	// MSPID is the ID of the peer's organization. Shims fail if chaincode asks for it and it is not set. Empty means
 	// SampleOrg, as in Fabric's core.yaml.
 	MSPID string
 	// Credential is what the chaincode proves its ID with. Nil means plaintext.
 	Credential *runtime.Credential
-	// Dir is the absolute path of the folder that has the Files, as seen from where the chaincode runs: in a container, it may
-	// be one that isn't on this machine. Required with a Credential.
+	// Dir is the absolute path of the folder that has the Files, as seen from where the chaincode runs. For a container, it
+	// may be a folder that isn't on this machine. Required with a Credential.
 	Dir string
 	// LogLevel and ShimLogLevel say how much chaincode and shim log. Empty means "info" and "warning", as in Fabric.
 	LogLevel, ShimLogLevel string
@@ -59,7 +59,7 @@ type Settings struct {
 	LogFormat string
 }
 
-// LocalMSPID is MSPID, or what it means if it is empty.
+// LocalMSPID is MSPID or, if that is empty, its default.
 func (s *Settings) LocalMSPID() string { return cmp.Or(s.MSPID, "SampleOrg") }
 
 // Environ returns the variables, as KEY=value.
@@ -84,7 +84,7 @@ func (s *Settings) Environ() []string {
 	return env
 }
 
-// join is for paths of this machine, and of containers, which have slashes also where the peer is on Windows.
+// join joins paths of this machine, and of containers. Those of containers have slashes even if the peer runs on Windows.
 func join(dir, name string) string {
 	if strings.HasPrefix(dir, "/") {
 		return path.Join(dir, name)
@@ -92,8 +92,8 @@ func join(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// Files returns the files that must be in Dir before the chaincode starts, and that nobody else may read: some hold its private
-// key. There are none in plaintext.
+// Files returns the files that must be in Dir before the chaincode starts. Nobody else may read them, because some hold its
+// private key. In plaintext there are none.
 func (s *Settings) Files() []File {
 	if s.Credential == nil {
 		return nil
@@ -114,7 +114,7 @@ func FileNames() []string {
 	return names
 }
 
-// File is one that chaincode reads.
+// File is a file that chaincode reads.
 type File struct {
 	// Name has no folder in it.
 	Name    string
@@ -127,8 +127,8 @@ type pointed struct {
 	variable string
 }
 
-// files returns what Fabric's peer puts into a container, under their names there. Those whose variables are called PATH
-// are base64 of PEM, which is all that the Node and Java shims read.
+// files returns the files that Fabric's peer puts into a container, under their names there. If the name of the variable
+// ends with PATH, the file is base64 of PEM, because the Node and Java shims read only that.
 func files(c *runtime.Credential) []pointed {
 	return []pointed{
 		{File{"client.key", encoded(c.Key)}, "CORE_TLS_CLIENT_KEY_PATH"},
@@ -141,11 +141,11 @@ func files(c *runtime.Credential) []pointed {
 
 func encoded(pem []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(pem)) }
 
-// WriteTemp writes files that only the peer's user can read into a new folder that only this user can enter. The folder is
-// made in parent by pattern, as os.MkdirTemp does it; an empty parent is the system's for temporary files. WriteTemp returns
-// the absolute path of the folder, which the caller removes. If there is an error, nothing is left.
+// WriteTemp writes files into a new folder. Only the peer's user can enter the folder and read the files. The folder is made
+// in parent by pattern, as os.MkdirTemp does it. An empty parent is the system's folder for temporary files. WriteTemp
+// returns the absolute path of the folder, which the caller removes. If there is an error, nothing is left.
 //
-// On Windows, who can read a file is what its parent says: a user's own folder for temporary files is closed to others.
+// On Windows, the parent says who can read a file. A user's own folder for temporary files is closed to others.
 func WriteTemp(parent, pattern string, files ...File) (dir string, err error) {
 	parent, err = filepath.Abs(cmp.Or(parent, os.TempDir())) // chaincode has a working directory of its own
 	if err != nil {
@@ -163,8 +163,8 @@ func WriteTemp(parent, pattern string, files ...File) (dir string, err error) {
 	return dir, nil
 }
 
-// CheckAddress accepts a peer's address that a shim can dial, from any working directory: host:port, or on Unix the path of a
-// socket, unix:///path. Unless the connection is secured by TLS, that must be on this machine.
+// CheckAddress accepts a peer's address that a shim can dial, from any working directory: host:port or, on Unix, the path of
+// a socket, unix:///path. Unless TLS secures the connection, the address must be on this machine.
 func CheckAddress(address string, secured bool) error {
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		if !filepath.IsAbs(path) {
