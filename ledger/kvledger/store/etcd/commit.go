@@ -10,7 +10,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
-// Commit implements store.Store. How large a batch may be is up to the servers: a *LimitError says that they refuse it.
+// Commit implements store.Store. The servers decide how large a batch may be. If they refuse it, the error is a *LimitError.
 // A commit that has begun goes on for up to Config.Timeout, whatever becomes of ctx.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	limited, end, err := s.life.Committing(ctx)
@@ -23,10 +23,10 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 
 // commit tries until it is known what has become of the batch.
 //
-// A request whose answer was lost may have been carried out, or may be later: by a server that has it in its queue. Each request
-// is conditional on the record of the head that it was made for, so only one of them can ever succeed, and the head tells
-// whether one has. If it is given up while one may still be under way, it is left behind: settle then makes the head's
-// record another one, which no request of before fits, so that what is read after that stays.
+// A request whose answer was lost may have been carried out, or may be carried out later, by a server that has it in its
+// queue. Each request is conditional on the record of the head that it was made for. So only one of them can ever succeed,
+// and the head tells whether one has. If commit gives up while one may still be under way, that one is left behind. settle
+// then changes the head's record to one that no earlier request fits, so that what is read after that stays true.
 func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	now, err := s.headFor(ctx, b)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	}
 }
 
-// headFor returns the head's record as it is for the batch to be applied, or another one, which is there now.
+// headFor returns the head's record if the batch can be applied to it, or another record, which is there now.
 func (s *Store) headFor(ctx context.Context, b *store.Batch) (record, error) {
 	if err := s.settle(ctx); err != nil {
 		return record{}, err
@@ -80,7 +80,7 @@ func (s *Store) headFor(ctx context.Context, b *store.Batch) (record, error) {
 	return now, err
 }
 
-// operations returns those of the batch, with room for one more.
+// operations returns the batch's operations, with room for one more.
 func (s *Store) operations(b *store.Batch) []clientv3.Op {
 	all := make([]clientv3.Op, 0, len(b.Writes)+1)
 	for _, w := range b.Writes {
@@ -93,8 +93,8 @@ func (s *Store) operations(b *store.Batch) []clientv3.Op {
 	return all
 }
 
-// try sends the batch once. It is applied only if the head's record is still the one that is given; otherwise try
-// returns the one that is there.
+// try sends the batch once. It is applied only if the head's record is still the given one. Otherwise try returns the record
+// that is there.
 func (s *Store) try(ctx context.Context, b *store.Batch, at record, writes []clientv3.Op) (bool, record, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.request)
 	defer cancel()
@@ -132,8 +132,8 @@ func (s *Store) leave(pending bool) {
 	}
 }
 
-// settle sees to it that no request that was left behind can be carried out any more: it writes the head's record as it
-// is, which gives it another revision.
+// settle makes sure that no request that was left behind can be carried out any more. It writes the head's record unchanged,
+// which gives it another revision.
 func (s *Store) settle(ctx context.Context) error {
 	left := s.left.Load()
 	if s.settled.Load() == left {

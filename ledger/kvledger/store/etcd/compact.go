@@ -12,14 +12,14 @@ import (
 // looksPerRetain is how often the compactor looks, within the time that is retained.
 const looksPerRetain = 5
 
-// reached is when a revision was seen.
+// reached is a revision, and when it was seen.
 type reached struct {
 	revision int64
 	at       time.Time
 }
 
-// compactor returns what has the servers forget, as long as the store is open, what was overwritten before the time
-// that is to be retained.
+// compactor returns a function that runs as long as the store is open. It has the servers forget what was overwritten before
+// the time that is to be retained.
 func (s *Store) compactor(retain time.Duration) func() {
 	return func() {
 		ticker := time.NewTicker(max(retain/looksPerRetain, 1))

@@ -14,26 +14,26 @@ import (
 
 // Config says where a store is, and what it may use.
 type Config struct {
-	// Endpoints are the client URLs of the cluster's servers, such as https://etcd1:2379. At least one is required;
-	// with all of them, the store goes on when one is lost.
+	// Endpoints are the client URLs of the cluster's servers, such as https://etcd1:2379. At least one is required. If you
+	// give all of them, the store goes on when one server is lost.
 	Endpoints []string
-	// Prefix is what the etcd keys of the store begin with; empty is ccpeer-ledger/. It has no zero byte. Stores
-	// with different prefixes have nothing to do with each other.
+	// Prefix is what the store's etcd keys begin with. Empty means ccpeer-ledger/. It must have no zero byte. Stores with
+	// different prefixes have nothing to do with each other.
 	Prefix string
-	// TLS is how to connect to endpoints with https; nil is the system's root certificates.
+	// TLS says how to connect to endpoints with https. Nil means the system's root certificates.
 	TLS *tls.Config
-	// Username and Password are for clusters that authenticate their users; empty is nobody. The user must be allowed
-	// to read and write the keys that begin with Prefix. Only root may compact, which Retain is about.
+	// Username and Password are for clusters that authenticate their users. Empty means no user. The user must be allowed to
+	// read and write the keys that begin with Prefix. Only root may compact, which Retain makes the store do.
 	Username, Password string
-	// Timeout is how long Commit tries, which must be enough for an election, and how long taking a snapshot, or
-	// a read, may take; 0 is 30 seconds.
+	// Timeout is how long Commit tries, which must be enough for an election. It is also how long taking a snapshot, or a
+	// read, may take. 0 is 30 seconds.
 	Timeout time.Duration
-	// Retain is how long what is overwritten stays readable in the snapshots of other stores, as other processes
-	// have them; in this one's it always does. After it, the store has the servers forget it, which is for all of the cluster's keys. 0 is
-	// 5 minutes. If it is negative the store never does that, and somebody else must: see Compaction in the
-	// package's documentation.
+	// Retain is how long what is overwritten stays readable in the snapshots of other processes. In this process's snapshots
+	// it is always readable. After that time, the store has the servers forget it, which affects all of the cluster's keys.
+	// 0 is 5 minutes. If it is negative, the store never does that, and somebody else must: the package's documentation has
+	// a part on compaction.
 	Retain time.Duration
-	// Logger gets what happens behind the scenes; nil is nobody.
+	// Logger gets what happens in the background. Nil: nothing is logged.
 	Logger *zap.Logger
 }
 
@@ -42,11 +42,11 @@ const (
 	defaultTimeout = 30 * time.Second
 	defaultRetain  = 5 * time.Minute
 
-	// A server that doesn't answer is noticed after both together. Servers refuse who asks every 5 seconds.
+	// A server that doesn't answer is noticed after both together. Servers refuse a client that asks every 5 seconds.
 	keepAliveTime, keepAliveTimeout = 10 * time.Second, 3 * time.Second
 )
 
-// complete returns the configuration with defaults for what is zero.
+// complete returns the configuration with defaults in place of zero values.
 func (c Config) complete() (Config, error) {
 	if c.Prefix == "" {
 		c.Prefix = defaultPrefix

@@ -11,11 +11,12 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// LimitError says that the servers refuse a batch because it is larger than what they were started for.
+// LimitError says that the servers refuse a batch, because it is larger than what they were started for.
 type LimitError struct {
 	// Flag is the etcd server's flag that sets the limit: --max-txn-ops or --max-request-bytes.
 	Flag string
-	// Need is the least value of the flag that lets the batch pass, or a little more: operations, or bytes.
+	// Need is the least value of the flag with which the batch passes, or a little more. It is a number of operations, or of
+	// bytes.
 	Need int
 	// Writes is how many writes the batch has.
 	Writes int
@@ -29,7 +30,7 @@ func (e *LimitError) Error() string {
 		e.Writes, e.Flag, e.Need)
 }
 
-// Unwrap returns what the servers have said.
+// Unwrap returns the servers' own error.
 func (e *LimitError) Unwrap() error { return e.cause }
 
 const (

@@ -7,14 +7,14 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// ErrForeign says that there are etcd keys under the prefix which are not a store's.
+// ErrForeign says that there are etcd keys under the prefix that don't belong to a store.
 var ErrForeign = errors.New("what is there is not a store's")
 
 // ErrFormat says that the store was written in a format that this version of the package doesn't know.
 var ErrFormat = errors.New("the store has another format")
 
-// Open opens the store in a cluster, or creates one there, and waits for the cluster until ctx or Config.Timeout has
-// ended. Nothing is changed if the error is ErrForeign or ErrFormat, to errors.Is.
+// Open opens the store in a cluster, or creates one there. It waits for the cluster until ctx or Config.Timeout has ended.
+// If errors.Is finds ErrForeign or ErrFormat in the error, nothing was changed.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg, err := cfg.complete()
 	if err != nil {

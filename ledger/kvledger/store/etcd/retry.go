@@ -15,7 +15,7 @@ import (
 // tries is how many servers may leave a request unanswered within Config.Timeout.
 const tries = 6
 
-// retry calls f until it has succeeded, or fails in a way that is there to stay, or ctx has ended.
+// retry calls f until it succeeds, fails in a way that will not change, or ctx has ended.
 func (s *Store) retry(ctx context.Context, f func(context.Context) error) error {
 	return remote.Retry(ctx, answered, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, s.request)
@@ -47,8 +47,8 @@ func (s *Store) readHead(ctx context.Context) (record, int64, error) {
 	return r, revision, nil
 }
 
-// answered says whether an error is a server's answer, which is the same at the next try and on another server. If it
-// isn't, the request may have been carried out, or may be yet.
+// answered reports whether an error is a server's answer, which would be the same at the next try and on another server. If
+// it isn't, the request may have been carried out, or may be later.
 func answered(err error) bool {
 	if errors.Is(err, ErrForeign) || errors.Is(err, ErrFormat) {
 		return true

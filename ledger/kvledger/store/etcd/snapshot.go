@@ -13,7 +13,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// ErrCompacted says that the servers have forgotten what a snapshot sees, which must have been open for long.
+// ErrCompacted says that the servers have forgotten what a snapshot sees. It must have been open for long.
 var ErrCompacted = errors.New("the snapshot is older than what the etcd servers have retained")
 
 const (
@@ -41,7 +41,7 @@ type lookup struct {
 
 func (s *snapshot) Head() store.Head { return s.view.at.Head }
 
-// Get has the key looked up. If ctx ends before, what is under way goes on, for the others.
+// Get has the key looked up. If ctx ends before, the request goes on for the others who share it.
 func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -62,8 +62,8 @@ func (s *Store) knownRevision() int64 {
 	return s.seen
 }
 
-// Close implements store.Store: it waits for a commit that has begun, and closes all connections. A snapshot that is
-// still open, against the rule, returns ErrClosed from then on.
+// Close implements store.Store. It waits for a commit that has begun, and closes all connections. A snapshot should be
+// closed before. If one is still open, it returns ErrClosed from then on.
 func (s *Store) Close() error {
 	if err := s.life.Close(); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
-// sharing is how long a view is given to callers who ask for a snapshot, if the head is the same. What they look up at
-// the same time is then one request. A longer time would make snapshots older for compaction than they have to be.
+// sharing is how long callers who ask for a snapshot get the same view, if the head is the same. What they look up at the
+// same time is then one request. With a longer time, snapshots would be older for compaction than they have to be.
 const sharing = time.Second
 
 // view is what the snapshots on one revision share.
@@ -62,8 +62,8 @@ func (s *Store) currentView(ctx context.Context) (*view, error) {
 // addView returns a view whose revision is not known yet.
 //
 // The servers may be told at any time to forget old revisions. The revision that this view will have is known only when the
-// head was read, and might be forgotten before the view is among those that the compactor spares. So the view is there before
-// the head is read, with the highest revision that is known: what is read then is not older.
+// head was read. By then it might be forgotten, because the view was not yet among those that the compactor spares. So the
+// view is there before the head is read, with the highest revision that is known. What is read after that is not older.
 func (s *Store) addView() *view {
 	v := &view{store: s, opened: time.Now()}
 	v.gets = remote.NewCombiner(s.life.Start, v.lookUp)

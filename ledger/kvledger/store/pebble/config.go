@@ -13,18 +13,18 @@ import (
 
 // Config says where a store is, and what it may use.
 type Config struct {
-	// Dir is the data folder, which is required. It is created, with its parents, if it is not there.
+	// Dir is the data folder. Required. It is created, with its parents, if it is not there.
 	Dir string
-	// CacheSize is how many bytes of memory what was read and what is not yet in tables may take; the cache begins
-	// empty. 0 is 512 MiB, which keeps about a million keys of usual size at hand. Commits read every key that
-	// their transactions have read: a cache far smaller than those keys makes them several times slower.
+	// CacheSize is how many bytes of memory may be used for what was read, and for what is not yet in tables. The cache
+	// begins empty. 0 is 512 MiB, which keeps about a million keys of usual size at hand. Commits read every key that their
+	// transactions have read. With a cache far smaller than those keys, they are several times slower.
 	CacheSize int64
-	// MinFree is how many bytes of the disk must be free for a commit to begin, so that a full disk is an error
-	// that leaves the store usable. 0 is 256 MiB, and less than 0 is no limit.
+	// MinFree is how many bytes of the disk must be free for a commit to begin. So a full disk is an error that leaves the
+	// store usable. 0 is 256 MiB, and less than 0 is no limit.
 	MinFree int64
-	// Logger gets what happens behind the scenes; nil is nobody.
+	// Logger gets what happens in the background. Nil: nothing is logged.
 	Logger *zap.Logger
-	// FS is the file system that Dir is in; nil is the operating system's. It is meant for tests.
+	// FS is the file system that Dir is in. Nil is the operating system's. It is meant for tests.
 	FS vfs.FS
 }
 
@@ -36,7 +36,7 @@ const (
 	minMemTableSize, maxMemTableSize = 1 << 20, 64 << 20
 )
 
-// complete returns the configuration with defaults for what is zero.
+// complete returns the configuration with defaults in place of zero values.
 func (c Config) complete() (Config, error) {
 	switch {
 	case c.Dir == "":
@@ -65,7 +65,7 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// resolve gives the data folder, which must be there, its one name: within a process a folder is locked by that.
+// resolve gives the data folder, which must be there, a single name. Within a process, a folder is locked by its name.
 func (c *Config) resolve() error {
 	if c.FS != vfs.Default {
 		return nil
@@ -78,8 +78,8 @@ func (c *Config) resolve() error {
 	return nil
 }
 
-// options returns how Pebble is tuned: for point reads, nearly all of which are of keys that exist or of transaction IDs
-// that don't, and for one writer that syncs every batch.
+// options returns how Pebble is tuned. It is tuned for point reads, nearly all of them of keys that exist or of transaction
+// IDs that don't. And it is tuned for one writer that syncs every batch.
 func (c Config) options(g *guard) *pebble.Options {
 	o := &pebble.Options{
 		FS: errorfs.Wrap(c.FS, g),

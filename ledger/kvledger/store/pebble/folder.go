@@ -18,7 +18,7 @@ var (
 	// ErrFormat says that the data folder is a store in a format that this package can't read. Nothing in it was
 	// changed.
 	ErrFormat = errors.New("the store has another format: use the version that it was written by")
-	// ErrDamaged says that the store can't be read as it was written. When it comes from Open, nothing was changed.
+	// ErrDamaged says that the store can't be read as it was written. If it comes from Open, nothing was changed.
 	ErrDamaged = errors.New("the store is damaged: restore the folder from a backup")
 	// ErrLocked says that the data folder is in use, by this process or another one. Nothing in it was changed.
 	ErrLocked = errors.New("the store is open already: close it there first, or choose another folder")
@@ -34,8 +34,8 @@ const (
 	marker     = markerText + "1\n"
 )
 
-// inspect says whether a folder is a store. One that is not may become one: it is empty, as far as creating a store
-// has not come to an end there, or does not exist. It changes nothing.
+// inspect reports whether a folder is a store. It returns false for a folder that may become one: it is empty, does not
+// exist, or has what an interrupted creation has left. It changes nothing.
 func inspect(fs vfs.FS, dir string) (isStore bool, err error) {
 	names, err := fs.List(dir)
 	switch {
@@ -109,7 +109,7 @@ func syncFolder(fs vfs.FS, dir string) error {
 	return f.Close()
 }
 
-// beginMarker says that a store is being created, until finishMarker says that it is.
+// beginMarker notes that a store is being created, until finishMarker notes that it is there.
 func beginMarker(fs vfs.FS, dir string) error {
 	f, err := fs.Create(fs.PathJoin(dir, unfinished), vfs.WriteCategoryUnspecified)
 	if err != nil {
@@ -148,7 +148,7 @@ func lockFolder(fs vfs.FS, dir string) (*pebble.Lock, error) {
 	}
 }
 
-// damage makes an error of Pebble's one that says what to do, unless it is the operating system's.
+// damage turns an error of Pebble's into one that says what to do, unless it is the operating system's.
 func damage(err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) && errno != syscall.ENOENT && !pebble.IsCorruptionError(err) {

@@ -13,12 +13,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// guard is told what Pebble does behind the scenes, and stands between it and the file system. After some failures Pebble
-// expects that the process ends: were it to write anything more, the folder could not be opened again. The process is
-// not ours, so the guard lets nothing more be written instead.
+// guard is told what Pebble does in the background, and stands between it and the file system.
 //
-// It also supplies a sync that Pebble leaves out: the marker that names the current MANIFEST could be on the disk before
-// the MANIFEST's own entry in the folder.
+// After some failures Pebble expects that the process ends. If it wrote anything more, the folder could not be opened again.
+// But the process is not ours to end. So the guard lets nothing more be written instead.
+//
+// It also makes a sync that Pebble leaves out. Without it, the marker that names the current MANIFEST could be on the disk
+// before the MANIFEST's own entry in the folder.
 type guard struct {
 	log     *zap.Logger
 	fs      vfs.FS
@@ -34,7 +35,7 @@ var (
 	_ errorfs.Injector = (*guard)(nil)
 )
 
-// retryDelay is how long a background job that can't write waits before it fails and is tried again: only Close ends it.
+// retryDelay is how long a background job that can't write waits before it fails and is tried again. Only Close ends that.
 const retryDelay = 100 * time.Millisecond
 
 func (g *guard) Infof(format string, args ...any) { g.log.Sugar().Debugf(format, args...) }

@@ -10,8 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Pebble's MANIFEST is a log of what tables there are, in LevelDB's format: blocks of 32 KiB, of chunks that don't cross
-// them, each a checksum (4 bytes), a length (2) and a kind (1), and that many bytes.
+// Pebble's MANIFEST is a log of what tables there are, in LevelDB's format. It has blocks of 32 KiB, and these have chunks
+// that don't cross them. A chunk is a checksum (4 bytes), a length (2), a kind (1), and as many bytes as the length says.
 const (
 	blockSize   = 32 << 10
 	chunkHeader = 7
@@ -20,9 +20,9 @@ const (
 	wholeChunk, firstChunk, lastKind = 1, 2, 4
 )
 
-// checkManifest finds damage that Pebble takes for the end of the MANIFEST, as a crash can leave it: it would go back
-// without a word to the tables that there were at that time. Each record is synced before the next one is written, so
-// that one after damage can't be from a crash.
+// checkManifest finds damage that Pebble takes for the end of the MANIFEST, as a crash can leave it. Pebble would go back
+// silently to the tables that there were at that time. Each record is synced before the next one is written. So if a record
+// follows the damage, the damage can't come from a crash.
 func checkManifest(fs vfs.FS, dir string) error {
 	found, err := pebble.Peek(dir, fs)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// Open opens the store in a folder, or creates one there. The errors ErrForeign, ErrFormat, ErrDamaged and ErrLocked,
-// to errors.Is, say that the folder can't be used as it is; nothing but an empty file LOCK was then added to it, and only
-// to a store.
+// Open opens the store in a folder, or creates one there. errors.Is finds ErrForeign, ErrFormat, ErrDamaged or ErrLocked in
+// an error if the folder can't be used as it is. Nothing was changed then, except that a store may have got an empty file
+// LOCK.
 func Open(cfg Config) (*Store, error) {
 	cfg, err := cfg.complete()
 	if err != nil {

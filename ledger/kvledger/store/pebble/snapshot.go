@@ -10,7 +10,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// uses counts who uses something that is released after the last use. Pebble panics when something closed is used.
+// uses counts the users of something that is released after the last use. Pebble panics if something closed is used.
 type uses struct{ n atomic.Int64 }
 
 func (u *uses) init() { u.n.Store(1) }

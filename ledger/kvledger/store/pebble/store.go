@@ -16,7 +16,7 @@ import (
 // maxBatch is how many bytes a batch may have. Pebble panics at 4 GiB, and needs several times a batch's size.
 const maxBatch = 1 << 30
 
-// flushTimeout is how long Close waits for what is not in tables to be written there.
+// flushTimeout is how long Close waits until what is not in tables is written there.
 const flushTimeout = 10 * time.Second
 
 // Store is a store.Store in a folder. It must be made by Open.
@@ -55,7 +55,7 @@ func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
 	}
 }
 
-// Commit implements store.Store. A batch may have up to 1 GiB. A commit that has begun is finished whatever becomes of
+// Commit implements store.Store. A batch may have up to 1 GiB. Once it has begun, a commit is finished, whatever becomes of
 // ctx.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	if err := ctx.Err(); err != nil {
@@ -87,8 +87,7 @@ func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	return nil
 }
 
-// checkFree refuses a commit while that still is a matter of an error. When Pebble can't write a file any more it can
-// only fail.
+// checkFree refuses a commit while that is still only an error. Once Pebble can't write a file any more, it can only fail.
 func (s *Store) checkFree() error {
 	if s.minFree < 0 {
 		return nil
@@ -148,7 +147,7 @@ func fill(batch *pebble.Batch, b *store.Batch) error {
 	return batch.Set(headKey, encodeHead(b.Next), nil)
 }
 
-// publish makes what the database has now what new snapshots see. Nothing may be being committed.
+// publish makes what the database has now visible to new snapshots. No commit may be under way.
 func (s *Store) publish(head store.Head) {
 	s.views.Add(1)
 	v := &view{store: s, head: head, snapshot: s.db.NewSnapshot()}
@@ -158,8 +157,8 @@ func (s *Store) publish(head store.Head) {
 	}
 }
 
-// Close implements store.Store: it waits for a commit that has begun, and releases the folder. If snapshots are open,
-// against the rule, they stay readable, the error says so, and the folder is released when the last one is closed.
+// Close implements store.Store. It waits for a commit that has begun, and releases the folder. Snapshots should be closed
+// before. If some are open, the error says so. They stay readable, and the folder is released when the last one is closed.
 func (s *Store) Close() error {
 	s.committing <- struct{}{}
 	defer func() { <-s.committing }()
@@ -176,8 +175,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// closeDatabase leaves everything in tables, and nothing in the log: tables tell better what is damaged, and need no
-// replay. Without that nothing is lost, so it is left out when it could fail, or take for ever.
+// closeDatabase leaves everything in tables, and nothing in the log. Damage to tables is easier to tell, and tables need no
+// replay. Nothing is lost without that. So it is left out if it could fail, or take for ever.
 func (s *Store) closeDatabase() error {
 	if s.guard.failed() == nil && s.checkFree() == nil {
 		flushed, err := s.db.AsyncFlush()

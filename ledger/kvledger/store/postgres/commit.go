@@ -12,11 +12,12 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
-// maxBatch is how many bytes a batch may have. What PostgreSQL receives at once, and an array in it, end at 1 GiB.
+// maxBatch is how many bytes a batch may have. PostgreSQL receives at most 1 GiB at once, and an array in it has no more.
 const maxBatch = 512 << 20
 
 // maxKey is how many bytes a key may have. PostgreSQL's B-tree refuses entries of more than 2,704 bytes, of which 12 are not
-// the key's; what the server compresses may be longer, so that a key of one kind could pass and one of another could not.
+// the key's. What the server compresses may be longer. So without this limit one long key could pass, and another one of the
+// same length could not.
 const maxKey = 2600
 
 var _ store.Limited = (*Store)(nil)
@@ -24,8 +25,8 @@ var _ store.Limited = (*Store)(nil)
 // MaxKeySize implements store.Limited.
 func (s *Store) MaxKeySize() int { return maxKey }
 
-// Commit implements store.Store. A batch may have up to 512 MiB, and a key up to 2,600 bytes. A commit that has begun goes on
-// for up to Config.Timeout, whatever becomes of ctx.
+// Commit implements store.Store. A batch may have up to 512 MiB, and a key up to 2,600 bytes. A commit that has begun goes
+// on for up to Config.Timeout, whatever becomes of ctx.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	limited, end, err := s.life.Committing(ctx)
 	if err != nil {
@@ -89,7 +90,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch, args []any) error {
 	}
 }
 
-// try sends the batch once. It is not applied if the head is another one.
+// try sends the batch once. If the head is another one, the batch is not applied.
 func (s *Store) try(ctx context.Context, args []any) (applied bool, err error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -122,8 +123,8 @@ func (s *Store) settle(ctx context.Context) (now remote.Settled, err error) {
 	return now, nil
 }
 
-// settle writes the head as it is. That is a write, so the server answers when its standby has it and all that was written
-// before.
+// settle writes the head unchanged. That is a write, so the server answers when its standby has it, and has all that was
+// written before.
 func settle(ctx context.Context, pool *pgxpool.Pool, q statements) (now remote.Settled, err error) {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
@@ -143,7 +144,8 @@ func settle(ctx context.Context, pool *pgxpool.Pool, q statements) (now remote.S
 	return now, takeWarning(conn.Conn().PgConn())
 }
 
-// transient says whether an error may be gone at the next try, on this server or on another one. The outcome is open then.
+// transient reports whether an error may be gone at the next try, on this server or on another one. The outcome is open
+// then.
 func transient(err error) bool {
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {

@@ -11,20 +11,19 @@ import (
 
 // Config says where a store is, and what it may use.
 type Config struct {
-	// URL says how to connect, as a postgres:// URL or as libpq's keywords and values. It is required. As with
-	// libpq, it may name several servers, and the environment's PG variables and the password file supply what it
-	// doesn't say.
+	// URL says how to connect, as a postgres:// URL or as libpq's keywords and values. Required. As with libpq, it may name
+	// several servers. The environment's PG variables and the password file supply what it doesn't say.
 	URL string
-	// Schema is the schema of the tables, which must exist; empty is the connection's current one.
+	// Schema is the schema of the tables. It must exist. Empty means the connection's current one.
 	Schema string
-	// Table is the name of the table, of up to 58 bytes; empty is ccpeer_ledger. Stores with different tables have
+	// Table is the name of the table, which has up to 58 bytes. Empty means ccpeer_ledger. Stores with different tables have
 	// nothing to do with each other.
 	Table string
-	// MaxConns is how many connections the store may have, at least 3; 0 is 16. One is for commits, one for looking
-	// at the head, and each other one is for the snapshots that are open on one head.
+	// MaxConns is how many connections the store may have, at least 3. 0 is 16. One is for commits, and one for looking at
+	// the head. Each other one is for the snapshots that are open on one head.
 	MaxConns int
-	// Timeout is how long Commit tries, which must be enough for a failover, and how long a read may take, or a
-	// snapshot wait for a connection; 0 is 30 seconds.
+	// Timeout is how long Commit tries, which must be enough for a failover. It is also how long a read may take, or a
+	// snapshot may wait for a connection. 0 is 30 seconds.
 	Timeout time.Duration
 }
 
@@ -34,7 +33,7 @@ const (
 	defaultTimeout  = 30 * time.Second
 
 	minConns = 3
-	// otherConns are those that no snapshot may take.
+	// otherConns is how many connections no snapshot may take.
 	otherConns = 2
 
 	// PostgreSQL cuts longer names off.
@@ -42,7 +41,7 @@ const (
 	headSuffix = "_head"
 )
 
-// complete returns the configuration with defaults for what is zero.
+// complete returns the configuration with defaults in place of zero values.
 func (c Config) complete() (Config, error) {
 	if c.Table == "" {
 		c.Table = defaultTable
@@ -85,8 +84,8 @@ func (c Config) pool() (*pgxpool.Config, error) {
 // warningKey is where a connection keeps the last warning.
 const warningKey = "warning"
 
-// noteWarning keeps what the server warns of: it is by a warning that it says that a transaction is committed without
-// the standby, in the server's language.
+// noteWarning keeps what the server warns of. If a transaction is committed without the standby, the server says so only by
+// a warning, in its own language.
 func noteWarning(c *pgconn.PgConn, n *pgconn.Notice) {
 	if n.SeverityUnlocalized == "WARNING" {
 		c.CustomData()[warningKey] = n.Message

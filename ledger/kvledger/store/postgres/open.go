@@ -9,15 +9,15 @@ import (
 	"github.com/pkg/errors"
 )
 
-// ErrForeign says that the database has a table of the store's name which is not a store's.
+// ErrForeign says that the database has a table of the store's name that doesn't belong to a store.
 var ErrForeign = errors.New("the table is not a store's")
 
 // ErrFormat says that the store was written in a format that this version of the package doesn't know.
 var ErrFormat = errors.New("the store has another format")
 
-// Open opens the store in a database, or creates one there. It needs a server that can be written to, and waits
-// for its synchronous standby, if it has one, until ctx ends. Nothing is changed if the error is ErrForeign or ErrFormat,
-// to errors.Is.
+// Open opens the store in a database, or creates one there. It needs a server that can be written to. If the server has a
+// synchronous standby, Open waits for it until ctx ends. If errors.Is finds ErrForeign or ErrFormat in the error, nothing
+// was changed.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg, err := cfg.complete()
 	if err != nil {
@@ -77,7 +77,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, cfg Config) (statements, e
 	return q, err
 }
 
-// inspect says whether the tables are there. If something else is, that is an error.
+// inspect reports whether the tables are there. It is an error if something else is there.
 func (q statements) inspect(ctx context.Context, pool *pgxpool.Pool) (exists bool, err error) {
 	table, head, err := q.columns(ctx, pool)
 	if err == nil && (table == "") != (head == "") {

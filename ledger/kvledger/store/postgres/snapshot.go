@@ -77,7 +77,7 @@ func (s *snapshot) Close() {
 	}
 }
 
-// read has something read. If ctx ends before, what is under way goes on, for the others who read from the same view.
+// read has something read. If ctx ends before, the request goes on for the others who read from the same view.
 func (s *snapshot) read(ctx context.Context, r *read) error {
 	if err := ctx.Err(); err != nil {
 		return err

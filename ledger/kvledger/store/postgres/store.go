@@ -31,8 +31,8 @@ func newStore(cfg Config, pool *pgxpool.Pool, q statements) *Store {
 	return s
 }
 
-// Close implements store.Store: it waits for a commit that has begun, and closes all connections. A snapshot that is
-// still open, against the rule, returns ErrClosed from then on.
+// Close implements store.Store. It waits for a commit that has begun, and closes all connections. A snapshot should be
+// closed before. If one is still open, it returns ErrClosed from then on.
 func (s *Store) Close() error {
 	if err := s.life.Close(); err != nil {
 		return err

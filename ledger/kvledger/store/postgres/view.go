@@ -100,8 +100,8 @@ func (s *Store) begin(ctx context.Context) (*pgxpool.Conn, store.Head, error) {
 	return conn, store.Head{Blocks: uint64(blocks), Epoch: uint64(epoch)}, nil
 }
 
-// unused ends the view when nobody holds it any more: after reads that nobody waits for any more, which the combiner may still
-// have. When the store is closed, Close sees to the connection.
+// unused ends the view when nobody holds it any more. The combiner may still have reads for which nobody waits any more, and
+// the end comes after them. If the store is closed, Close ends the connection.
 func (v *view) unused() {
 	v.reads.Add(&read{end: true, done: make(chan struct{})})
 }
@@ -120,7 +120,7 @@ func (v *view) end() {
 	<-s.slots
 }
 
-// fail is for a view whose connection or transaction has come to an end: no new snapshot may get it.
+// fail notes that a view's connection or transaction has ended. No new snapshot gets the view.
 func (v *view) fail(err error) {
 	v.err = err
 	v.store.views.Retire(v)

@@ -4,8 +4,8 @@ import "sync"
 
 // Combiner does together what several goroutines ask for at the same time.
 //
-// Nobody waits for company: the first request is done at once, alone. What is asked for while that round trip is under way is
-// what the next one is for. So a store that has little to do is as quick as without a Combiner, and the more it has to do, the
+// Nobody waits for company: the first request is done at once, alone. What is asked for while that round trip is under way
+// is done by the next one. So a store that has little to do is as fast as without a Combiner. The more it has to do, the
 // more requests share a round trip. The goroutine that does them ends when there is nothing left to do.
 type Combiner[R any] struct {
 	start func(func()) bool
@@ -16,13 +16,13 @@ type Combiner[R any] struct {
 	running bool
 }
 
-// NewCombiner returns a Combiner of requests. It runs its goroutine by start, which returns false if the store is closed, and
-// calls do in it, for all requests that wait.
+// NewCombiner returns a Combiner of requests. It runs its goroutine by start, which returns false if the store is closed. In
+// that goroutine it calls do, for all requests that wait.
 func NewCombiner[R any](start func(func()) bool, do func([]R)) *Combiner[R] {
 	return &Combiner[R]{start: start, do: do}
 }
 
-// Add has a request done, and returns at once. It returns false, having done nothing, if the store is closed.
+// Add has a request done, and returns at once. If the store is closed, it does nothing and returns false.
 func (c *Combiner[R]) Add(request R) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// Lifetime is that of an open store: who is at work in it, one commit at a time, until it is closed. All methods are safe for
-// concurrent use.
+// Lifetime is the life of a store, while it is open. It knows who is at work in it, and allows one commit at a time, until
+// it is closed. All methods are safe for concurrent use.
 type Lifetime struct {
 	timeout time.Duration
 
@@ -25,8 +25,8 @@ type Lifetime struct {
 	running sync.WaitGroup // goroutines and calls; none is added when closed is set
 }
 
-// NewLifetime returns the Lifetime of a store that is open. The timeout is what the store gives to everything that it does
-// in its own time.
+// NewLifetime returns the Lifetime of a store that is open. The store gives timeout to everything that it does in its own
+// time.
 func NewLifetime(timeout time.Duration) *Lifetime {
 	l := &Lifetime{timeout: timeout, committing: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
@@ -36,10 +36,10 @@ func NewLifetime(timeout time.Duration) *Lifetime {
 // Done is closed when the store is.
 func (l *Lifetime) Done() <-chan struct{} { return l.ctx.Done() }
 
-// Ended says whether Done is closed.
+// Ended reports whether Done is closed.
 func (l *Lifetime) Ended() bool { return l.ctx.Err() != nil }
 
-// Start runs f in a goroutine. It returns false, having done nothing, if the store is closed.
+// Start runs f in a goroutine. If the store is closed, it does nothing and returns false.
 func (l *Lifetime) Start(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,7 +55,7 @@ func (l *Lifetime) Limited() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(l.ctx, l.timeout)
 }
 
-// Call runs f in the caller's time: no longer than the timeout, nor than the store is open.
+// Call runs f in the caller's time. f may take no longer than the timeout, nor longer than the store is open.
 func (l *Lifetime) Call(ctx context.Context, what string, f func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -78,7 +78,8 @@ func (l *Lifetime) Call(ctx context.Context, what string, f func(context.Context
 	return l.Failure(err, what)
 }
 
-// Failure returns the error, if there is one, of something that ends with the store: ErrClosed if that is why.
+// Failure returns the error of something that ends with the store, or nil if there is none. If the store's end is the
+// reason, that is ErrClosed.
 func (l *Lifetime) Failure(err error, what string) error {
 	switch {
 	case err == nil:
@@ -89,8 +90,9 @@ func (l *Lifetime) Failure(err error, what string) error {
 	return errors.Wrap(err, what)
 }
 
-// Committing returns when nobody else is committing, with the context of the commit, and what ends it. A commit that has begun
-// goes on, whatever becomes of its caller: half of it may be done already. So ctx counts only until then.
+// Committing waits until nobody else is committing. It returns the context of the commit, and a function that ends the
+// commit. A commit that has begun goes on, whatever becomes of its caller, because half of it may be done already. So ctx
+// counts only until then.
 func (l *Lifetime) Committing(ctx context.Context) (limited context.Context, end func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -117,8 +119,8 @@ func (l *Lifetime) isClosed() bool {
 	return l.closed
 }
 
-// Close ends the Lifetime. It waits for a commit that has begun, ends everything else, and returns when nothing is at work any
-// more. If it was closed before it returns ErrClosed.
+// Close ends the Lifetime. It waits for a commit that has begun, ends everything else, and returns when nothing is at work
+// any more. If the Lifetime was closed before, it returns ErrClosed.
 func (l *Lifetime) Close() error {
 	l.mu.Lock()
 	if l.closed {

@@ -7,14 +7,14 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// Views gives a store's views to those who ask for snapshots. A view is what an engine needs to read at one head: a
-// transaction that is open, or a revision.
+// Views gives a store's views to those who ask for snapshots. A view is what an engine needs to read at one head: an open
+// transaction, or a revision.
 //
-// A view is dear and a snapshot must be cheap, since every simulation takes one. So snapshots share views: all who ask at the
-// same time get the same one, and those who ask later get it too if the head has not moved since. A snapshot is never older than
-// its caller's asking, so the head is read anew for each round of askers, but only once.
+// A view is expensive, but a snapshot must be cheap, because every simulation takes one. So snapshots share views. All who
+// ask at the same time get the same view. Those who ask later get it, too, if the head has not moved since. A snapshot must
+// never be older than the question for it. So the head is read anew for each round of askers, but only once.
 //
-// Views counts who holds a view. V is what an engine knows it by: a pointer.
+// Views counts who holds a view. V is what an engine knows a view by: a pointer.
 type Views[V comparable] struct {
 	current  func(context.Context) (V, error)
 	unused   func(V)
@@ -36,16 +36,16 @@ type opening[V comparable] struct {
 	left  bool // nobody waits any more
 }
 
-// NewViews returns the views of a store. It calls current for a view of what is committed now, which may be one that there was
-// before, and holds it once more; and unused when nobody holds a view any more, in whatever goroutine that happens.
+// NewViews returns the views of a store. It calls current for a view of what is committed now. That may be an earlier view,
+// which current then holds once more. It calls unused when nobody holds a view any more, in whatever goroutine that happens.
 func NewViews[V comparable](life *Lifetime, current func(context.Context) (V, error), unused func(V)) *Views[V] {
 	vs := &Views[V]{current: current, unused: unused, life: life, held: map[V]int{}}
 	vs.openings = NewCombiner(life.Start, vs.open)
 	return vs
 }
 
-// Current returns a view that is not older than the call, for a snapshot. The caller holds it, and calls Release. If ctx ends
-// before, what is under way goes on, for the others who wait for it.
+// Current returns a view that is not older than the call, for a snapshot. The caller holds it, and must call Release. If ctx
+// ends before, the request goes on for the others who wait for it.
 func (vs *Views[V]) Current(ctx context.Context) (V, error) {
 	var none V
 	if err := ctx.Err(); err != nil {
@@ -104,7 +104,7 @@ func (vs *Views[V]) SetNewest(v V) {
 	vs.newest = v
 }
 
-// Newest returns the view that may still be of what is committed now, which the caller then holds, or the zero V.
+// Newest returns the view that may still show what is committed now, or the zero V. The caller then holds it.
 func (vs *Views[V]) Newest() V {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -115,7 +115,7 @@ func (vs *Views[V]) Newest() V {
 	return vs.newest
 }
 
-// Retire sees to it that no new snapshot gets a view, which can't be read any more. Those who hold it must still release it.
+// Retire marks a view that can't be read any more. No new snapshot gets it. Those who hold it must still release it.
 func (vs *Views[V]) Retire(v V) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -129,8 +129,8 @@ func (vs *Views[V]) retire(v V) {
 	}
 }
 
-// Release ends one holding of a view. After the last one, no new snapshot gets the view, and unused is called for it; then it
-// is Forget's turn.
+// Release ends one holding of a view. After the last one no new snapshot gets the view, and unused is called for it. Call
+// Forget when that has ended it.
 func (vs *Views[V]) Release(v V) {
 	vs.mu.Lock()
 	vs.held[v]--
@@ -151,7 +151,7 @@ func (vs *Views[V]) Forget(v V) {
 	delete(vs.held, v)
 }
 
-// Each calls f for all views that are not forgotten. It must not call methods of Views.
+// Each calls f for all views that are not forgotten. f must not call methods of Views.
 func (vs *Views[V]) Each(f func(V)) {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
