@@ -80,7 +80,7 @@ func (s *stub) rows(typ pb.ChaincodeMessage_Type, query proto.Message) (StateQue
 	return newIterator[pb.KV](s.tx, first), nil
 }
 
-// page is rows for a query that asks for one page. It also returns where the next one starts.
+// page returns the results of a query that asks for one page. It also returns where the next page begins.
 func (s *stub) page(typ pb.ChaincodeMessage_Type, query proto.Message) (StateQueryIteratorInterface, *pb.QueryResponseMetadata, error) {
 	first, err := s.tx.query(typ, query)
 	if err != nil {

@@ -90,7 +90,8 @@ func (s *stub) getMultiple(collection string, keys []string) ([][]byte, error) {
 	return absentAsNil(values), nil
 }
 
-// getEach is getMultiple for a peer that does not offer it.
+// getEach returns what getMultiple does, by one request for each key. It is for a peer that does not offer to read many at
+// once.
 func (s *stub) getEach(collection string, keys []string) ([][]byte, error) {
 	var values [][]byte
 	for _, key := range keys {

@@ -23,8 +23,8 @@ type Store struct {
 	life  *remote.Lifetime
 	views *remote.Views[*view]
 
-	// left counts the commits that have left a request behind, which may still be carried out, and settled is how many
-	// of them it was when all were known not to be any more.
+	// A commit may leave a request behind that may still be carried out. left counts these commits. settled is the value
+	// that left had when all of them were known to be over.
 	left, settled atomic.Uint64
 
 	mu    sync.Mutex
