@@ -63,7 +63,7 @@ var (
 type rule struct {
 	principal Principal
 	rules     []rule // a gate's rules, at least one
-	n         int    // how many of rules a gate needs
+	needed    int    // how many of rules a gate needs
 }
 
 // anyOf appends the rule's principals. It returns an error unless any one of them is enough.
@@ -71,8 +71,8 @@ func (r rule) anyOf(principals []Principal) ([]Principal, error) {
 	if r.rules == nil {
 		return append(principals, r.principal), nil
 	}
-	if r.n != 1 {
-		return nil, errors.Errorf("signature policy is not an OR concatenation, NOutOf %d", r.n)
+	if r.needed != 1 {
+		return nil, errors.Errorf("signature policy is not an OR concatenation, NOutOf %d", r.needed)
 	}
 	var err error
 	for _, inner := range r.rules {
@@ -117,10 +117,10 @@ func (p *parser) gate(name string, depth int) (rule, error) {
 	if !p.accept('(') {
 		return rule{}, errors.Errorf("%s is followed by %s, want (", name, p.next())
 	}
-	r := rule{n: 1}
+	r := rule{needed: 1}
 	if kind == "OUTOF" {
 		var err error
-		if r.n, err = p.number(name); err != nil {
+		if r.needed, err = p.number(name); err != nil {
 			return rule{}, err
 		}
 	}
@@ -128,10 +128,10 @@ func (p *parser) gate(name string, depth int) (rule, error) {
 		return rule{}, err
 	}
 	if kind == "AND" {
-		r.n = len(r.rules)
+		r.needed = len(r.rules)
 	}
-	if r.n < 0 || r.n > len(r.rules)+1 { // one more stands for a gate that nobody can fulfil
-		return rule{}, errors.Errorf("invalid t-out-of-n predicate, t %d, n %d", r.n, len(r.rules))
+	if r.needed < 0 || r.needed > len(r.rules)+1 { // one more stands for a gate that nobody can fulfil
+		return rule{}, errors.Errorf("invalid t-out-of-n predicate, t %d, n %d", r.needed, len(r.rules))
 	}
 	return r, nil
 }

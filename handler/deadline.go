@@ -14,7 +14,7 @@ import (
 // asks for it.
 type deadline struct {
 	parent context.Context
-	at     time.Time
+	endsAt time.Time
 
 	mu   sync.Mutex
 	done chan struct{} // made when somebody first asks for it
@@ -25,15 +25,15 @@ var _ context.Context = (*deadline)(nil)
 
 func (d *deadline) init(parent context.Context, timeout time.Duration) {
 	d.parent = parent
-	d.at = time.Now().Add(timeout)
-	if at, ok := parent.Deadline(); ok && at.Before(d.at) {
-		d.at = at
+	d.endsAt = time.Now().Add(timeout)
+	if at, ok := parent.Deadline(); ok && at.Before(d.endsAt) {
+		d.endsAt = at
 	}
 }
 
 // Deadline implements context.Context. It is the caller's deadline or the end of the time that the handler allows, whichever
 // is sooner.
-func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
+func (d *deadline) Deadline() (time.Time, bool) { return d.endsAt, true }
 
 // Done implements context.Context.
 func (d *deadline) Done() <-chan struct{} {

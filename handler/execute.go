@@ -71,11 +71,11 @@ func (h *Handler) execute(ctx context.Context, p TxParams, typ pb.ChaincodeMessa
 
 func (h *Handler) newTransactionContext(ctx context.Context, p TxParams, typ pb.ChaincodeMessage_Type) *transactionContext {
 	tx := &transactionContext{
-		TxParams: p,
-		key:      txKey{p.ChannelID, p.TxID},
-		typ:      typ,
-		done:     make(chan struct{}, 1),
-		left:     &h.workers.leftBehind,
+		TxParams:   p,
+		key:        txKey{p.ChannelID, p.TxID},
+		typ:        typ,
+		done:       make(chan struct{}, 1),
+		leftBehind: &h.workers.leftBehind,
 	}
 	tx.trust = &tx.own
 	if p.Simulation != nil {
@@ -163,7 +163,7 @@ func (h *Handler) begin(tx *transactionContext) error {
 
 // await has the transaction's message sent and waits for what ends the transaction.
 func (h *Handler) await(tx *transactionContext, start outgoing) (*pb.ChaincodeMessage, error) {
-	timer := h.timer(time.Until(tx.ctx.at))
+	timer := h.timer(time.Until(tx.ctx.endsAt))
 	defer h.putTimer(timer)
 	wait := patience{tx: tx, timer: timer.C, done: h.done}
 	err := h.submit(&wait, start)

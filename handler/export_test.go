@@ -56,7 +56,7 @@ const (
 // the event is legal, and by how much the count of what was left behind changes.
 func Transition(state, event int) (from, what, to string, legal bool, left int64) {
 	var count atomic.Int64
-	tx := &transactionContext{state: txState(state), left: &count}                                  //nolint:gosec // less than txStates
+	tx := &transactionContext{state: txState(state), leftBehind: &count}                            //nolint:gosec // less than txStates
 	_, legal = tx.fire(txEvent(event))                                                              //nolint:gosec // less than txEvents
 	return txState(state).String(), txEvent(event).String(), tx.state.String(), legal, count.Load() //nolint:gosec // as above
 }

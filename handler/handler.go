@@ -71,7 +71,7 @@ func newHandler(ctx context.Context, cfg Config, stream pb.Stream) (*Handler, *l
 	h := &Handler{
 		session:      s,
 		inbox:        &inbox{session: s, messages: make(chan received), unserved: &budget{bytes: cfg.MaxQueuedBytes}},
-		transactions: &transactions{m: map[txKey]*transactionContext{}},
+		transactions: &transactions{inFlight: map[txKey]*transactionContext{}},
 		state:        fsm.NewFSM(string(Created), protocol.events, nil),
 	}
 	h.sender = newSender(s, stream, h.transactions)

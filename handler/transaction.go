@@ -156,13 +156,13 @@ func (s txState) leftBehind() bool { return s == abandoned || s == abandoning }
 // mu.
 type transactionContext struct {
 	TxParams
-	key    txKey
-	typ    pb.ChaincodeMessage_Type // INIT or TRANSACTION
-	ctx    deadline                 // ends with Execute
-	trust  *trust                   // the simulation's, or own if there is none
-	own    trust
-	left   *atomic.Int64 // of the handler: how many transactions have left something behind
-	worker worker        // used once there was a request
+	key        txKey
+	typ        pb.ChaincodeMessage_Type // INIT or TRANSACTION
+	ctx        deadline                 // ends with Execute
+	trust      *trust                   // the simulation's, or own if there is none
+	own        trust
+	leftBehind *atomic.Int64 // of the handler: how many transactions have left something behind
+	worker     worker        // used once there was a request
 
 	wake chan struct{} // tells the worker to look at the state. Holds one. Nil: the worker was not started
 	done chan struct{} // tells Execute that the reply is there and the worker has left. Holds one
@@ -185,9 +185,9 @@ func (tx *transactionContext) fire(e txEvent) (before txState, legal bool) {
 	tx.state = next.to
 	switch was, is := before.leftBehind(), next.to.leftBehind(); {
 	case is && !was:
-		tx.left.Add(1)
+		tx.leftBehind.Add(1)
 	case was && !is:
-		tx.left.Add(-1)
+		tx.leftBehind.Add(-1)
 	}
 	return before, true
 }
@@ -355,8 +355,8 @@ func (t *trust) err() error {
 // transactions are the transactions in flight on a stream. They don't belong to the loop but have a lock of their own,
 // because Execute must be able to start and end one whatever the loop is doing.
 type transactions struct {
-	mu sync.Mutex
-	m  map[txKey]*transactionContext
+	mu       sync.Mutex
+	inFlight map[txKey]*transactionContext
 }
 
 // add makes a transaction known. It returns an error if the transaction is known already, or if there are as many as limit
@@ -365,31 +365,31 @@ func (t *transactions) add(tx *transactionContext, limit int) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.m[tx.key] != nil:
+	case t.inFlight[tx.key] != nil:
 		return &existsError{key: tx.key}
-	case len(t.m) >= limit:
+	case len(t.inFlight) >= limit:
 		return ErrOverloaded
 	}
-	t.m[tx.key] = tx
+	t.inFlight[tx.key] = tx
 	return nil
 }
 
 func (t *transactions) get(key txKey) *transactionContext {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.m[key]
+	return t.inFlight[key]
 }
 
 func (t *transactions) remove(key txKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.m, key)
+	delete(t.inFlight, key)
 }
 
 func (t *transactions) len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.m)
+	return len(t.inFlight)
 }
 
 // namespaceOf returns the name in a chaincode ID of the form name:version or label:hash.
