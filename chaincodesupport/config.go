@@ -45,7 +45,7 @@ type Config struct {
 	// limits, keepalive and credentials of its own. By gRPC's defaults it takes plaintext from other machines, and ends the
 	// connection of a shim that pings. Serve doesn't need this setting, nor do streams that a Runtime has made.
 	InsecureForeignServer bool
-	// Restart returns whether and how soon a chaincode of Runtime that has ended is launched again, although nobody calls
+	// Restart returns whether and how soon a chaincode of Runtimes that has ended is launched again, although nobody calls
 	// it. It must not block. Nil: no chaincode is.
 	Restart func(chaincodeID string) RestartPolicy
 	// Lifecycle is told what becomes of chaincodes: launches, crashes, restarts. Nil: no observer is told.

@@ -20,7 +20,7 @@
 //
 // A stream is first created. It is established when REGISTER has been accepted, and ready when READY is on its way. Then it
 // is at its end. The rows in message.go are the whole protocol: who may send a message, in which states, where it leads, and
-// what is done about it. The state machine, the dispatch and the diagram in the README are made from them.
+// what is done about it. The state machine, the dispatch and the diagram in docs/architecture.md are made from them.
 //
 // The stream becomes ready when READY has been handed to the sender, a moment before it has been sent. The chaincode may
 // answer READY before Send has returned here, and what it says must find a stream that is ready. Registry.Ready is called
