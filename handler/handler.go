@@ -24,8 +24,9 @@ type MessageHandler interface {
 // Registry is told which chaincodes can be reached.
 type Registry interface {
 	// Register is called with a handler whose chaincode has sent REGISTER, before that is answered. It is called in a
-	// goroutine of its own, and may take as long as Limits.RegisterTimeout. An error refuses the chaincode and ends the
-	// stream. If the error has a GRPCStatus method, the chaincode sees that status.
+	// goroutine of its own, and may take what is left of Limits.RegisterTimeout. Until it returns, nothing that the chaincode
+	// says is looked at, not even the end of the stream; so it must not call HandleMessage or Wait. An error refuses the
+	// chaincode and ends the stream. If the error has a GRPCStatus method, the chaincode sees that status.
 	Register(*Handler) error
 	// Ready is called when READY has been sent: from now on Execute works. If the stream ends meanwhile, Ready may come
 	// after Deregister.

@@ -38,6 +38,10 @@ func (i *inbox) receive(stream pb.Stream) {
 
 // HandleMessage implements MessageHandler.
 func (i *inbox) HandleMessage(msg *pb.ChaincodeMessage) error {
+	if msg == nil {
+		i.deliver(received{}) // which ends the stream
+		return ErrStreamTerminated
+	}
 	in := received{msg: msg, size: receivedSize(msg)}
 	i.observe(Received, msg)
 	full := i.unserved.take(in.size)

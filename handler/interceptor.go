@@ -48,7 +48,8 @@ type Execution struct {
 	Transaction Transaction
 	// Type is INIT or TRANSACTION.
 	Type pb.ChaincodeMessage_Type
-	// Input is what the chaincode is called with. It must not be modified.
+	// Input is what the chaincode is called with. It must not be modified, nor kept after the transaction has been run: it is
+	// used again.
 	Input *pb.ChaincodeInput
 }
 
@@ -58,6 +59,8 @@ type TransactionFunc func(ctx context.Context) (*pb.ChaincodeMessage, error)
 // TransactionInterceptor runs around a call of Execute, including the calls that chaincode makes of chaincode. It calls next
 // once, in its own goroutine, and returns what next returned or something else. It runs in the goroutine of Execute's
 // caller, and a panic of it goes to that caller.
+//
+// Limits.ExecuteTimeout begins with next: what an interceptor does before it is limited by ctx alone.
 type TransactionInterceptor func(ctx context.Context, e Execution, next TransactionFunc) (*pb.ChaincodeMessage, error)
 
 // intercepted puts interceptors around a function that serves a request.

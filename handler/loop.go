@@ -189,6 +189,7 @@ func (l *loop) handleNextState(o outgoing) error {
 	if l.registering && o.msg.Type == pb.ChaincodeMessage_REGISTERED {
 		l.registering = false
 		if err := l.enter(protocol.row(pb.ChaincodeMessage_REGISTER)); err != nil {
+			l.sender.unsent.give(o.size)
 			return err
 		}
 	}

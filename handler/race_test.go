@@ -54,6 +54,42 @@ func TestNextRunGetsNoStaleAnswer(t *testing.T) {
 	}
 }
 
+// A chaincode that has completed its transaction gets no answer to the request that it didn't wait for, whether Execute has given
+// up meanwhile or not: it would be unsolicited.
+func TestNoAnswerAfterCompletion(t *testing.T) {
+	for _, taken := range []bool{true, false} { // by the worker, before the chaincode completes
+		synctest.Test(t, func(t *testing.T) {
+			p := newPeer(t)
+			release := make(chan struct{})
+			p.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
+			c := p.register("cc:1")
+			ctx, cancel := context.WithCancel(t.Context())
+			x := c.execute(ctx, p.simulate("tx1", channel))
+			c.want(pb.ChaincodeMessage_TRANSACTION, "tx1")
+			c.Deliver(in("tx1", getState("k")))
+			if taken {
+				synctest.Wait()
+			}
+			c.complete("tx1")
+			synctest.Wait()
+			cancel()
+			x.want(t, context.Canceled)
+			close(release)
+			synctest.Wait()
+			c.Deliver(in("marker", getState("k")))
+			c.want(pb.ChaincodeMessage_ERROR, "marker")
+			if n := p.count(handler.FaultDroppedAnswer); n != 1 {
+				t.Errorf("%d answers were dropped, want 1", n)
+			}
+			if s := c.h.Stats(); s.Abandoned != 0 {
+				t.Errorf("left over: %+v", s)
+			}
+			c.stop()
+			p.check()
+		})
+	}
+}
+
 // A chaincode that doesn't read must not keep iterators and simulators of transactions that have timed out.
 func TestBlockedWriterKeepsNothingOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -54,6 +54,10 @@ func (l *loop) checkRegistered() error {
 	if l.named.Load() {
 		return nil
 	}
+	if l.registering {
+		return endStream(codes.DeadlineExceeded, "the peer did not accept chaincode %s within %s, ending chaincode support stream",
+			l.chaincodeID(), l.cfg.RegisterTimeout)
+	}
 	return endStream(codes.DeadlineExceeded, "chaincode did not send REGISTER within %s, ending chaincode support stream", l.cfg.RegisterTimeout)
 }
 

@@ -58,7 +58,7 @@ func TestRegistryIsTooSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
 		r := connectSlowly(p)
-		r.wantEnd(codes.DeadlineExceeded, "chaincode did not send REGISTER within 10s, ending chaincode support stream")
+		r.wantEnd(codes.DeadlineExceeded, "the peer did not accept chaincode cc:1 within 10s, ending chaincode support stream")
 		close(r.release)
 		<-r.gone
 		select {
@@ -114,6 +114,11 @@ func TestHandleMessage(t *testing.T) {
 		}
 		<-time.After(time.Minute) // until those who say it have ended
 		c.stop()
+		for _, m := range []*pb.ChaincodeMessage{nil, in("tx1", getState("k000"))} {
+			if err := c.h.HandleMessage(m); err != handler.ErrStreamTerminated {
+				t.Errorf("after the end: %v", err)
+			}
+		}
 		if err := c.h.HandleMessage(in("tx1", getState("k000"))); err != handler.ErrStreamTerminated {
 			t.Errorf("got %v", err)
 		}

@@ -52,6 +52,7 @@ const (
 	closing                   // the chaincode has replied; the worker is closing what is open
 	replied                   // the chaincode's reply is there, and there is nothing else to wait for
 	abandoned                 // Execute has given up while a request waited or was served
+	deserted                  // the same, and the chaincode had replied: the request must not be answered
 	givenUp                   // Execute has given up; the worker is to close what is open, and leave
 	abandoning                // Execute has given up; the worker is closing what is open
 	closed                    // nothing is left of the transaction, except perhaps the worker's last steps
@@ -59,7 +60,7 @@ const (
 )
 
 var txStateNames = [txStates]string{"queued", "sent", "unsent", "idle", "serving", "overtaken", "ending", "closing", "replied",
-	"abandoned", "givenUp", "abandoning", "closed"}
+	"abandoned", "deserted", "givenUp", "abandoning", "closed"}
 
 func (s txState) String() string { return txStateNames[s] }
 
@@ -121,7 +122,7 @@ var txTable = []txTransition{
 	{serving, onFinish, abandoned},
 	{overtaken, onServed, ending},
 	{overtaken, onBroken, ending},
-	{overtaken, onFinish, abandoned},
+	{overtaken, onFinish, deserted},
 
 	{ending, onClose, closing},
 	{ending, onLeave, replied},
@@ -132,6 +133,8 @@ var txTable = []txTransition{
 
 	{abandoned, onServed, givenUp},
 	{abandoned, onBroken, givenUp},
+	{deserted, onServed, givenUp},
+	{deserted, onBroken, givenUp},
 	{givenUp, onClose, abandoning},
 	{givenUp, onLeave, closed},
 	{abandoning, onLeave, closed},
@@ -149,7 +152,7 @@ var txLife = func() (life [txStates][txEvents]struct {
 }()
 
 // leftBehind reports whether something still runs for a transaction that nobody waits for.
-func (s txState) leftBehind() bool { return s == abandoned || s == abandoning }
+func (s txState) leftBehind() bool { return s == abandoned || s == deserted || s == abandoning }
 
 // transactionContext is one transaction in flight. Four parties share its state: Execute, which waits for its end; the loop,
 // which brings requests and the reply; the sender; and the worker. Each changes the state only by an event of txTable, under
@@ -169,7 +172,7 @@ type transactionContext struct {
 
 	mu      sync.Mutex // protects the fields below
 	state   txState
-	request received             // in serving and abandoned: the request that waits, until the worker takes it
+	request received             // in serving and what follows it: the request that waits, until the worker takes it
 	reply   *pb.ChaincodeMessage // COMPLETED or ERROR, once the chaincode has sent it
 	failure error                // in unsent: why the message was not sent
 }
@@ -297,7 +300,8 @@ func (tx *transactionContext) next() (request received, wanted, over bool) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	request, tx.request = tx.request, received{}
-	return request, tx.state != abandoned, tx.state != idle && tx.state != serving
+	wanted = tx.state != abandoned && tx.state != deserted
+	return request, wanted, tx.state != idle && tx.state != serving
 }
 
 // served notes that the request has been served, and returns the state before that. The worker calls it before it sends the

@@ -120,7 +120,7 @@ func (s *session) transaction(p *TxParams) Transaction {
 // for an answer. It gets the ERROR that its next request would get too.
 func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	switch {
-	case state == overtaken:
+	case state == overtaken, state == deserted:
 		w.fault(FaultDroppedAnswer, w.tx.key, err, zap.Stringer("type", in.msg.Type))
 		return
 	case state == abandoned && err == nil:
