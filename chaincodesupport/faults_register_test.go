@@ -157,7 +157,7 @@ func TestFaultMalformedRegister(t *testing.T) {
 				if err == nil || !strings.HasPrefix(err.Error(), "chaincode registration failed: "+first.text) {
 					t.Errorf("Launch: %v", err)
 				}
-			case <-time.After(patience):
+			case <-time.After(promptly):
 				t.Fatal("the launch goes on")
 			}
 		})

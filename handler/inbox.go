@@ -26,7 +26,7 @@ type inbox struct {
 func (i *inbox) receive(stream pb.Stream) {
 	for {
 		msg, err := stream.Recv()
-		if err != nil || msg == nil {
+		if err != nil {
 			i.deliver(received{err: err})
 			return
 		}
