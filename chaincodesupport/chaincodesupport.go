@@ -21,6 +21,8 @@ type ChaincodeSupport struct {
 	launcher  *launcher
 	policies  *policies
 	inputs    sync.Pool // of *pb.ChaincodeInput, empty
+	door      *door
+	refusals  refusals
 	foreign   sync.Once // so that a foreign server is reported once
 }
 
@@ -33,7 +35,8 @@ func New(cfg Config) (*ChaincodeSupport, error) {
 		return nil, err
 	}
 	log, life := guardedLog{cfg.Logger.Named("chaincode")}, newLifetime()
-	cs := &ChaincodeSupport{cfg: cfg, log: log, life: life}
+	cs := &ChaincodeSupport{cfg: cfg, log: log, life: life, refusals: refusals{log: log}}
+	cs.door = newDoor(&cs.cfg)
 	cs.instances = newInstances(cfg.DevMode, log.mistake, (&lifecycle{observer: cfg.Lifecycle, log: log, life: life}).tell)
 	cs.launcher = &launcher{cfg: &cs.cfg, log: log, life: life, instances: cs.instances, serve: cs.handleStream}
 	cs.policies = &policies{cfg: &cs.cfg, log: log, life: life}
@@ -87,7 +90,11 @@ func (cs *ChaincodeSupport) Close(ctx context.Context) error {
 
 // handleStream serves the peer's end of a stream. If chaincodeID isn't empty, it is the only one that the stream may
 // register.
-func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string, stream pb.Stream) (err error) {
+func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string, stream pb.Stream) error {
+	return cs.handle(ctx, cs.handlerConfig(chaincodeID), stream)
+}
+
+func (cs *ChaincodeSupport) handle(ctx context.Context, cfg handler.Config, stream pb.Stream) (err error) {
 	if err := cs.life.join(cs.cfg.MaxStreams); err != nil {
 		return err
 	}
@@ -95,7 +102,7 @@ func (cs *ChaincodeSupport) handleStream(ctx context.Context, chaincodeID string
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(cs.life.ending, cancel)()
-	return handler.HandleChaincodeStream(goroutines.Count(ctx, &cs.life.goroutines), cs.handlerConfig(chaincodeID), stream)
+	return handler.HandleChaincodeStream(goroutines.Count(ctx, &cs.life.goroutines), cfg, stream)
 }
 
 func (cs *ChaincodeSupport) handlerConfig(chaincodeID string) handler.Config {

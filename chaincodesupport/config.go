@@ -35,7 +35,8 @@ type Config struct {
 	// under the same name, the later one replaces it.
 	Decorators []Decorator
 	// Identify returns the chaincode ID for which the credential of a stream was made. The stream may register only that ID.
-	// An error refuses the stream. ctx is the stream's, and carries gRPC's peer.Peer. If Identify is nil or returns "", any
+	// An error refuses the stream. ctx is the stream's, and carries gRPC's peer.Peer. With Credentials, it is also asked about
+	// each connection that has shaken hands. ctx then has only the peer.Peer, and an error refuses nothing. If Identify is nil or returns "", any
 	// chaincode ID that is being launched may be registered.
 	Identify func(ctx context.Context) (chaincodeID string, err error)
 	// Credentials are the TLS of the listener that chaincode dials. ServerOptions passes them on. Package accesscontrol
@@ -59,6 +60,16 @@ type Config struct {
 	// MaxStreams is how many streams there may be at once, registered or not. One more is refused with status
 	// ResourceExhausted. 0: 1,000.
 	MaxStreams int
+	// MaxStreamsPerConnection is how many streams a connection may have at once. Shims have one. One more is refused with
+	// status ResourceExhausted. Raise it for a program that has several chaincodes on one connection. 0: 2.
+	MaxStreamsPerConnection int
+	// MaxStreamsPerIdentity is how many streams there may be at once whose chaincode ID Identify has returned, and how many
+	// connections that shake hands as that chaincode. One more is refused with status ResourceExhausted, or hung up on. 0: 2,
+	// the one that is live, and a newcomer that is told so.
+	MaxStreamsPerIdentity int
+	// MaxConnections is how many connections there may be at once, including those in their handshakes. Those on which no
+	// chaincode is registered may be half of them. One more is hung up on. 0: 1,000.
+	MaxConnections int
 	// MaxRecvMsgSize is how many bytes a message of a chaincode may have. A larger one ends its stream. 0:
 	// pb.MaxMessageSize.
 	MaxRecvMsgSize int
@@ -70,6 +81,9 @@ func (c *Config) table() []limit.Row {
 		limit.Duration("StartupTimeout", &c.StartupTimeout, 300*time.Second),
 		limit.Duration("StopTimeout", &c.StopTimeout, 30*time.Second),
 		limit.Number("MaxStreams", &c.MaxStreams, 1000),
+		limit.Number("MaxStreamsPerConnection", &c.MaxStreamsPerConnection, 2),
+		limit.Number("MaxStreamsPerIdentity", &c.MaxStreamsPerIdentity, 2),
+		limit.Number("MaxConnections", &c.MaxConnections, 1000),
 		limit.Number("MaxRecvMsgSize", &c.MaxRecvMsgSize, pb.MaxMessageSize),
 	}
 }

@@ -97,7 +97,7 @@ var hostileNames = []struct{ row, name, text string }{
 	{"F14 letters", "аsset:1", `chaincodeID name "аsset:1" is not valid`}, // the first one is Cyrillic
 	{"F14 escape", "asset\x1b[2J", `chaincodeID name "asset\x1b[2J" is not valid`},
 	{"F14 too long", strings.Repeat("a", 257), `chaincodeID name "` + strings.Repeat("a", 128) + `"... has 257 bytes, the limit is 256`},
-	{"F14 huge", strings.Repeat("\n", 1<<20), `chaincodeID name "` + strings.Repeat(`\n`, 128) + `"... has 1048576 bytes, the limit is 256`},
+	{"F14 huge", strings.Repeat("\n", 64<<10), `chaincodeID name "` + strings.Repeat(`\n`, 128) + `"... has 65536 bytes, the limit is 256`},
 }
 
 // F13, F14: what they send is quoted, and cut, wherever it is repeated.

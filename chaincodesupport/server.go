@@ -80,7 +80,8 @@ func (h handshakes) Accept() (net.Conn, error) {
 // ServerOptions are for the gRPC server on which you register the ChaincodeSupport. Of chaincode they demand what
 // Config.Credentials say or, without these, that it is on this machine. They allow the message sizes and the keepalive pings
 // of the official shims, for which a server by default closes the connection. They notice a dead connection within 30 s, and
-// a silent one within Config.RegisterTimeout. They also keep flow control from slowing down the streams.
+// a silent one within Config.RegisterTimeout. They also keep flow control from slowing down the streams. Until a chaincode
+// has registered on a connection, it may send no more than 80 KiB.
 //
 // A stream of any other server is refused, unless Config.InsecureForeignServer is set.
 func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
@@ -90,11 +91,12 @@ func (cs *ChaincodeSupport) ServerOptions() []grpc.ServerOption {
 		creds = local.NewCredentials()
 	}
 	return []grpc.ServerOption{
-		grpc.Creds(creds),
+		grpc.Creds(guarded{creds, cs}),
 		// A connection on which nothing useful is said never gets as far as a stream, so the stream's own limit doesn't
 		// help.
 		grpc.ConnectionTimeout(cs.cfg.RegisterTimeout),
-		grpc.MaxConcurrentStreams(uint32(min(cs.cfg.MaxStreams, math.MaxInt32))), //nolint:gosec // made to fit
+		// One more than there may be, so that it hears why it is refused.
+		grpc.MaxConcurrentStreams(uint32(min(cs.cfg.MaxStreamsPerConnection, math.MaxInt32-1) + 1)), //nolint:gosec // made to fit
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.MaxRecvMsgSize(cs.cfg.MaxRecvMsgSize),
 		grpc.MaxSendMsgSize(cs.cfg.MaxSendMsgSize),
@@ -113,7 +115,7 @@ type servedBy struct{}
 
 // vouch marks the streams of a server that was made with ServerOptions.
 func (cs *ChaincodeSupport) vouch(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	return handle(srv, vouched{s, context.WithValue(s.Context(), servedBy{}, cs)})
+	return handle(srv, vouched{s, placed(context.WithValue(s.Context(), servedBy{}, cs))})
 }
 
 type vouched struct {
@@ -146,9 +148,14 @@ func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServ
 	// If the chaincode is refused, a launch that waits for it hears so at once. That needs a credential which proves that
 	// this is the chaincode. Otherwise anyone could end a launch by claiming its name.
 	launch := cs.instances.get(chaincodeID)
+	v, err := cs.door.enter(stream.Context(), chaincodeID, cs.instances)
+	if err != nil { // which says nothing of the launch: another stream may be the one that it waits for
+		cs.refusals.refuse(err)
+		return err
+	}
 	ctx, stop := lagging(stream.Context())
 	defer stop()
-	err = cs.handleStream(ctx, chaincodeID, stream)
+	err = cs.handleVisit(ctx, v, stream)
 	if launch != nil {
 		cs.instances.check(launch.end(streamRefused, errors.WithMessage(err, "chaincode registration failed")))
 	}

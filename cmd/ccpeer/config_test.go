@@ -51,14 +51,16 @@ func TestConfig(t *testing.T) {
 		}},
 		{"limits", "limits: {executeTimeout: 500ms, startupTimeout: 2m, registerTimeout: 3s, stopTimeout: 4s, maxStreams: 5,\n" +
 			"maxRecvMsgSize: 6, maxSendMsgSize: 7 KiB, totalQueryLimit: 8, maxQueries: 9, maxCallDepth: 10,\n" +
-			"sendTimeout: 11s, maxInFlight: 12, maxQueuedBytes: 13, maxEventBytes: 14KiB, maxPageBytes: 15}",
+			"sendTimeout: 11s, maxInFlight: 12, maxQueuedBytes: 13, maxEventBytes: 14KiB, maxPageBytes: 15,\n" +
+			"maxStreamsPerConnection: 16, maxStreamsPerIdentity: 17, maxConnections: 18}",
 			func(_ *settings, n *nodeConfig) (any, any) {
 				return n.support, chaincodesupport.Config{
-					Limits:         handler.Limits{ExecuteTimeout: 500 * time.Millisecond, RegisterTimeout: 3 * time.Second, MaxSendMsgSize: 7 << 10, TotalQueryLimit: 8, MaxQueries: 9, MaxCallDepth: 10, SendTimeout: 11 * time.Second, MaxInFlight: 12, MaxQueuedBytes: 13, MaxEventBytes: 14 << 10, MaxPageBytes: 15},
-					StartupTimeout: 2 * time.Minute,
-					StopTimeout:    4 * time.Second,
-					MaxStreams:     5,
-					MaxRecvMsgSize: 6,
+					Limits:                  handler.Limits{ExecuteTimeout: 500 * time.Millisecond, RegisterTimeout: 3 * time.Second, MaxSendMsgSize: 7 << 10, TotalQueryLimit: 8, MaxQueries: 9, MaxCallDepth: 10, SendTimeout: 11 * time.Second, MaxInFlight: 12, MaxQueuedBytes: 13, MaxEventBytes: 14 << 10, MaxPageBytes: 15},
+					StartupTimeout:          2 * time.Minute,
+					StopTimeout:             4 * time.Second,
+					MaxStreams:              5,
+					MaxRecvMsgSize:          6,
+					MaxStreamsPerConnection: 16, MaxStreamsPerIdentity: 17, MaxConnections: 18,
 				}
 			}},
 		{"sizes", "limits: {maxRecvMsgSize: 100MiB, maxSendMsgSize: 1GiB}", func(_ *settings, n *nodeConfig) (any, any) {

@@ -45,12 +45,13 @@ var allowed = map[string][]string{
 	"handler": {"proto", "ledger", "internal/goroutines", "internal/limit", fsm, zap, codes, status, protobuf},
 
 	"chaincodesupport": {
-		"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", "internal/goroutines", "internal/limit", grpc, protobuf, zap,
+		"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", "chaincodesupport/internal/gate", "internal/goroutines", "internal/limit", grpc, protobuf, zap,
 	},
+	"chaincodesupport/internal/gate":   {},
 	"chaincodesupport/runtime":         {"proto"},
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
 	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", zap},
-	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "proto", "proto/pbgrpc", grpc, zap},
+	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "chaincodesupport/internal/gate", "proto", "proto/pbgrpc", grpc, zap},
 	"chaincodesupport/runtime/builder": {
 		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", zap,
 	},

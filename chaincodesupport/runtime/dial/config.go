@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport/internal/gate"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -145,8 +146,8 @@ func (c Config) complete() Config {
 }
 
 // dialOptions returns the options for one connection. The first error of dialling, or of the TLS handshake, is put into
-// failed, which has room for it.
-func (c *Config) dialOptions(failed chan<- error) []grpc.DialOption {
+// failed, which has room for it. g is the gate of the connection.
+func (c *Config) dialOptions(failed chan<- error, g *gate.Gate) []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { // not gRPC's, which asks the environment for proxies
 			conn, err := c.dialer().DialContext(ctx, c.network, c.address)
@@ -166,13 +167,13 @@ func (c *Config) dialOptions(failed chan<- error) []grpc.DialOption {
 		grpc.WithDisableServiceConfig(),
 	}
 	if c.TLS != nil {
-		return append(options, grpc.WithTransportCredentials(reporting{credentials.NewTLS(c.TLS), failed}))
+		return append(options, grpc.WithTransportCredentials(guarded{reporting{credentials.NewTLS(c.TLS), failed}, g}))
 	}
 	authority := c.address
 	if c.network == "unix" {
 		authority = "localhost" // a path is none
 	}
-	return append(options, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority(authority))
+	return append(options, grpc.WithTransportCredentials(guarded{insecure.NewCredentials(), g}), grpc.WithAuthority(authority))
 }
 
 // dialer probes a quiet TCP connection. So a half-open connection is noticed within 30 s, between gRPC's rare pings.

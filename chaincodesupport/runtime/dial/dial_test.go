@@ -349,14 +349,38 @@ func TestContextEndsWhileDialling(t *testing.T) {
 func TestMessageLimits(t *testing.T) {
 	l := listenTCP(t)
 	large := &pb.ChaincodeMessage{Payload: make([]byte, 1<<20)}
-	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error { return s.Send(large) })
+	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error {
+		if _, err := s.Recv(); err != nil {
+			return err
+		}
+		return s.Send(large)
+	})
 	rt := newRuntime(t, dial.Config{Address: l.address(), MaxRecvMsgSize: 1 << 19, MaxSendMsgSize: 1 << 18})
-	err := rt.Run(t.Context(), "asset:1", untilEnd)
+	err := rt.Run(t.Context(), "asset:1", func(ctx context.Context, s pb.Stream) error {
+		if err := s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTERED}); err != nil {
+			return err
+		}
+		return untilEnd(ctx, s)
+	})
 	wantText(t, err, "connection to asset:1 failed: rpc error: code = ResourceExhausted")
 	wantText(t, err, "vs. 524288")
 	err = rt.Run(t.Context(), "asset:1", func(_ context.Context, s pb.Stream) error { return s.Send(large) })
 	wantText(t, err, "connection to asset:1 failed: rpc error: code = ResourceExhausted desc = trying to send message larger than max")
 	wantText(t, err, "vs. 262144")
+}
+
+// F90: a server that sends much before its chaincode is registered is hung up on, though the message would be allowed later.
+func TestMuchBeforeRegistration(t *testing.T) {
+	l := listenTCP(t)
+	play(t, l, func(s pbgrpc.Chaincode_ConnectServer) error {
+		if err := s.Send(&pb.ChaincodeMessage{Payload: make([]byte, 1<<20)}); err != nil {
+			return err
+		}
+		<-s.Context().Done()
+		return nil
+	})
+	err := newRuntime(t, dial.Config{Address: l.address()}).Run(t.Context(), "asset:1", untilEnd)
+	wantText(t, err, "connection to asset:1 failed: more than 81920 bytes were sent before a chaincode was registered")
 }
 
 func TestNotStarted(t *testing.T) {

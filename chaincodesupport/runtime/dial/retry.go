@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/internal/gate"
 )
 
 // A chaincode server and its peer are often started together, and nobody says which is there first. So a connection that
@@ -59,8 +61,8 @@ func (r *Runtime) open(ctx context.Context, chaincodeID string) (*grpc.ClientCon
 
 // attempt connects once.
 func (r *Runtime) attempt(ctx context.Context) (*grpc.ClientConn, *stream, error) {
-	failed := make(chan error, 1)
-	conn, err := grpc.NewClient("passthrough:///"+r.cfg.address, r.cfg.dialOptions(failed)...)
+	failed, g := make(chan error, 1), gate.New()
+	conn, err := grpc.NewClient("passthrough:///"+r.cfg.address, r.cfg.dialOptions(failed, g)...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,6 +71,7 @@ func (r *Runtime) attempt(ctx context.Context) (*grpc.ClientConn, *stream, error
 		_ = conn.Close() // its only error is that it was closed before
 		return nil, nil, err
 	}
+	s.gate = g
 	return conn, s, nil
 }
 
@@ -112,4 +115,25 @@ func (c reporting) ClientHandshake(ctx context.Context, authority string, raw ne
 // Clone implements credentials.TransportCredentials.
 func (c reporting) Clone() credentials.TransportCredentials {
 	return reporting{c.TransportCredentials.Clone(), c.failed}
+}
+
+// guarded are credentials whose connections have a gate: before its chaincode has registered, the server may send no more
+// than a REGISTER needs.
+type guarded struct {
+	credentials.TransportCredentials
+	gate *gate.Gate
+}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (c guarded) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.gate.Guard(conn), info, nil
+}
+
+// Clone implements credentials.TransportCredentials.
+func (c guarded) Clone() credentials.TransportCredentials {
+	return guarded{c.TransportCredentials.Clone(), c.gate}
 }

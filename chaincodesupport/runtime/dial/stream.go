@@ -9,6 +9,7 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/grpc"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport/internal/gate"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
@@ -27,6 +28,7 @@ type stream struct {
 	inner pb.ClientStream
 	ctx   context.Context    // Run's; the stream outlives it by its goodbye
 	cut   context.CancelFunc // ends inner at once
+	gate  *gate.Gate         // of the connection
 
 	sending   sync.Mutex
 	closed    bool // nothing more is sent; guarded by sending
@@ -69,6 +71,9 @@ func (s *stream) Send(m *pb.ChaincodeMessage) error {
 	if s.closed { // gRPC would take this for a fault, and end the stream at once
 		return errClosed
 	}
+	if m.Type == pb.ChaincodeMessage_REGISTERED {
+		s.gate.Open()
+	}
 	return s.inner.Send(m)
 }
 
@@ -78,6 +83,9 @@ func (s *stream) Recv() (*pb.ChaincodeMessage, error) {
 	m, err := s.inner.Recv()
 	if err != nil && s.ctx.Err() == nil {
 		s.lost.Store(true)
+	}
+	if err != nil && s.gate.Exceeded().Err() != nil {
+		err = context.Cause(s.gate.Exceeded()) // gRPC's error has it as text, if at all
 	}
 	return m, err
 }
