@@ -85,6 +85,7 @@ var allowed = map[string][]string{
 	"internal/arch":       {},
 	"internal/doctable":   {},
 	"internal/goroutines": {},
+	"internal/hostile":    {},
 	"internal/limit":      {},
 	"internal/pipe":       {"proto", protobuf},
 	"internal/submit":     {"chaincodesupport", "handler", "ledger", "ledger/kvledger"},
