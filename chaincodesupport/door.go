@@ -55,7 +55,7 @@ func (d *door) connect() (*place, error) {
 	case d.connections >= d.cfg.MaxConnections:
 		return nil, exhausted("there are too many connections of chaincode", d.cfg.MaxConnections, "MaxConnections")
 	case d.connections-d.registered >= d.strangers():
-		return nil, exhausted("there are too many connections on which no chaincode is registered", d.strangers(), "MaxConnections, of which these may be a half")
+		return nil, exhausted("there are too many connections on which no chaincode is registered", d.strangers(), "MaxConnections, of which these are half")
 	}
 	d.connections++
 	return &place{door: d, gate: gate.New()}, nil

@@ -115,7 +115,7 @@ func playPeer() error {
 func (s *server) say(line string) {
 	s.out.Lock()
 	defer s.out.Unlock()
-	fmt.Fprintln(os.Stdout, strings.ReplaceAll(line, "\n", " "))
+	_, _ = fmt.Fprintln(os.Stdout, strings.ReplaceAll(line, "\n", " "))
 }
 
 // run runs a transaction, commits it, and returns its outcome in a line.
