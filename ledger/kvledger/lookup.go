@@ -5,6 +5,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -92,7 +93,8 @@ func (it *lookup) read(ctx context.Context) error {
 		found = append(found, candidate{columns: columns, key: key})
 		keys = append(keys, it.documents+key)
 	}
-	values, err := it.view.snapshot.GetMany(ctx, keys)
+	// Most candidates may not match the query, and are no part of the answer.
+	values, err := it.view.snapshot.GetMany(ledger.WithReserver(ctx, nil), keys)
 	if err != nil {
 		return err
 	}

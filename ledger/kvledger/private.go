@@ -143,7 +143,7 @@ func (s *Simulator) GetPrivateDataRange(ctx context.Context, namespace, collecti
 		return nil, err
 	}
 	lo, hi, keyAt := s.view.ledger.keys.privateRange(namespace, collection, r.Start, r.End)
-	return s.view.openScan(scan{namespace: namespace, keyAt: keyAt}, lo, hi, store.ScanOptions{Fetch: usualPage}), nil
+	return s.view.openScan(scan{namespace: namespace, keyAt: keyAt}, lo, hi, store.ScanOptions{Fetch: usualPage, Reserve: true}), nil
 }
 
 // collection returns what was noted of a collection so far, for a method that is given a key and goes on with it.

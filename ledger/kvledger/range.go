@@ -36,7 +36,7 @@ var _ ledger.Iterator = (*rangeIterator)(nil)
 
 func newRangeIterator(v *view, namespace string, r ledger.Range) *rangeIterator {
 	lo, hi, keyAt := v.ledger.keys.stateRange(namespace, r.Start, r.End)
-	o := store.ScanOptions{Fetch: usualPage}
+	o := store.ScanOptions{Fetch: usualPage, Reserve: true}
 	if r.PageSize > 0 {
 		o.Fetch = int(r.PageSize) + 1
 	}

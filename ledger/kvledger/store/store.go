@@ -91,6 +91,9 @@ type ScanOptions struct {
 	// Fetch is how many pairs the caller expects to read. 0 is unknown. It is a hint for engines that fetch several at a
 	// time. The range does not end there.
 	Fetch int
+	// Reserve says that the values are read for an answer. An engine that copies each one when Next is called asks
+	// ledger.Reserve before that.
+	Reserve bool
 }
 
 // Iterator yields the pairs of a range. One goroutine at a time uses it.

@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -41,6 +42,11 @@ func (it *iterator) Next(ctx context.Context) (string, []byte, bool, error) {
 	if err != nil {
 		it.end = it.snapshot.readError(err)
 		return "", nil, false, it.end
+	}
+	if it.options.Reserve {
+		if it.end = ledger.Reserve(ctx, len(value)); it.end != nil {
+			return "", nil, false, it.end
+		}
 	}
 	return key, append([]byte{}, value...), true, nil // not nil, also if it is empty
 }

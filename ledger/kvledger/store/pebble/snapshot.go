@@ -2,11 +2,13 @@ package pebble
 
 import (
 	"context"
+	"io"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -78,22 +80,50 @@ func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
 		return nil, store.ErrClosed
 	}
 	defer s.release()
-	return s.get(key)
+	return s.get(ctx, key)
 }
 
-func (s *snapshot) get(key string) ([]byte, error) {
-	value, closer, err := s.view.snapshot.Get(encodeKey(key))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
+// largeBytes is from what size on a value is let go while its reader waits for room.
+const largeBytes = 64 << 10
+
+// get reads a value. It asks for room before it copies the value. Pebble has a large value in memory as long as it is not
+// closed, so that it is closed meanwhile and read again.
+func (s *snapshot) get(ctx context.Context, key string) ([]byte, error) {
+	value, closer, err := s.open(key)
+	if closer == nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, s.readError(err)
+	if n := len(value); n > largeBytes {
+		if err := closer.Close(); err != nil {
+			return nil, s.readError(err)
+		}
+		if err := ledger.Reserve(ctx, n); err != nil {
+			return nil, err
+		}
+		if value, closer, err = s.open(key); closer == nil {
+			return nil, err
+		}
+	} else if err := ledger.Reserve(ctx, n); err != nil {
+		_ = closer.Close() // the transaction fails anyway
+		return nil, err
 	}
 	value = append([]byte{}, value...) // not nil, also if it is empty
 	if err := closer.Close(); err != nil {
 		return nil, s.readError(err)
 	}
 	return value, nil
+}
+
+// open finds a value, which is there until the closer is closed. There is no closer if there is no value.
+func (s *snapshot) open(key string) ([]byte, io.Closer, error) {
+	value, closer, err := s.view.snapshot.Get(encodeKey(key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, s.readError(err)
+	}
+	return value, closer, nil
 }
 
 func (s *snapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
@@ -105,7 +135,7 @@ func (s *snapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error)
 	for i, key := range keys {
 		err := ctx.Err()
 		if err == nil {
-			values[i], err = s.get(key)
+			values[i], err = s.get(ctx, key)
 		}
 		if err != nil {
 			return nil, err
