@@ -19,6 +19,9 @@ import (
 //   - take never waits. It takes what it needs, and tells the caller when that is more than there is.
 //   - takeUnasked never waits either, but takes nothing once twice the budget would be used.
 //
+// Who has room may need more of it, and then two could wait for one another. So one caller at a time may take more than there
+// is: grow waits for that turn, and adjust takes.
+//
 // Nobody waits under the lock. A caller that finds no room leaves a claim in the queue, and waits for the claim's channel
 // instead.
 type budget struct {
@@ -30,11 +33,14 @@ type budget struct {
 	usedPlaces  int
 	waiting     []*claim // in the order in which they came
 	waitingSize int      // bytes of all claims
+	growing     bool     // somebody may take more than there is
+	growers     []*claim // who wait for that turn, in the order in which they came
 }
 
 // claim is one caller's place in the queue for room.
 type claim struct {
 	size    int
+	grows   bool          // it is one for the turn to take more than there is; size is what its owner has already
 	granted chan struct{} // closed when the room has been taken for it
 }
 
@@ -50,11 +56,16 @@ func (b *budget) occupy(n int) {
 }
 
 // acquire takes n bytes and a place. It waits while there is no room, until ctx or the stream ends at the latest.
-func (b *budget) acquire(ctx context.Context, done <-chan struct{}, n int) (err error) {
+func (b *budget) acquire(ctx context.Context, done <-chan struct{}, n int) error {
 	c := b.ask(n)
 	if c == nil {
 		return nil
 	}
+	return b.await(ctx, done, c)
+}
+
+// await waits until a claim is granted, or withdraws it.
+func (b *budget) await(ctx context.Context, done <-chan struct{}, c *claim) (err error) {
 	select {
 	case <-c.granted:
 		return nil
@@ -95,6 +106,10 @@ func (b *budget) ask(n int) *claim {
 func (b *budget) withdraw(c *claim) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if c.grows {
+		b.withdrawGrower(c)
+		return
+	}
 	if i := slices.Index(b.waiting, c); i >= 0 {
 		b.waiting = slices.Delete(b.waiting, i, i+1)
 		b.waitingSize -= c.size
@@ -150,6 +165,48 @@ func (b *budget) grant() {
 		b.waiting[0] = nil // so that the array doesn't keep it
 		b.waiting = b.waiting[1:]
 	}
+	if len(b.growers) > 0 && !b.growing && b.usedBytes-b.growers[0].size <= b.bytes {
+		b.growing = true
+		close(b.growers[0].granted)
+		b.growers = b.growers[1:]
+	}
+}
+
+// grow waits for the turn to take more than there is, until ctx or the stream ends at the latest. The caller has taken held
+// bytes already. After a nil error it takes by adjust, and calls endGrowth later.
+func (b *budget) grow(ctx context.Context, done <-chan struct{}, held int) error {
+	c := &claim{size: held, grows: true, granted: make(chan struct{})}
+	b.mu.Lock()
+	b.growers = append(b.growers, c)
+	b.grant()
+	b.mu.Unlock()
+	return b.await(ctx, done, c)
+}
+
+// endGrowth lets the next one have its turn.
+func (b *budget) endGrowth() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.growing = false
+	b.grant()
+}
+
+// withdrawGrower gives up a claim for a turn, or the turn. mu is held.
+func (b *budget) withdrawGrower(c *claim) {
+	if i := slices.Index(b.growers, c); i >= 0 {
+		b.growers = slices.Delete(b.growers, i, i+1)
+	} else {
+		b.growing = false
+	}
+	b.grant()
+}
+
+// adjust changes by how many bytes one place is filled, even if there is no room.
+func (b *budget) adjust(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.usedBytes += n
+	b.grant()
 }
 
 // exceeded reports whether more is taken than the budget allows.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/ccpeer/ccpeer/ledger"
 )
 
 // deadline is the context of a transaction. It ends when its Execute calls end.
@@ -15,6 +17,7 @@ import (
 type deadline struct {
 	parent context.Context
 	endsAt time.Time
+	room   *room // of the answer to the transaction's request; nil before the first one
 
 	mu   sync.Mutex
 	done chan struct{} // made when somebody first asks for it
@@ -55,8 +58,13 @@ func (d *deadline) Err() error {
 	return d.err
 }
 
-// Value implements context.Context.
-func (d *deadline) Value(key any) any { return d.parent.Value(key) }
+// Value implements context.Context. A ledger finds in it the room for its answer.
+func (d *deadline) Value(key any) any {
+	if _, ok := key.(ledger.ReserverKey); ok && d.room != nil {
+		return d.room
+	}
+	return d.parent.Value(key)
+}
 
 // end ends the context with the error that Err returns from now on. It is called once.
 func (d *deadline) end(cause error) {

@@ -54,6 +54,7 @@
 //     while transactionContext.mu is held. No other two of these three are held together, and nothing is waited for under
 //     any of them.
 //   - budget.mu protects what is taken of a budget, and the queue of those who wait for it. No other lock is taken under it.
+//     Nor is one taken under account.mu, which may be taken while Simulation.mu is held.
 //   - Simulation.begin and Simulation.end enclose every call of a simulator. So there is one call at a time, even when an
 //     operation has outlived its transaction. Simulation.mu protects who may still call.
 //
@@ -70,18 +71,21 @@
 //
 // # What may wait
 //
-// Each direction of a stream has a budget of Limits.MaxQueuedBytes. A message's size is looked at once, where the message is
-// received or made, and travels with it.
+// Limits.MaxBytes is what the peer holds for one chaincode. A quarter is the budget of what was received, and a quarter that
+// of what waits to be sent. A message's size is looked at once, where the message is received or made, and travels with it.
 //
 // A message to the chaincode takes room before it is queued. It does so in the goroutine that sends it: Execute's, the
 // worker's, or the one that is left with a late answer. It gives the room back when Send has returned. Senders wait in turn,
 // until their transaction ends or the stream does. A message that is larger than the budget waits until nothing else is
-// queued. So the queue holds MaxQueuedBytes or a single message, and at most Limits.SendQueue messages.
+// queued. So the queue holds the budget or a single message, and at most Limits.SendQueue messages.
 //
 // What the loop says unasked doesn't wait: KEEPALIVE, and refusals of requests of unknown transactions. A chaincode that
 // provokes refusals and doesn't read them loses its stream when twice the budget is queued. Each sender that waits for room
 // holds one message. These are the transactions in flight and the answers that came too late. Limits.MaxInFlight limits
-// both.
+// both. A message that starts a transaction is encoded when it has room.
+//
+// The answer to a read takes its room before it is read, if the ledger calls ledger.Reserve. So a worker that waits holds
+// nothing large. room.go says how answers of many values don't wait for one another.
 //
 // A message of the chaincode counts from the moment it has been read until it has been handled. A request counts until it
 // has been served, which is before its answer waits for anything. While more than the budget is taken nothing is read. So
@@ -90,12 +94,22 @@
 // Only the ledger can stop the reading, and nothing that itself depends on reading. Two things follow:
 //
 //   - A chaincode that doesn't read its answers is still read. Send and Recv never wait for one another.
-//   - INVOKE_CHAINCODE stops counting when its callee is called. The callee may be a chaincode on the same stream, whose
-//     requests have to be read for the call to end. Calls are limited by MaxInFlight and MaxCallDepth.
+//   - INVOKE_CHAINCODE stops counting as received when its callee is called. The callee may be a chaincode on the same
+//     stream, whose requests have to be read for the call to end. It counts as kept from then on.
 //
 // An operation that was abandoned counts until it returns. While a stream isn't read, the peer doesn't see that the
 // chaincode has closed it, but it does see the end of its context. KEEPALIVE messages are not sent meanwhile, since an echo
 // would not be read.
+//
+// # What is kept
+//
+// The other half of Limits.MaxBytes is for what transactions keep: what they have written and read, until their Simulation is
+// done; what iterators have read ahead, until they are closed; inputs and answers of calls. A transaction that keeps something
+// and waits for room to keep more may wait for another one that does the same. So nobody waits for this room: the request is
+// refused, and the chaincode is told what the limit is. kept.go counts it. Limits.MaxTransactionBytes limits one Simulation,
+// whoever shares it.
+//
+// # A slow stream
 //
 // A Send that takes longer than Limits.SendTimeout ends the stream. A single timer measures it, which runs only while
 // something has been sent within that time.

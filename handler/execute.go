@@ -109,7 +109,8 @@ func (h *Handler) takeEvent(tx *transactionContext, reply *pb.ChaincodeMessage) 
 	return err
 }
 
-// startMessage returns the message by which a transaction starts, or why it can't start.
+// startMessage returns the message by which a transaction starts, or why it can't start. Its input is encoded when the
+// message has room: what waits for room should not be in memory twice.
 func (h *Handler) startMessage(p *TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (start outgoing, err error) {
 	if typ != pb.ChaincodeMessage_INIT && typ != pb.ChaincodeMessage_TRANSACTION {
 		return start, errors.Errorf("[%s] cannot execute a message of type %s, want INIT or TRANSACTION", short(p.TxID), typ)
@@ -126,14 +127,12 @@ func (h *Handler) startMessage(p *TxParams, typ pb.ChaincodeMessage_Type, in *pb
 	if p.depth > h.cfg.MaxCallDepth {
 		return start, errors.Errorf("chaincode calls chaincode more than %d deep", h.cfg.MaxCallDepth)
 	}
-	payload, err := proto.Marshal(in)
-	if err == nil {
-		msg := newMessage(typ, txKey{p.ChannelID, p.TxID}, payload)
-		msg.Proposal = p.SignedProposal
-		start = newOutgoing(msg, nil)
-		err = h.checkSize(&start)
-	}
-	if err != nil {
+	msg := newMessage(typ, txKey{p.ChannelID, p.TxID}, nil)
+	msg.Proposal = p.SignedProposal
+	start = newOutgoing(msg, nil)
+	start.input = in
+	start.size += proto.Size(in)
+	if err := h.checkSize(&start); err != nil {
 		return start, errors.Wrapf(err, "[%s] error sending %s", short(p.TxID), typ)
 	}
 	return start, nil
@@ -194,7 +193,10 @@ func (h *Handler) submit(wait *patience, start outgoing) error {
 		}
 	}
 	start.hasRoom = true
-	err := wait.enter(h.sender.nextState, start)
+	err := start.encode()
+	if err == nil {
+		err = wait.enter(h.sender.nextState, start)
+	}
 	if err != nil {
 		h.sender.unsent.give(start.size)
 	}

@@ -71,12 +71,12 @@ func newHandler(ctx context.Context, cfg Config, stream pb.Stream) (*Handler, *l
 	}
 	h := &Handler{
 		session:      s,
-		inbox:        &inbox{session: s, messages: make(chan received), unserved: &budget{bytes: cfg.MaxQueuedBytes}},
+		inbox:        &inbox{session: s, messages: make(chan received), unserved: &budget{bytes: cfg.waitingBytes()}},
 		transactions: &transactions{inFlight: map[txKey]*transactionContext{}},
 		state:        fsm.NewFSM(string(Created), protocol.events, nil),
 	}
 	h.sender = newSender(s, stream, h.transactions)
-	h.workers = &workshop{session: s, answers: h.sender, unserved: h.inbox.unserved}
+	h.workers = &workshop{session: s, answers: h.sender, unserved: h.inbox.unserved, unsent: h.sender.unsent, kept: &account{limit: cfg.keptBytes()}}
 	l := &loop{
 		session: s, inbox: h.inbox, sender: h.sender, workers: h.workers, transactions: h.transactions,
 		registrar: &registrar{session: s, handler: h, sender: h.sender}, fsm: h.state,
@@ -145,6 +145,9 @@ type Stats struct {
 	// QueuedBytes is how many bytes of messages wait in both directions. That includes messages whose senders wait for room,
 	// and requests that wait to be served. It is 0 when the stream has ended.
 	QueuedBytes int
+	// KeptBytes is how many bytes transactions keep: what they have read and written, what their iterators have read ahead,
+	// and what their calls of chaincode are made with. What is small is not counted.
+	KeptBytes int
 }
 
 // Stats returns the handler's figures at this moment.
@@ -153,6 +156,7 @@ func (h *Handler) Stats() Stats {
 		InFlight:    h.transactions.len(),
 		Abandoned:   int(h.workers.leftBehind.Load()),
 		Undelivered: int(h.workers.undelivered.Load()),
+		KeptBytes:   h.workers.kept.total(),
 	}
 	select {
 	case <-h.done: // nothing waits any more

@@ -72,6 +72,15 @@ func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]
 	if reply == nil {
 		return nil, errors.Errorf("execute failed: nil response from transaction %s", w.tx.TxID)
 	}
+	// The answer takes its room before it is encoded. Until then the reply is what the transaction keeps.
+	size := proto.Size(reply)
+	if err := w.call.resize("the answer of a call", size); err != nil {
+		return nil, err
+	}
+	w.room.begin()
+	if err := w.room.Reserve(ctx, size); err != nil {
+		return nil, err
+	}
 	payload, err := proto.Marshal(reply)
 	if err != nil {
 		return nil, errors.Wrap(err, "marshal the callee's answer")

@@ -46,9 +46,13 @@ type Limits struct {
 	// limit of its own, and a message that exceeds the stream's limit, as gRPC has one, ends the stream. In chaincodesupport
 	// 0 means pb.MaxMessageSize.
 	MaxSendMsgSize int
-	// MaxQueuedBytes is how many bytes of messages may wait in each direction of a stream: to be sent, and to be served by
-	// the ledger. The package's documentation says more. 0: 128 MiB.
-	MaxQueuedBytes int
+	// MaxBytes is how many bytes the peer holds for one chaincode. A quarter is for what the chaincode has sent and waits to
+	// be served, and a quarter for what waits to be sent. Half is for what transactions keep until they end. The package's
+	// documentation says more. 0: 512 MiB.
+	MaxBytes int
+	// MaxTransactionBytes is how many bytes a transaction may write, with keys, values and metadata. What it reads counts
+	// its keys. The chaincodes that it calls on its channel count as well. A request beyond that gets an ERROR. 0: 256 MiB.
+	MaxTransactionBytes int
 	// SendQueue is how many messages may wait to be sent. 0: 256.
 	SendQueue int
 
@@ -89,7 +93,8 @@ func (l *Limits) table() []limit.Row {
 		limit.Number("MaxPageBytes", &l.MaxPageBytes, 4<<20),
 		limit.Number("MaxEventBytes", &l.MaxEventBytes, 4<<20),
 		limit.Number("MaxSendMsgSize", &l.MaxSendMsgSize, 0),
-		limit.Number("MaxQueuedBytes", &l.MaxQueuedBytes, 128<<20),
+		limit.Number("MaxBytes", &l.MaxBytes, 512<<20),
+		limit.Number("MaxTransactionBytes", &l.MaxTransactionBytes, 256<<20),
 		limit.Number("SendQueue", &l.SendQueue, 256),
 		limit.Number("Offer.WriteBatch", &l.Offer.WriteBatch, maxBatch).From(unoffered),
 		limit.Number("Offer.MultipleKeys", &l.Offer.MultipleKeys, maxBatch).From(unoffered),

@@ -30,7 +30,7 @@ func TestConfigRefusesNegativeLimits(t *testing.T) {
 		"Offer.MultipleKeys is -2": func(c *handler.Config) { c.Offer.MultipleKeys = -2 },
 		"MaxInFlight is -1":        func(c *handler.Config) { c.MaxInFlight = -1 },
 		"MaxSendMsgSize is -1":     func(c *handler.Config) { c.MaxSendMsgSize = -1 },
-		"MaxQueuedBytes is -1":     func(c *handler.Config) { c.MaxQueuedBytes = -1 },
+		"MaxBytes is -1":           func(c *handler.Config) { c.MaxBytes = -1 },
 		"MaxEventBytes is -1":      func(c *handler.Config) { c.MaxEventBytes = -1 },
 		"MaxPageBytes is -1":       func(c *handler.Config) { c.MaxPageBytes = -1 },
 	} {

@@ -20,6 +20,9 @@ func (w *worker) getPrivateData(ctx context.Context, req *pb.GetState) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
+	if err := w.note(req.Key); err != nil {
+		return nil, err
+	}
 	return p.GetPrivateData(ctx, w.tx.Namespace, req.Collection, req.Key)
 }
 
@@ -29,6 +32,9 @@ func (w *worker) getPrivateDataHash(ctx context.Context, req *pb.GetState) ([]by
 	}
 	p, err := w.may.privateState(ctx, req.Collection, hashing)
 	if err != nil {
+		return nil, err
+	}
+	if err := w.note(req.Key); err != nil {
 		return nil, err
 	}
 	return p.GetPrivateDataHash(ctx, w.tx.Namespace, req.Collection, req.Key)

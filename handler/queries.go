@@ -8,14 +8,16 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/ledger"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // queries are the iterators that a transaction has open, by the IDs under which chaincode knows them. Whatever opens an
 // iterator adds it here, and whatever closes one takes it out first. So each is closed once, by the goroutine that used it.
 type queries struct {
 	*workshop
-	tx   *transactionContext
-	open map[string]*query
+	tx    *transactionContext
+	open  map[string]*query
+	ahead int // how many bytes all of them have read ahead
 }
 
 // openStates adds the iterator that a ledger returned, for results that are never paginated. It answers the first page.
@@ -39,6 +41,7 @@ func (all *queries) add(ctx context.Context, p pagination, r results) ([]byte, e
 	q := &query{
 		id: strconv.FormatInt(all.queryIDs.Add(1), 10), results: r, pagination: p,
 		maxBytes: limits.MaxPageBytes, maxSize: limits.MaxSendMsgSize, left: limits.TotalQueryLimit,
+		room: &all.tx.worker.room, kept: lease{from: all.kept},
 	}
 	if all.open == nil {
 		all.open = map[string]*query{}
@@ -62,6 +65,9 @@ func (all *queries) answerPage(ctx context.Context, q *query) ([]byte, error) {
 	if q.truncated {
 		all.fault(FaultQueryLimit, all.tx.key, nil, zap.Int("limit", all.cfg.TotalQueryLimit))
 	}
+	if err == nil {
+		err = all.keep(q, page)
+	}
 	if err != nil || !page.HasMore {
 		all.forget(q)
 	}
@@ -71,9 +77,38 @@ func (all *queries) answerPage(ctx context.Context, q *query) ([]byte, error) {
 	return marshal(page)
 }
 
+// keep counts what a query keeps after a page: the record that was read ahead, and a note of each one that was read.
+func (all *queries) keep(q *query, page *pb.QueryResponse) error {
+	if err := all.tx.worker.charge(q.noted); err != nil {
+		return err
+	}
+	q.noted = 0
+	n := 0
+	if q.ahead != nil && page.HasMore {
+		n = len(q.ahead.bytes)
+	}
+	if err := all.resize(q, n); err != nil {
+		return err
+	}
+	if sum, limit := all.tx.Simulation.chargedBytes()+all.ahead, all.cfg.MaxTransactionBytes; sum > limit {
+		return errors.Errorf("the transaction's iterators have read %d bytes ahead, which makes %d bytes with what it has read and written, the limit is %d: "+
+			"close those that are read", all.ahead, sum, limit)
+	}
+	return nil
+}
+
+// resize notes how many bytes a query has read ahead.
+func (all *queries) resize(q *query, n int) error {
+	before := q.kept.bytes
+	err := q.kept.resize("a record that an iterator has read ahead", n)
+	all.ahead += q.kept.bytes - before
+	return err
+}
+
 // forget closes a query.
 func (all *queries) forget(q *query) {
 	delete(all.open, q.id)
+	_ = all.resize(q, 0)
 	q.results.close()
 }
 

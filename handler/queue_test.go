@@ -55,7 +55,7 @@ func queueTest(t *testing.T, limit int, test func(t *testing.T, c *chaincode)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
-		p.cfg.MaxQueuedBytes, p.cfg.SendTimeout = limit, time.Hour
+		p.cfg.MaxBytes, p.cfg.SendTimeout = 4*limit, time.Hour
 		c := p.register("cc:1")
 		test(t, c)
 		c.wantQueued(0)

@@ -6,6 +6,7 @@ import (
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -16,6 +17,8 @@ type outgoing struct {
 	msg *pb.ChaincodeMessage
 	// size is how many bytes of the budget the message takes. It is computed once, where the message is made.
 	size int
+	// input is what the message's payload is made from when the message has room. size has it already.
+	input *pb.ChaincodeInput
 	// hasRoom says that the message has already taken its room.
 	hasRoom bool
 	// tx is the transaction that the message starts or answers, or nil.
@@ -26,6 +29,28 @@ type outgoing struct {
 
 func newOutgoing(msg *pb.ChaincodeMessage, tx *transactionContext) outgoing {
 	return outgoing{msg: msg, size: messageSize(msg), tx: tx}
+}
+
+// encode makes the payload of a message that starts a transaction.
+func (o *outgoing) encode() error {
+	payload, err := proto.Marshal(o.input)
+	if err != nil {
+		return errors.Wrapf(err, "[%s] error sending %s", short(o.msg.Txid), o.msg.Type)
+	}
+	o.msg.Payload, o.input = payload, nil
+	return nil
+}
+
+// exactSize is how many bytes the message has on the wire.
+func (o *outgoing) exactSize() int {
+	n := proto.Size(o.msg)
+	if o.input != nil {
+		const payload = 3 // the field's number
+		if size := proto.Size(o.input); size > 0 {
+			n += protowire.SizeTag(payload) + protowire.SizeBytes(size)
+		}
+	}
+	return n
 }
 
 // starts reports whether the message is the one that starts its transaction.
@@ -56,7 +81,7 @@ type sender struct {
 func newSender(s *session, stream pb.Stream, t *transactions) *sender {
 	x := &sender{
 		session: s, stream: stream, transactions: t,
-		unsent:    &budget{bytes: s.cfg.MaxQueuedBytes, messages: s.cfg.SendQueue},
+		unsent:    &budget{bytes: s.cfg.waitingBytes(), messages: s.cfg.SendQueue},
 		queue:     make(chan outgoing, 2*s.cfg.SendQueue),
 		nextState: make(chan outgoing, 16),
 	}
@@ -76,13 +101,15 @@ func (s *sender) serialSendAsync(ctx context.Context, o outgoing) error {
 	return nil
 }
 
-// triggerNextState hands a message of the peer to the loop, which makes the state machine follow and queues it. It waits for
-// room, until ctx or the stream ends at the latest. It need not wait long for the loop, because the loop waits for nobody.
+// triggerNextState hands a message of the peer to the loop, which makes the state machine follow and queues it. A message
+// without room waits for it, until ctx or the stream ends at the latest. It need not wait long for the loop, because the loop waits for nobody.
 func (s *sender) triggerNextState(ctx context.Context, o outgoing) error {
-	if err := s.unsent.acquire(ctx, s.done, o.size); err != nil {
-		return err
+	if !o.hasRoom {
+		if err := s.unsent.acquire(ctx, s.done, o.size); err != nil {
+			return err
+		}
+		o.hasRoom = true
 	}
-	o.hasRoom = true
 	select {
 	case s.nextState <- o:
 		return nil
@@ -162,7 +189,7 @@ func (s *session) checkSize(o *outgoing) error {
 	if limit == 0 || o.size <= limit {
 		return nil
 	}
-	exact := proto.Size(o.msg)
+	exact := o.exactSize()
 	if exact <= limit {
 		return nil
 	}

@@ -34,6 +34,11 @@ type Simulation struct {
 	// caller that has to wait makes free, and end closes it.
 	used bool
 	free chan struct{}
+	// charged is how many bytes the simulator keeps of what was read and written. All but a few of them are taken, and
+	// charges says from whose accounts.
+	charged int
+	taken   int
+	charges []lease
 }
 
 // NewSimulation returns a Simulation over sim. Use sim only through it until Execute has returned without an error.
@@ -50,7 +55,7 @@ func (s *Simulation) Done() {
 	s.done = true
 	s.mu.Unlock()
 	if last {
-		s.sim.Done()
+		s.finish()
 	}
 }
 
@@ -105,7 +110,7 @@ func (s *Simulation) release() (err error) {
 				err = errors.Errorf("panic: %v", p)
 			}
 		}()
-		s.sim.Done()
+		s.finish()
 	}
 	return nil
 }

@@ -17,6 +17,9 @@ func (w *worker) getState(ctx context.Context, req *pb.GetState) ([]byte, error)
 	if req.Collection != "" {
 		return w.getPrivateData(ctx, req)
 	}
+	if err := w.note(req.Key); err != nil {
+		return nil, err
+	}
 	return w.tx.sim().GetState(ctx, w.tx.Namespace, req.Key)
 }
 
@@ -33,12 +36,29 @@ func (w *worker) getStateMultiple(ctx context.Context, req *pb.GetStateMultiple)
 	if limit := batch(w.cfg.Offer.MultipleKeys); len(req.Keys) > limit {
 		return nil, errors.Errorf("%d keys are asked for at once, the limit is %d", len(req.Keys), limit)
 	}
+	noted := 0
+	for _, key := range req.Keys {
+		noted += len(key) + noteBytes
+	}
+	if err := w.charge(noted); err != nil {
+		return nil, err
+	}
 	values, err := w.multiple(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	if len(values) != len(req.Keys) {
 		return nil, errors.Errorf("ledger returned %d values for %d keys", len(values), len(req.Keys))
+	}
+	size := 0
+	for _, value := range values {
+		size += len(value)
+	}
+	if limit := w.cfg.maxAnswer(); size > limit { // said before it is encoded
+		return nil, errors.Errorf("the values of %d keys have %d bytes, the limit is %d: ask for fewer at once", len(req.Keys), size, limit)
+	}
+	if err := w.room.atLeast(ctx, 0, size); err != nil {
+		return nil, err
 	}
 	return marshal(&pb.GetStateMultipleResult{Values: values})
 }
@@ -60,7 +80,11 @@ func (w *worker) multiple(ctx context.Context, req *pb.GetStateMultiple) ([][]by
 	values := make([][]byte, len(req.Keys))
 	for i, key := range req.Keys {
 		var err error
+		before := w.room.read
 		if values[i], err = get(key); err != nil {
+			return nil, err
+		}
+		if err = w.room.atLeast(ctx, before, len(values[i])); err != nil {
 			return nil, err
 		}
 	}

@@ -31,7 +31,7 @@ func stress(t *testing.T, rnd *rand.Rand) {
 	p.rows(150)
 	p.cfg.ExecuteTimeout = 50 * time.Millisecond
 	p.cfg.SendQueue = 1 + rnd.IntN(8)
-	p.cfg.MaxQueuedBytes = 1 << rnd.IntN(16)
+	p.cfg.MaxBytes = 4 << rnd.IntN(16)
 	delay := func(n int) time.Duration { return time.Duration(rnd.IntN(n)) * time.Millisecond }
 	for _, method := range []ledgertest.Method{ledgertest.GetState, ledgertest.GetStateRange, ledgertest.Next, ledgertest.Close} {
 		p.ledger().On(method, ledgertest.AfterCalls(rnd.IntN(200), ledgertest.Once(ledgertest.Delay(delay(100)))))

@@ -20,7 +20,9 @@ type answers interface {
 type workshop struct {
 	*session
 	answers  answers
-	unserved *budget // where a request's bytes are given back
+	unserved *budget  // where a request's bytes are given back
+	unsent   *budget  // where an answer takes its room
+	kept     *account // what the stream's transactions keep
 
 	queryIDs    atomic.Int64
 	leftBehind  atomic.Int64 // operations that still run although their transactions have ended
@@ -41,43 +43,58 @@ type worker struct {
 	tx      *transactionContext
 	may     permit
 	queries queries
+	room    room  // of the answer to the request that is served
+	call    lease // of the call that is made: first its input, then its answer
 }
 
 // start starts the worker of a transaction.
 func (ws *workshop) start(tx *transactionContext) {
-	tx.worker = worker{workshop: ws, tx: tx, may: permit{session: ws.session, tx: tx}, queries: queries{workshop: ws, tx: tx}}
+	tx.worker = worker{
+		workshop: ws, tx: tx, may: permit{session: ws.session, tx: tx}, queries: queries{workshop: ws, tx: tx},
+		room: room{unsent: ws.unsent, done: ws.done, limit: ws.cfg.maxAnswer()}, call: lease{from: ws.kept},
+	}
+	tx.ctx.room = &tx.worker.room
 	ws.enroll()
 	go tx.worker.run()
 }
 
 // run serves the requests of the transaction until it is over, and closes what they opened.
-//
-// A request's bytes are given back before its answer waits for anything, because reading must not depend on writing. The
-// bytes of a call are given back before the call is made: the chaincode that is called may have to be read on this same
-// stream.
 func (w *worker) run() {
 	defer w.leave()
 	defer w.end()
 	for range w.tx.wake {
 		in, wanted, over := w.tx.next()
 		if in.msg != nil {
-			var payload []byte
-			var err error
-			if wanted && in.row.request.kind == call {
-				w.unserved.give(in.size)
-				payload, err = w.serve(in)
-			} else {
-				if wanted {
-					payload, err = w.serve(in)
-				}
-				w.unserved.give(in.size)
-			}
-			w.answer(in, w.tx.served(), payload, err)
+			w.handle(in, wanted)
 		}
 		if over {
 			return
 		}
 	}
+}
+
+// handle serves a request and answers it. A request that nobody waits for is only let go.
+//
+// A call doesn't count as unserved while it is made: the chaincode that is called may have to be read on this same stream.
+// It counts as something that the transaction keeps.
+func (w *worker) handle(in received, wanted bool) {
+	var payload []byte
+	var err error
+	switch {
+	case wanted && in.row.request.kind == call:
+		err = w.call.resize("the input of a call", in.size)
+		w.unserved.give(in.size)
+		if err == nil {
+			payload, err = w.serve(in)
+		}
+		w.call.end()
+	default:
+		if wanted {
+			payload, err = w.serve(in)
+		}
+		w.unserved.give(in.size)
+	}
+	w.answer(in, w.tx.served(), payload, err)
 }
 
 // serve serves a request, and turns a panic into an error.
@@ -89,10 +106,18 @@ func (w *worker) serve(in received) (answer []byte, err error) {
 			answer, err = nil, errPanic
 		}
 	}()
+	if in.row.request.kind == read {
+		w.room.begin()
+	}
 	if len(w.cfg.Requests) == 0 {
-		answer, err = in.row.request.serve(w, &w.tx.ctx, in.msg.Payload)
+		payload := in.msg.Payload
+		in.msg.Payload = nil // decoded, it is as large again
+		answer, err = in.row.request.serve(w, &w.tx.ctx, payload)
 	} else {
 		answer, err = w.intercept(in)
+	}
+	if err == nil && w.room.held > 0 {
+		err = w.room.atLeast(&w.tx.ctx, 0, len(answer))
 	}
 	if err != nil {
 		err = errors.New(err.Error()) // Error is called here, where a panic is confined: the error may be the ledger's
@@ -121,6 +146,7 @@ func (s *session) transaction(p *TxParams) Transaction {
 func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	switch {
 	case state == overtaken, state == deserted:
+		w.room.leave()
 		w.fault(FaultDroppedAnswer, w.tx.key, err, zap.Stringer("type", in.msg.Type))
 		return
 	case state == abandoned && err == nil:
@@ -130,7 +156,13 @@ func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	}
 	o := newAnswer(w.tx, in.msg, payload, err)
 	if tooLarge := w.checkSize(&o); tooLarge != nil {
+		err = tooLarge
 		o = newAnswer(w.tx, in.msg, nil, tooLarge)
+	}
+	if err != nil {
+		w.room.leave()
+	} else {
+		w.room.hand(&o)
 	}
 	if in.row.request.kind == read {
 		err = w.answers.serialSendAsync(&w.tx.ctx, o)

@@ -92,7 +92,7 @@ func TestBlockedWriterLosesNoAnswer(t *testing.T) {
 		t.Run(test.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPeer(t)
-				p.cfg.SendQueue, p.cfg.MaxQueuedBytes, p.cfg.SendTimeout = test.messages, test.queued, time.Hour
+				p.cfg.SendQueue, p.cfg.MaxBytes, p.cfg.SendTimeout = test.messages, 4*test.queued, time.Hour
 				c := p.register("cc:1")
 				const n = 40 // more than the queues hold
 				var calls []*call

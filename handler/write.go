@@ -28,6 +28,9 @@ func (w *worker) write(ctx context.Context, c stateWrite) error {
 	if err := c.check(ctx, w); err != nil {
 		return err
 	}
+	if err := w.charge(c.bytes()); err != nil {
+		return err
+	}
 	return c.apply(ctx, w)
 }
 
@@ -37,12 +40,16 @@ func (w *worker) writeBatch(ctx context.Context, req *pb.WriteBatchState) ([]byt
 	if limit := batch(w.cfg.Offer.WriteBatch); len(req.Rec) > limit {
 		return nil, errors.Errorf("a batch of %d writes is larger than the limit, %d", len(req.Rec), limit)
 	}
-	changes := make([]stateWrite, len(req.Rec))
+	changes, size := make([]stateWrite, len(req.Rec)), 0
 	for i, r := range req.Rec {
 		changes[i] = stateWrite{typ: r.GetType(), collection: r.GetCollection(), key: r.GetKey(), value: r.GetValue(), metadata: r.GetMetadata()}
 		if err := changes[i].check(ctx, w); err != nil {
 			return nil, err
 		}
+		size += changes[i].bytes()
+	}
+	if err := w.charge(size); err != nil {
+		return nil, err
 	}
 	for i := range changes {
 		if err := changes[i].apply(ctx, w); err != nil {

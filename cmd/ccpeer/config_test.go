@@ -51,11 +51,11 @@ func TestConfig(t *testing.T) {
 		}},
 		{"limits", "limits: {executeTimeout: 500ms, startupTimeout: 2m, registerTimeout: 3s, stopTimeout: 4s, maxStreams: 5,\n" +
 			"maxRecvMsgSize: 6, maxSendMsgSize: 7 KiB, totalQueryLimit: 8, maxQueries: 9, maxCallDepth: 10,\n" +
-			"sendTimeout: 11s, maxInFlight: 12, maxQueuedBytes: 13, maxEventBytes: 14KiB, maxPageBytes: 15,\n" +
+			"sendTimeout: 11s, maxInFlight: 12, maxBytes: 13, maxTransactionBytes: 19, maxEventBytes: 14KiB, maxPageBytes: 15,\n" +
 			"maxStreamsPerConnection: 16, maxStreamsPerIdentity: 17, maxConnections: 18}",
 			func(_ *settings, n *nodeConfig) (any, any) {
 				return n.support, chaincodesupport.Config{
-					Limits:                  handler.Limits{ExecuteTimeout: 500 * time.Millisecond, RegisterTimeout: 3 * time.Second, MaxSendMsgSize: 7 << 10, TotalQueryLimit: 8, MaxQueries: 9, MaxCallDepth: 10, SendTimeout: 11 * time.Second, MaxInFlight: 12, MaxQueuedBytes: 13, MaxEventBytes: 14 << 10, MaxPageBytes: 15},
+					Limits:                  handler.Limits{ExecuteTimeout: 500 * time.Millisecond, RegisterTimeout: 3 * time.Second, MaxSendMsgSize: 7 << 10, TotalQueryLimit: 8, MaxQueries: 9, MaxCallDepth: 10, SendTimeout: 11 * time.Second, MaxInFlight: 12, MaxBytes: 13, MaxTransactionBytes: 19, MaxEventBytes: 14 << 10, MaxPageBytes: 15},
 					StartupTimeout:          2 * time.Minute,
 					StopTimeout:             4 * time.Second,
 					MaxStreams:              5,
@@ -152,7 +152,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"limits: {maxRecvMsgSize: 1MB}", `limits.maxRecvMsgSize: "1MB": want a number of bytes, or one such as 64KiB, 100MiB or 1GiB`},
 		{"limits: {maxRecvMsgSize: 9999999999GiB}", `limits.maxRecvMsgSize: "9999999999GiB": want a number of bytes`},
 		{"limits: {maxRecvMsgSize: [1]}", `limits.maxRecvMsgSize: this is a list: want a number of bytes`},
-		{"limits: {maxStream: 1}", `ccpeer.yaml:1: limits: key "maxStream" is not known: want one of executeTimeout, maxCallDepth, `},
+		{"limits: {maxStream: 1}", `ccpeer.yaml:1: limits: key "maxStream" is not known: want one of executeTimeout, maxBytes, maxCallDepth, `},
 		{"builders:\n- path: x", "ccpeer.yaml:2: builders.1: the builder has no name"},
 		{"builders:\n- name: x", `ccpeer.yaml:2: builders.1: builder "x" has no path`},
 		{"builders: {}", "builders: these are keys: want a list"},

@@ -23,7 +23,7 @@ func TestFaults(t *testing.T) {
 		}
 		rows[string(m[1])] = 0
 	}
-	name := regexp.MustCompile(`\b[FI]\d{1,2}\b`)
+	name := regexp.MustCompile(`\b[FI]\d{1,3}\b`)
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -1,0 +1,156 @@
+package handler
+
+import (
+	"sync"
+
+	"github.com/pkg/errors"
+)
+
+// The accounts of Limits.MaxBytes. What a chaincode has sent and what waits to be sent have a quarter each, and wait for
+// room: package budget. The rest is for what transactions keep.
+func (l *Limits) waitingBytes() int { return max(l.MaxBytes/4, 1) }
+func (l *Limits) keptBytes() int    { return l.MaxBytes - 2*l.waitingBytes() }
+
+const (
+	// freeBytes is how much a transaction, an iterator or a call may keep without an account. So the many small ones cost no
+	// more than a comparison.
+	freeBytes = 16 << 10
+	// noteBytes is what a ledger is taken to need for one key that was read or written, beside the key and the value.
+	noteBytes = 64
+)
+
+// account is how many bytes the peer keeps for one chaincode until a transaction or a part of it ends: what is written and
+// read, what iterators have read ahead, and what calls are made with.
+//
+// Nobody ever waits for room in it. Who keeps something and waits for room to keep more may wait for somebody who does the
+// same. So a request that finds no room is refused, and the chaincode is told.
+type account struct {
+	limit int
+
+	mu   sync.Mutex // protects used
+	used int
+}
+
+// take takes n bytes, or returns an error that says for what there is no room. One thing of any size is kept while it is the
+// only one, as one message of any size may wait.
+func (a *account) take(what string, n int) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.used > 0 && n > a.limit-a.used {
+		return errors.Errorf("%s of %d bytes: the peer keeps %d bytes for the transactions of this chaincode already, and the limit is %d; "+
+			"end transactions, or close iterators, and try again", what, n, a.used, a.limit)
+	}
+	a.used += n
+	return nil
+}
+
+// give gives n bytes back.
+func (a *account) give(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used -= n
+}
+
+// total is how many bytes are taken.
+func (a *account) total() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.used
+}
+
+// lease is what one thing has taken of an account. It changes as the thing grows and shrinks. Its owner alone uses it.
+type lease struct {
+	from  *account
+	bytes int
+}
+
+// resize makes the lease as large as what it stands for, which is n bytes now. A small one takes nothing.
+func (l *lease) resize(what string, n int) error {
+	if n <= freeBytes {
+		n = 0
+	}
+	switch {
+	case n > l.bytes:
+		if err := l.from.take(what, n-l.bytes); err != nil {
+			return err
+		}
+	case n < l.bytes:
+		l.from.give(l.bytes - n)
+	}
+	l.bytes = n
+	return nil
+}
+
+// end gives back what is taken.
+func (l *lease) end() { _ = l.resize("", 0) }
+
+// charge counts n bytes that the simulator is about to keep for a chaincode's transaction. It returns an error if the
+// transaction has more than it may have, or the chaincode has.
+//
+// What was charged is given back when the simulator has been released, because the simulator keeps it until then. A
+// simulator forgets a value that is overwritten. It counts all the same: the handler does not know which one it is.
+func (s *Simulation) charge(a *account, limit, n int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.charged + n
+	if all > limit {
+		return errors.Errorf("%d bytes more would make %d bytes that the transaction has read and written, the limit is %d", n, all, limit)
+	}
+	if small := all - s.taken; small > freeBytes {
+		if err := a.take("a transaction's reads and writes", small); err != nil {
+			return err
+		}
+		s.chargeOf(a).bytes += small
+		s.taken = all
+	}
+	s.charged = all
+	return nil
+}
+
+// chargedBytes is how many bytes were charged.
+func (s *Simulation) chargedBytes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.charged
+}
+
+// chargeOf is what was charged to an account. mu is held.
+func (s *Simulation) chargeOf(a *account) *lease {
+	for i := range s.charges {
+		if s.charges[i].from == a {
+			return &s.charges[i]
+		}
+	}
+	s.charges = append(s.charges, lease{from: a})
+	return &s.charges[len(s.charges)-1]
+}
+
+// finish releases the simulator, and gives back what was charged.
+func (s *Simulation) finish() {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, c := range s.charges {
+			c.from.give(c.bytes)
+		}
+		s.charges = nil
+	}()
+	s.sim.Done()
+}
+
+// charge counts what the transaction's simulator is about to keep: keys and values of n bytes in all.
+func (w *worker) charge(n int) error {
+	return w.tx.Simulation.charge(w.kept, w.cfg.MaxTransactionBytes, n)
+}
+
+// note counts a key that is about to be read.
+func (w *worker) note(key string) error { return w.charge(len(key) + noteBytes) }
+
+// bytes is what a simulator keeps of a write.
+func (c *stateWrite) bytes() int {
+	n := noteBytes + len(c.collection) + len(c.key) + len(c.value)
+	if c.metadata != nil {
+		n += len(c.metadata.Metakey) + len(c.metadata.Value)
+	}
+	return n
+}

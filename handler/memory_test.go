@@ -1,0 +1,352 @@
+package handler_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/ledgertest"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// unit is what a MiB is in these tests: a real one if CCPEER_LONG is set, and otherwise as little as the sizes that the
+// handler doesn't count allow.
+func unit() int {
+	if os.Getenv("CCPEER_LONG") != "" {
+		return 1 << 20
+	}
+	return 16 << 10
+}
+
+// vast is a ledger that makes its values when they are read: the name of a key is the size of its value, in units.
+type vast struct {
+	made atomic.Int64 // how many values
+}
+
+type vastSimulator struct {
+	ledger *vast
+	writes [][]byte
+}
+
+func (v *vast) NewSimulator(context.Context, string) (ledger.Simulator, error) {
+	return &vastSimulator{ledger: v}, nil
+}
+
+func (v *vast) value(ctx context.Context, key string) ([]byte, error) {
+	var n int
+	_, _ = fmt.Sscan(strings.TrimRight(key, "ab"), &n)
+	n *= unit()
+	if err := ledger.Reserve(ctx, n); err != nil {
+		return nil, err
+	}
+	v.made.Add(1)
+	return make([]byte, n), nil
+}
+
+func (s *vastSimulator) GetState(ctx context.Context, _, key string) ([]byte, error) {
+	return s.ledger.value(ctx, key)
+}
+
+func (s *vastSimulator) SetState(_ context.Context, _, _ string, value []byte) error {
+	s.writes = append(s.writes, value)
+	return nil
+}
+
+func (s *vastSimulator) DeleteState(context.Context, string, string) error { return nil }
+
+func (s *vastSimulator) GetStateRange(_ context.Context, _ string, r ledger.Range) (ledger.Iterator, error) {
+	return &vastIterator{ledger: s.ledger, keys: []string{r.Start + "a", r.Start + "b"}}, nil
+}
+
+func (s *vastSimulator) Done() { s.writes = nil }
+
+type vastIterator struct {
+	ledger *vast
+	keys   []string
+}
+
+func (it *vastIterator) Next(ctx context.Context) (*ledger.KV, error) {
+	if len(it.keys) == 0 {
+		return nil, nil
+	}
+	key := it.keys[0]
+	it.keys = it.keys[1:]
+	value, err := it.ledger.value(ctx, key)
+	return &ledger.KV{Key: key, Value: value}, err
+}
+
+func (it *vastIterator) Close() {}
+
+// memoryTest plays with a chaincode of a peer that has the default limits, in units. The heap must never have more than 1024
+// units in it, which is 1 GiB. After the test another transaction is served, and nothing is kept.
+func memoryTest(t *testing.T, test func(c *chaincode, v *vast)) {
+	t.Helper()
+	u := unit()
+	v := &vast{}
+	p := newPeer(t)
+	p.ledgers[channel] = ledgertest.NewFaulty(v)
+	p.cfg.MaxBytes, p.cfg.MaxTransactionBytes, p.cfg.MaxSendMsgSize, p.cfg.MaxPageBytes = 512*u, 256*u, 100*u, 4*u
+	c := p.register("cc:1")
+	peak := watchHeap(768 * u) // the collector begins late if it is told the limit itself
+	test(c, v)
+	if got := peak(); got > int64(1024*u) {
+		t.Errorf("the heap grew by %d bytes, want %d at most", got, 1024*u)
+	} else {
+		t.Logf("the heap grew by %d units", got/int64(u))
+	}
+	x := c.begin("another")
+	c.Deliver(in("another", getState("1")))
+	c.want(pb.ChaincodeMessage_RESPONSE, "another")
+	c.complete("another")
+	x.wantReply(t)
+	c.stop()
+	p.check()
+	if s := c.h.Stats(); s.KeptBytes != 0 || s.QueuedBytes != 0 {
+		t.Errorf("left over: %+v", s)
+	}
+}
+
+// watchHeap looks again and again at how much is on the heap, which the collector keeps below the limit if it can. What it
+// returns is called once, and returns by how much the heap has grown at most.
+func watchHeap(limit int) func() int64 {
+	before := heapAlloc()
+	old := debug.SetMemoryLimit(before + int64(limit))
+	stop, peak := make(chan struct{}), make(chan int64)
+	go func() {
+		most := before
+		for {
+			select {
+			case <-stop:
+				peak <- most
+				return
+			default:
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				most = max(most, int64(m.HeapAlloc)) //nolint:gosec // far from the limit
+				runtime.Gosched()
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		debug.SetMemoryLimit(old)
+		return <-peak - before
+	}
+}
+
+// refused takes the next message, which must be an ERROR that says something.
+func (c *chaincode) refused(txID, says string) {
+	c.peer.t.Helper()
+	if m := c.want(pb.ChaincodeMessage_ERROR, txID); !strings.Contains(string(m.Payload), says) {
+		c.peer.t.Errorf("got ERROR %q, want %q in it", m.Payload, says)
+	}
+}
+
+// F100: one request for many large values is refused when the answer is too large, not after all of them were read.
+func TestMemoryOfMultipleKeys(t *testing.T) {
+	memoryTest(t, func(c *chaincode, v *vast) {
+		x := c.begin("tx1")
+		keys := make([]string, 500)
+		for i := range keys {
+			keys[i] = "10"
+		}
+		c.Deliver(in("tx1", getMultiple("", keys...)))
+		c.refused("tx1", fmt.Sprintf("the answer has more than %d bytes, which is the limit", 100*unit()))
+		if n := v.made.Load(); n != 11 {
+			t.Errorf("%d values were read, want 11", n)
+		}
+		c.Deliver(in("tx1", getMultiple("", keys[:9]...)))
+		c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+		c.complete("tx1")
+		x.wantReply(t)
+	})
+}
+
+// F101: iterators that keep a large record each are refused when there are too many, and not after they were closed.
+func TestMemoryOfIterators(t *testing.T) {
+	memoryTest(t, func(c *chaincode, _ *vast) {
+		x := c.begin("tx1")
+		const fit = 25 // of 10 units each, and 256 units
+		for i := range 256 {
+			c.Deliver(in("tx1", getRange("10", "")))
+			if i < fit {
+				c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+			} else {
+				c.refused("tx1", "limit is")
+			}
+		}
+		if n := c.h.Stats().KeptBytes; n < 10*fit*unit() || n > 11*fit*unit() {
+			t.Errorf("%d bytes are kept", n)
+		}
+		for _, request := range []*pb.ChaincodeMessage{closeQuery("1"), getRange("10", "")} {
+			c.Deliver(in("tx1", request))
+			c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+		}
+		c.complete("tx1")
+		x.wantReply(t)
+	})
+}
+
+// F102: a transaction that writes more than it may is told so, and can still succeed with what it has written.
+func TestMemoryOfWrites(t *testing.T) {
+	memoryTest(t, func(c *chaincode, _ *vast) {
+		x := c.begin("tx1")
+		put := putState("a", string(make([]byte, 64*unit())))
+		batch := writeBatch(&pb.WriteRecord{Type: pb.WriteRecord_PUT_STATE, Key: "a", Value: make([]byte, 64*unit())})
+		for i := range 30 {
+			request := put
+			if i%2 == 1 {
+				request = batch
+			}
+			c.Deliver(in("tx1", request))
+			if i < 3 { // the fourth has no room for its key
+				c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+			} else {
+				c.refused("tx1", fmt.Sprintf("that the transaction has read and written, the limit is %d", 256*unit()))
+			}
+		}
+		c.Deliver(in("tx1", putState("b", "small")))
+		c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+		c.complete("tx1")
+		x.wantReply(t)
+	})
+}
+
+// F103: many transactions that write much are refused when together they keep too much. Those that end make room.
+func TestMemoryOfManyTransactions(t *testing.T) {
+	memoryTest(t, func(c *chaincode, _ *vast) {
+		put := putState("a", string(make([]byte, 64*unit())))
+		calls := map[string]*call{}
+		for i := range 30 {
+			txID := fmt.Sprint("tx", i)
+			calls[txID] = c.begin(txID)
+			c.Deliver(in(txID, put))
+			if i < 3 {
+				c.want(pb.ChaincodeMessage_RESPONSE, txID)
+			} else {
+				c.refused(txID, "the peer keeps")
+			}
+		}
+		c.complete("tx0")
+		<-calls["tx0"].done
+		for c.h.Stats().KeptBytes > 2*65*unit() { // until the simulation is done, a moment later
+			runtime.Gosched()
+		}
+		c.Deliver(in("tx29", put))
+		c.want(pb.ChaincodeMessage_RESPONSE, "tx29")
+		delete(calls, "tx0")
+		for txID, x := range calls {
+			c.complete(txID)
+			x.wantReply(t)
+		}
+		for c.h.Stats().KeptBytes > 0 {
+			runtime.Gosched()
+		}
+	})
+}
+
+// F104: transactions whose answers aren't read wait before their values are read. All are answered in turn.
+func TestMemoryOfUnreadAnswers(t *testing.T) {
+	memoryTest(t, func(c *chaincode, v *vast) {
+		const n = 30
+		calls := map[string]*call{}
+		for i := range n {
+			txID := fmt.Sprint("tx", i)
+			calls[txID] = c.begin(txID)
+		}
+		release := make(chan struct{})
+		c.Block(release)
+		for txID := range calls {
+			c.Deliver(in(txID, getState("63")))
+		}
+		for c.h.Stats().QueuedBytes < n*63*unit() {
+			runtime.Gosched()
+		}
+		if n := v.made.Load(); n > 2 {
+			t.Errorf("%d values were read while none was taken, want 2 at most", n)
+		}
+		close(release)
+		for range n {
+			m := c.Next()
+			if m.GetType() != pb.ChaincodeMessage_RESPONSE || len(m.Payload) != 63*unit() {
+				t.Fatalf("got %s of %d bytes", m.GetType(), len(m.GetPayload()))
+			}
+			c.complete(m.Txid)
+			calls[m.Txid].wantReply(t)
+		}
+	})
+}
+
+// F105: calls with large inputs are refused when together they keep too much.
+func TestMemoryOfCalls(t *testing.T) {
+	memoryTest(t, func(c *chaincode, _ *vast) {
+		p := c.peer
+		b := p.register("b:1")
+		const n, fit = 20, 5
+		request := message(pb.ChaincodeMessage_INVOKE_CHAINCODE, "", &pb.ChaincodeSpec{
+			ChaincodeId: &pb.ChaincodeID{Name: "b"}, Input: &pb.ChaincodeInput{Args: [][]byte{make([]byte, 50*unit())}},
+		})
+		calls := map[string]*call{}
+		for i := range n {
+			txID := fmt.Sprint("tx", i)
+			calls[txID] = c.begin(txID)
+		}
+		for txID := range calls {
+			c.Do(func() (*pb.ChaincodeMessage, error) { return in(txID, request), nil })
+		}
+		for range n - fit {
+			m := c.Next()
+			if m.GetType() != pb.ChaincodeMessage_ERROR || !strings.Contains(string(m.Payload), "the input of a call") {
+				t.Fatalf("got %s %.300q, want ERROR", m.GetType(), m.GetPayload())
+			}
+		}
+		for range fit {
+			txID := b.Next().GetTxid()
+			b.complete(txID)
+			c.want(pb.ChaincodeMessage_RESPONSE, txID)
+		}
+		for txID, x := range calls {
+			c.complete(txID)
+			x.wantReply(t)
+		}
+		b.stop()
+	})
+}
+
+// Answers of many values, which grow while they are read, don't wait for one another, whoever reads them how slowly.
+func TestMemoryOfGrowingAnswers(t *testing.T) {
+	memoryTest(t, func(c *chaincode, v *vast) {
+		const n = 12
+		calls := map[string]*call{}
+		for i := range n {
+			txID := fmt.Sprint("tx", i)
+			calls[txID] = c.begin(txID)
+		}
+		release := make(chan struct{})
+		c.Block(release)
+		for txID := range calls {
+			c.Deliver(in(txID, getMultiple("", "10", "10", "10", "10", "10", "10", "10", "10")))
+		}
+		for c.h.Stats().QueuedBytes < 128*unit() {
+			runtime.Gosched()
+		}
+		if n := v.made.Load(); n > 12+2*7 {
+			t.Errorf("%d values were read while none was taken", n)
+		}
+		close(release)
+		for range n {
+			m := c.Next()
+			if m.GetType() != pb.ChaincodeMessage_RESPONSE {
+				t.Fatalf("got %s", m.GetType())
+			}
+			c.complete(m.Txid)
+			calls[m.Txid].wantReply(t)
+		}
+	})
+}
