@@ -78,7 +78,7 @@ func playPeer() error {
 		}
 	}
 	ctx := context.Background()
-	l, err := kvledger.NewProvider(memory.New()).Open(ctx, channel)
+	l, err := kvledger.NewProvider(copying{memory.New()}).Open(ctx, channel)
 	if err != nil {
 		return err
 	}
