@@ -29,9 +29,13 @@ const (
 	maxBody = pb.MaxMessageSize / 3 * 4
 )
 
+// refusal is an answer that is an error. Output is what a chaincode printed that has ended, if the error is about that.
 type refusal struct {
-	Error string `json:"error"`
+	Error  string   `json:"error"`
+	Output []string `json:"output,omitempty"`
 }
+
+func refused(err error) refusal { return refusal{err.Error(), outputOf(err)} }
 
 // apiServer returns the server of a node's API.
 func apiServer(n *node) *http.Server {
@@ -51,21 +55,21 @@ func answering[Q, A any](n *node, run func(context.Context, Q) (A, error)) http.
 	return func(w http.ResponseWriter, r *http.Request) {
 		var question Q
 		if status, err := decode(w, r, &question); err != nil {
-			reply(w, status, refusal{err.Error()})
+			reply(w, status, refused(err))
 			return
 		}
 		release, err := n.use()
 		if err != nil {
-			reply(w, http.StatusServiceUnavailable, refusal{err.Error()})
+			reply(w, http.StatusServiceUnavailable, refused(err))
 			return
 		}
 		defer release()
 		a, err := run(r.Context(), question)
 		switch {
 		case errors.As(err, new(unknownError)):
-			reply(w, http.StatusNotFound, refusal{err.Error()})
+			reply(w, http.StatusNotFound, refused(err))
 		case err != nil:
-			reply(w, http.StatusInternalServerError, refusal{err.Error()})
+			reply(w, http.StatusInternalServerError, refused(err))
 		default:
 			reply(w, http.StatusOK, a)
 		}
@@ -147,5 +151,5 @@ func decodeAnswer(resp *http.Response, at address, answer any) error {
 	if err := d.Decode(&no); err != nil || no.Error == "" {
 		return errors.Errorf("what listens at %s is no peer: it answers %s", at, resp.Status)
 	}
-	return errors.New(no.Error)
+	return &refusedError{no}
 }

@@ -32,6 +32,8 @@ type chaincodeJSON struct {
 	Restarts  int        `json:"restarts"`
 	InFlight  int        `json:"inFlight"`
 	LastError string     `json:"lastError,omitempty"`
+	// LastOutput is what it printed before that, in lines.
+	LastOutput string `json:"lastOutput,omitempty"`
 }
 
 // notLaunched is the state of a chaincode that nobody has called yet.
@@ -65,7 +67,7 @@ func (c chaincodeJSON) with(s chaincodesupport.Status) chaincodeJSON {
 		c.Uptime = time.Since(s.Since).Seconds()
 	}
 	if s.LastError != nil {
-		c.LastError = s.LastError.Error()
+		c.LastError, c.LastOutput = s.LastError.Error(), strings.Join(outputOf(s.LastError), "\n")
 	}
 	return c
 }

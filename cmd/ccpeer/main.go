@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintln(stderr, "Error:", err)
+	printError(stderr, err)
 	if started && !errors.As(err, new(usageError)) {
 		return exitFailed
 	}

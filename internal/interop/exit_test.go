@@ -26,15 +26,15 @@ func TestEndsBeforeRegistering(t *testing.T) {
 		}, []string{"container exited with 1: 'CORE_PEER_TLS_ENABLED' must be set to 'true' or 'false'"}},
 		{"go, panic", func(t *testing.T) process.Config {
 			return process.Config{Command: self(t), Env: []string{childVar + "=" + panicFamily}}
-		}, []string{"container exited with 2", "panic: no contract | ", "goroutine 1 [running]"}},
+		}, []string{"container exited with 2: panic: no contract ("}},
 		{"node, syntax error", nodeProgram("const a = ;\n"),
-			[]string{"container exited with 1", "const a = ; | ", "SyntaxError: Unexpected token ';'"}},
+			[]string{"container exited with 1: SyntaxError: Unexpected token ';' (index.js:1)"}},
 		{"node, no such module", nodeProgram("require('missing-module');\n"),
 			[]string{"container exited with 1", "Cannot find module 'missing-module'"}},
 		{"node, ends in good order", nodeProgram("console.error('nothing to do');\n"),
 			[]string{"container exited with 0: nothing to do"}},
 		{"contracts, syntax error", contractProgram("exports.contracts = [;\n"),
-			[]string{"container exited with 1", "exports.contracts = [; | ", "SyntaxError: Unexpected token ';'"}},
+			[]string{"container exited with 1: SyntaxError: Unexpected token ';' ("}},
 		{"contracts, error", contractProgram("throw new Error('no contracts today');\n"),
 			[]string{"container exited with 1", "Error: no contracts today"}},
 	} {

@@ -50,7 +50,7 @@ type Config struct {
 	// 5 seconds.
 	Grace time.Duration
 	// LastLines is how many of the last lines an ExitError keeps of the chaincode's standard output, and as many of its
-	// standard error. Go writes errors to the one, Node to the other. Zero means 20.
+	// standard error. Go writes errors to the one, Node to the other. The first lines are kept besides. Zero means 20.
 	LastLines int
 }
 

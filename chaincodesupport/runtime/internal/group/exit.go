@@ -1,6 +1,9 @@
 package group
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +19,12 @@ type Exit struct {
 	// LastLines are the last lines it printed on standard output and standard error, in the order in which they were read,
 	// as many of each as Config.LastLines allows. Unprintable bytes are escaped and long lines cut.
 	LastLines []string
+	// FirstLines are its first lines, as many of each stream as firstLines says, that are not among the last ones. Omitted is
+	// how many lines there were in between.
+	FirstLines []string
+	Omitted    int
+	// Reason is what it said it died of, and where: "panic: no contract (main.go:16)". It is empty if no line says so.
+	Reason string
 	// Stopped says that it had been told to end, and Overdue is for how long, if it had not by then.
 	Stopped bool
 	Overdue time.Duration
@@ -34,4 +43,25 @@ func (e *Exit) Err(exit error) error {
 	default:
 		return nil
 	}
+}
+
+// Lines returns what is kept of the output, with a note where lines are left out.
+func Lines(first []string, omitted int, last []string) []string {
+	lines := slices.Clone(first)
+	if omitted > 0 {
+		lines = append(lines, fmt.Sprintf("… (%d lines left out)", omitted))
+	}
+	return append(lines, last...)
+}
+
+// Summary returns the part of an error's text that says what a program has printed: its reason if it gave one, otherwise its last
+// lines. What it said of an error before somebody killed it is not what it died of.
+func Summary(reason string, signal syscall.Signal, lines []string) string {
+	if reason != "" && (signal == 0 || signal == syscall.SIGABRT) {
+		return ": " + reason
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(lines, " | ")
 }

@@ -143,7 +143,7 @@ func (p *Process) Wait(ctx context.Context) (*Exit, error) {
 	if state == nil {
 		return nil, errors.Wrap(err, "wait for process")
 	}
-	exit.LastLines = p.out.lastLines()
+	p.out.tell(&exit)
 	exit.Code, exit.Signal = exitOf(state)
 	return &exit, nil
 }

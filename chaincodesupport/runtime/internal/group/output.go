@@ -21,6 +21,8 @@ const (
 	maxLogLine = 16 << 10
 	// maxErrorLine is where a line is cut that an Exit keeps.
 	maxErrorLine = 512
+	// firstLines is how many of the first lines of each stream an Exit keeps, beside the last ones.
+	firstLines = 5
 )
 
 // output reads what a program prints, a goroutine for each of its two streams, so that nobody blocks on a pipe that is
@@ -32,13 +34,17 @@ type output struct {
 	// ends are closed when nobody can write any more, or after close.
 	ends [2]chan struct{}
 
-	mu   sync.Mutex
-	last []lastLine // of both, oldest first
+	mu      sync.Mutex
+	printed [2]int     // how many lines there were
+	first   []string   // of both, those that are not among the last
+	last    []lastLine // of both, oldest first
+	reasons [2]reason  // of each
 }
 
 // lastLine is one of the last lines of a stream.
 type lastLine struct {
 	stream int
+	number int // from 0
 	text   string
 }
 
@@ -82,15 +88,20 @@ func (o *output) close() {
 	}
 }
 
-// lastLines returns what is kept of both streams, in the order in which it was read.
-func (o *output) lastLines() []string {
+// tell puts into an Exit what is kept of both streams, in the order in which it was read.
+func (o *output) tell(e *Exit) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	texts := make([]string, len(o.last))
+	e.FirstLines = o.first
+	e.LastLines = make([]string, len(o.last))
 	for i, l := range o.last {
-		texts[i] = l.text
+		e.LastLines[i] = l.text
 	}
-	return texts
+	e.Omitted = o.printed[0] + o.printed[1] - len(o.first) - len(o.last)
+	e.Reason = o.reasons[1].String()
+	if e.Reason == "" { // errors belong on the second stream, but not everybody knows
+		e.Reason = o.reasons[0].String()
+	}
 }
 
 func (o *output) print(line []byte, cut int) {
@@ -100,15 +111,21 @@ func (o *output) print(line []byte, cut int) {
 	}
 }
 
-// remember keeps a line, and lets go of the oldest one of the same stream if there are too many.
+// remember keeps a line. If there are too many last lines of the same stream, the oldest one goes, unless it is one of the
+// first.
 func (o *output) remember(stream int, line []byte, cut int) {
 	if over := len(line) - maxErrorLine; over > 0 {
 		line, cut = line[:maxErrorLine], cut+over
 	}
 	text := printable(line, cut)
+	if isPreamble(text) {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.last = append(o.last, lastLine{stream, text})
+	o.reasons[stream].look(text)
+	o.last = append(o.last, lastLine{stream, o.printed[stream], text})
+	o.printed[stream]++
 	oldest, kept := 0, 0
 	for i, l := range slices.Backward(o.last) {
 		if l.stream == stream {
@@ -116,6 +133,9 @@ func (o *output) remember(stream int, line []byte, cut int) {
 		}
 	}
 	if kept > o.keep {
+		if l := o.last[oldest]; l.number < firstLines {
+			o.first = append(o.first, l.text)
+		}
 		o.last = slices.Delete(o.last, oldest, oldest+1)
 	}
 }

@@ -1,0 +1,80 @@
+//go:build unix
+
+package group_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
+)
+
+// What programs of each language have printed when they died. Whatever surrounds it, the line that names the error is found.
+func TestReason(t *testing.T) {
+	for file, want := range map[string]string{
+		"go-map.txt":       "panic: assignment to entry in nil map (main.go:11)",
+		"go-nil.txt":       "panic: runtime error: invalid memory address or nil pointer dereference (main.go:14)",
+		"go-deadlock.txt":  "fatal error: all goroutines are asleep - deadlock! (main.go:26)",
+		"node-unbuilt.txt": "Error: Cannot find module './dist/index.js'",
+		"node-syntax.txt":  "SyntaxError: Unexpected token ';' (index.js:1)",
+		"java.txt":         `Exception in thread "main" java.lang.RuntimeException: start chaincode | Caused by: java.lang.IllegalStateException: no database (T.java:1)`,
+		"python.txt":       "ValueError: no asset (<stdin>:1)",
+	} {
+		t.Run(file, func(t *testing.T) {
+			exit := printed(t, `cat "$1" >&2; exit 1`, filepath.Join("testdata", file))
+			if exit.Reason != want {
+				t.Errorf("reason is\n%s\nwant\n%s", exit.Reason, want)
+			}
+			if text := group.Summary(exit.Reason, 0, exit.LastLines); text != ": "+want {
+				t.Errorf("summary is %q", text)
+			}
+			if text := group.Summary(exit.Reason, syscall.SIGKILL, exit.LastLines); !strings.Contains(text, " | ") {
+				t.Errorf("summary of one that was killed is %q", text)
+			}
+		})
+	}
+}
+
+// Hundreds of frames, log lines before them, and errors that the program has survived don't hide the one that it died of.
+func TestReasonAmongManyLines(t *testing.T) {
+	for name, test := range map[string]struct{ script, want string }{
+		"many frames":   {`echo panic: no contract; echo; echo "goroutine 1 [running]:"; echo "panic(0x1)"; printf '\t/go/src/runtime/panic.go:792 +0x1\n'; for i in $(seq 100); do echo "main.f(0x1)"; printf "\t/src/f.go:$i +0x1\n"; done`, "panic: no contract (f.go:1)"},
+		"many notes":    {`for i in $(seq 100); do echo note $i; done; cat testdata/go-nil.txt`, "panic: runtime error: invalid memory address or nil pointer dereference (main.go:14)"},
+		"survived":      {`echo "Error: no asset a1"; cat testdata/go-map.txt`, "panic: assignment to entry in nil map (main.go:11)"},
+		"ordinary":      {`echo "an Error: of no kind"; echo "no panic: here"; echo Traceback`, ""},
+		"nothing":       {`true`, ""},
+		"not finished":  {`echo "Traceback (most recent call last):"; echo '  File "a.py", line 3, in f'`, ""},
+		"other streams": {`cat testdata/python.txt; echo bye >&2`, "ValueError: no asset (<stdin>:1)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if exit := printed(t, test.script); exit.Reason != test.want {
+				t.Errorf("reason is %q, want %q", exit.Reason, test.want)
+			}
+		})
+	}
+}
+
+// What is kept begins with the first lines, and says how many are missing. A JVM's preamble isn't among them.
+func TestFirstLines(t *testing.T) {
+	exit := printed(t, `echo Picked up JAVA_TOOL_OPTIONS: -Xmx64m; for i in $(seq 40); do echo line $i; done`)
+	got := group.Lines(exit.FirstLines, exit.Omitted, exit.LastLines)
+	want := []string{"line 1", "line 2", "line 3", "line 4", "line 5", "… (15 lines left out)", "line 21"}
+	if len(got) != 26 || !slices.Equal(got[:7], want) || got[25] != "line 40" {
+		t.Errorf("%d lines: %q", len(got), got)
+	}
+	exit = printed(t, `for i in $(seq 20); do echo line $i; done`)
+	if exit.Omitted != 0 || len(exit.FirstLines) != 0 || len(exit.LastLines) != 20 {
+		t.Errorf("of 20 lines, %q and %q are kept", exit.FirstLines, exit.LastLines)
+	}
+}
+
+// printed runs a script, and returns how it ended.
+func printed(t *testing.T, script string, args ...string) *group.Exit {
+	t.Helper()
+	p, _ := start(t, group.Config{Path: "/bin/sh", Args: append([]string{"-c", script, "sh"}, args...), Env: os.Environ()})
+	return wait(t.Context(), t, p)
+}
