@@ -52,7 +52,7 @@ func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) (err
 	}
 	defer cs.life.leave()
 	defer cs.log.confine(&err)
-	_, err = cs.launcher.handler(ctx, chaincodeID)
+	_, _, err = cs.launcher.handler(ctx, chaincodeID)
 	return err
 }
 

@@ -73,7 +73,8 @@ func TestStrict(t *testing.T) {
 			}
 		}
 		wantStatus(t, <-c.ended, codes.InvalidArgument, "while an earlier request of the transaction is pending")
-		wantError(t, <-executed, "failed to execute transaction t: error sending: chaincode stream terminated")
+		wantError(t, <-executed, "failed to execute transaction t: error sending: chaincode stream terminated: "+
+			"[t] GET_STATE while an earlier request of the transaction is pending, ending chaincode support stream")
 		close(unblock)
 	})
 }

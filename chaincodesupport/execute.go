@@ -80,7 +80,8 @@ func (cs *ChaincodeSupport) Execute(ctx context.Context, name string, p handler.
 // first colon.
 //
 // The errors are those of Launch and of handler.Handler.Execute. If the chaincode answers with ERROR, the error is a
-// *ChaincodeError.
+// *ChaincodeError. If its stream ends, and the reason is known or becomes known within a moment, the error is a
+// *TerminatedError.
 func (cs *ChaincodeSupport) ExecuteID(ctx context.Context, chaincodeID string, p handler.TxParams, in Input) (_ *Result, err error) {
 	if err := cs.life.enter(); err != nil {
 		return nil, executionError(p, err)
@@ -123,11 +124,14 @@ func (cs *ChaincodeSupport) execute(ctx context.Context, chaincodeID string, p h
 // invoke does what execute does, but in messages: typ is INIT or TRANSACTION, and the answer COMPLETED or ERROR. If a
 // chaincode runs but can't answer, the error is "error sending", as in Fabric.
 func (cs *ChaincodeSupport) invoke(ctx context.Context, chaincodeID string, p handler.TxParams, typ pb.ChaincodeMessage_Type, in *pb.ChaincodeInput) (*pb.ChaincodeMessage, error) {
-	h, err := cs.launcher.handler(ctx, chaincodeID)
+	run, h, err := cs.launcher.handler(ctx, chaincodeID)
 	if err != nil {
 		return nil, err
 	}
 	reply, err := h.Execute(ctx, p, typ, in)
+	if err != nil && errors.Is(err, handler.ErrStreamTerminated) {
+		err = run.whyTerminated(ctx, err)
+	}
 	return reply, errors.WithMessage(err, "error sending")
 }
 

@@ -187,12 +187,16 @@ func TestSameTransactionTwice(t *testing.T) {
 	})
 }
 
-// F27, F57: the stream ends.
+// F27, F57: the stream ends. Whoever waits is told at once, and why, if there is more to say than that.
 func TestStreamEnds(t *testing.T) {
-	for name, end := range map[string]func(*connection){
-		"broken":      func(c *connection) { c.Abort(errors.New("connection reset")) },
-		"half-closed": func(c *connection) { _ = c.CloseSend() },
-		"REGISTER":    func(c *connection) { c.register("asset:1") },
+	for name, test := range map[string]struct {
+		end  func(*connection)
+		want string
+	}{
+		"broken":      {func(c *connection) { c.Abort(errors.New("connection reset")) }, ": receive from chaincode support stream failed: connection reset"},
+		"half-closed": {func(c *connection) { _ = c.CloseSend() }, ""},
+		"REGISTER": {func(c *connection) { c.register("asset:1") },
+			": error handling message, ending stream: [] Fabric side handler cannot handle message (REGISTER) while in ready state"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -202,9 +206,9 @@ func TestStreamEnds(t *testing.T) {
 				errs := executeAll(t, cs, 3)
 				synctest.Wait()
 				began := time.Now()
-				end(c)
+				test.end(c)
 				for range 3 {
-					if err := <-errs; !errors.Is(err, handler.ErrStreamTerminated) || !strings.HasSuffix(err.Error(), ": chaincode stream terminated") {
+					if err := <-errs; !errors.Is(err, handler.ErrStreamTerminated) || !strings.HasSuffix(err.Error(), ": chaincode stream terminated"+test.want) {
 						t.Errorf("Execute: %v", err)
 					}
 				}

@@ -276,7 +276,7 @@ func (x *execution) pending() bool { return len(x.done) == 0 }
 func (x *execution) wantTerminated(limit time.Duration) executed {
 	x.t.Helper()
 	e := x.wait(limit)
-	if !errors.Is(e.err, handler.ErrStreamTerminated) || !strings.HasSuffix(e.err.Error(), "chaincode stream terminated") {
+	if !errors.Is(e.err, handler.ErrStreamTerminated) || !strings.Contains(e.err.Error(), ": error sending: chaincode stream terminated") {
 		x.t.Errorf("Execute: %v", e.err)
 	}
 	return e

@@ -281,7 +281,8 @@ func TestFaultMessageTooLarge(t *testing.T) {
 	}
 	text := fmt.Sprintf("received message larger than max (%d vs. 1048576)", proto.Size(large))
 	wantStatus(t, untilError(s), codes.ResourceExhausted, text)
-	x.wantTerminated(promptly)
+	wantText(t, x.wantTerminated(promptly).err, "failed to execute transaction t: error sending: chaincode stream terminated: "+
+		"receive from chaincode support stream failed: rpc error: code = ResourceExhausted desc = grpc: "+text+"…")
 	ended := logs.FilterMessage("chaincode stream ended").All()
 	if len(ended) != 1 || !strings.Contains(ended[0].ContextMap()["cause"].(string), text) {
 		t.Errorf("the log has %v", ended)

@@ -2,7 +2,6 @@ package chaincodesupport
 
 import (
 	"context"
-	"io"
 	"sync"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/handler"
 )
 
@@ -99,6 +97,7 @@ type outcome struct {
 	launch   error         // why the launch failed; nil: it succeeded
 	wasReady time.Duration // how long transactions could run on it
 	asked    bool          // somebody wanted it to end
+	exit     error         // the better reason that was known when nothing was left; nil: there is none, or not yet
 }
 
 func newInstance(chaincodeID string, stop context.CancelCauseFunc, tell func(LifecycleEvent)) *instance {
@@ -226,6 +225,9 @@ func (in *instance) release(h *handler.Handler) (owner bool, err error) {
 func (in *instance) depart(cause error) (LifecycleEvent, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.outcome != nil {
+		in.outcome.exit = cause
+	}
 	err := in.follow(nothingLeft, nil)
 	e := in.event(Stopped)
 	if cause != nil {
@@ -233,20 +235,6 @@ func (in *instance) depart(cause error) (LifecycleEvent, error) {
 	}
 	return e, err
 }
-
-// streamEnd is the end of a chaincode's stream that nobody has asked for. A runtime that sees it as its context's cause
-// knows that the chaincode is probably ending as well. It may wait a moment for the exit status.
-type streamEnd struct{ cause error }
-
-func (e *streamEnd) Error() string {
-	if e.cause == nil || e.cause == io.EOF { // the chaincode wanted it
-		return runtime.ErrStreamEnded.Error()
-	}
-	return runtime.ErrStreamEnded.Error() + ": " + e.cause.Error()
-}
-
-func (e *streamEnd) Is(target error) bool { return target == runtime.ErrStreamEnded }
-func (e *streamEnd) Unwrap() error        { return e.cause }
 
 // look returns the instance's handler, or nil, and its state.
 func (in *instance) look() (*handler.Handler, State) {

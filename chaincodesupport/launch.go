@@ -36,26 +36,27 @@ func (e *vanishedError) Error() string {
 
 func (e *vanishedError) Is(target error) bool { return target == handler.ErrStreamTerminated }
 
-// handler returns the handler of a chaincode, and launches the chaincode if necessary.
+// handler returns a run of a chaincode with its handler, and launches the chaincode if necessary.
 //
 // There are three cases. A run that is ready is used. If a run is being launched, all callers that come meanwhile wait for
 // it, and they all get its outcome. If a run has ended, it must be gone before the next may start, because two of them would
 // register under one name. So the caller waits for that, and then begins anew.
-func (l *launcher) handler(ctx context.Context, chaincodeID string) (*handler.Handler, error) {
+func (l *launcher) handler(ctx context.Context, chaincodeID string) (*instance, *handler.Handler, error) {
 	for {
 		in, started, err := l.instance(ctx, chaincodeID)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		h, state := in.look()
 		switch {
 		case state == Ready:
-			return h, nil
+			return in, h, nil
 		case started || state == Launching:
-			return l.awaitLaunch(ctx, in)
+			h, err := l.awaitLaunch(ctx, in)
+			return in, h, err
 		}
 		if err := l.awaitExit(ctx, in); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }
@@ -161,6 +162,7 @@ func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 // retire notes that nothing of a run is left, and makes a restart due if that is the policy. Both happen under one lock.
 // Otherwise a Stop in between would find neither an instance to stop nor a restart to cancel.
 func (l *launcher) retire(in *instance, rt runtime.Runtime, cause error) {
+	cause = in.explain(cause)
 	policy := l.restartPolicy(in.chaincodeID)
 	var pause time.Duration
 	l.instances.remove(in, cause, func() time.Duration {
