@@ -118,6 +118,57 @@ func TestStoppedIsToldAtOnce(t *testing.T) {
 	})
 }
 
+// F90: a chaincode of Fabric 1.0 names no channel. Its transaction ends at once, with an error that says what to do.
+func TestChaincodeOfFabric10(t *testing.T) {
+	for name, m := range map[string]*msg{
+		"answer":  {Type: pb.ChaincodeMessage_COMPLETED, Txid: "t"},
+		"failure": {Type: pb.ChaincodeMessage_ERROR, Txid: "t"},
+		"request": {Type: pb.ChaincodeMessage_GET_STATE, Txid: "t", Payload: []byte("k")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cs := newSupport(t, chaincodesupport.Config{DevMode: true})
+				c := connect(t, cs).ready()
+				synctest.Wait()
+				errs := executeAll(t, cs, 1)
+				txID := c.expect(pb.ChaincodeMessage_TRANSACTION).Txid
+				began := time.Now()
+				if err := c.Send(&msg{Type: m.Type, Txid: txID, Payload: m.Payload}); err != nil {
+					t.Fatal(err)
+				}
+				wantError(t, <-errs, "failed to execute transaction "+txID+": error sending: chaincode stream terminated: ["+txID+"] "+m.Type.String()+
+					" has no channel ID, as from a shim of Fabric 1.0: build the chaincode with a shim of 1.1 or later, ending chaincode support stream")
+				if took := time.Since(began); took != 0 {
+					t.Errorf("took %s", took)
+				}
+				wantStatus(t, <-c.ended, codes.FailedPrecondition, "has no channel ID")
+			})
+		})
+	}
+}
+
+// Without a transaction of that ID on any channel, such a message is nothing but late.
+func TestLateWithoutChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cs := newSupport(t, chaincodesupport.Config{DevMode: true})
+		c := connect(t, cs).ready()
+		synctest.Wait()
+		errs := executeAll(t, cs, 1)
+		in := c.expect(pb.ChaincodeMessage_TRANSACTION)
+		if err := c.Send(&msg{Type: pb.ChaincodeMessage_COMPLETED, Txid: "none"}); err != nil {
+			t.Fatal(err)
+		}
+		out := succeed(in)
+		out.Txid, out.ChannelId = in.Txid, in.ChannelId
+		if err := c.Send(out); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // slowToTell is a stream that tells why it has ended a while after its context has ended, as gRPC's does.
 type slowToTell struct {
 	pb.Stream

@@ -223,8 +223,21 @@ func (l *loop) dispatch(in received) (kept bool, err error) {
 		}
 		return false, err
 	default:
+		if err := l.checkChannel(msg); err != nil {
+			return false, err
+		}
 		return false, l.answerUnknown(in)
 	}
+}
+
+// checkChannel returns an error, which ends the stream, if a message lacks the ID of the channel on which its transaction runs.
+// Shims of Fabric 1.0 send none. Their transactions would only time out, without a word about why.
+func (l *loop) checkChannel(msg *pb.ChaincodeMessage) error {
+	if msg.ChannelId != "" || !l.transactions.runsElsewhere(msg.Txid) {
+		return nil
+	}
+	return endStream(codes.FailedPrecondition, "[%s] %s has no channel ID, as from a shim of Fabric 1.0: build the chaincode with a shim of 1.1 or later, ending chaincode support stream",
+		short(msg.Txid), msg.Type)
 }
 
 // answerUnknown refuses a request of a transaction that isn't running, or that has no simulator. Chaincode whose transaction
@@ -252,6 +265,9 @@ func (l *loop) say(msg *pb.ChaincodeMessage) bool {
 // complete takes a COMPLETED or ERROR of the chaincode, which ends a transaction.
 func (l *loop) complete(in received) error {
 	if tx := l.transactions.get(keyOf(in.msg)); !tx.accept(in.msg) {
+		if err := l.checkChannel(in.msg); err != nil {
+			return err
+		}
 		l.fault(FaultLateCompletion, keyOf(in.msg), nil, zap.Stringer("type", in.msg.Type))
 	}
 	return nil

@@ -384,6 +384,21 @@ func (t *transactions) get(key txKey) *transactionContext {
 	return t.inFlight[key]
 }
 
+// runsElsewhere reports whether a transaction of this ID is in flight on some channel, but not without one.
+func (t *transactions) runsElsewhere(txID string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.inFlight[txKey{txID: txID}] != nil {
+		return false
+	}
+	for key := range t.inFlight {
+		if key.txID == txID {
+			return true
+		}
+	}
+	return false
+}
+
 func (t *transactions) remove(key txKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 )
 
 // A chaincode server and its peer are often started together, and nobody says which is there first. So a connection that
-// can't be made is tried again. The peer's configuration says for how long, and the pauses double each time.
+// can't be made is tried again. The peer's configuration says for how long. The pauses grow.
 //
 // Only connecting is tried again. Once there is a connection, the chaincode has been reached, and the peer judges what
 // becomes of it. And connecting is tried again only if a server may still come up. A server that has proved to be somebody
@@ -25,18 +25,28 @@ import (
 // Each attempt is a gRPC client of its own. gRPC could try again by itself. But it would not tell when it does, nor what the
 // system's error of the last attempt was, which is what the user needs to see.
 
-// The pause between two attempts to connect.
+// The pause between two attempts to connect. A server that is starting takes seconds, and whoever waits for it is looking on:
+// it is dialled about every second until that has taken about 10 s. One that isn't there by then may take minutes.
 const (
 	firstPause = 100 * time.Millisecond
+	quickPause = time.Second
+	quick      = 16 // how many pauses are no longer than quickPause
 	maxPause   = 5 * time.Second
 )
 
 // nextPause returns how long to wait before the attempt after n others. It is a random part, at least a half, of what n
 // says. So the chaincodes of a server that comes back don't all come at once.
 func nextPause(n int) time.Duration {
-	pause := maxPause
-	if n <= 6 { // a larger n would exceed the longest pause
+	var pause time.Duration
+	switch {
+	case n <= 4: // a larger n would exceed the next case
 		pause = firstPause << (n - 1)
+	case n <= quick:
+		pause = quickPause
+	case n <= quick+2:
+		pause = quickPause << (n - quick)
+	default:
+		pause = maxPause
 	}
 	return pause/2 + rand.N(pause/2+1)
 }

@@ -19,16 +19,30 @@ import (
 )
 
 func TestNextPause(t *testing.T) {
-	for n, most := range []time.Duration{1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 3: 400 * time.Millisecond, 5: 1600 * time.Millisecond,
-		6: 3200 * time.Millisecond, 7: 5 * time.Second, 1000: 5 * time.Second} {
-		if most == 0 {
-			continue
-		}
+	for n, most := range map[int]time.Duration{1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 3: 400 * time.Millisecond, 4: 800 * time.Millisecond,
+		5: time.Second, 16: time.Second, 17: 2 * time.Second, 18: 4 * time.Second, 19: 5 * time.Second, 1000: 5 * time.Second} {
+		shortest, longest := time.Hour, time.Duration(0)
 		for range 100 {
-			if p := dial.NextPause(n); p < most/2 || p > most {
+			p := dial.NextPause(n)
+			if p < most/2 || p > most {
 				t.Fatalf("the pause after %d attempts is %s, want %s to %s", n, p, most/2, most)
 			}
+			shortest, longest = min(shortest, p), max(longest, p)
 		}
+		if longest-shortest < most/8 { // as good as impossible, if it is random
+			t.Errorf("100 pauses after %d attempts are all %s to %s", n, shortest, longest)
+		}
+	}
+}
+
+// A server that takes 10 s to start is dialled within a second after that.
+func TestQuickAttempts(t *testing.T) {
+	var least time.Duration // until the pauses grow beyond a second
+	for n := 1; n <= 16; n++ {
+		least += dial.NextPause(n)
+	}
+	if least < 6*time.Second || least > 14*time.Second {
+		t.Errorf("the pauses grow after %s", least)
 	}
 }
 
