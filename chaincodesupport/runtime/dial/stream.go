@@ -52,7 +52,7 @@ func (r *Runtime) connect(ctx context.Context, conn *grpc.ClientConn, failed <-c
 	cut()
 	select {
 	case err = <-failed:
-		return nil, err
+		return nil, r.cfg.explain(ctx, err)
 	default:
 	}
 	switch {
@@ -61,7 +61,7 @@ func (r *Runtime) connect(ctx context.Context, conn *grpc.ClientConn, failed <-c
 	case dialling.Err() != nil:
 		return nil, errors.WithMessagef(dialling.Err(), "no answer from %s within %s", r.cfg.Address, r.cfg.DialTimeout)
 	default:
-		return nil, err
+		return nil, r.cfg.explain(ctx, err)
 	}
 }
 

@@ -94,7 +94,7 @@ func TestTLS(t *testing.T) {
 		// In TLS 1.3 the server says so when the client thinks that all is well: the alert may be lost to a reset.
 		{"no client certificate", listenTCP, byIP, peer.cert, client(t, nil, byIP), "code = Unavailable"},
 		{"another client certificate", listenTCP, byIP, peer.cert, client(t, &stranger, byIP), "code = Unavailable"},
-		{"plaintext", listenTCP, byIP, nil, nil, "connection to asset:1 failed: rpc error: code = Unavailable"},
+		{"plaintext", listenTCP, byIP, nil, nil, "speaks TLS: give Config.TLS (tls_required in a connection.json), or start it without: rpc error: code = Unavailable"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			l := test.listen(t)
@@ -111,4 +111,20 @@ func TestTLS(t *testing.T) {
 			wantText(t, err, test.want)
 		})
 	}
+}
+
+// F68: one side speaks TLS, the other doesn't. The error says which.
+func TestOnlyOneSpeaksTLS(t *testing.T) {
+	p := selfSigned(t, "asset.example.com")
+	secure := listenTCP(t)
+	server := plaintext(secure, echo)
+	server.TLSProps.Disabled, server.TLSProps.Cert, server.TLSProps.Key = false, p.cert, p.key
+	serve(t, server)
+	err := newRuntime(t, dial.Config{Address: secure.address()}).Run(t.Context(), "asset:1", untilEnd)
+	wantText(t, err, "connection to asset:1 failed: the server at "+secure.address()+" speaks TLS: give Config.TLS (tls_required in a connection.json), or start it without: ")
+
+	open := listenTCP(t)
+	serve(t, plaintext(open, echo))
+	err = newRuntime(t, dial.Config{Address: open.address(), TLS: client(t, nil, p)}).Run(t.Context(), "asset:1", untilEnd)
+	wantText(t, err, "connection to asset:1 failed: the server at "+open.address()+" does not speak TLS: start it with TLS, or dial it in plaintext: ")
 }

@@ -91,7 +91,7 @@ func Start(cfg Config) (*Process, error) {
 	closeAll(theirs)
 	if err != nil {
 		out.close()
-		return nil, err
+		return nil, explainStart(cfg.Path, err)
 	}
 	return p, nil
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 )
 
@@ -69,6 +71,28 @@ func TestFirstLines(t *testing.T) {
 	exit = printed(t, `for i in $(seq 20); do echo line $i; done`)
 	if exit.Omitted != 0 || len(exit.FirstLines) != 0 || len(exit.LastLines) != 20 {
 		t.Errorf("of 20 lines, %q and %q are kept", exit.FirstLines, exit.LastLines)
+	}
+}
+
+// A program that can't be started although it is there: the error says what is wrong with it, and what to do.
+func TestWhyNotStarted(t *testing.T) {
+	dir := t.TempDir()
+	for name, test := range map[string]struct{ text, want string }{
+		"CRLF":            {"#!/bin/sh\r\necho hello\r\n", "the first line of {} ends in CR LF, as on Windows: convert the script to LF: fork/exec {}: no such file or directory"},
+		"no interpreter":  {"#!/nowhere/python3 -u\n", `there is no "/nowhere/python3", the interpreter in the first line of {}: install it, or correct the line: fork/exec {}: no such file or directory`},
+		"no #!":           {"echo hello\n", "{} is neither a program for this machine nor a script that begins with #! and its interpreter: fork/exec {}: exec format error"},
+		"another machine": {"\x7fELF\x02\x01\x01 garbage", "{} is neither a program for this machine nor a script that begins with #! and its interpreter: fork/exec {}: exec format error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(dir, strings.ReplaceAll(name, "#", ""))
+			if err := os.WriteFile(file, []byte(test.text), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			_, err := group.Start(group.Config{Path: file, Log: zap.NewNop()})
+			if want := strings.ReplaceAll(test.want, "{}", file); err == nil || err.Error() != want {
+				t.Errorf("Start returned\n%v\nwant\n%s", err, want)
+			}
+		})
 	}
 }
 
