@@ -1,6 +1,7 @@
 // Package runtime says what starts, stops and watches a chaincode. Its folders are the implementations: inproc runs
 // chaincode in the peer's own process, process runs it as a process of its own, dial connects to chaincode that is a server,
-// builder runs chaincode packages as a process or as a server, and attach waits for chaincode that a user starts.
+// server starts such a server and dials it, builder runs chaincode packages as a process or as a server, and attach waits for
+// chaincode that a user starts.
 package runtime
 
 import (
