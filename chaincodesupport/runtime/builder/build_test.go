@@ -119,7 +119,7 @@ func TestBuildFails(t *testing.T) {
 		"release": {map[string]string{"release": `echo half > "$2/half"; printf 'no \033[1mspace' >&2; exit 5`},
 			[]string{`bin/release of builder "b" exited with 5: no \x1b[1mspace`}},
 		"build that dies":            {map[string]string{"build": "kill -9 $$"}, []string{`bin/build of builder "b" exited with 137 (killed)`}},
-		"no interpreter":             {map[string]string{"build": ""}, []string{`start bin/build of builder "b": fork/exec `}},
+		"no interpreter":             {map[string]string{"build": ""}, []string{`start bin/build of builder "b": there is no "/no/such/shell", the interpreter in the first line of `}},
 		"release that is no program": {map[string]string{"release": ""}, []string{`bin/release of builder "b", `, "is not executable"}},
 	} {
 		t.Run(name, func(t *testing.T) {

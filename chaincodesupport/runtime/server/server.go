@@ -89,7 +89,7 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.St
 		return &runtime.StartError{Cause: err}
 	}
 	s := start(ctx, p, chaincodeID)
-	defer s.end(nil) // even if handle panics, which the caller has to deal with
+	defer func() { _ = s.end(nil) }() // even if handle panics, which the caller has to deal with
 	dialling, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watched := make(chan struct{})

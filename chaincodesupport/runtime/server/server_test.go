@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		<-time.After(1500 * time.Millisecond) // a server that starts slowly, as JVMs do
 		serve()
 	case "other":
-		fmt.Println(strings.Join(os.Args[1:], " "), os.Getenv("CHAINCODE_ID"), os.Getenv("CORE_CHAINCODE_ID_NAME"), os.Getenv("CHAINCODE_SERVER_ADDRESS"))
+		fmt.Fprintln(os.Stdout, strings.Join(os.Args[1:], " "), os.Getenv("CHAINCODE_ID"), os.Getenv("CORE_CHAINCODE_ID_NAME"), os.Getenv("CHAINCODE_SERVER_ADDRESS"))
 		os.Exit(0)
 	default:
 		serve()
