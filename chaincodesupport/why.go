@@ -59,7 +59,7 @@ func (e *streamEnd) Unwrap() error        { return e.cause }
 // the chaincode, and neither does one that the chaincode has closed.
 func (e *streamEnd) reason() error {
 	var end *handler.StreamError
-	if !errors.As(e.cause, &end) || end.Code == codes.Canceled || end.Code == codes.Unavailable {
+	if !errors.As(e.cause, &end) || end.Code == codes.Canceled || end.Code == codes.Unavailable || errors.Is(end, context.Canceled) {
 		return nil
 	}
 	return end

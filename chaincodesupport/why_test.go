@@ -63,6 +63,7 @@ func TestWhyTerminated(t *testing.T) {
 		"exits late":        {breaks, time.Hour, errExit, time.Minute, bare, 500 * time.Millisecond, errExit.Error()},
 		"hasty caller":      {breaks, time.Hour, errExit, 100 * time.Millisecond, bare, 100 * time.Millisecond, errExit.Error()},
 		"exits in order":    {breaks, 5 * time.Millisecond, nil, time.Minute, bare, 5 * time.Millisecond, "chaincode stream terminated: receive from chaincode support stream failed: rpc error: code = Canceled desc = context canceled"},
+		"end in process":    {func(c *pipe.Chaincode) { c.Abort(context.Canceled) }, 0, errExit, time.Minute, bare + ": " + errExit.Error(), 0, errExit.Error()},
 		"message too large": {func(c *pipe.Chaincode) { c.Abort(tooLarge) }, time.Hour, errors.New("container exited with 0"), time.Minute, bare + reason, 0, "chaincode stream terminated" + reason + "; container exited with 0"},
 		"protocol error, and the runtime has no more to say": {func(c *pipe.Chaincode) { _ = c.Send(registration("asset:1")) }, time.Minute, nil, time.Minute,
 			bare + ": error handling message, ending stream: [] Fabric side handler cannot handle message (REGISTER) while in ready state", 0,
