@@ -119,7 +119,7 @@ func TestStoppedIsToldAtOnce(t *testing.T) {
 	})
 }
 
-// F90: a chaincode of Fabric 1.0 names no channel. Its transaction ends at once, with an error that says what to do.
+// F96: a chaincode of Fabric 1.0 names no channel. Its transaction ends at once, with an error that says what to do.
 func TestChaincodeOfFabric10(t *testing.T) {
 	for name, m := range map[string]*msg{
 		"answer":  {Type: pb.ChaincodeMessage_COMPLETED, Txid: "t"},
