@@ -207,29 +207,59 @@ func TestStartupTimeoutIsForLaunchOnly(t *testing.T) {
 	})
 }
 
-// F63: either the launch has succeeded, and the chaincode runs on, or it has timed out.
+// F63: a chaincode that is ready before the timeout stays, and one that isn't is ended and can be launched again. At one
+// instant it is the one or the other, as a whole.
 func TestTimeoutRacesRegistration(t *testing.T) {
-	var succeeded, timedOut int
-	for range 2000 {
-		synctest.Test(t, func(t *testing.T) {
-			inTime := make(chan struct{}) // its timer is set before that of the timeout, and so fires first
-			time.AfterFunc(time.Second, func() { close(inTime) })
-			rt := count(when(inTime, scripted(t, succeed)))
-			cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt), StartupTimeout: time.Second})
-			err := cs.Launch(t.Context(), "asset:1")
-			synctest.Wait()
-			if runs, running := rt.runs.Load(), rt.running.Load(); runs != 1 || err == nil && running != 1 || err != nil && running != 0 {
-				t.Errorf("Launch: %v; %d runs, %d running", err, runs, running)
+	for _, test := range []struct {
+		name   string
+		lead   time.Duration // of READY before the timeout
+		rounds int
+		may    map[bool]bool // whether the launch may succeed, and whether it may time out
+	}{
+		{"in time", time.Nanosecond, 20, map[bool]bool{true: true}},
+		{"at one instant", 0, 2000, map[bool]bool{true: true, false: true}},
+		{"late", -time.Nanosecond, 20, map[bool]bool{false: true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			outcomes := map[bool]int{}
+			for range test.rounds {
+				synctest.Test(t, func(t *testing.T) { outcomes[raceTimeout(t, test.lead)]++ })
 			}
-			if err == nil {
-				succeeded++
-			} else {
-				timedOut++
-				wantError(t, err, "timeout expired while starting chaincode asset:1 for transaction")
+			for succeeded, n := range outcomes {
+				if !test.may[succeeded] {
+					t.Errorf("%d of %d launches had the outcome %t", n, test.rounds, succeeded)
+				}
 			}
+			t.Logf("%d launches succeeded, %d timed out", outcomes[true], outcomes[false])
 		})
 	}
-	t.Logf("%d launches succeeded, %d timed out", succeeded, timedOut)
+}
+
+// raceTimeout launches a chaincode that registers about when its launch times out. It reports whether the launch succeeded,
+// and makes sure that what is left is what it says.
+func raceTimeout(t *testing.T, lead time.Duration) (succeeded bool) {
+	registers := make(chan struct{})
+	time.AfterFunc(time.Second-lead, func() { close(registers) })
+	rt := count(when(registers, scripted(t, succeed)))
+	cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt), StartupTimeout: time.Second})
+	err := cs.Launch(t.Context(), "asset:1")
+	synctest.Wait()
+	runs, want, state := int64(1), int64(1), chaincodesupport.Ready
+	if err != nil {
+		wantError(t, err, "timeout expired while starting chaincode asset:1 for transaction")
+		runs, want, state = 2, 0, chaincodesupport.Stopped
+	}
+	if n, list := rt.running.Load(), cs.List(); n != want || list[0].State != state {
+		t.Errorf("Launch: %v; %d running, %+v", err, n, list)
+	}
+	<-time.After(time.Hour)
+	if _, err := cs.Execute(t.Context(), "asset:1", params("t"), input()); err != nil {
+		t.Errorf("Execute: %v", err)
+	}
+	if n := rt.runs.Load(); n != runs || rt.running.Load() != 1 {
+		t.Errorf("after Launch: %v, and a call: %d runs, %d running", err, n, rt.running.Load())
+	}
+	return err == nil
 }
 
 // I9: a panic while a runtime is looked for is the caller's error, whoever that is.

@@ -71,8 +71,12 @@ type handshakes struct {
 func (h handshakes) Accept() (net.Conn, error) {
 	c, err := h.Listener.Accept()
 	if err == nil {
-		done := context.AfterFunc(h.over, func() { _ = c.Close() })
-		time.AfterFunc(h.last, func() { done() })
+		done := make(chan func() bool, 1)
+		last := time.AfterFunc(h.last, func() { (<-done)() })
+		done <- context.AfterFunc(h.over, func() {
+			last.Stop() // or it would keep the connection in memory
+			_ = c.Close()
+		})
 	}
 	return c, err
 }

@@ -119,17 +119,37 @@ chaincodes:
 	if !s.secure || s.ledger != "pebble:"+dir+"/data" || s.channels != "mychannel (0 blocks)" {
 		t.Errorf("the peer is %+v", s)
 	}
-	for name, c := range s.listed(t) {
-		want := chaincodeJSON{Name: name, ID: c.ID, State: notLaunched, Runtime: c.Runtime}
-		if c != want || c.ID == "" || c.Runtime == "" {
-			t.Errorf("before it is called, %s is %+v", name, c)
-		}
-	}
+	wantNotLaunched(t, s)
 	useConfigured(t, s)
 	t.Run("restart", func(t *testing.T) { restartsKilled(t, s) })
 	t.Run("server", func(t *testing.T) { serverGone(t, s, server) })
 	t.Run("in flight", func(t *testing.T) { inFlight(t, s) })
 	s.stop(t)
+}
+
+// wantNotLaunched looks at what TestServeConfig has configured, before it is called.
+func wantNotLaunched(t *testing.T, s *served) {
+	t.Helper()
+	want := map[string]chaincodeJSON{
+		"probe":    {ID: "probe:2.0", Runtime: byProcess},
+		"never":    {ID: "never:1.0", Runtime: byProcess},
+		"packaged": {Runtime: byPackage}, // its ID has a hash: see useConfigured
+		"served":   {ID: "served:1.0", Runtime: byServer},
+	}
+	list := s.listed(t)
+	if len(list) != len(want) {
+		t.Errorf("%d chaincodes are listed, want %d: %+v", len(list), len(want), list)
+	}
+	for name, w := range want {
+		w.Name, w.State = name, notLaunched
+		got := list[name]
+		if name == "packaged" {
+			w.ID = got.ID
+		}
+		if got != w {
+			t.Errorf("before it is called, %s is %+v, want %+v", name, got, w)
+		}
+	}
 }
 
 // useConfigured calls what TestServeConfig has configured.

@@ -1,6 +1,12 @@
 package dial
 
-import "time"
+import (
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/internal/gate"
+)
 
 // Impatient is cfg with as little patience with a server that says nothing as gRPC can have.
 func Impatient(cfg Config) Config {
@@ -16,3 +22,10 @@ func NewUnchecked(cfg Config) *Runtime {
 
 // NextPause is nextPause.
 var NextPause = nextPause
+
+// Options are the options by which a connection is made, without a word of what fails.
+func Options(cfg Config) []grpc.DialOption {
+	cfg.address = cfg.Address
+	cfg = cfg.complete()
+	return cfg.dialOptions(make(chan error, 1), gate.New())
+}

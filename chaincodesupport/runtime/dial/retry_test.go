@@ -18,6 +18,8 @@ import (
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
+// The pauses grow, and those after as many attempts differ, so that the chaincodes of a server which comes back don't all
+// come at once.
 func TestNextPause(t *testing.T) {
 	for n, most := range map[int]time.Duration{1: 100 * time.Millisecond, 2: 200 * time.Millisecond, 3: 400 * time.Millisecond, 4: 800 * time.Millisecond,
 		5: time.Second, 16: time.Second, 17: 2 * time.Second, 18: 4 * time.Second, 19: 5 * time.Second, 1000: 5 * time.Second} {

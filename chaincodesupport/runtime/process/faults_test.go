@@ -121,38 +121,54 @@ func TestLateRegistration(t *testing.T) {
 }
 
 // F63: a launch that times out just when its chaincode registers. Either it has succeeded, and the chaincode stays, or it has
-// failed, and nothing does.
+// failed, and nothing does. With all the time in the world it succeeds, and with none it fails.
 func TestTimeoutRacesRegistration(t *testing.T) {
 	began := time.Now()
-	if err := wait(t, newNetwork(t, "chaincode", 0, process.Config{}).launch()); err != nil {
-		t.Fatal(err)
+	if !raceTimeout(t, time.Hour) {
+		t.Fatal("with an hour, the launch timed out")
 	}
 	usual := time.Since(began)
+	if raceTimeout(t, time.Nanosecond) {
+		t.Error("with a nanosecond, the launch succeeded")
+	}
 	succeeded := 0
 	const rounds = 20
 	for i := range rounds {
-		n := newNetwork(t, "chaincode", usual*time.Duration(60+4*i)/100, process.Config{})
-		err := wait(t, n.launch())
-		pids := n.started()
-		switch {
-		case err == nil:
+		if raceTimeout(t, usual*time.Duration(60+4*i)/100) {
 			succeeded++
-			if pid := n.pid(); len(pids) != 1 || pids[0] != pid {
-				t.Errorf("process %d answers, of %d", pid, pids)
-			}
-		case err.Error() != launchTimeout:
-			t.Errorf("Launch: %v", err)
-		}
-		if err := n.Stop(t.Context(), "asset:1"); err != nil { // waits until it is gone
-			t.Fatal(err)
-		}
-		for _, pid := range n.started() {
-			if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
-				t.Errorf("process %d is still there: %v", pid, err)
-			}
 		}
 	}
 	t.Logf("%d of %d launches succeeded", succeeded, rounds)
+}
+
+// raceTimeout launches a chaincode that has so much time to register, and reports whether it had enough. It makes sure that
+// the outcome is the one or the other as a whole, and that nothing is left of the process.
+func raceTimeout(t *testing.T, startup time.Duration) (succeeded bool) {
+	t.Helper()
+	n := newNetwork(t, "chaincode", startup, process.Config{})
+	err := wait(t, n.launch())
+	status, pids := n.List()[0], n.started()
+	switch {
+	case err == nil:
+		if pid := n.pid(); status.State != chaincodesupport.Ready || len(pids) != 1 || pids[0] != pid {
+			t.Errorf("process %d answers, of %d; it is %+v", pid, pids, status)
+		}
+	case err.Error() != launchTimeout:
+		t.Errorf("Launch: %v", err)
+	default:
+		if status.State == chaincodesupport.Ready {
+			t.Errorf("when it has timed out, it is %+v", status)
+		}
+	}
+	if err := n.Stop(t.Context(), "asset:1"); err != nil { // waits until it is gone
+		t.Fatal(err)
+	}
+	for _, pid := range n.started() {
+		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+			t.Errorf("process %d is still there: %v", pid, err)
+		}
+	}
+	return err == nil
 }
 
 // F61, F64: a launch fails at once when its process exits. The next one is a new one.
