@@ -95,6 +95,33 @@ fuzz: ## Run every fuzz target for FUZZTIME (1m)
 fuzz-short: FUZZTIME := 10000x
 fuzz-short: fuzz ## Run every fuzz target for a few seconds, as CI does
 
+# The packages that have the most to lose by a fault that no test notices, how many mutants of each are tried, and the seed
+# of the sample.
+MUTATED ?= handler chaincodesupport shim ledger/kvledger
+MUTANTS ?= 50
+SEED ?= 1
+
+.PHONY: mutate
+mutate: ## Make MUTANTS (50) small faults in each package of MUTATED, and see that tests notice them
+	go run ./internal/mutate -seed $(SEED) -n $(MUTANTS) $(MUTATED)
+
+.PHONY: mutate-short
+mutate-short: MUTATED := handler shim
+mutate-short: MUTANTS := 3
+mutate-short: mutate ## Make a few small faults, as CI does
+
+.PHONY: model
+model: ## Compare a stream with its reference model for a million steps (make test: 10,000)
+	go test ./handler -run 'TestModel$$' -v -model 1000000 -timeout 60m
+
+# What test-busy runs, and how often.
+BUSY ?= ./...
+BUSY_COUNT ?= 10
+
+.PHONY: test-busy
+test-busy: ## Run every test BUSY_COUNT (10) times on a machine that is busy with something else
+	$(call each_module,sh $(CURDIR)/.ci/busy go test $(RACE) -count=$(BUSY_COUNT) -timeout 120m $(BUSY))
+
 # buf generates with the protoc-gen-go that it finds first.
 GENERATE := PATH="$(BIN):$$PATH" buf generate
 GENERATORS := $(BIN)/.buf-$(BUF_VERSION) $(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION)

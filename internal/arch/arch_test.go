@@ -88,6 +88,7 @@ var allowed = map[string][]string{
 	"internal/goroutines": {},
 	"internal/hostile":    {},
 	"internal/limit":      {},
+	"internal/mutate":     {},
 	"internal/pipe":       {"proto", protobuf},
 	"internal/submit":     {"chaincodesupport", "handler", "ledger", "ledger/kvledger"},
 	"internal/streamtest": {"proto", protobuf},
