@@ -9,9 +9,9 @@ import (
 // A request that begins just when its transaction finishes has either the slot, and is waited for, or is refused. It isn't
 // made when the transaction's outcome is settled.
 func TestRequestRacesFinish(t *testing.T) {
-	rounds := 300_000
+	rounds := 100_000
 	if testing.Short() {
-		rounds = 30_000
+		rounds = 20_000
 	}
 	for i := range rounds {
 		if shim.RaceFinish() {
