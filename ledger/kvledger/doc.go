@@ -44,7 +44,9 @@
 //   - $nor within $elemMatch, $allMatch and $keyMapMatch works. In CouchDB it doesn't.
 //   - Without fields, the value of a result is what is stored, to the byte. Fabric's peer encodes it anew.
 //   - A document has no _rev. Queries and documents are nested at most 256 levels deep, their numbers have at most 1000
-//     digits in a row, and the size of a selector is limited.
+//     digits in a row. There are limits of a query's size, of its lists and of its regular expressions: docs/protocol.md.
+//   - A regular expression that is too much work for a string is an error. CouchDB has a limit as well, and finds no match.
+//     An index doesn't have a document whose match with its partial_filter_selector is too much work.
 //   - A number that doesn't fit into a float64 and is not an integer is infinite. CouchDB would not store it.
 //
 // # Keys

@@ -2,6 +2,7 @@ package mango
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -44,7 +45,19 @@ func (p *Plan) BookmarkAfter(at Position) (string, error) {
 // Whatever was inserted or deleted meanwhile, no result is left out or returned twice. It does nothing for the beginning,
 // which is "", or "nil" as CouchDB says after an empty page. The error for a bookmark that isn't one, or is of a plan with
 // another index or another direction, is an [*Error] named invalid_bookmark.
-func (p *Plan) Resume(text string) error {
+func (p *Plan) Resume(text string) error { return p.resume(nil, text) }
+
+// ResumeContext is Resume until ctx ends, whose error it returns then.
+func (p *Plan) ResumeContext(ctx context.Context, text string) error {
+	w := newWork(ctx)
+	err := p.resume(w, text)
+	if w.ended() != nil {
+		return w.ended()
+	}
+	return err
+}
+
+func (p *Plan) resume(w *work, text string) error {
 	if text == "" || text == "nil" {
 		return nil
 	}
@@ -53,11 +66,12 @@ func (p *Plan) Resume(text string) error {
 		return invalidBookmark(text)
 	}
 	sum, content := data[:checksumSize], data[checksumSize:]
-	var b bookmark
-	d := json.NewDecoder(bytes.NewReader(content))
-	d.UseNumber()
 	// A document's values are two levels deeper than in the document, or one for those of its own members.
-	if !bytes.Equal(sum, p.checksum(content)) || checkLimits(content, MaxDepth+1) != nil || d.Decode(&b) != nil {
+	if !bytes.Equal(sum, p.checksum(content)) || checkLimits(w, content, MaxDepth+1) != nil {
+		return invalidBookmark(text)
+	}
+	b, err := decodeBookmark(w, content)
+	if err != nil {
 		return invalidBookmark(text)
 	}
 	if len(b.Values) != len(p.order) {
@@ -68,8 +82,26 @@ func (p *Plan) Resume(text string) error {
 			b.Values[i] = string(b.Key)
 		}
 	}
-	p.begin(Position{Values: b.Values, Key: string(b.Key)})
+	p.begin(w, Position{Values: b.Values, Key: string(b.Key)})
 	return nil
+}
+
+func decodeBookmark(w *work, content []byte) (b bookmark, err error) {
+	if len(content) < largeJSON {
+		d := json.NewDecoder(bytes.NewReader(content))
+		d.UseNumber()
+		err = d.Decode(&b)
+		return b, err
+	}
+	value, _, err := decodeLarge(w, content)
+	if err != nil {
+		return b, err
+	}
+	members, _ := value.(map[string]any)
+	b.Values, _ = members["v"].([]any)
+	key, _ := members["k"].(string)
+	b.Key, err = base64.StdEncoding.DecodeString(key)
+	return b, err
 }
 
 // checksum is over a bookmark's content, and the order in which it means something.

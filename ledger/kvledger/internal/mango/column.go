@@ -3,7 +3,6 @@ package mango
 import (
 	"encoding/binary"
 	"encoding/json"
-	"maps"
 	"math"
 	"math/big"
 	"math/bits"
@@ -29,10 +28,10 @@ const (
 
 // appendColumn appends a decoded JSON value so that bytes are ordered as compare orders values, and equal where it finds
 // them equal. No value's bytes are the beginning of another's, so that what follows them never matters.
-func appendColumn(b []byte, v any) []byte { return appendBeginning(b, v, math.MaxInt) }
+func appendColumn(w *work, b []byte, v any) []byte { return appendBeginning(w, b, v, math.MaxInt) }
 
 // appendBeginning is appendColumn, but it may stop once there are most bytes: values are long at times, and columns cut.
-func appendBeginning(b []byte, v any, most int) []byte {
+func appendBeginning(w *work, b []byte, v any, most int) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(b, tagNull)
@@ -47,17 +46,17 @@ func appendBeginning(b []byte, v any, most int) []byte {
 		return appendEnded(append(b, tagString), v[:min(len(v), most)])
 	case []any:
 		b = append(b, tagArray)
-		for i := 0; i < len(v) && len(b) < most; i++ {
-			b = appendBeginning(b, v[i], most)
+		for i := 0; i < len(v) && len(b) < most && w.spend(1); i++ {
+			b = appendBeginning(w, b, v[i], most)
 		}
 		return append(b, tagEnd)
 	case map[string]any:
 		b = append(b, tagObject)
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if len(b) >= most {
+		for _, name := range sortedNames(w, v) {
+			if len(b) >= most || !w.spend(1) {
 				break
 			}
-			b = appendBeginning(appendBeginning(b, name, most), v[name], most)
+			b = appendBeginning(w, appendBeginning(w, b, name, most), v[name], most)
 		}
 		return append(b, tagEnd)
 	}

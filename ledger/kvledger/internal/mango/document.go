@@ -2,7 +2,7 @@ package mango
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"strconv"
 	"strings"
 
@@ -24,9 +24,30 @@ type Document struct {
 // each means that no query returns the value, and that the next may be tried. The document keeps value, which must not be modified
 // any more. A member _id of the value is hidden by the key.
 func NewDocument(key string, value []byte) (*Document, error) {
+	return newDocument(nil, key, value)
+}
+
+// NewDocumentContext is NewDocument until ctx ends, whose error it returns then. That is the only other error.
+func NewDocumentContext(ctx context.Context, key string, value []byte) (*Document, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(value) < largeJSON {
+		return newDocument(nil, key, value)
+	}
+	return newDocument(newWork(ctx), key, value)
+}
+
+func newDocument(w *work, key string, value []byte) (*Document, error) {
 	var fields map[string]any
-	rest, err := decode(value, &fields)
-	if (errors.Is(err, ErrTooDeep) || errors.Is(err, ErrLongNumber)) && json.Valid(value) {
+	rest, err := decode(w, value, &fields)
+	if err := w.ended(); err != nil {
+		return nil, err
+	}
+	if (errors.Is(err, ErrTooDeep) || errors.Is(err, ErrLongNumber)) && valid(w, value) {
+		return nil, err
+	}
+	if err := w.ended(); err != nil {
 		return nil, err
 	}
 	if err != nil || fields == nil || len(bytes.TrimLeft(rest, " \t\r\n")) > 0 {

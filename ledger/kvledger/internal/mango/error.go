@@ -16,6 +16,12 @@ var (
 	ErrLongNumber = errors.New("JSON has a number that is too long")
 	// ErrLargeSelector is returned for a query whose selector has more conditions and longer names than MaxSelector.
 	ErrLargeSelector = errors.New("selector is too large")
+	// ErrLargeQuery is returned for a query that is longer than MaxQuery.
+	ErrLargeQuery = errors.New("query is too large")
+	// ErrLargePattern is returned for a query with regular expressions that are too many, too long or too large: see MaxPatternSize.
+	ErrLargePattern = errors.New("regular expression is too large")
+	// ErrLongMatch is returned when a regular expression and the string that it is for are more work than MaxMatchWork.
+	ErrLongMatch = errors.New("regular expression is too much work")
 	// ErrNotObject is returned for a value that is not a JSON object. No query ever matches it.
 	ErrNotObject = errors.New("value is not a JSON object")
 	// ErrFields is returned for a query whose fields are no array. The text is Fabric's peer's own (statecouchdb).
@@ -54,6 +60,7 @@ func badArg(op string, arg any) error {
 
 // show is a value for people to read.
 func show(value any) string {
+	value = brief(value, maxShown)
 	text, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Sprintf("%T", value)
@@ -63,9 +70,35 @@ func show(value any) string {
 
 // cut keeps a hostile query from making a long error.
 func cut(text string) string {
-	const most = 200
-	if len(text) <= most {
+	if len(text) <= maxShown {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "") + "..."
+	return strings.ToValidUTF8(text[:maxShown], "") + "..."
+}
+
+// maxShown is how many bytes of a value or a name are in an error.
+const maxShown = 200
+
+// brief keeps of a value what show may need of it, since it may be large. What is left out is after the cut.
+func brief(value any, most int) any {
+	switch v := value.(type) {
+	case string:
+		return v[:min(len(v), 2*maxShown)]
+	case []any:
+		some := make([]any, 0, min(len(v), most))
+		for i := 0; i < len(v) && i < most; i++ {
+			some = append(some, brief(v[i], most-i))
+		}
+		return some
+	case map[string]any:
+		if len(v) > maxShown {
+			return fmt.Sprintf("an object of %d members", len(v))
+		}
+		some := map[string]any{}
+		for name, member := range v {
+			some[name[:min(len(name), 2*maxShown)]] = brief(member, most-1)
+		}
+		return some
+	}
+	return value
 }

@@ -53,7 +53,7 @@ type indexFields struct {
 // validators.go) or CouchDB would refuse is an error, for people to read; so are no fields, and the same field twice.
 func ParseIndex(file []byte) (*Index, error) {
 	var value any
-	rest, err := decode(file, &value)
+	rest, err := decode(nil, file, &value)
 	if err != nil {
 		return nil, errors.Wrap(err, "decode index")
 	}
@@ -143,7 +143,7 @@ func (x *Index) parseFields(value any) error {
 
 // parseFilter parses a partial_filter_selector. An empty one is none.
 func (x *Index) parseFilter(value any) error {
-	s, err := parseSelector(value)
+	s, err := parseSelector(nil, value)
 	if err != nil {
 		return errors.WithMessage(err, "partial_filter_selector")
 	}
@@ -209,17 +209,28 @@ func (x *Index) name() IndexName { return IndexName{Ddoc: x.Ddoc, Name: x.Name} 
 // are not the same, neither columns are the beginning of the other's, since a value's bytes say where they end, and those
 // that were cut are longer than the others.
 func (x *Index) Columns(d *Document) (columns []byte, ok bool) {
-	if x.partial != nil && !x.partial.matches(context.Background(), d.fields) {
-		return nil, false
+	columns, ok, _ = x.columns(nil, d)
+	return columns, ok
+}
+
+// ColumnsContext is Columns until ctx ends, whose error it returns then. It also returns the error of a
+// partial_filter_selector whose regular expression is too much work for the document.
+func (x *Index) ColumnsContext(ctx context.Context, d *Document) (columns []byte, ok bool, err error) {
+	return x.columns(newWork(ctx), d)
+}
+
+func (x *Index) columns(w *work, d *Document) (columns []byte, ok bool, err error) {
+	if x.partial != nil && !x.partial.matches(w, d.fields) {
+		return nil, false, w.ended()
 	}
 	for _, f := range x.Fields {
 		value, p := lookup(d.fields, f.Path)
 		if p != present {
-			return nil, false
+			return nil, false, w.ended()
 		}
-		columns = appendBeginning(columns, value, MaxColumns)
+		columns = appendBeginning(w, columns, value, MaxColumns)
 	}
-	return cutColumns(columns), true
+	return cutColumns(columns), true, w.ended()
 }
 
 // pathKey is what paths are compared by.

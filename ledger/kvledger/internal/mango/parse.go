@@ -1,13 +1,13 @@
 package mango
 
 import (
-	"maps"
-	"slices"
 	"strings"
+
+	"github.com/pkg/errors"
 )
 
 // parseSelector normalizes a decoded selector.
-func parseSelector(value any) (Selector, error) {
+func parseSelector(w *work, value any) (Selector, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
 		return nil, refuse("invalid_selector_json", "Selector must be a JSON object, not: "+show(value))
@@ -15,8 +15,10 @@ func parseSelector(value any) (Selector, error) {
 	if len(object) == 0 {
 		return And(nil), nil
 	}
-	room := MaxSelector
-	s, err := parser{room: &room}.parse(object)
+	s, err := parser{budget: &budget{work: w, room: MaxSelector}}.parse(object)
+	if w.ended() != nil {
+		return nil, w.ended()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +37,15 @@ type parser struct {
 	negated bool
 	// elements says that an operator above applies this to elements or keys, where negations stay where they are.
 	elements bool
-	// room is what is left of MaxSelector, for all of the selector.
-	room *int
+	// budget is for all of the selector.
+	*budget
+}
+
+// budget is what a selector may take.
+type budget struct {
+	work     *work
+	room     int // what is left of MaxSelector
+	patterns patterns
 }
 
 // MaxSelector is how many bytes of field names the conditions of a selector may have together: each counts with all the
@@ -49,10 +58,11 @@ const (
 
 // spend takes n bytes of the room.
 func (p parser) spend(n int) error {
-	if *p.room -= n; *p.room < 0 {
-		return ErrLargeSelector
+	if p.room -= n; p.room < 0 {
+		return errors.Wrapf(ErrLargeSelector, "the names of its conditions have more than %d bytes together", MaxSelector)
 	}
-	return nil
+	p.work.spend(n)
+	return p.work.ended()
 }
 
 // parse makes a node of any value: what is not an object with members is what the field must be equal to.
@@ -62,7 +72,10 @@ func (p parser) parse(value any) (Selector, error) {
 		return p.condition(OpEq, value)
 	}
 	// In the order of names, which is the one in which Fabric's peer sends them, so that the same error comes first.
-	names := slices.Sorted(maps.Keys(object))
+	names := sortedNames(p.work, object)
+	if p.work.ended() != nil {
+		return nil, p.work.ended()
+	}
 	if len(names) == 1 {
 		return p.member(names[0], object[names[0]])
 	}
@@ -128,6 +141,9 @@ func (p parser) logical(op string, arg any) (Selector, error) {
 	}
 	parts := make([]Selector, 0, len(list))
 	for _, value := range list {
+		if !p.work.spend(1) {
+			return nil, p.work.ended()
+		}
 		part, err := p.parse(value)
 		if err != nil {
 			return nil, err

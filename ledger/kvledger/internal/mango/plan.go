@@ -3,6 +3,7 @@ package mango
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,9 +44,21 @@ type Plan struct {
 //
 // It returns ErrNoSortIndex if there is a sort and no index for it. For the sort by _id that is all documents, if the
 // selector has a range for _id.
-func (q *Query) Plan(indexes []*Index) (*Plan, error) {
+func (q *Query) Plan(indexes []*Index) (*Plan, error) { return q.plan(nil, indexes) }
+
+// PlanContext is Plan until ctx ends, whose error it returns then.
+func (q *Query) PlanContext(ctx context.Context, indexes []*Index) (*Plan, error) {
+	w := newWork(ctx)
+	p, err := q.plan(w, indexes)
+	if w.ended() != nil {
+		return nil, w.ended()
+	}
+	return p, err
+}
+
+func (q *Query) plan(w *work, indexes []*Index) (*Plan, error) {
 	p := &Plan{query: q}
-	c := choice{query: q, ranges: rangesOf(q.Selector)}
+	c := choice{query: q, ranges: rangesOf(w, q.Selector), work: w}
 	var usable []*Index
 	for _, x := range indexes {
 		if why := c.unusable(x); why != "" {
@@ -61,7 +74,7 @@ func (q *Query) Plan(indexes []*Index) (*Plan, error) {
 	keys := c.ranges[pathKey([]string{idField})]
 	switch {
 	case len(best) > 0:
-		p.useIndex(slices.MinFunc(best, c.compare), c.ranges)
+		p.useIndex(w, slices.MinFunc(best, c.compare), c.ranges)
 	case len(q.Sort) == 0, len(q.Sort) == 1 && isID(q.Sort[0].Path) && keys != nil:
 		p.useKeys(keys)
 	default:
@@ -105,6 +118,7 @@ func (p *Plan) warn() {
 type choice struct {
 	query  *Query
 	ranges map[string]*columnRange // of the selector, by pathKey
+	work   *work
 }
 
 // unusable returns why an index can't be used, or "".
@@ -114,8 +128,9 @@ func (c choice) unusable(x *Index) string {
 	}
 	for _, f := range x.Fields {
 		// Documents without a field of the sort never match, and all have a key.
+		c.work.spend(len(c.query.Sort))
 		sorted := slices.ContainsFunc(c.query.Sort, f.is)
-		if !sorted && !isID(f.Path) && !requires(c.query.Selector, f.Path) {
+		if !sorted && !isID(f.Path) && !requires(c.work, c.query.Selector, f.Path) {
 			return fmt.Sprintf("the selector doesn't require the field %q", f.Field)
 		}
 	}
@@ -142,8 +157,11 @@ func (f SortField) is(g SortField) bool { return slices.Equal(f.Path, g.Path) }
 func isID(path []string) bool { return len(path) == 1 && path[0] == idField }
 
 // requires says whether a document must have a field for the selector to match.
-func requires(s Selector, path []string) bool {
-	hasField := func(part Selector) bool { return requires(part, path) }
+func requires(w *work, s Selector, path []string) bool {
+	if !w.spend(1) {
+		return false
+	}
+	hasField := func(part Selector) bool { return requires(w, part, path) }
 	switch s := s.(type) {
 	case *Condition:
 		return s.RequiresField() && slices.Equal(s.Path, path)
@@ -187,7 +205,7 @@ func (c choice) ranged(x *Index) int {
 
 // useIndex makes the plan one with an index: its columns are bound as far as the selector has one value for them, and one
 // field more.
-func (p *Plan) useIndex(x *Index, ranges map[string]*columnRange) {
+func (p *Plan) useIndex(w *work, x *Index, ranges map[string]*columnRange) {
 	p.Index, p.order, p.Reverse = x, x.Fields, p.query.Descending
 	var prefix []byte
 	for _, f := range x.Fields {
@@ -196,11 +214,11 @@ func (p *Plan) useIndex(x *Index, ranges map[string]*columnRange) {
 			break
 		}
 		p.ranges = append(p.ranges, *r)
-		p.Lo, p.Hi = r.bounds(prefix)
-		if !r.one() {
+		p.Lo, p.Hi = r.bounds(w, prefix)
+		if !r.one(w) {
 			break
 		}
-		prefix = appendColumn(prefix, r.lo.value)
+		prefix = appendColumn(w, prefix, r.lo.value)
 	}
 	// Columns may be cut where these are, and then be the same, although they were not before.
 	if len(p.Hi) > MaxColumns {
@@ -230,24 +248,48 @@ func (p *Plan) Position(d *Document) Position {
 
 // Compare returns a negative number if a is before b in the order of the plan's results, a positive one if it is after it,
 // and 0 if they are the same.
-func (p *Plan) Compare(a, b Position) int {
-	order := cmp.Or(compare(a.Values, b.Values), strings.Compare(a.Key, b.Key))
+func (p *Plan) Compare(a, b Position) int { return p.compare(nil, a, b) }
+
+// CompareContext is Compare until ctx ends, whose error it returns then.
+func (p *Plan) CompareContext(ctx context.Context, a, b Position) (int, error) {
+	w := newWork(ctx)
+	return p.compare(w, a, b), w.ended()
+}
+
+func (p *Plan) compare(w *work, a, b Position) int {
+	order := cmp.Or(compare(w, a.Values, b.Values), strings.Compare(a.Key, b.Key))
 	if p.Reverse {
 		return -order
 	}
 	return order
 }
 
+// SortResults sorts results as the plan has their positions, until ctx ends, whose error it returns then.
+func SortResults[T any](ctx context.Context, p *Plan, results []T, position func(T) Position) error {
+	w := newWork(ctx)
+	sort(w, results, func(a, b T) int { return p.compare(w, position(a), position(b)) })
+	return w.ended()
+}
+
 // Follows says whether a position comes after the bookmark that the plan was given. What was read from Lo to Hi may not, if
 // its columns are cut.
 func (p *Plan) Follows(at Position) bool { return p.from == nil || p.Compare(at, *p.from) > 0 }
 
+// FollowsContext is Follows until ctx ends, whose error it returns then.
+func (p *Plan) FollowsContext(ctx context.Context, at Position) (bool, error) {
+	if p.from == nil {
+		return true, nil
+	}
+	order, err := p.CompareContext(ctx, at, *p.from)
+	return order > 0, err
+}
+
 // begin moves the bounds to what comes after a position.
-func (p *Plan) begin(at Position) {
+func (p *Plan) begin(w *work, at Position) {
 	p.from = &at
 	var place []byte
 	for _, value := range at.Values {
-		place = appendColumn(place, value)
+		place = appendBeginning(w, place, value, MaxColumns)
 	}
 	whole := len(place) < MaxColumns || p.Index == nil
 	place = cutColumns(place)

@@ -1,12 +1,12 @@
 package mango
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
 	"math"
-	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pkg/errors"
 )
@@ -31,6 +31,8 @@ type Query struct {
 	nothing  bool // the selector is an $and or $or of nothing, which CouchDB doesn't run (mango_cursor's maybe_noop_range)
 	fields   []SortField
 	selected bool // there are fields, if only an empty list
+
+	works sync.Pool // of *work, since a match must not cost an allocation
 }
 
 // SortField is a field that documents are sorted by, or that an index is of.
@@ -62,11 +64,24 @@ func (n IndexName) names(x *Index) bool {
 	return n.Ddoc != "" && n.Ddoc == x.Ddoc && (n.Name == "" || n.Name == x.Name)
 }
 
+// MaxQuery is how many bytes a query may have.
+const MaxQuery = 8 << 20
+
 // Parse parses a query. It returns an [*Error] for one that CouchDB would refuse, ErrFields, ErrTooDeep, ErrLongNumber,
-// ErrLargeSelector, and encoding/json's error for what is not even JSON.
-func Parse(query []byte) (*Query, error) {
+// ErrLargeQuery, ErrLargeSelector, ErrLargePattern, and encoding/json's error for what is not even JSON.
+func Parse(query []byte) (*Query, error) { return parseQuery(nil, query) }
+
+// ParseContext is Parse until ctx ends, whose error it returns then.
+func ParseContext(ctx context.Context, query []byte) (*Query, error) {
+	return parseQuery(newWork(ctx), query)
+}
+
+func parseQuery(w *work, query []byte) (*Query, error) {
+	if len(query) > MaxQuery {
+		return nil, errors.Wrapf(ErrLargeQuery, "it has %d bytes: %d are the most", len(query), MaxQuery)
+	}
 	var members map[string]any
-	if _, err := decode(query, &members); err != nil {
+	if _, err := decode(w, query, &members); err != nil {
 		return nil, errors.WithMessage(err, "decode query")
 	}
 	if members == nil {
@@ -83,7 +98,7 @@ func Parse(query []byte) (*Query, error) {
 	// Each of these handles a member if it's there. The order is CouchDB's (mango_opts).
 	for _, m := range []struct {
 		name  string
-		parse func(any) error
+		parse func(*work, any) error
 	}{
 		{"selector", q.parseSelector},
 		{"use_index", q.parseUseIndex},
@@ -93,12 +108,12 @@ func Parse(query []byte) (*Query, error) {
 		{"fields", q.parseFields},
 	} {
 		if value, ok := members[m.name]; ok {
-			if err := m.parse(value); err != nil {
+			if err := m.parse(w, value); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if err := checkNames(members); err != nil {
+	if err := checkNames(w, members); err != nil {
 		return nil, err
 	}
 	return q, nil
@@ -110,8 +125,8 @@ func has(members map[string]any, name string) bool {
 }
 
 // checkNames refuses members that CouchDB doesn't know.
-func checkNames(members map[string]any) error {
-	for _, name := range slices.Sorted(maps.Keys(members)) {
+func checkNames(w *work, members map[string]any) error {
+	for _, name := range sortedNames(w, members) {
 		switch name {
 		case "selector", "use_index", "bookmark", "skip", "sort", "fields":
 		case "limit", "partition", "r", "conflicts", "stale", "stable", "update", "execution_stats", "allow_fallback":
@@ -122,8 +137,8 @@ func checkNames(members map[string]any) error {
 	return nil
 }
 
-func (q *Query) parseSelector(value any) (err error) {
-	q.Selector, err = parseSelector(value)
+func (q *Query) parseSelector(w *work, value any) (err error) {
+	q.Selector, err = parseSelector(w, value)
 	switch s := q.Selector.(type) {
 	case And:
 		q.nothing = s != nil && len(s) == 0
@@ -134,7 +149,7 @@ func (q *Query) parseSelector(value any) (err error) {
 }
 
 // parseUseIndex accepts "ddoc", "ddoc/name", ["ddoc"] and ["ddoc", "name"], each ddoc with "_design/" or without.
-func (q *Query) parseUseIndex(value any) error {
+func (q *Query) parseUseIndex(_ *work, value any) error {
 	var parts []string
 	switch v := value.(type) {
 	case nil:
@@ -163,7 +178,7 @@ func (q *Query) parseUseIndex(value any) error {
 	return nil
 }
 
-func (q *Query) parseBookmark(value any) error {
+func (q *Query) parseBookmark(_ *work, value any) error {
 	text, ok := value.(string)
 	if !ok && value != nil {
 		return invalidBookmark(value)
@@ -172,7 +187,7 @@ func (q *Query) parseBookmark(value any) error {
 	return nil
 }
 
-func (q *Query) parseSkip(value any) error {
+func (q *Query) parseSkip(_ *work, value any) error {
 	n, ok := integer(value)
 	if !ok || n.compare(number{}) < 0 {
 		return refuse("invalid_non_neg_integer", show(value)+" is not an integer greater than or equal to zero")
@@ -184,12 +199,15 @@ func (q *Query) parseSkip(value any) error {
 	return nil
 }
 
-func (q *Query) parseSort(value any) error {
+func (q *Query) parseSort(w *work, value any) error {
 	list, ok := value.([]any)
 	if !ok {
 		return refuse("invalid_sort_json", "Sort must be an array of sort specs, not: "+show(value))
 	}
 	for i, spec := range list {
+		if !w.spend(1) {
+			return w.ended()
+		}
 		field, descending, ok := sortSpec(spec)
 		if !ok {
 			return refuse("invalid_sort_field", "Invalid sort field: "+show(spec))
@@ -221,10 +239,13 @@ func sortSpec(spec any) (field string, descending, ok bool) {
 	return "", false, false
 }
 
-func (q *Query) parseFields(value any) error {
+func (q *Query) parseFields(w *work, value any) error {
 	q.selected = true
 	list, _ := value.([]any)
 	for _, v := range list {
+		if !w.spend(1) {
+			return w.ended()
+		}
 		field, ok := v.(string)
 		if !ok {
 			return refuse("invalid_field", "Invalid JSON for field spec: "+show(v))
@@ -244,38 +265,70 @@ func (q *Query) Match(d *Document) bool {
 	return matched
 }
 
-// MatchContext is Match until ctx ends, whose error it returns then: a large selector takes long on a large document.
+// MatchContext is Match until ctx ends, whose error it returns then: a large selector takes long on a large document. It also
+// returns ErrLongMatch.
 func (q *Query) MatchContext(ctx context.Context, d *Document) (bool, error) {
+	w, _ := q.works.Get().(*work)
+	if w == nil {
+		w = &work{}
+	}
+	*w = work{ctx: ctx, left: workStep}
+	matched := q.match(w, d)
+	err := w.ended()
+	if w.ctx = nil; err == nil {
+		err = ctx.Err()
+	}
+	q.works.Put(w)
+	return matched && err == nil, err
+}
+
+func (q *Query) match(w *work, d *Document) bool {
 	if q.nothing {
-		return false, ctx.Err()
+		return false
 	}
 	for _, f := range q.Sort {
-		if _, p := lookup(d.fields, f.Path); p != present {
-			return false, ctx.Err()
+		if _, p := lookup(d.fields, f.Path); p != present || !w.spend(len(f.Path)) {
+			return false
 		}
 	}
-	matched := q.Selector.matches(ctx, d.fields)
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	return matched, nil
+	return q.Selector.matches(w, d.fields)
 }
 
 // Project returns what the query wants of a document: all of it, as it is stored, or the fields that it names, as
 // compact JSON with sorted names, as Fabric's peer returns them. Fields that the document lacks are left out, and so is
 // _id. An element of an array, "a.0", becomes a member, {"a": {"0": ...}}. The caller must not modify the result.
-func (q *Query) Project(d *Document) ([]byte, error) {
+func (q *Query) Project(d *Document) ([]byte, error) { return q.project(nil, d) }
+
+// ProjectContext is Project until ctx ends, whose error it returns then.
+func (q *Query) ProjectContext(ctx context.Context, d *Document) ([]byte, error) {
+	if !q.selected {
+		return d.value, nil
+	}
+	return q.project(newWork(ctx), d)
+}
+
+func (q *Query) project(w *work, d *Document) ([]byte, error) {
 	if !q.selected {
 		return d.value, nil
 	}
 	result := projection{}
 	for _, f := range q.fields {
+		if !w.spend(len(f.Path)) {
+			return nil, w.ended()
+		}
 		if value, p := lookup(d.fields, f.Path); p == present && f.Path[0] != idField {
 			result.set(f.Path, value)
 		}
 	}
-	projected, err := json.Marshal(result)
-	return projected, errors.Wrap(err, "encode fields")
+	if len(d.value) < largeJSON {
+		projected, err := json.Marshal(result)
+		return projected, errors.Wrap(err, "encode fields")
+	}
+	var projected bytes.Buffer
+	if err := encode(w, &projected, result); err != nil {
+		return nil, errors.WithMessage(err, "encode fields")
+	}
+	return projected.Bytes(), nil
 }
 
 // projection is an object that is made for a result. Other objects in it are the document's own.

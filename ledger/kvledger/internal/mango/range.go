@@ -20,25 +20,25 @@ type bound struct {
 }
 
 // one says whether there is one value only, or none.
-func (r *columnRange) one() bool {
-	return r != nil && r.lo != nil && r.hi != nil && r.lo.included && r.hi.included && compare(r.lo.value, r.hi.value) == 0
+func (r *columnRange) one(w *work) bool {
+	return r != nil && r.lo != nil && r.hi != nil && r.lo.included && r.hi.included && compare(w, r.lo.value, r.hi.value) == 0
 }
 
 // rangesOf returns what must be true of the fields' values for the selector to match, by pathKey.
-func rangesOf(s Selector) map[string]*columnRange {
+func rangesOf(w *work, s Selector) map[string]*columnRange {
 	ranges := map[string]*columnRange{}
-	addRanges(ranges, s)
+	addRanges(w, ranges, s)
 	return ranges
 }
 
-func addRanges(ranges map[string]*columnRange, s Selector) {
+func addRanges(w *work, ranges map[string]*columnRange, s Selector) {
 	switch s := s.(type) {
 	case And:
 		for _, part := range s {
-			addRanges(ranges, part)
+			addRanges(w, ranges, part)
 		}
 	case *Condition:
-		if len(s.Path) == 0 || s.Negated {
+		if len(s.Path) == 0 || s.Negated || !w.spend(len(s.Field)+1) {
 			return
 		}
 		switch s.Op {
@@ -50,12 +50,12 @@ func addRanges(ranges map[string]*columnRange, s Selector) {
 		if ranges[key] == nil {
 			ranges[key] = &columnRange{field: s.Field}
 		}
-		ranges[key].restrict(s.Op, s.Arg)
+		ranges[key].restrict(w, s.Op, s.Arg)
 	}
 }
 
 // restrict adds a condition.
-func (r *columnRange) restrict(op string, arg any) {
+func (r *columnRange) restrict(w *work, op string, arg any) {
 	switch op {
 	case OpBeginsWith:
 		if text, ok := arg.(string); ok && (!r.prefix || len(text) > len(r.begins)) {
@@ -64,27 +64,27 @@ func (r *columnRange) restrict(op string, arg any) {
 		return
 	case OpEq:
 		r.fixed = true
-		r.raise(bound{arg, true})
-		r.lower(bound{arg, true})
+		r.raise(w, bound{arg, true})
+		r.lower(w, bound{arg, true})
 	case OpGt, OpGte:
-		r.raise(bound{arg, op == OpGte})
+		r.raise(w, bound{arg, op == OpGte})
 	case OpLt, OpLte:
-		r.lower(bound{arg, op == OpLte})
+		r.lower(w, bound{arg, op == OpLte})
 	}
 }
 
-func (r *columnRange) raise(b bound) {
+func (r *columnRange) raise(w *work, b bound) {
 	if r.lo != nil {
-		if c := compare(b.value, r.lo.value); c < 0 || c == 0 && b.included {
+		if c := compare(w, b.value, r.lo.value); c < 0 || c == 0 && b.included {
 			return
 		}
 	}
 	r.lo = &b
 }
 
-func (r *columnRange) lower(b bound) {
+func (r *columnRange) lower(w *work, b bound) {
 	if r.hi != nil {
-		if c := compare(b.value, r.hi.value); c > 0 || c == 0 && b.included {
+		if c := compare(w, b.value, r.hi.value); c > 0 || c == 0 && b.included {
 			return
 		}
 	}
@@ -92,9 +92,9 @@ func (r *columnRange) lower(b bound) {
 }
 
 // bounds returns the bounds of columns whose first ones are prefix, and the next one is in the range.
-func (r *columnRange) bounds(prefix []byte) (lo, hi []byte) {
+func (r *columnRange) bounds(w *work, prefix []byte) (lo, hi []byte) {
 	lo, hi = prefix, after(prefix)
-	at := func(v any) []byte { return appendColumn(slices.Clone(prefix), v) }
+	at := func(v any) []byte { return appendColumn(w, slices.Clone(prefix), v) }
 	if r.lo != nil {
 		if lo = at(r.lo.value); !r.lo.included {
 			lo = after(lo)

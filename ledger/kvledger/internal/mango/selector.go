@@ -1,16 +1,13 @@
 package mango
 
-import (
-	"context"
-	"slices"
-)
+import "slices"
 
 // Selector is a node of a normalized selector: [And], [Or], [Condition], and, within conditions only, [Not]. There are
 // no other implementations. It is made for code that looks for an index that serves it: negations are in the conditions,
 // and those are on full paths. A Selector must not be modified.
 type Selector interface {
-	// matches means nothing once ctx has ended: it is in a hurry then.
-	matches(ctx context.Context, value any) bool
+	// matches means nothing once the work has ended: it is in a hurry then.
+	matches(w *work, value any) bool
 }
 
 var (
@@ -23,21 +20,21 @@ var (
 // And is true if all of its parts are, and so if it has none: an empty selector is And(nil).
 type And []Selector
 
-func (a And) matches(ctx context.Context, value any) bool {
-	return !slices.ContainsFunc(a, func(s Selector) bool { return !s.matches(ctx, value) })
+func (a And) matches(w *work, value any) bool {
+	return !slices.ContainsFunc(a, func(s Selector) bool { return !s.matches(w, value) })
 }
 
 // Or is true if one of its parts is, and also if it has none.
 type Or []Selector
 
-func (o Or) matches(ctx context.Context, value any) bool {
-	return len(o) == 0 || slices.ContainsFunc(o, func(s Selector) bool { return s.matches(ctx, value) })
+func (o Or) matches(w *work, value any) bool {
+	return len(o) == 0 || slices.ContainsFunc(o, func(s Selector) bool { return s.matches(w, value) })
 }
 
 // Not is true if its selector is false. It only occurs below a Condition's Elements: see the package's comment.
 type Not struct{ Selector Selector }
 
-func (n Not) matches(ctx context.Context, value any) bool { return !n.Selector.matches(ctx, value) }
+func (n Not) matches(w *work, value any) bool { return !n.Selector.matches(w, value) }
 
 // Condition is one operator, applied to one field.
 type Condition struct {
@@ -57,7 +54,7 @@ type Condition struct {
 	// opposite, which takes their place.
 	Negated bool
 
-	test func(value any) bool
+	test func(w *work, value any) bool
 }
 
 // The operators of conditions.
@@ -85,8 +82,8 @@ const (
 // RequiresField says whether a document without the field can't satisfy the condition: all but {"$exists": false}.
 func (c *Condition) RequiresField() bool { return c.Op != OpExists || c.Arg == true }
 
-func (c *Condition) matches(ctx context.Context, value any) bool {
-	if ctx.Err() != nil {
+func (c *Condition) matches(w *work, value any) bool {
+	if w != nil && !w.look() {
 		return false
 	}
 	v, p := lookup(value, c.Path)
@@ -96,7 +93,7 @@ func (c *Condition) matches(ctx context.Context, value any) bool {
 	case p != present:
 		return false
 	case c.Elements != nil:
-		return c.matchElements(ctx, v) != c.Negated
+		return c.matchElements(w, v) != c.Negated
 	}
-	return c.test(v) != c.Negated
+	return c.test(w, v) != c.Negated
 }

@@ -1,10 +1,8 @@
 package mango
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"maps"
 	"math/big"
 	"slices"
 	"strconv"
@@ -21,9 +19,12 @@ const (
 
 // checkLimits returns ErrTooDeep for more levels than maxDepth, and ErrLongNumber. It counts brackets and digits, and leaves
 // errors to the decoder.
-func checkLimits(data []byte, maxDepth int) error {
+func checkLimits(w *work, data []byte, maxDepth int) error {
 	depth, digits, quoted := 0, 0, false
 	for i := 0; i < len(data); i++ {
+		if i%largeJSON == largeJSON-1 && !w.spend(workStep) {
+			return w.ended()
+		}
 		c := data[i]
 		switch {
 		case quoted && c == '\\':
@@ -48,18 +49,6 @@ func checkLimits(data []byte, maxDepth int) error {
 	return nil
 }
 
-// decode makes nil, bool, json.Number, string, []any and map[string]any of the JSON value that data begins with. It
-// returns what follows the value.
-func decode(data []byte, into any) (rest []byte, err error) {
-	if err := checkLimits(data, MaxDepth); err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	err = d.Decode(into)
-	return data[d.InputOffset():], err
-}
-
 // rank orders the types: null < false < true < number < string < array < object.
 func rank(v any) int {
 	switch v := v.(type) {
@@ -82,40 +71,54 @@ func rank(v any) int {
 }
 
 // compare orders two decoded JSON values as CouchDB's couch_ejson_compare does, but for the collation of strings.
-func compare(a, b any) int { return order(a, b, false) }
+func compare(w *work, a, b any) int { return order(w, a, b, false) }
 
 // compareExact is compare, but an integer is before a float that it is equal to. What it finds equal is what Erlang's =:=
 // does.
-func compareExact(a, b any) int { return order(a, b, true) }
+func compareExact(w *work, a, b any) int { return order(w, a, b, true) }
 
-func order(a, b any, exact bool) int {
+func order(w *work, a, b any, exact bool) int {
 	if c := cmp.Compare(rank(a), rank(b)); c != 0 {
 		return c
 	}
 	switch a := a.(type) {
 	case json.Number:
-		n, m := parseNumber(a), parseNumber(b.(json.Number))
-		if c := n.compare(m); c != 0 || !exact || n.isFloat == m.isFloat {
-			return c
-		}
-		return cmp.Compare(rank(n.isFloat), rank(m.isFloat))
+		m := b.(json.Number)
+		w.spend(len(a) + len(m))
+		return orderNumbers(parseNumber(a), parseNumber(m), exact)
 	case string:
+		w.spend(1 + len(a)/64)
 		return strings.Compare(a, b.(string))
 	case []any:
-		return slices.CompareFunc(a, b.([]any), func(a, b any) int { return order(a, b, exact) })
+		return slices.CompareFunc(a, b.([]any), func(a, b any) int {
+			if !w.spend(1) {
+				return 1 // ends the comparison
+			}
+			return order(w, a, b, exact)
+		})
 	case map[string]any:
-		return orderObjects(a, b.(map[string]any), exact)
+		return orderObjects(w, a, b.(map[string]any), exact)
 	}
 	return 0
 }
 
+func orderNumbers(n, m number, exact bool) int {
+	if c := n.compare(m); c != 0 || !exact || n.isFloat == m.isFloat {
+		return c
+	}
+	return cmp.Compare(rank(n.isFloat), rank(m.isFloat))
+}
+
 // orderObjects compares the members one by one in the order of their names, first the name and then the value.
-func orderObjects(a, b map[string]any, exact bool) int {
-	return slices.CompareFunc(slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)), func(nameA, nameB string) int {
+func orderObjects(w *work, a, b map[string]any, exact bool) int {
+	return slices.CompareFunc(sortedNames(w, a), sortedNames(w, b), func(nameA, nameB string) int {
 		if c := strings.Compare(nameA, nameB); c != 0 {
 			return c
 		}
-		return order(a[nameA], b[nameB], exact)
+		if !w.spend(1) {
+			return 1
+		}
+		return order(w, a[nameA], b[nameB], exact)
 	})
 }
 
