@@ -176,7 +176,15 @@ func (c *change) buildEntries(ctx context.Context, snapshot store.Snapshot, x *i
 		if err != nil {
 			return nil, errors.Wrapf(err, "read key %q", key)
 		}
-		if columns, ok := columnsOf(x, document(key, value)); ok {
+		d, err := document(ctx, key, value)
+		if err != nil {
+			return nil, err
+		}
+		columns, ok, err := columnsOf(ctx, x, d)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
 			writes = append(writes, store.Write{Key: entryKey(prefix, columns, key), Value: encodeEntry(columns)})
 		}
 		x.Next = []byte(key + "\x00")

@@ -62,9 +62,18 @@ func (e *effects) updateIndexes(ctx context.Context) error {
 		if err != nil {
 			return errors.Wrapf(err, "read key %q", u.of.key)
 		}
-		was, is := document(u.of.key, before), document(u.of.key, u.value)
+		was, err := document(ctx, u.of.key, before)
+		if err != nil {
+			return err
+		}
+		is, err := document(ctx, u.of.key, u.value)
+		if err != nil {
+			return err
+		}
 		for _, x := range u.indexes {
-			e.updateEntry(u.of, x, was, is)
+			if err := e.updateEntry(ctx, u.of, x, was, is); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -89,25 +98,34 @@ func (e *effects) indexedUpdates() []indexed {
 	return updates
 }
 
-// document returns a value as a document, or nil if it isn't one.
-func document(key string, value []byte) *mango.Document {
+// document returns a value as a document, or nil if it isn't one. The only error is that of ctx.
+func document(ctx context.Context, key string, value []byte) (*mango.Document, error) {
 	if value == nil {
-		return nil
+		return nil, nil
 	}
-	d, err := mango.NewDocument(key, value)
+	d, err := mango.NewDocumentContext(ctx, key, value)
+	if ctx.Err() != nil {
+		return nil, errors.Wrapf(ctx.Err(), "decode key %q for its indexes", key)
+	}
 	if err != nil {
-		return nil // only documents are in an index
+		return nil, nil //nolint:nilerr // only documents are in an index
 	}
-	return d
+	return d, nil
 }
 
 // updateEntry replaces the entry of a document in an index.
-func (e *effects) updateEntry(of collectionKey, x *index, was, is *mango.Document) {
+func (e *effects) updateEntry(ctx context.Context, of collectionKey, x *index, was, is *mango.Document) error {
 	prefix := e.committed.keys.indexPrefix(of.namespace, x.ID)
-	before, wasIn := columnsOf(x, was)
-	after, isIn := columnsOf(x, is)
+	before, wasIn, err := columnsOf(ctx, x, was)
+	if err != nil {
+		return err
+	}
+	after, isIn, err := columnsOf(ctx, x, is)
+	if err != nil {
+		return err
+	}
 	if wasIn && isIn && string(before) == string(after) {
-		return // the entry is there, or will be when the index is built
+		return nil // the entry is there, or will be when the index is built
 	}
 	if wasIn {
 		e.write(entryKey(prefix, before, of.key), nil)
@@ -115,13 +133,19 @@ func (e *effects) updateEntry(of collectionKey, x *index, was, is *mango.Documen
 	if isIn {
 		e.write(entryKey(prefix, after, of.key), encodeEntry(after))
 	}
+	return nil
 }
 
 // columnsOf returns the columns of a document's entry, or false if it has none. That is so if it is no document, if it lacks
-// a field, or if the index's partial_filter_selector doesn't match it.
-func columnsOf(x *index, d *mango.Document) ([]byte, bool) {
+// a field, or if the index's partial_filter_selector doesn't match it. It is also so if the filter's regular expressions are too
+// much work for it: a block must not fail because of that. The only error is that of ctx.
+func columnsOf(ctx context.Context, x *index, d *mango.Document) ([]byte, bool, error) {
 	if d == nil {
-		return nil, false
+		return nil, false, nil
 	}
-	return x.Of.Columns(d)
+	columns, ok, err := x.Of.ColumnsContext(ctx, d)
+	if errors.Is(err, mango.ErrLongMatch) {
+		return nil, false, nil
+	}
+	return columns, ok, errors.Wrapf(err, "make the entry of key %q in index %q", d.Key(), x.Of.Name)
 }

@@ -86,7 +86,7 @@ type IndexName struct {
 // Explain says how a query would be run now, and which index it would use. If collection is "", the query is of the
 // namespace's public state, and otherwise of that collection. The error is the one that the query would return.
 func (l *Ledger) Explain(ctx context.Context, namespace, collection, query string) (*Explanation, error) {
-	q, err := parseQuery(query)
+	q, err := parseQuery(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (l *Ledger) Explain(ctx context.Context, namespace, collection, query strin
 	if err != nil {
 		return nil, err
 	}
-	plan, err := q.Plan(d.builtIndexes(collection))
+	plan, err := q.PlanContext(ctx, d.builtIndexes(collection))
 	if err != nil {
 		return nil, queryError(err)
 	}

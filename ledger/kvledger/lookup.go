@@ -49,11 +49,9 @@ type lookup struct {
 	pending   []candidate // documents that were read and not yielded yet
 }
 
-// openLookup opens a lookup, which ends with the view.
+// openLookup opens a lookup, which the caller closes.
 func (v *view) openLookup(namespace, lo, hi string, o store.ScanOptions) *lookup {
-	it := &lookup{scan: scan{view: v, namespace: namespace, inner: v.snapshot.Scan(lo, hi, o)}, many: max(o.Fetch, 1)}
-	v.iterators = append(v.iterators, it)
-	return it
+	return &lookup{scan: scan{view: v, namespace: namespace, inner: v.snapshot.Scan(lo, hi, o)}, many: max(o.Fetch, 1)}
 }
 
 func (it *lookup) nextCandidate(ctx context.Context) (candidate, bool, error) {

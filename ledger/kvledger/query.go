@@ -32,7 +32,7 @@ func (s *Simulator) ExecuteQuery(ctx context.Context, namespace, query string, p
 	if err != nil {
 		return nil, err
 	}
-	it, err := s.view.openQuery(documents{namespace: namespace, definition: d}, query, p)
+	it, err := s.view.openQuery(ctx, documents{namespace: namespace, definition: d}, query, p)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (s *Simulator) ExecuteQueryOnPrivateData(ctx context.Context, namespace, co
 	if err != nil {
 		return nil, err
 	}
-	return s.view.openQuery(documents{namespace, collection, d}, query, ledger.Page{})
+	return s.view.openQuery(ctx, documents{namespace, collection, d}, query, ledger.Page{})
 }
 
 // documents says which documents a query is about: those of the public state, or of a collection.
@@ -70,12 +70,12 @@ type documents struct {
 }
 
 // openQuery begins to run a query.
-func (v *view) openQuery(of documents, query string, p ledger.Page) (*queryIterator, error) {
-	q, err := parseQuery(query)
+func (v *view) openQuery(ctx context.Context, of documents, query string, p ledger.Page) (*queryIterator, error) {
+	q, err := parseQuery(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := q.Plan(of.definition.builtIndexes(of.collection))
+	plan, err := q.PlanContext(ctx, of.definition.builtIndexes(of.collection))
 	if err != nil {
 		return nil, queryError(err)
 	}
@@ -83,16 +83,16 @@ func (v *view) openQuery(of documents, query string, p ledger.Page) (*queryItera
 	if bookmark == "" {
 		bookmark = q.Bookmark
 	}
-	if err := plan.Resume(bookmark); err != nil {
+	if err := plan.ResumeContext(ctx, bookmark); err != nil {
 		return nil, queryError(err)
 	}
-	it := &queryIterator{query: q, plan: plan, namespace: of.namespace, skip: q.Skip, limit: -1}
+	it := &queryIterator{query: q, plan: plan, namespace: of.namespace, skip: q.Skip, limit: -1, run: run{plan: plan}}
 	o := store.ScanOptions{Reverse: plan.Reverse, Fetch: usualPage}
 	if p.Size > 0 {
 		it.limit = int(p.Size)
 		o.Fetch = min(usualPage, it.limit+min(it.skip, usualPage))
 	}
-	it.from = v.openCandidates(of, plan, o)
+	it.from, it.again = v.openCandidates(of, plan, o)
 	return it, nil
 }
 
@@ -100,22 +100,33 @@ func (v *view) openQuery(of documents, query string, p ledger.Page) (*queryItera
 //
 // The plan's bounds are relative. Without an index they are keys of documents, and otherwise what follows an index's prefix.
 // An index without an upper bound ends where the entries of the next index would begin.
-func (v *view) openCandidates(of documents, plan *mango.Plan, o store.ScanOptions) candidates {
+//
+// The function that it returns as well opens an index where entries with some columns begin, or is nil without an index.
+// What it opens isn't closed by the view.
+func (v *view) openCandidates(of documents, plan *mango.Plan, o store.ScanOptions) (candidates, func(columns string) *lookup) {
 	if plan.Index == nil {
 		lo, hi, keyAt := v.ledger.keys.documentRange(of.namespace, of.collection, string(plan.Lo))
 		if plan.Hi != nil {
 			hi = lo[:keyAt] + string(plan.Hi)
 		}
-		return v.openScan(scan{namespace: of.namespace, keyAt: keyAt}, lo, hi, o)
+		return v.openScan(scan{namespace: of.namespace, keyAt: keyAt}, lo, hi, o), nil
 	}
 	at := slices.IndexFunc(of.definition.Indexes, func(x *index) bool { return x.Of == plan.Index })
 	id := of.definition.Indexes[at].ID
-	prefix, end := v.ledger.keys.indexPrefix(of.namespace, id), v.ledger.keys.indexPrefix(of.namespace, id+1)
+	prefix, indexEnd := v.ledger.keys.indexPrefix(of.namespace, id), v.ledger.keys.indexPrefix(of.namespace, id+1)
+	first, _, keyAt := v.ledger.keys.documentRange(of.namespace, of.collection, "")
+	open := func(lo, hi string, o store.ScanOptions) *lookup {
+		it := v.openLookup(of.namespace, lo, hi, o)
+		it.prefix, it.documents = prefix, first[:keyAt]
+		return it
+	}
+	end := indexEnd
 	if plan.Hi != nil {
 		end = prefix + string(plan.Hi)
 	}
-	first, _, keyAt := v.ledger.keys.documentRange(of.namespace, of.collection, "")
-	it := v.openLookup(of.namespace, prefix+string(plan.Lo), end, o)
-	it.prefix, it.documents = prefix, first[:keyAt]
-	return it
+	it := open(prefix+string(plan.Lo), end, o)
+	v.iterators = append(v.iterators, it)
+	return it, func(columns string) *lookup {
+		return open(prefix+columns, indexEnd, store.ScanOptions{Fetch: o.Fetch})
+	}
 }

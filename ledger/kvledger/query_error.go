@@ -1,6 +1,8 @@
 package kvledger
 
 import (
+	"context"
+
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
@@ -32,8 +34,8 @@ func queryError(err error) error {
 }
 
 // parseQuery parses a rich query.
-func parseQuery(query string) (*mango.Query, error) {
-	q, err := mango.Parse([]byte(query))
+func parseQuery(ctx context.Context, query string) (*mango.Query, error) {
+	q, err := mango.ParseContext(ctx, []byte(query))
 	if err != nil {
 		return nil, queryError(err)
 	}

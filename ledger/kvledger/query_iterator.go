@@ -2,7 +2,7 @@ package kvledger
 
 import (
 	"context"
-	"slices"
+	"math"
 
 	"github.com/pkg/errors"
 
@@ -15,7 +15,7 @@ import (
 // It reads candidates one by one, and keeps those that match. The store already has them in order, except in one case. An
 // index's columns are cut at mango.MaxColumns bytes. Documents whose columns are the same after the cut stand in the order
 // of their keys, not of their values. Such documents are read together, as a run, and sorted. Any other run is one document.
-// So memory is bounded by how many documents share a thousand bytes of columns.
+// What a run keeps is bounded: see run.
 type queryIterator struct {
 	query *mango.Query
 	plan  *mango.Plan
@@ -24,19 +24,14 @@ type queryIterator struct {
 
 	namespace string
 	skip      int
-	limit     int           // how many results may still come; negative: any number
-	run       []queryResult // results that were read together, and not yielded yet
-	ahead     *candidate    // was read after the run, and belongs to the next one
+	limit     int        // how many results may still come; negative: any number
+	run       run        // results that were read together
+	ahead     *candidate // was read after the run, and belongs to the next one
+	again     func(columns string) *lookup
 	last      *mango.Position
 }
 
 var _ ledger.QueryIterator = (*queryIterator)(nil)
-
-type queryResult struct {
-	version  readVersion
-	position mango.Position
-	value    []byte
-}
 
 // Next implements ledger.Iterator.
 func (it *queryIterator) Next(ctx context.Context) (*ledger.KV, error) {
@@ -61,15 +56,18 @@ func (it *queryIterator) Next(ctx context.Context) (*ledger.KV, error) {
 
 // next returns the next result, without regard to how many are to be skipped.
 func (it *queryIterator) next(ctx context.Context) (queryResult, bool, error) {
-	for len(it.run) == 0 {
-		more, err := it.readRun(ctx)
-		if !more || err != nil {
+	for {
+		if r, ok := it.run.take(); ok {
+			return r, true, nil
+		}
+		if it.run.more {
+			if err := it.rereadRun(ctx); err != nil {
+				return queryResult{}, false, err
+			}
+		} else if more, err := it.readRun(ctx); !more || err != nil {
 			return queryResult{}, false, err
 		}
 	}
-	r := it.run[0]
-	it.run = it.run[1:]
-	return r, true, nil
 }
 
 // readRun reads the next candidate, and those after it that may have to be sorted with it. It returns false if there are no
@@ -79,6 +77,7 @@ func (it *queryIterator) readRun(ctx context.Context) (bool, error) {
 	if !ok || err != nil {
 		return false, err
 	}
+	it.run.begin(first.columns, nil, it.wanted())
 	if err := it.addResult(ctx, first); err != nil {
 		return false, err
 	}
@@ -94,14 +93,47 @@ func (it *queryIterator) readRun(ctx context.Context) (bool, error) {
 			it.ahead = &c
 		}
 		if !ok || it.ahead != nil {
-			break
+			return true, it.sortRun(ctx)
 		}
 		if err := it.addResult(ctx, c); err != nil {
 			return false, err
 		}
 	}
-	slices.SortFunc(it.run, func(a, b queryResult) int { return it.plan.Compare(a.position, b.position) })
-	return true, nil
+}
+
+// rereadRun reads a run once more, for the results that there was no room for.
+func (it *queryIterator) rereadRun(ctx context.Context) error {
+	columns, last := it.run.columns, it.run.last
+	it.run.begin(columns, &last, it.wanted())
+	from := it.again(columns)
+	defer from.Close()
+	for {
+		c, ok, err := from.nextCandidate(ctx)
+		if err != nil {
+			return it.from.fail(err)
+		}
+		if !ok || c.columns != columns {
+			return it.sortRun(ctx)
+		}
+		if err := it.addResult(ctx, c); err != nil {
+			return err
+		}
+	}
+}
+
+func (it *queryIterator) sortRun(ctx context.Context) error {
+	if err := it.run.sort(ctx); err != nil {
+		return it.from.fail(errors.Wrap(err, "sort results"))
+	}
+	return nil
+}
+
+// wanted returns how many results may still be asked for.
+func (it *queryIterator) wanted() int {
+	if it.limit < 0 || it.skip >= math.MaxInt-it.limit {
+		return math.MaxInt
+	}
+	return it.limit + it.skip
 }
 
 func (it *queryIterator) nextCandidate(ctx context.Context) (candidate, bool, error) {
@@ -117,7 +149,10 @@ func (it *queryIterator) nextCandidate(ctx context.Context) (candidate, bool, er
 //
 // addResult adds a candidate to the run, if it is a result.
 func (it *queryIterator) addResult(ctx context.Context, c candidate) error {
-	d, err := mango.NewDocument(c.key, c.value)
+	d, err := mango.NewDocumentContext(ctx, c.key, c.value)
+	if ctx.Err() != nil {
+		return it.from.fail(errors.Wrapf(ctx.Err(), "decode key %q", c.key))
+	}
 	if err != nil {
 		return nil //nolint:nilerr // only documents are results
 	}
@@ -129,14 +164,23 @@ func (it *queryIterator) addResult(ctx context.Context, c candidate) error {
 		return nil
 	}
 	position := it.plan.Position(d)
-	if !it.plan.Follows(position) {
+	follows, err := it.plan.FollowsContext(ctx, position)
+	if err == nil && follows {
+		follows, err = it.run.wants(ctx, position)
+	}
+	if err != nil {
+		return it.from.fail(errors.Wrapf(err, "order key %q", c.key))
+	}
+	if !follows {
 		return nil
 	}
-	projected, err := it.query.Project(d)
+	projected, err := it.query.ProjectContext(ctx, d)
 	if err != nil {
 		return it.from.fail(errors.Wrapf(err, "project key %q", c.key))
 	}
-	it.run = append(it.run, queryResult{c.version, position, projected})
+	if err := it.run.add(ctx, queryResult{version: c.version, position: position, value: projected}, len(c.value)+len(projected)); err != nil {
+		return it.from.fail(errors.Wrap(err, "sort results"))
+	}
 	return nil
 }
 

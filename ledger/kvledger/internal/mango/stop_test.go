@@ -190,7 +190,7 @@ func TestSlowestQueriesStop(t *testing.T) {
 }
 
 // TestSlowestQueriesStopInTime is the same at the size at which it hurts: each of the queries takes seconds, or minutes. It is
-// ended by the clock, and must be back within 100 ms. On a busy machine that can be too short, so it only runs when asked for.
+// ended by the clock, and must be back within 100 ms. On a busy machine the clock says nothing of the code, so it only runs when asked for.
 func TestSlowestQueriesStopInTime(t *testing.T) {
 	if os.Getenv(longForm) == "" {
 		t.Skipf("takes minutes: set %s", longForm)

@@ -1,0 +1,67 @@
+package kvledger_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+)
+
+// slowRegex takes a minute or so for slowDocument.
+const slowRegex = `(a?){50}(a?){40}b`
+
+func slowDocument() string { return `{"a":"` + strings.Repeat("a", 2<<20) + `","n":1}` }
+
+// TestQueryStops ends a query while it matches a document. It is back long before it would have been done.
+//
+// F93
+func TestQueryStops(t *testing.T) {
+	l := openMemory(t)
+	commitResults(t, l, results(t, l, put("k", slowDocument())))
+	sim := newSimulator(t, l, "tx")
+	it, err := sim.ExecuteQuery(t.Context(), ns, `{"selector":{"a":{"$regex":"`+slowRegex+`"}}}`, ledger.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if kv, err := it.Next(ctx); kv != nil || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, %v", kv, err)
+	}
+	if _, err := it.Next(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("after that: %v", err)
+	}
+	// What is refused says why, also here.
+	large := `{"selector":{"a":{"$regex":"` + strings.Repeat("x", 9000) + `"}}}`
+	if _, err := sim.ExecuteQuery(t.Context(), ns, large, ledger.Page{}); err == nil || !strings.Contains(err.Error(), "9000 bytes long") {
+		t.Error(err)
+	}
+}
+
+// TestIndexStops ends what keeps an index while it matches a document with the index's filter: defining it, and a commit.
+func TestIndexStops(t *testing.T) {
+	l := openMemory(t)
+	commitResults(t, l, results(t, l, put("k", slowDocument())))
+	x, err := kvledger.ParseIndex(fmt.Appendf(nil, `{"index":{"fields":["n"],"partial_filter_selector":{"a":{"$regex":"%s"}}}}`, slowRegex))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := l.Define(ctx, ns, kvledger.Definition{Indexes: []kvledger.Index{x}}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("define: %v", err)
+	}
+	rwset := simulate(t, l, put("other", slowDocument()))
+	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	block := kvledger.Block{Transactions: []kvledger.Transaction{{TxID: "slow", RWSet: rwset}}}
+	if codes, err := l.Commit(ctx, block); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("commit: %v, %v", codes, err)
+	}
+}
