@@ -29,7 +29,7 @@ func (c *Condition) compile(p parser) error {
 		return c.compileMod()
 	case OpSize:
 		size, ok := integer(c.Arg)
-		c.test = func(w *work, value any) bool {
+		c.test = func(_ *work, value any) bool {
 			list, isList := value.([]any)
 			return isList && size.compare(number{small: int64(len(list))}) == 0
 		}
@@ -170,12 +170,12 @@ func (c *Condition) compileString(p parser) error {
 			// CouchDB has no rule for an argument that is no string, and so doesn't know the operator.
 			return refuse("invalid_operator", "Invalid operator: "+cut(c.Op))
 		}
-		c.test = func(w *work, value any) bool {
+		c.test = func(_ *work, value any) bool {
 			text, isString := value.(string)
 			return isString && strings.HasPrefix(text, arg)
 		}
 	default:
-		pattern, valid, err := p.budget.patterns.compile(arg)
+		pattern, valid, err := p.patterns.compile(arg)
 		if err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func (c *Condition) compileMod() error {
 	}
 	divisor, ok1 := integer(list[0])
 	want, ok2 := integer(list[1])
-	c.test = func(w *work, value any) bool {
+	c.test = func(_ *work, value any) bool {
 		n, ok := integer(value)
 		return ok && n.remainder(divisor, want)
 	}

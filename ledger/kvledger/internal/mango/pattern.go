@@ -45,7 +45,7 @@ func (p *patterns) compile(text string) (compiled *pattern, ok bool, err error) 
 	}
 	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, false, nil
+		return nil, false, nil //nolint:nilerr // ok says so; CouchDB has its own error for it
 	}
 	size := sizeOf(parsed)
 	if p.size += size; p.size > MaxPatternSize {
@@ -54,7 +54,7 @@ func (p *patterns) compile(text string) (compiled *pattern, ok bool, err error) 
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {
-		return nil, false, nil
+		return nil, false, nil //nolint:nilerr // as above
 	}
 	c := &pattern{Regexp: re, size: size}
 	c.prefix, _ = re.LiteralPrefix()
