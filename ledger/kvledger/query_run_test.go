@@ -29,7 +29,7 @@ func manyAlike(t testing.TB, l *kvledger.Ledger, n, size int) (keys []string) {
 // TestRunIsBounded reads documents of 100 KiB that an index can't order, with the memory that a few of them take: 250 of them to
 // the end, and a page of 1 of 500.
 //
-// F95
+// F99
 func TestRunIsBounded(t *testing.T) {
 	const size, most = 100 << 10, 16 << 20
 	heap := func() int {

@@ -20,7 +20,7 @@ func slowDocument() string { return `{"a":"` + strings.Repeat("a", 2<<20) + `","
 
 // TestQueryStops ends a query while it matches a document. It is back long before it would have been done.
 //
-// F93
+// F97
 func TestQueryStops(t *testing.T) {
 	l := openMemory(t)
 	commitResults(t, l, results(t, l, put("k", slowDocument())))

@@ -12,7 +12,7 @@ import (
 
 // TestLargeQueries refuses queries that are too much, before they take the memory or the time, and says how much is allowed.
 //
-// F94
+// F98
 func TestLargeQueries(t *testing.T) {
 	regex := func(pattern string) string { return `{"a":{"$regex":"` + pattern + `"}}` }
 	for name, test := range map[string]struct {

@@ -177,7 +177,7 @@ func slowest(t *testing.T, searched, kept, size int) []hostile {
 // TestSlowestQueriesStop ends the slowest queries of a search at many points: nothing comes of them, and they look at the context
 // no more than a few times after it has ended.
 //
-// F93
+// F97
 func TestSlowestQueriesStop(t *testing.T) {
 	for i, h := range slowest(t, 300, 20, 500) {
 		for _, most := range []int{1, 5, 9} {
