@@ -24,6 +24,7 @@ type ChaincodeSupport struct {
 	door      *door
 	refusals  refusals
 	foreign   sync.Once // so that a foreign server is reported once
+	limiter   handler.LogLimiter
 }
 
 var _ pbgrpc.ChaincodeSupportServer = (*ChaincodeSupport)(nil)
@@ -85,6 +86,8 @@ func (cs *ChaincodeSupport) stop(chaincodeID string) *instance {
 // until ctx ends. Then it ends every stream (status Unavailable), stops every chaincode, and waits until all of it is gone,
 // for at most Config.StopTimeout. An error says that something was left running.
 func (cs *ChaincodeSupport) Close(ctx context.Context) error {
+	defer cs.refusals.flush()
+	defer cs.log.flush(&cs.limiter)
 	return cs.life.close(ctx, cs.cfg.StopTimeout, cs.instances.stopAll)
 }
 
@@ -108,6 +111,6 @@ func (cs *ChaincodeSupport) handle(ctx context.Context, cfg handler.Config, stre
 func (cs *ChaincodeSupport) handlerConfig(chaincodeID string) handler.Config {
 	return handler.Config{
 		Hooks: cs.cfg.Hooks, Limits: cs.cfg.Limits,
-		ChaincodeID: chaincodeID, Registry: cs.instances, Invoker: invoker{cs},
+		ChaincodeID: chaincodeID, Registry: cs.instances, Invoker: invoker{cs}, LogLimiter: &cs.limiter,
 	}
 }

@@ -151,12 +151,21 @@ func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 	defer deadline.Stop()
 	err := errors.New("the runtime's goroutine exited") // replaced if Run returns
 	defer func() {
-		l.log.info("chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", time.Since(start)), zap.NamedError("cause", err))
 		l.instances.check(in.end(runtimeReturned, launchError(err)))
+		l.logEnd(in, time.Since(start), err)
 		l.retire(in, rt, err)
 	}()
 	l.log.info("launch chaincode", zap.String("chaincode", in.chaincodeID))
 	err = l.runGuarded(ctx, in.chaincodeID, rt)
+}
+
+// logEnd logs that nothing of a run is left. Unless somebody has asked for the end, that is a warning.
+func (l *launcher) logEnd(in *instance, after time.Duration, cause error) {
+	level := zap.WarnLevel
+	if in.ended().asked {
+		level = zap.InfoLevel
+	}
+	l.log.write(level, "chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", after), zap.NamedError("cause", cause))
 }
 
 // retire notes that nothing of a run is left, and makes a restart due if that is the policy. Both happen under one lock.

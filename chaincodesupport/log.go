@@ -6,6 +6,8 @@ import (
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/ccpeer/ccpeer/handler"
 )
 
 // guardedLog is a log that survives a panic of its Logger: the line is lost, and nothing else happens.
@@ -17,6 +19,12 @@ func (l guardedLog) write(level zapcore.Level, text string, fields ...zap.Field)
 }
 
 func (l guardedLog) info(text string, fields ...zap.Field) { l.write(zap.InfoLevel, text, fields...) }
+
+// flush logs what the limiter has left out.
+func (l guardedLog) flush(limiter *handler.LogLimiter) {
+	defer func() { _ = recover() }()
+	limiter.Flush(l.to)
+}
 
 // mistake logs what should never happen, whatever chaincode and hooks do.
 func (l guardedLog) mistake(err error) { l.write(zap.ErrorLevel, "internal error", zap.Error(err)) }

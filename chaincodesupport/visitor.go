@@ -4,13 +4,12 @@ import (
 	"context"
 	"net"
 	"runtime"
-	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
+	"github.com/ccpeer/ccpeer/internal/loglimit"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -121,21 +120,21 @@ func (cs *ChaincodeSupport) handleVisit(ctx context.Context, v *visit, stream pb
 	return err
 }
 
-// refusals log what the door refuses, at most one line a second. Strangers can be refused as often as they like.
+// refusals log what the door refuses, within a limit: strangers can be refused as often as they like.
 type refusals struct {
-	log  guardedLog
-	next atomic.Int64 // when the next line may be written, in nanoseconds since 1970
-	left atomic.Int64 // how many were left out since the last one
+	log   guardedLog
+	lines loglimit.Lines
 }
 
-// refusalPause is the time between two lines.
-const refusalPause = time.Second
-
 func (r *refusals) refuse(err error) {
-	now, next := time.Now().UnixNano(), r.next.Load()
-	if now < next || !r.next.CompareAndSwap(next, now+int64(refusalPause)) {
-		r.left.Add(1)
-		return
+	if skipped, due := r.lines.Due(); due {
+		r.log.write(zap.WarnLevel, "refuse chaincode", zap.Error(err), zap.Int64("skipped", skipped))
 	}
-	r.log.write(zap.WarnLevel, "refuse chaincode", zap.Error(err), zap.Int64("left out", r.left.Swap(0)))
+}
+
+// flush logs how many lines were left out, at the end.
+func (r *refusals) flush() {
+	if skipped := r.lines.LeftOut(true); skipped > 0 {
+		r.log.write(zap.WarnLevel, "lines were left out", zap.String("reason", "refuse chaincode"), zap.Int64("skipped", skipped))
+	}
 }

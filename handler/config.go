@@ -20,6 +20,8 @@ type Config struct {
 	Registry Registry
 	// Invoker serves INVOKE_CHAINCODE. Nil: chaincode can't call chaincode.
 	Invoker Invoker
+	// LogLimiter limits what is logged of faults. Handlers may share it. Nil: the handler has one of its own.
+	LogLimiter *LogLimiter
 }
 
 // withDefaults returns the Config with every hook and limit in place, or says what is wrong with it.
@@ -33,6 +35,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
+	}
+	if c.LogLimiter == nil {
+		c.LogLimiter = new(LogLimiter)
 	}
 	if c.CollectionStore == nil {
 		c.CollectionStore = denyAll{}

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -107,6 +108,20 @@ func quoted(s string) string {
 		return strconv.Quote(s[:maxQuoted]) + "..."
 	}
 	return strconv.Quote(s)
+}
+
+const (
+	causeHead = 768 // bytes that logs show of the beginning of a cause
+	causeTail = 256 // and of its end, where the reason often is
+)
+
+// quotedCause returns an error's text in a form that is safe to log: in quotes, and without the middle of a long one.
+func quotedCause(s string) string {
+	cut := len(s) - causeHead - causeTail
+	if cut <= 0 {
+		return strconv.Quote(s)
+	}
+	return strconv.Quote(s[:causeHead]) + fmt.Sprintf(" … (%d bytes cut) ", cut) + strconv.Quote(s[len(s)-causeTail:])
 }
 
 // short is the part of a transaction ID that logs and errors show, as Fabric's do.

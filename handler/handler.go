@@ -3,10 +3,8 @@ package handler
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/looplab/fsm"
-	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/internal/goroutines"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -66,7 +64,7 @@ func newHandler(ctx context.Context, cfg Config, stream pb.Stream) (*Handler, *l
 		return nil, nil, err
 	}
 	s := &session{
-		cfg: cfg, log: cfg.Logger.Named("chaincode"), faults: faultLog{started: time.Now()},
+		cfg: cfg, log: cfg.Logger.Named("chaincode"), limiter: cfg.LogLimiter,
 		errc: make(chan error, 1), done: make(chan struct{}), outside: goroutines.Counted(ctx),
 	}
 	h := &Handler{
@@ -100,12 +98,6 @@ func HandleChaincodeStream(ctx context.Context, cfg Config, s pb.Stream) error {
 	err = loop.processStream(ctx)
 	h.logEnd(err)
 	return err
-}
-
-// logEnd logs why the stream has ended. A panic of the logger is dropped: there is nobody left to tell.
-func (s *session) logEnd(err error) {
-	defer func() { _ = recover() }()
-	s.log.Info("chaincode stream ended", zap.String("chaincode", s.name()), zap.String("cause", err.Error()))
 }
 
 // HandleMessage implements MessageHandler. The messages that the stream receives enter by it, too.

@@ -1,10 +1,12 @@
 package handler
 
 import (
-	"sync/atomic"
-	"time"
+	"slices"
+	"strings"
 
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -112,52 +114,88 @@ func (k FaultKind) String() string {
 	return faultNames[k]
 }
 
-// faultLog writes at most one line a second for each kind of fault, and counts what it leaves out.
-type faultLog struct {
-	kinds [faultKinds]struct {
-		next    atomic.Int64 // when the next line may be written, in nanoseconds since started
-		skipped atomic.Int64
-	}
-	started time.Time
-}
-
-const faultLogInterval = time.Second
-
-// due reports whether a line about a kind of fault may be written now. It also returns how many were left out since the last
-// line.
-func (l *faultLog) due(kind FaultKind) (skipped int64, due bool) {
-	k := &l.kinds[kind]
-	now := int64(time.Since(l.started))
-	next := k.next.Load()
-	if now < next || !k.next.CompareAndSwap(next, now+int64(faultLogInterval)) {
-		k.skipped.Add(1)
-		return 0, false
-	}
-	return k.skipped.Swap(0), true
-}
-
 // fault reports a fault to the observer and the log. tx is the transaction that it concerns, or empty. fields must quote
 // what the other side chose. fault never panics, because it is also called while recovering, and by Execute's callers.
 func (s *session) fault(kind FaultKind, tx txKey, cause error, fields ...zap.Field) {
-	defer func() {
-		if recover() != nil { // by the observer or the Logger, which can't be told
-			s.endWith(errInternal)
-		}
-	}()
-	if s.cfg.Faults != nil {
-		s.cfg.Faults.Fault(Fault{Kind: kind, ChaincodeID: s.name(), ChannelID: tx.channelID, TxID: tx.txID, Cause: cause})
-	}
-	skipped, due := s.faults.due(kind)
+	defer s.survive()
+	s.tell(kind, tx, cause)
+	skipped, due := s.limiter.kinds[kind].Due()
 	if !due {
 		return
 	}
-	all := append(make([]zap.Field, 0, len(fields)+5),
+	if skipped > 0 {
+		fields = append(fields, zap.Int64("skipped", skipped))
+	}
+	s.logFault(kind, tx, cause, fields)
+}
+
+// requestFailed reports a request that is answered with ERROR. That is nothing unusual: chaincode may ask for what it can't
+// have. But some shims throw away the peer's text, and then the log is all that the chaincode's author has. So at level Debug
+// there is a line for each one, which also says what was asked for.
+func (s *session) requestFailed(tx txKey, request *pb.ChaincodeMessage, cause error) {
+	typ := zap.Stringer("type", request.Type)
+	if !s.log.Core().Enabled(zap.DebugLevel) {
+		s.fault(FaultFailedRequest, tx, cause, typ)
+		return
+	}
+	defer s.survive()
+	s.tell(FaultFailedRequest, tx, cause)
+	s.logFault(FaultFailedRequest, tx, cause, append([]zap.Field{typ, zap.String("channel", quoted(tx.channelID))}, askedFor(request)...))
+}
+
+// survive is to be deferred around the observer and the Logger. If one of them panics, it can't be told.
+func (s *session) survive() {
+	if recover() != nil {
+		s.endWith(errInternal)
+	}
+}
+
+// tell tells the observer of a fault.
+func (s *session) tell(kind FaultKind, tx txKey, cause error) {
+	if s.cfg.Faults != nil {
+		s.cfg.Faults.Fault(Fault{Kind: kind, ChaincodeID: s.name(), ChannelID: tx.channelID, TxID: tx.txID, Cause: cause})
+	}
+}
+
+func (s *session) logFault(kind FaultKind, tx txKey, cause error, fields []zap.Field) {
+	all := append(make([]zap.Field, 0, len(fields)+4),
 		zap.String("txid", short(tx.txID)),
 		zap.Stringer("reason", kind),
-		zap.String("chaincode", s.name()),
-		zap.Int64("skipped", skipped))
+		zap.String("chaincode", s.name()))
 	if cause != nil {
-		all = append(all, zap.String("cause", quoted(cause.Error())))
+		all = append(all, zap.String("cause", quotedCause(cause.Error())))
 	}
 	s.log.Warn("fault", append(all, fields...)...)
+}
+
+// logEnd logs why the stream has ended, and what the limiter has left out by then. Of streams that were never accepted there
+// may be any number, so the limiter counts them, too.
+func (s *session) logEnd(err error) {
+	defer func() { _ = recover() }() // of the Logger: there is nobody left to tell
+	cause := zap.String("cause", quotedCause(err.Error()))
+	if name := s.name(); name != "" {
+		s.log.Info("chaincode stream ended", zap.String("chaincode", name), cause)
+	} else if skipped, due := s.limiter.kinds[strangers].Due(); due {
+		s.log.Info("chaincode stream ended", zap.String("chaincode", name), cause, zap.Int64("skipped", skipped))
+	}
+	s.limiter.tell(s.log, false)
+}
+
+// askedFor returns the texts that a request has: its key, its collection, its query. It is slow, and for level Debug.
+func askedFor(request *pb.ChaincodeMessage) (fields []zap.Field) {
+	payload := NewPayload(request.Type)
+	if payload == nil || proto.Unmarshal(request.Payload, payload) != nil {
+		return nil
+	}
+	if spec, ok := payload.(*pb.ChaincodeSpec); ok {
+		return []zap.Field{zap.String("callee", quoted(spec.GetChaincodeId().GetName()))}
+	}
+	payload.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Kind() == protoreflect.StringKind && !f.IsList() {
+			fields = append(fields, zap.String(string(f.Name()), quoted(v.String())))
+		}
+		return true
+	})
+	slices.SortFunc(fields, func(a, b zap.Field) int { return strings.Compare(a.Key, b.Key) })
+	return fields
 }

@@ -19,9 +19,9 @@ var (
 // session is what every part of a handler may know of its stream: whose it is, whether it has ended, how to end it, and
 // where to report what went wrong. It holds no part of the stream itself, and none of its methods waits for anything.
 type session struct {
-	cfg    Config
-	log    *zap.Logger
-	faults faultLog
+	cfg     Config
+	log     *zap.Logger
+	limiter *LogLimiter
 
 	id    atomic.Pointer[string] // what REGISTER said, accepted or not yet
 	named atomic.Bool            // id was accepted

@@ -152,7 +152,7 @@ func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	case state == abandoned && err == nil:
 		err = errors.New(in.row.request.noContext)
 	case err != nil:
-		w.fault(FaultFailedRequest, w.tx.key, err, zap.Stringer("type", in.msg.Type))
+		w.requestFailed(w.tx.key, in.msg, err)
 	}
 	o := newAnswer(w.tx, in.msg, payload, err)
 	if tooLarge := w.checkSize(&o); tooLarge != nil {

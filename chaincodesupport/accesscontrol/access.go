@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/internal/loglimit"
 )
 
 var (
@@ -48,9 +49,10 @@ type Config struct {
 
 // Authenticator is a peer's CA for chaincode. It knows which chaincode has which certificate. It is safe for concurrent use.
 type Authenticator struct {
-	ca     *ca
-	server *pair
-	log    *zap.Logger
+	ca      *ca
+	server  *pair
+	log     *zap.Logger
+	refused loglimit.Lines // what log may be told
 
 	mu       sync.Mutex
 	launches map[certHash]*launch // those whose certificates have not been revoked
@@ -159,10 +161,17 @@ func (a *Authenticator) identify(info credentials.AuthInfo) (string, error) {
 	return "", &UnknownCertificateError{Hash: hash}
 }
 
-// refuse logs what was refused, because nobody else does. If the Logger panics, the line is lost and nothing else happens.
+// refuse logs what was refused, because nobody else does, within a limit. If the Logger panics, the line is lost and nothing else happens.
 func (a *Authenticator) refuse(what string, from net.Addr, err error) {
 	defer func() { _ = recover() }()
+	skipped, due := a.refused.Due()
+	if !due {
+		return
+	}
 	fields := []zap.Field{zap.Error(err)}
+	if skipped > 0 {
+		fields = append(fields, zap.Int64("skipped", skipped))
+	}
 	if from != nil {
 		fields = append(fields, zap.Stringer("from", from))
 	}

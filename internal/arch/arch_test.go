@@ -42,10 +42,10 @@ var allowed = map[string][]string{
 	"proto":        {protobuf},
 	"proto/pbgrpc": {"proto", grpc},
 	// Not grpc itself: the handler knows streams, not servers and connections.
-	"handler": {"proto", "ledger", "internal/goroutines", "internal/limit", fsm, zap, codes, status, protobuf},
+	"handler": {"proto", "ledger", "internal/goroutines", "internal/limit", "internal/loglimit", fsm, zap, codes, status, protobuf},
 
 	"chaincodesupport": {
-		"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", "chaincodesupport/internal/gate", "internal/goroutines", "internal/limit", grpc, protobuf, zap,
+		"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", "chaincodesupport/internal/gate", "internal/goroutines", "internal/limit", "internal/loglimit", grpc, protobuf, zap,
 	},
 	"chaincodesupport/internal/gate":   {},
 	"chaincodesupport/runtime":         {"proto"},
@@ -62,7 +62,7 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/shimenv":        {"chaincodesupport/runtime"},
 	// The suite of runtimes is a peer, and a chaincode, of its own.
 	"chaincodesupport/runtime/runtimetest": {"chaincodesupport/runtime", "proto", "proto/pbgrpc", grpc, protobuf, goleak},
-	"chaincodesupport/accesscontrol":       {"chaincodesupport/runtime", grpc, zap},
+	"chaincodesupport/accesscontrol":       {"chaincodesupport/runtime", "internal/loglimit", grpc, zap},
 
 	"identity":    {"proto", protobuf},
 	"collections": {"handler", "ledger", "proto", "identity", protobuf},
@@ -88,6 +88,7 @@ var allowed = map[string][]string{
 	"internal/goroutines": {},
 	"internal/hostile":    {},
 	"internal/limit":      {},
+	"internal/loglimit":   {},
 	"internal/mutate":     {},
 	"internal/pipe":       {"proto", protobuf},
 	"internal/submit":     {"chaincodesupport", "handler", "ledger", "ledger/kvledger"},

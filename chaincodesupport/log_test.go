@@ -1,0 +1,86 @@
+package chaincodesupport_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/handler"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// A chaincode that ends by itself is a warning, so that somebody who logs only these sees a crash. One that was told to end
+// is none.
+func TestEndIsLogged(t *testing.T) {
+	for _, crash := range []bool{true, false} {
+		core, logs := observer.New(zap.WarnLevel)
+		synctest.Test(t, func(t *testing.T) {
+			crashed := make(chan struct{})
+			rt := runFunc(func(ctx context.Context, id string, handle runtime.StreamHandler) error {
+				alive, cancel := context.WithCancel(ctx)
+				defer cancel()
+				gone := make(chan error, 1)
+				go func() { gone <- scripted(t, succeed).Run(alive, id, handle) }()
+				select {
+				case <-crashed:
+					cancel()
+					<-gone
+					return errors.New("container exited with 2")
+				case err := <-gone:
+					return err
+				}
+			})
+			cs := newSupport(t, chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}, Runtimes: always(rt)})
+			if err := cs.Launch(t.Context(), "cc:1"); err != nil {
+				t.Fatal(err)
+			}
+			if crash {
+				close(crashed)
+			} else if err := cs.Stop(t.Context(), "cc:1"); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		})
+		ends := logs.FilterMessage("chaincode ended").All()
+		switch {
+		case !crash && len(ends) > 0:
+			t.Errorf("the end of a chaincode that was stopped is a warning: %v", ends)
+		case crash && (len(ends) != 1 || ends[0].ContextMap()["chaincode"] != "cc:1" || ends[0].ContextMap()["cause"] != "container exited with 2"):
+			t.Errorf("the end of a chaincode that crashed is logged as %v, want one warning", ends)
+		}
+	}
+}
+
+// However many strangers come, all of them together write few lines, and each is either logged or counted.
+func TestStrangersAreLoggedWithinLimits(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	const strangers = 300
+	synctest.Test(t, func(t *testing.T) {
+		cs := newSupport(t, chaincodesupport.Config{Hooks: handler.Hooks{Logger: zap.New(core)}, InsecureForeignServer: true})
+		for range strangers {
+			c := connect(t, cs)
+			if err := c.Send(&msg{Type: pb.ChaincodeMessage_GET_STATE, Txid: "tx"}); err != nil {
+				t.Fatal(err)
+			}
+			_ = untilError(c)
+		}
+	})
+	total := int64(0)
+	for _, e := range logs.All() {
+		if e.Message != "lines were left out" {
+			total++
+		}
+		if n, ok := e.ContextMap()["skipped"].(int64); ok {
+			total += n
+		}
+	}
+	if n := logs.Len(); n > 30 || total != 2*strangers {
+		t.Errorf("%d lines, which account for %d, want at most 30 for the fault and the end of %d streams", n, total, strangers)
+	}
+}
