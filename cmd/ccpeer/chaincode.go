@@ -97,6 +97,7 @@ func (n *node) runtime(name string, c *chaincode) (runtime.Runtime, error) {
 		TLS:         n.issuer(),
 		MSPID:       mspID,
 		Logger:      n.cfg.log,
+		OutputLevel: n.cfg.outputLevel,
 	})
 }
 
@@ -149,7 +150,7 @@ func (n *node) newBuilder(ctx context.Context) (*builder.Runtime, error) {
 	}
 	r, err := builder.New(builder.Config{
 		Builders: n.cfg.builders, Dir: n.cfg.builds, PeerAddress: n.cfg.peerAddress(), MSPID: mspID,
-		TLS: n.issuer(), Dial: n.dialling(dial.Config{}), Logger: n.cfg.log,
+		TLS: n.issuer(), Dial: n.dialling(dial.Config{}), Logger: n.cfg.log, OutputLevel: n.cfg.outputLevel,
 	})
 	if err != nil {
 		return nil, err

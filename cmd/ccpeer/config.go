@@ -25,18 +25,19 @@ func (s *settings) read(v value) error {
 func (s *settings) keys() map[string]reader {
 	n := &s.node
 	return map[string]reader{
-		"listen":     intoSetting(&s.listen),
-		"advertise":  intoSetting(&s.advertise),
-		"api":        intoSetting(&s.api),
-		"ledger":     intoSetting(&s.ledger),
-		"logLevel":   intoSetting(&s.logLevel),
-		"channels":   nonEmpty(intoTexts(&n.channels)),
-		"plaintext":  intoBool(&n.plaintext),
-		"dev":        intoBool(&n.dev),
-		"limits":     keys(limitKeys(&n.support)),
-		"builds":     intoPath(&n.builds),
-		"builders":   list(n.readBuilder),
-		"chaincodes": entries(n.readChaincode),
+		"listen":      intoSetting(&s.listen),
+		"advertise":   intoSetting(&s.advertise),
+		"api":         intoSetting(&s.api),
+		"ledger":      intoSetting(&s.ledger),
+		"logLevel":    intoSetting(&s.logLevel),
+		"outputLevel": intoSetting(&s.outputLevel),
+		"channels":    nonEmpty(intoTexts(&n.channels)),
+		"plaintext":   intoBool(&n.plaintext),
+		"dev":         intoBool(&n.dev),
+		"limits":      keys(limitKeys(&n.support)),
+		"builds":      intoPath(&n.builds),
+		"builders":    list(n.readBuilder),
+		"chaincodes":  entries(n.readChaincode),
 	}
 }
 

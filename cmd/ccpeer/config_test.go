@@ -40,10 +40,10 @@ func TestConfig(t *testing.T) {
 		name, text string
 		want       func(s *settings, n *nodeConfig) (got, want any)
 	}{
-		{"settings", "listen: 'unix:c'\napi: a:1\nledger: memory\nlogLevel: warn\nadvertise: h", func(s *settings, _ *nodeConfig) (any, any) {
-			return []setting{s.listen, s.api, s.ledger, s.logLevel, s.advertise}, []setting{
+		{"settings", "listen: 'unix:c'\napi: a:1\nledger: memory\nlogLevel: warn\nadvertise: h\noutputLevel: error", func(s *settings, _ *nodeConfig) (any, any) {
+			return []setting{s.listen, s.api, s.ledger, s.logLevel, s.advertise, s.outputLevel}, []setting{
 				{"unix:c", "ccpeer.yaml:1: listen", dir}, {"a:1", "ccpeer.yaml:2: api", dir}, {"memory", "ccpeer.yaml:3: ledger", dir},
-				{"warn", "ccpeer.yaml:4: logLevel", dir}, {"h", "ccpeer.yaml:5: advertise", dir},
+				{"warn", "ccpeer.yaml:4: logLevel", dir}, {"h", "ccpeer.yaml:5: advertise", dir}, {"error", "ccpeer.yaml:6: outputLevel", dir},
 			}
 		}},
 		{"switches", "plaintext: true\ndev: True\nchannels: [a, b]", func(_ *settings, n *nodeConfig) (any, any) {
@@ -134,7 +134,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"dev: true\nlisten:\n  on: here", "ccpeer.yaml:3: listen: these are keys: want a text"},
 		{"listen:", "ccpeer.yaml:1: listen: there is no value: want a text"},
 		{"listen: ''", `ccpeer.yaml:1: listen: "": want a text`},
-		{"\nlisen: x", `ccpeer.yaml:2: key "lisen" is not known: want one of advertise, api, builders, builds, chaincodes, channels, dev, ledger, limits, listen, logLevel, plaintext`},
+		{"\nlisen: x", `ccpeer.yaml:2: key "lisen" is not known: want one of advertise, api, builders, builds, chaincodes, channels, dev, ledger, limits, listen, logLevel, outputLevel, plaintext`},
 		{"dev: true\ndev: false", `ccpeer.yaml:2: key "dev" is there twice`},
 		{"[1]: 2", "ccpeer.yaml:1: a key is no text"},
 		{"<<: {dev: true}", `key "<<" is not known`},

@@ -186,6 +186,7 @@ func TestCommandLine(t *testing.T) {
 		{"serve|--config|main.go", exitFailed, "main.go: this is not YAML: "},
 		{"serve|--config|ccpeer.yaml|--chaincode|a=b", exitUsage, "--chaincode and --config exclude each other"},
 		{"serve|--log-level|loud", exitUsage, "want debug, info, warn or error"},
+		{"serve|--output-level|fatal", exitUsage, "want debug, info, warn or error"},
 		{"serve|--chaincode|asset", exitUsage, "want name=path"},
 		{"serve|--chaincode|asset= ", exitUsage, `want name=path or "name=path argument…"`},
 		{"serve|--chaincode|as:set=" + self, exitUsage, "want name=path"},

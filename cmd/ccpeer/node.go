@@ -9,6 +9,7 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
@@ -46,6 +47,7 @@ type nodeConfig struct {
 	support     chaincodesupport.Config // its limits; zero means its defaults
 	trace       *trace                  // of the conversations; may be nil
 	log         *zap.Logger
+	outputLevel zapcore.Level // of what chaincode prints
 }
 
 // node is the peer: the ledgers of its channels, and the chaincode that runs on them.

@@ -89,6 +89,7 @@ Chaincodes are in the file or on the command line, not in both.`,
 	flags.BoolVar(&f.plaintext, "plaintext", false, "chaincode connects without TLS, from this machine")
 	flags.BoolVar(&f.dev, "dev", false, "accept chaincode that somebody else has started; implies --plaintext")
 	flags.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&f.outputLevel, "output-level", "info", "the level of what chaincode prints: debug, info, warn or error")
 	return cmd, f
 }
 
@@ -221,11 +222,20 @@ func findChaincodes(dir string) (map[string]chaincode, error) {
 	return chaincodes, nil
 }
 
+// parseLevel returns the level that a setting names. Those beyond error would end the program.
+func parseLevel(level setting) (zapcore.Level, error) {
+	at, err := zapcore.ParseLevel(level.text)
+	if err != nil || at > zapcore.ErrorLevel {
+		return at, level.wrong("%s: want debug, info, warn or error", quote(level.text))
+	}
+	return at, nil
+}
+
 // newLogger returns a logger that writes lines for a person.
 func newLogger(w io.Writer, level setting) (*zap.Logger, error) {
-	at, err := zapcore.ParseLevel(level.text)
+	at, err := parseLevel(level)
 	if err != nil {
-		return nil, level.wrong("%s: want debug, info, warn or error", quote(level.text))
+		return nil, err
 	}
 	encoding := zap.NewDevelopmentEncoderConfig()
 	encoding.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")

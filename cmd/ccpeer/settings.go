@@ -8,8 +8,8 @@ import (
 
 // settings are what ccpeer serve is told. Its texts have not been looked at yet, as what they may be depends on others.
 type settings struct {
-	listen, advertise, api, ledger, logLevel setting
-	node                                     nodeConfig
+	listen, advertise, api, ledger, logLevel, outputLevel setting
+	node                                                  nodeConfig
 }
 
 // serving is what ccpeer serve does.
@@ -19,11 +19,11 @@ type serving struct {
 }
 
 type serveFlags struct {
-	config                                   string
-	listen, advertise, api, ledger, logLevel string
-	channels                                 []string
-	chaincodes, indexes, collections         []string
-	plaintext, dev                           bool
+	config                                                string
+	listen, advertise, api, ledger, logLevel, outputLevel string
+	channels                                              []string
+	chaincodes, indexes, collections                      []string
+	plaintext, dev                                        bool
 }
 
 // load reads the flags and what they name; changed says whether one was given. What a flag says goes before what the
@@ -55,12 +55,13 @@ func (f *serveFlags) load(changed func(flag string) bool, stderr io.Writer) (*se
 // settings reads the flags.
 func (f *serveFlags) settings() (s *settings, err error) {
 	s = &settings{
-		listen:    flagSetting("listen", f.listen),
-		advertise: flagSetting("advertise", f.advertise),
-		api:       flagSetting("api", f.api),
-		ledger:    flagSetting("ledger", f.ledger),
-		logLevel:  flagSetting("log-level", f.logLevel),
-		node:      nodeConfig{channels: f.channels, plaintext: f.plaintext, dev: f.dev},
+		listen:      flagSetting("listen", f.listen),
+		advertise:   flagSetting("advertise", f.advertise),
+		api:         flagSetting("api", f.api),
+		ledger:      flagSetting("ledger", f.ledger),
+		logLevel:    flagSetting("log-level", f.logLevel),
+		outputLevel: flagSetting("output-level", f.outputLevel),
+		node:        nodeConfig{channels: f.channels, plaintext: f.plaintext, dev: f.dev},
 	}
 	if s.node.definitions, err = parseDefinitions(f.indexes, f.collections); err != nil {
 		return nil, err
@@ -84,6 +85,7 @@ func (f *serveFlags) merge(s *settings, changed func(flag string) bool) error {
 		{"api", &s.api, &file.api},
 		{"ledger", &s.ledger, &file.ledger},
 		{"log-level", &s.logLevel, &file.logLevel},
+		{"output-level", &s.outputLevel, &file.outputLevel},
 	} {
 		if !changed(m.flag) && m.file.from != "" {
 			*m.mine = *m.file
@@ -113,6 +115,9 @@ func (s *settings) check(stderr io.Writer) (*serving, error) {
 		return nil, err
 	}
 	if cfg.log, err = newLogger(stderr, s.logLevel); err != nil {
+		return nil, err
+	}
+	if cfg.outputLevel, err = parseLevel(s.outputLevel); err != nil {
 		return nil, err
 	}
 	if cfg.ledger, err = parseLedger(s.ledger, "peer"); err != nil {

@@ -28,6 +28,7 @@ func (r *Runtime) run(ctx context.Context, c command) (*group.Exit, error) {
 		Args:      c.args,
 		Env:       c.builder.environ(),
 		Log:       c.log,
+		Level:     r.cfg.OutputLevel,
 		LastLines: lastLines,
 		Grace:     r.cfg.Grace,
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
@@ -75,9 +76,11 @@ type Config struct {
 	// that, the peer waits for as long again for processes that have left its process group but hold its output open. Zero
 	// means 5 seconds.
 	Grace time.Duration
-	// Logger gets each line that scripts print, at level Info. Lines of bin/run have the name "peer.chaincode.<id>", and
+	// Logger gets each line that scripts print, at OutputLevel. Lines of bin/run have the name "peer.chaincode.<id>", and
 	// others "chaincode.externalbuilder.<builder>". Nil: nothing is logged.
 	Logger *zap.Logger
+	// OutputLevel is the level of the lines that scripts print. The zero value is Info.
+	OutputLevel zapcore.Level
 }
 
 func (c *Config) validate() error {

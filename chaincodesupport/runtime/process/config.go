@@ -9,6 +9,7 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
@@ -42,9 +43,12 @@ type Config struct {
 	// LogLevel, ShimLogLevel and LogFormat are passed on as CORE_CHAINCODE_LOGGING_LEVEL, _SHIM and _FORMAT. Empty means
 	// Fabric's default for the levels, "info" and "warning", and no format.
 	LogLevel, ShimLogLevel, LogFormat string
-	// Logger gets each line that the chaincode prints, at level Info under the name "peer.chaincode.<id>". Nil: the output
+	// Logger gets each line that the chaincode prints, at OutputLevel under the name "peer.chaincode.<id>". Colours are left
+	// out, and so is what goes beyond 1 MiB at once and then 64 KiB a second; a line says how much that was. Nil: the output
 	// is read and thrown away.
 	Logger *zap.Logger
+	// OutputLevel is the level of the lines that the chaincode prints. The zero value is Info.
+	OutputLevel zapcore.Level
 	// Grace is how long a chaincode has from being asked to end (SIGTERM, or on Windows CTRL_BREAK) to being killed. After
 	// that, Run waits for as long again for processes that have left its process group but hold its output open. Zero means
 	// 5 seconds.

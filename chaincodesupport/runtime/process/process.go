@@ -108,6 +108,7 @@ func (r *Runtime) group(s *shimenv.Settings) group.Config {
 		Env:       r.cfg.environ(s),
 		Dir:       r.cfg.Dir,
 		Log:       r.cfg.Logger.Named("peer.chaincode." + s.ChaincodeID),
+		Level:     r.cfg.OutputLevel,
 		LastLines: r.cfg.LastLines,
 		Grace:     r.cfg.Grace,
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 )
@@ -42,8 +43,10 @@ type Config struct {
 	Env []string
 	// Dir is the working directory. Empty means the peer's.
 	Dir string
-	// Log gets each line that is printed, at level Info. Required.
-	Log *zap.Logger
+	// Log gets each line that is printed, at the Level, without the colours that are for terminals. A program that prints more
+	// than a log should take has the rest counted and left out. Required.
+	Log   *zap.Logger
+	Level zapcore.Level
 	// LastLines is how many of the last lines on standard output, and as many on standard error, an Exit keeps.
 	LastLines int
 	// Grace is how long there is from asking the program to end to killing it, and then how long to wait for processes that
@@ -77,7 +80,7 @@ type Process struct {
 
 // Start starts a program. It is not started if there is an error.
 func Start(cfg Config) (*Process, error) {
-	out, theirs, err := newOutput(cfg.Log, cfg.LastLines)
+	out, theirs, err := newOutput(&cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 const (
@@ -29,12 +31,16 @@ const (
 // full. close ends the goroutines and waits for them.
 type output struct {
 	log   *zap.Logger
+	level zapcore.Level // at which lines are logged
 	keep  int
 	pipes [2]*os.File
 	// ends are closed when nobody can write any more, or after close.
 	ends [2]chan struct{}
 
-	mu      sync.Mutex
+	logging sync.Mutex // protects room; held while a line is logged, so that lines keep their order
+	room    outputRoom
+
+	mu      sync.Mutex // protects the fields below
 	printed [2]int     // how many lines there were
 	first   []string   // of both, those that are not among the last
 	last    []lastLine // of both, oldest first
@@ -50,8 +56,8 @@ type lastLine struct {
 
 // newOutput starts to read. theirs are the program's ends of the pipes, which the caller closes when it has been started, or
 // could not be.
-func newOutput(log *zap.Logger, keep int) (o *output, theirs []*os.File, err error) {
-	o = &output{log: log, keep: keep}
+func newOutput(cfg *Config) (o *output, theirs []*os.File, err error) {
+	o = &output{log: cfg.Log, level: cfg.Level, keep: cfg.LastLines}
 	theirs = make([]*os.File, len(o.pipes))
 	for i := range o.pipes {
 		if o.pipes[i], theirs[i], err = os.Pipe(); err != nil {
@@ -76,6 +82,7 @@ func closeAll(files []*os.File) {
 func (o *output) read(stream int) {
 	defer close(o.ends[stream])
 	eachLine(o.pipes[stream], func(line []byte, cut int) {
+		line = withoutColours(line)
 		o.print(line, cut)
 		o.remember(stream, line, cut)
 	})
@@ -86,6 +93,9 @@ func (o *output) close() {
 	for _, end := range o.ends {
 		<-end
 	}
+	o.logging.Lock()
+	defer o.logging.Unlock()
+	o.printSkipped(o.room.rest())
 }
 
 // tell puts into an Exit what is kept of both streams, in the order in which it was read.
@@ -104,10 +114,28 @@ func (o *output) tell(e *Exit) {
 	}
 }
 
+// print logs a line, unless the program prints too much.
 func (o *output) print(line []byte, cut int) {
-	if e := o.log.Check(zap.InfoLevel, ""); e != nil {
+	if !o.log.Core().Enabled(o.level) {
+		return
+	}
+	o.logging.Lock()
+	defer o.logging.Unlock()
+	skipped, ok := o.room.admit(time.Now(), len(line))
+	if !ok {
+		return
+	}
+	o.printSkipped(skipped)
+	if e := o.log.Check(o.level, ""); e != nil {
 		e.Message = printable(line, cut)
 		e.Write()
+	}
+}
+
+// printSkipped says how much was left out. logging is held.
+func (o *output) printSkipped(skipped skippedOutput) {
+	if skipped.lines > 0 {
+		o.log.Warn("output was left out", zap.Int("lines", skipped.lines), zap.Int("bytes", skipped.bytes), zap.Int("allowedPerSecond", outputRate))
 	}
 }
 
