@@ -111,7 +111,9 @@ func (w *worker) serve(in received) (answer []byte, err error) {
 	}
 	if len(w.cfg.Requests) == 0 {
 		payload := in.msg.Payload
-		in.msg.Payload = nil // decoded, it is as large again
+		if !w.log.Core().Enabled(zap.DebugLevel) { // where a failed request is logged with what it asked for
+			in.msg.Payload = nil // decoded, it is as large again
+		}
 		answer, err = in.row.request.serve(w, &w.tx.ctx, payload)
 	} else {
 		answer, err = w.intercept(in)
