@@ -119,7 +119,7 @@ var attacks = []struct {
 		for i := range keys {
 			keys[i] = "k"
 		}
-		v.wantRefused(v.ask("t", pb.ChaincodeMessage_GET_STATE_MULTIPLE, marshal(&pb.GetStateMultiple{Keys: keys})), "")
+		v.wantRefused(v.ask("t", pb.ChaincodeMessage_GET_STATE_MULTIPLE, marshal(&pb.GetStateMultiple{Keys: keys})), "104857600")
 		v.serves("meanwhile")
 		v.finish("t", outcome)
 	}},
@@ -145,9 +145,12 @@ var attacks = []struct {
 		for i := range 30 {
 			last = v.put("t", fmt.Sprint("k", i), value)
 		}
-		v.wantRefused(last, "MaxTransactionBytes")
+		v.wantRefused(last, "the limit is 268435456")
 		v.serves("meanwhile")
-		v.finish("t", outcome)
+		v.request("t", pb.ChaincodeMessage_COMPLETED, marshal(&pb.Response{Status: 500, Message: "enough"}))
+		if got := v.await(outcome); !strings.HasPrefix(got, "500") {
+			v.t.Errorf("the transaction ended with %s, want 500", got)
+		}
 	}},
 	// 2.9 GiB.
 	{"30 transactions read 64 MiB each, which nobody takes", func(v *villain) {
@@ -183,12 +186,12 @@ var attacks = []struct {
 	// 0.5 GiB.
 	{"a query has a regular expression that is a program of gigabytes", func(v *villain) {
 		v.load([]byte(`{"a":"aaaa"}`), "k")
-		v.wantQueryRefused(`{"selector":{"a":{"$regex":"` + strings.Repeat("a{1000}", 3000) + `"}}}`)
+		v.wantQueryRefused(`{"selector":{"a":{"$regex":"`+strings.Repeat("a{1000}", 3000)+`"}}}`, "8192")
 	}},
 	// 1.1 GiB.
 	{"a query has 40 MiB of values", func(v *villain) {
 		v.load([]byte(`{"a":"aaaa"}`), "k")
-		v.wantQueryRefused(`{"selector":{"a":{"$in":[` + string(bytes.Repeat([]byte(`"x",`), 10<<20)) + `"y"]}}}`)
+		v.wantQueryRefused(`{"selector":{"a":{"$in":[`+string(bytes.Repeat([]byte(`"x",`), 10<<20))+`"y"]}}}`, "8388608")
 	}},
 }
 
@@ -208,10 +211,11 @@ func (v *villain) holds(outcomes []<-chan string) {
 	}
 }
 
-func (v *villain) wantQueryRefused(query string) {
+// wantQueryRefused checks that a query is refused, with a text that names the limit.
+func (v *villain) wantQueryRefused(query, limit string) {
 	v.t.Helper()
 	outcome := v.begin("t")
-	v.wantRefused(v.ask("t", pb.ChaincodeMessage_GET_QUERY_RESULT, marshal(&pb.GetQueryResult{Query: query})), "")
+	v.wantRefused(v.ask("t", pb.ChaincodeMessage_GET_QUERY_RESULT, marshal(&pb.GetQueryResult{Query: query})), limit)
 	v.serves("meanwhile")
 	v.finish("t", outcome)
 }

@@ -33,6 +33,10 @@ const peerVar = "CCPEER_HOSTILE_PEER"
 // memoryLimit is how many bytes the peer may use.
 const memoryLimit = 1 << 30
 
+// collectorLimit is what its garbage collector is told (GOMEMLIMIT). It is less, as Go's documentation advises: the collector
+// runs beside the program, which goes on allocating meanwhile.
+const collectorLimit = memoryLimit / 4 * 3
+
 // channel is the peer's only channel.
 const channel = "ch"
 
@@ -72,7 +76,10 @@ type server struct {
 // reads it runs a transaction, and says "transaction outcome". It ends when there is nothing more to read.
 func playPeer() error {
 	if !raced() {
-		limit := syscall.Rlimit{Cur: memoryLimit, Max: memoryLimit}
+		// The system limits addresses. Go gives memory back, but keeps its addresses, and the holes between large values are
+		// addresses too. So this is more than what may be used, which end checks; it is there to keep the machine alive.
+		const addresses = memoryLimit / 2 * 3
+		limit := syscall.Rlimit{Cur: addresses, Max: addresses}
 		if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
 			return errors.Wrap(err, "limit memory")
 		}

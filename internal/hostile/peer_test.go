@@ -49,7 +49,7 @@ func startPeer(t *testing.T) *attacked {
 	t.Helper()
 	p := &attacked{t: t, waiting: map[string]chan string{}, gone: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(os.Environ(), peerVar+"=1", fmt.Sprint("GOMEMLIMIT=", memoryLimit), "GODEBUG=")
+	p.cmd.Env = append(os.Environ(), peerVar+"=1", fmt.Sprint("GOMEMLIMIT=", collectorLimit), "GODEBUG=")
 	p.cmd.Stderr = &p.stderr
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
