@@ -47,7 +47,7 @@ func refuse(c *chaincode, n int, cause string) {
 
 // At level Debug, every request that was refused has a line with what was asked for and the whole reason.
 func TestRefusedRequestsAtDebug(t *testing.T) {
-	cause := "the value of " + strings.Repeat("k", 300) + " is gone"
+	cause := "the value of " + strings.Repeat("k", 3000) + " is gone"
 	lines := logging(t, zap.DebugLevel, "fault", func(c *chaincode) { refuse(c, 50, cause) })
 	if len(lines) != 50 {
 		t.Fatalf("%d lines, want 50", len(lines))

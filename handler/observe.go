@@ -2,6 +2,7 @@ package handler
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap"
@@ -163,7 +164,13 @@ func (s *session) logFault(kind FaultKind, tx txKey, cause error, fields []zap.F
 		zap.Stringer("reason", kind),
 		zap.String("chaincode", s.name()))
 	if cause != nil {
-		all = append(all, zap.String("cause", quotedCause(cause.Error())))
+		text := cause.Error()
+		if s.log.Core().Enabled(zap.DebugLevel) {
+			text = strconv.Quote(text)
+		} else {
+			text = quotedCause(text)
+		}
+		all = append(all, zap.String("cause", text))
 	}
 	s.log.Warn("fault", append(all, fields...)...)
 }

@@ -167,7 +167,8 @@ func queryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "query -n NAME -c CALL",
 		Short: "Run a transaction on a chaincode, and show the answer",
-		Long: `Runs a transaction on a chaincode and prints the payload that it answered. Nothing is committed.
+		Long: `Runs a transaction on a chaincode and prints the payload that it answered. Nothing is committed. Characters that a terminal would
+obey are shown in Go's notation, as \x1b: --raw writes the bytes as they are.
 
 Exits with 0 if the chaincode answered, with 1 if it answered with a failure or not at all, and with 2 if the command
 line is wrong.`,
@@ -175,7 +176,7 @@ line is wrong.`,
   ccpeer query -n asset -c '{"Args":["Read","a1"]}' --raw >a1.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			format := "%s\n"
+			format := asText
 			switch {
 			case raw && hex:
 				return usagef("options --raw (-r) and --hex (-x) are not compatible")
@@ -193,6 +194,9 @@ line is wrong.`,
 	return cmd
 }
 
+// asText is the format of a payload that is read by people.
+const asText = "%s\n"
+
 func query(cmd *cobra.Command, f *callFlags, format string) error {
 	at, c, err := f.call()
 	if err != nil {
@@ -205,7 +209,11 @@ func query(cmd *cobra.Command, f *callFlags, format string) error {
 	if a.Status >= failed {
 		return errors.Errorf("endorsement failure during query. response: %s", a.response())
 	}
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), format, a.Payload); err != nil {
+	payload := a.Payload
+	if format == asText {
+		payload = []byte(visible(string(payload)))
+	}
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), format, payload); err != nil {
 		return errors.Wrap(err, "write payload")
 	}
 	return nil

@@ -50,11 +50,11 @@ The JSON is in the manner of CouchDB's _explain.`,
 type explanation struct{ kvledger.Explanation }
 
 func (e *explanation) print(w io.Writer, _ style) {
-	_, _ = fmt.Fprintln(w, e)
+	_, _ = fmt.Fprintln(w, visible(e.String()))
 	var selector bytes.Buffer
 	encoder := json.NewEncoder(&selector)
 	encoder.SetEscapeHTML(false)
 	if encoder.Encode(e.Selector) == nil { // it came as JSON
-		_, _ = fmt.Fprintf(w, "matched with: %s", &selector)
+		_, _ = fmt.Fprintf(w, "matched with: %s", visibleJSON(selector.Bytes()))
 	}
 }

@@ -64,7 +64,7 @@ func printJSON(w io.Writer, text []byte) error {
 		return errors.Wrap(err, "indent JSON")
 	}
 	b.WriteByte('\n')
-	_, err := b.WriteTo(w)
+	_, err := w.Write(visibleJSON(b.Bytes()))
 	return errors.Wrap(err, "write JSON")
 }
 

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pkg/errors"
 
@@ -34,5 +37,48 @@ The chaincode printed:
 	got.Reset()
 	if printError(&got, errors.New("no")); got.String() != "Error: no\n" {
 		t.Errorf("got %q", got.String())
+	}
+}
+
+// hostile is what a chaincode may say: it sets a terminal's title, moves its cursor, and forges a line.
+const hostile = "a\x1b]0;owned\a\x9b2J\u009b2J\u202etxt\r\nstatus:200"
+
+// harmless reports whether a text can do a terminal no harm.
+func harmless(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) })
+}
+
+// What chaincode says reaches the terminal as text, in errors too. It can't forge a line of ours.
+func TestHostileText(t *testing.T) {
+	var b bytes.Buffer
+	printError(&b, errors.New(hostile))
+	if s := b.String(); !harmless(s) || strings.Contains(s, "\nstatus:200") {
+		t.Errorf("an error is %q", s)
+	}
+	if got, want := visible(hostile), `a\x1b]0;owned\a\x9b2J\u009b2J\u202etxt\r`+"\nstatus:200"; got != want {
+		t.Errorf("it is shown as %q, want %q", got, want)
+	}
+	if got := visible("grün\tund\nblau 🙂"); got != "grün\tund\nblau 🙂" {
+		t.Errorf("a plain text is shown as %q", got)
+	}
+	for _, text := range []string{hostile, "\U000e0001 tag", "plain"} {
+		body, err := json.Marshal(map[string]string{"text": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Reset()
+		if err := printJSON(&b, body); err != nil {
+			t.Fatal(err)
+		}
+		var back, want map[string]string
+		if err := json.Unmarshal(b.Bytes(), &back); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(body, &want); err != nil {
+			t.Fatal(err)
+		}
+		if !harmless(b.String()) || back["text"] != want["text"] {
+			t.Errorf("JSON is %q, of %q", b.String(), text)
+		}
 	}
 }
