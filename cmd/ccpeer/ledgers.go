@@ -72,7 +72,11 @@ func (n *node) use() (release func(), err error) {
 		n.using.RUnlock()
 		return nil, errors.New("the peer is stopping")
 	}
-	return n.using.RUnlock, nil
+	n.calls.Add(1)
+	return func() {
+		n.calls.Add(-1)
+		n.using.RUnlock()
+	}, nil
 }
 
 // collectionStore decides who may use a collection: where a chaincode's collections are defined, that is what their

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -64,6 +65,7 @@ type node struct {
 	served   chan struct{} // closed when the server has ended
 	// using is held for reading while clients use the ledgers.
 	using  sync.RWMutex
+	calls  atomic.Int64 // how many clients use them
 	closed bool
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,8 @@ const (
 	defaultListen = "127.0.0.1:7052" // Fabric's port for chaincode
 	// drainTimeout is how long calls under way may take to finish when the peer is stopped.
 	drainTimeout = 10 * time.Second
+	// lastAnswers is how long the last answers may take to be written after that.
+	lastAnswers = time.Second
 )
 
 // exampleChaincodes are those that the peer has unless it is given others.
@@ -118,7 +121,7 @@ func serve(cmd *cobra.Command, f *serveFlags) (err error) {
 		_ = l.Close() // there is an error already
 		return err
 	}
-	return serveAPI(ctx, n, l)
+	return serveAPI(ctx, n, l, cmd.ErrOrStderr())
 }
 
 func printServing(ctx context.Context, w io.Writer, n *node, api address) error {
@@ -156,7 +159,7 @@ func printServing(ctx context.Context, w io.Writer, n *node, api address) error 
 func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // serveAPI serves until ctx ends or the node does, and then waits for the calls under way.
-func serveAPI(ctx context.Context, n *node, l net.Listener) error {
+func serveAPI(ctx context.Context, n *node, l net.Listener, stderr io.Writer) error {
 	server := apiServer(n)
 	ended := make(chan error, 1)
 	var serving sync.WaitGroup
@@ -170,10 +173,37 @@ func serveAPI(ctx context.Context, n *node, l net.Listener) error {
 		return errors.New("serve chaincode: the server has ended")
 	case <-ctx.Done():
 	}
-	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	_, _ = fmt.Fprintf(stderr, "stopping: waiting for %s under way, for at most %s, and for chaincode to end; Ctrl-C again ends at once\n",
+		count(int(n.calls.Load()), "call"), drainTimeout)
+	return drain(context.WithoutCancel(ctx), n, server)
+}
+
+// drain waits for the calls under way. It doesn't wait for clients that have sent a part of a question.
+func drain(ctx context.Context, n *node, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	if err := server.Shutdown(draining); err != nil {
+	shut := make(chan error, 1)
+	go func() { shut <- server.Shutdown(ctx) }()
+	answered := make(chan struct{})
+	go func() {
+		n.using.Lock() // when nobody uses it
+		defer n.using.Unlock()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-ctx.Done():
+		<-shut
 		return errors.Errorf("stop: calls were still under way after %s", drainTimeout)
+	}
+	// The answers are on their way. Who is still connected after that has asked nothing.
+	late := time.NewTimer(lastAnswers)
+	defer late.Stop()
+	select {
+	case <-shut:
+	case <-late.C:
+		cancel()
+		<-shut
 	}
 	return nil
 }

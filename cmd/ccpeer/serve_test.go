@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // served is a peer that runs as a process.
@@ -263,6 +264,64 @@ func TestServeDrains(t *testing.T) {
 	if err := s.cmd.Wait(); err != nil {
 		t.Errorf("ccpeer serve, after Ctrl-C: %v\n%s", err, s.stderr)
 	}
+}
+
+// Who has sent half a question doesn't hold up the end.
+func TestServeEndsBesideHalfAQuestion(t *testing.T) {
+	t.Parallel()
+	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
+	for _, half := range []string{"POST /v1/query HT", "POST /v1/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"} {
+		c, err := net.Dial("tcp", s.api)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		if _, err := c.Write([]byte(half)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The peer answers others, so it has read the halves, or will.
+	peer(t, "chaincode", "list", "--api", s.api).check(t, exitOK, "probe")
+	began := time.Now()
+	s.stop(t)
+	if d := time.Since(began); d > 8*time.Second {
+		t.Errorf("the end took %s", d)
+	}
+}
+
+// The first Ctrl-C says what is waited for, and the second one ends the peer at once.
+func TestServeEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	makePipe(t, pipe)
+	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
+	called := make(chan result)
+	go func() {
+		called <- peer(t, "invoke", "-n", "probe", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
+	}()
+	release, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the chaincode waits
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = release.Close() }()
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for c, err := net.Dial("tcp", s.api); err == nil; c, err = net.Dial("tcp", s.api) { // until it listens no more
+		_ = c.Close()
+	}
+	began := time.Now()
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	err = s.cmd.Wait()
+	if d := time.Since(began); err == nil || d > 8*time.Second {
+		t.Errorf("after the second Ctrl-C it took %s, and ended with %v, want a signal's end at once", d, err)
+	}
+	if got := s.stderr.String(); !strings.Contains(got, "stopping: waiting for 1 call under way") {
+		t.Errorf("the first Ctrl-C said %q", got)
+	}
+	<-called
 }
 
 // TestServeExternal connects a chaincode that somebody else started.
