@@ -78,6 +78,7 @@ func children() map[string]func() {
 		"report":    report,
 		"peer":      runAsPeer,
 		"files":     reportFiles,
+		"keyholder": holdKeys,
 	}
 }
 

@@ -21,6 +21,7 @@ package process
 import (
 	"context"
 	"os"
+	"sync"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -31,7 +32,13 @@ import (
 )
 
 // Runtime runs chaincode as a process. It holds nothing but its Config, and is safe for concurrent use.
-type Runtime struct{ cfg Config }
+type Runtime struct {
+	cfg   Config
+	clear sync.Once // of what other peers have left behind
+}
+
+// keysPrefix is how the folder begins in which a chaincode finds its keys.
+const keysPrefix = "chaincode-tls-"
 
 var _ runtime.Runtime = (*Runtime)(nil)
 
@@ -91,11 +98,19 @@ func (r *Runtime) settings(chaincodeID string) (s *shimenv.Settings, forget func
 	if s.Credential, err = c.TLS.Issue(chaincodeID); err != nil {
 		return nil, nil, err
 	}
-	if s.Dir, err = shimenv.WriteTemp("", "chaincode-tls-", s.Files()...); err != nil {
+	r.clear.Do(func() { clearFolders(os.TempDir(), keysPrefix) })
+	if s.Dir, err = shimenv.WriteTemp("", keysPrefix, s.Files()...); err != nil {
 		s.Credential.Revoke()
 		return nil, nil, errors.WithMessage(err, "write the chaincode's TLS files")
 	}
+	unlock, err := lockFolder(s.Dir)
+	if err != nil {
+		s.Credential.Revoke()
+		_ = os.RemoveAll(s.Dir) // the first error says more
+		return nil, nil, errors.WithMessage(err, "mark the chaincode's TLS files as used")
+	}
 	return s, func() error {
+		defer unlock()
 		s.Credential.Revoke()
 		return os.RemoveAll(s.Dir)
 	}, nil
