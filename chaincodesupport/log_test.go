@@ -30,7 +30,7 @@ func TestEndIsLogged(t *testing.T) {
 				select {
 				case <-crashed:
 					cancel()
-					<-gone
+					_ = <-gone
 					return errors.New("container exited with 2")
 				case err := <-gone:
 					return err

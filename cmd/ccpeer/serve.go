@@ -182,8 +182,11 @@ func serveAPI(ctx context.Context, n *node, l net.Listener, stderr io.Writer) er
 func drain(ctx context.Context, n *node, server *http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	shut := make(chan error, 1)
-	go func() { shut <- server.Shutdown(ctx) }()
+	shut := make(chan struct{})
+	go func() {
+		defer close(shut)
+		_ = server.Shutdown(ctx) // the context says why
+	}()
 	answered := make(chan struct{})
 	go func() {
 		n.using.Lock() // when nobody uses it

@@ -34,13 +34,13 @@ func TestMain(m *testing.M) {
 	case "":
 		goleak.VerifyTestMain(m)
 	case "broken":
-		fmt.Fprintln(os.Stderr, "no licence")
+		_, _ = fmt.Fprintln(os.Stderr, "no licence")
 		os.Exit(7)
 	case "slow":
 		<-time.After(1500 * time.Millisecond) // a server that starts slowly, as JVMs do
 		serve()
 	case "other":
-		fmt.Fprintln(os.Stdout, strings.Join(os.Args[1:], " "), os.Getenv("CHAINCODE_ID"), os.Getenv("CORE_CHAINCODE_ID_NAME"), os.Getenv("CHAINCODE_SERVER_ADDRESS"))
+		_, _ = fmt.Fprintln(os.Stdout, strings.Join(os.Args[1:], " "), os.Getenv("CHAINCODE_ID"), os.Getenv("CORE_CHAINCODE_ID_NAME"), os.Getenv("CHAINCODE_SERVER_ADDRESS"))
 		os.Exit(0)
 	default:
 		serve()
@@ -53,7 +53,7 @@ type talker struct{}
 func (talker) Connect(s pbgrpc.Chaincode_ConnectServer) error {
 	err := runtimetest.Talk(s, os.Getenv("CORE_CHAINCODE_ID_NAME"))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(99)
 	}
 	os.Exit(0)
@@ -69,7 +69,7 @@ func serve() {
 		pbgrpc.RegisterChaincodeServer(g, talker{})
 		err = g.Serve(l)
 	}
-	fmt.Fprintln(os.Stderr, err)
+	_, _ = fmt.Fprintln(os.Stderr, err)
 	os.Exit(98)
 }
 

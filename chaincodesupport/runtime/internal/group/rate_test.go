@@ -21,7 +21,7 @@ func TestOutputRoom(t *testing.T) {
 	const line = 9936 // 10,000 with what a log adds
 	var room group.OutputRoom
 	now := time.Now()
-	print := func(lines int) (logged, reports, told int) {
+	say := func(lines int) (logged, reports, told int) {
 		for range lines {
 			if skipped, ok := room.Admit(now, line); ok {
 				logged++
@@ -44,7 +44,7 @@ func TestOutputRoom(t *testing.T) {
 		{time.Hour, 2000, 104, 1, 992},
 	} {
 		now = now.Add(step.pause)
-		if logged, reports, told := print(step.lines); logged != step.logged || reports != step.reports || told != step.wants {
+		if logged, reports, told := say(step.lines); logged != step.logged || reports != step.reports || told != step.wants {
 			t.Errorf("after %s, of %d lines: %d logged, %d reports of %d lines, want %d, %d and %d",
 				step.pause, step.lines, logged, reports, told, step.logged, step.reports, step.wants)
 		}
