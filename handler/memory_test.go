@@ -255,11 +255,7 @@ func TestMemoryOfManyTransactions(t *testing.T) {
 func TestMemoryOfUnreadAnswers(t *testing.T) {
 	memoryTest(t, func(c *chaincode, v *vast) {
 		const n = 30
-		calls := map[string]*call{}
-		for i := range n {
-			txID := fmt.Sprint("tx", i)
-			calls[txID] = c.begin(txID)
-		}
+		calls := c.beginMany(n)
 		release := make(chan struct{})
 		c.Block(release)
 		for txID := range calls {
@@ -292,11 +288,7 @@ func TestMemoryOfCalls(t *testing.T) {
 		request := message(pb.ChaincodeMessage_INVOKE_CHAINCODE, "", &pb.ChaincodeSpec{
 			ChaincodeId: &pb.ChaincodeID{Name: "b"}, Input: &pb.ChaincodeInput{Args: [][]byte{make([]byte, 50*unit())}},
 		})
-		calls := map[string]*call{}
-		for i := range n {
-			txID := fmt.Sprint("tx", i)
-			calls[txID] = c.begin(txID)
-		}
+		calls := c.beginMany(n)
 		for txID := range calls {
 			c.Do(func() (*pb.ChaincodeMessage, error) { return in(txID, request), nil })
 		}
@@ -323,11 +315,7 @@ func TestMemoryOfCalls(t *testing.T) {
 func TestMemoryOfGrowingAnswers(t *testing.T) {
 	memoryTest(t, func(c *chaincode, v *vast) {
 		const n = 12
-		calls := map[string]*call{}
-		for i := range n {
-			txID := fmt.Sprint("tx", i)
-			calls[txID] = c.begin(txID)
-		}
+		calls := c.beginMany(n)
 		release := make(chan struct{})
 		c.Block(release)
 		for txID := range calls {
@@ -349,4 +337,15 @@ func TestMemoryOfGrowingAnswers(t *testing.T) {
 			calls[m.Txid].wantReply(t)
 		}
 	})
+}
+
+// beginMany begins transactions, and returns them by ID: tx0, tx1, ….
+func (c *chaincode) beginMany(n int) map[string]*call {
+	c.peer.t.Helper()
+	calls := map[string]*call{}
+	for i := range n {
+		txID := fmt.Sprint("tx", i)
+		calls[txID] = c.begin(txID)
+	}
+	return calls
 }

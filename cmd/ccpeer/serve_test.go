@@ -230,20 +230,26 @@ func TestServeArguments(t *testing.T) {
 	s.stop(t)
 }
 
-// TestServeDrains stops a peer while a call is under way.
-func TestServeDrains(t *testing.T) {
-	t.Parallel()
+// serveWaiting starts a peer, and a call whose chaincode waits until release is closed.
+func serveWaiting(t *testing.T) (s *served, called <-chan result, release *os.File) {
+	t.Helper()
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	makePipe(t, pipe)
-	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
-	called := make(chan result)
+	s = servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
+	outcome := make(chan result)
 	go func() {
-		called <- peer(t, "invoke", "-n", "probe", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
+		outcome <- peer(t, "invoke", "-n", "probe", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
 	}()
 	release, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the chaincode waits
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, outcome, release
+}
+
+// interrupt sends a signal to the peer, and returns when clients can't connect any more.
+func (s *served) interrupt(t *testing.T) {
+	t.Helper()
 	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -257,6 +263,13 @@ func TestServeDrains(t *testing.T) {
 	for !refused() {
 		runtime.Gosched()
 	}
+}
+
+// TestServeDrains stops a peer while a call is under way.
+func TestServeDrains(t *testing.T) {
+	t.Parallel()
+	s, called, release := serveWaiting(t)
+	s.interrupt(t)
 	if err := release.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -292,29 +305,14 @@ func TestServeEndsBesideHalfAQuestion(t *testing.T) {
 // The first Ctrl-C says what is waited for, and the second one ends the peer at once.
 func TestServeEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	makePipe(t, pipe)
-	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
-	called := make(chan result)
-	go func() {
-		called <- peer(t, "invoke", "-n", "probe", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
-	}()
-	release, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the chaincode waits
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, called, release := serveWaiting(t)
 	defer func() { _ = release.Close() }()
-	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	for c, err := net.Dial("tcp", s.api); err == nil; c, err = net.Dial("tcp", s.api) { // until it listens no more
-		_ = c.Close()
-	}
+	s.interrupt(t)
 	began := time.Now()
 	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	err = s.cmd.Wait()
+	err := s.cmd.Wait()
 	if d := time.Since(began); err == nil || d > 8*time.Second {
 		t.Errorf("after the second Ctrl-C it took %s, and ended with %v, want a signal's end at once", d, err)
 	}
