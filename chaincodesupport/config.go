@@ -36,8 +36,8 @@ type Config struct {
 	Decorators []Decorator
 	// Identify returns the chaincode ID for which the credential of a stream was made. The stream may register only that ID.
 	// An error refuses the stream. ctx is the stream's, and carries gRPC's peer.Peer. With Credentials, it is also asked about
-	// each connection that has shaken hands. ctx then has only the peer.Peer, and an error refuses nothing. If Identify is nil or returns "", any
-	// chaincode ID that is being launched may be registered.
+	// each connection that has shaken hands. ctx then has only the peer.Peer, and an error refuses nothing. If Identify is nil
+	// or returns "", any chaincode ID that is being launched may be registered.
 	Identify func(ctx context.Context) (chaincodeID string, err error)
 	// Credentials are the TLS of the listener that chaincode dials. ServerOptions passes them on. Package accesscontrol
 	// makes some, with an Identify that belongs to them. Nil: plaintext, and connections from this machine only.

@@ -161,7 +161,8 @@ func (a *Authenticator) identify(info credentials.AuthInfo) (string, error) {
 	return "", &UnknownCertificateError{Hash: hash}
 }
 
-// refuse logs what was refused, because nobody else does, within a limit. If the Logger panics, the line is lost and nothing else happens.
+// refuse logs what was refused, because nobody else does, within a limit. If the Logger panics, the line is lost and nothing
+// else happens.
 func (a *Authenticator) refuse(what string, from net.Addr, err error) {
 	defer func() { _ = recover() }()
 	skipped, due := a.refused.Due()

@@ -40,7 +40,7 @@ func printError(w io.Writer, err error) {
 		_, _ = fmt.Fprintln(w, "The chaincode printed:")
 	}
 	for _, line := range lines {
-		if strings.ContainsFunc(line, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }) {
+		if strings.Contains(line, "\n") || strings.ContainsFunc(line, unprintable) {
 			line = strconv.Quote(line)
 		}
 		_, _ = fmt.Fprintln(w, "    "+line)

@@ -31,7 +31,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 )
 
-// Runtime runs chaincode as a process. It holds nothing but its Config, and is safe for concurrent use.
+// Runtime runs chaincode as a process. It holds nothing of a run, and is safe for concurrent use.
 type Runtime struct {
 	cfg   Config
 	clear sync.Once // of what other peers have left behind

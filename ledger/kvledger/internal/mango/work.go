@@ -2,7 +2,6 @@ package mango
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -70,7 +69,7 @@ func sort[T any](w *work, list []T, compare func(a, b T) int) {
 // sortedNames returns the names of an object's members in their order.
 func sortedNames(w *work, object map[string]any) []string {
 	names := make([]string, 0, len(object))
-	for name := range maps.Keys(object) {
+	for name := range object {
 		if !w.spend(1) {
 			return nil
 		}
