@@ -25,14 +25,18 @@ func TestEndIsLogged(t *testing.T) {
 			rt := runFunc(func(ctx context.Context, id string, handle runtime.StreamHandler) error {
 				alive, cancel := context.WithCancel(ctx)
 				defer cancel()
-				gone := make(chan error, 1)
-				go func() { gone <- scripted(t, succeed).Run(alive, id, handle) }()
+				var err error
+				gone := make(chan struct{})
+				go func() {
+					defer close(gone)
+					err = scripted(t, succeed).Run(alive, id, handle)
+				}()
 				select {
 				case <-crashed:
 					cancel()
-					_ = <-gone
+					<-gone
 					return errors.New("container exited with 2")
-				case err := <-gone:
+				case <-gone:
 					return err
 				}
 			})
