@@ -114,6 +114,10 @@ mutate-short: mutate ## Make a few small faults, as CI does
 model: ## Compare a stream with its reference model for a million steps (make test: 10,000)
 	go test ./handler -run 'TestModel$$' -v -model 1000000 -timeout 60m
 
+.PHONY: hostile
+hostile: ## Attack a peer whose memory is limited to 1 GiB with gigabytes (make test: a sixteenth of the sizes)
+	CCPEER_LONG=1 go test ./internal/hostile -v -count=1 -timeout 60m
+
 # What test-busy runs, and how often.
 BUSY ?= ./...
 BUSY_COUNT ?= 10

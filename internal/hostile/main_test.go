@@ -2,6 +2,8 @@
 
 // Package hostile_test attacks a peer that is a process of its own, whose memory is limited to 1 GiB, as chaincode would that
 // wants it dead. Whatever is done, the peer lives, and an honest chaincode is served before, during and after.
+//
+// That moves gigabytes, so make hostile does it. Otherwise the same is done at a sixteenth of the size, limits included.
 package hostile_test
 
 import (
@@ -30,12 +32,42 @@ import (
 // peerVar is set for the process that is the peer.
 const peerVar = "CCPEER_HOSTILE_PEER"
 
-// memoryLimit is how many bytes the peer may use.
-const memoryLimit = 1 << 30
+// long reports whether the attacks have their real size.
+func long() bool { return os.Getenv("CCPEER_LONG") != "" }
+
+// mib is what a MiB is in the attacks and in the peer's limits.
+func mib() int {
+	if long() {
+		return 1 << 20
+	}
+	return 1 << 16
+}
+
+// memoryLimit is how many bytes the peer may use. A program needs some whatever it does, so a sixteenth wouldn't do.
+func memoryLimit() int {
+	if long() {
+		return 1 << 30
+	}
+	return 1<<30/16 + 64<<20
+}
 
 // collectorLimit is what its garbage collector is told (GOMEMLIMIT). It is less, as Go's documentation advises: the collector
 // runs beside the program, which goes on allocating meanwhile.
-const collectorLimit = memoryLimit / 4 * 3
+func collectorLimit() int { return memoryLimit() / 4 * 3 }
+
+// limits are the peer's. The sizes are the defaults. No time is so short that a busy machine could use it up: the attacks are
+// on memory.
+func limits() handler.Limits {
+	return handler.Limits{
+		MaxBytes:            512 * mib(),
+		MaxTransactionBytes: 256 * mib(),
+		MaxSendMsgSize:      100 * mib(),
+		MaxPageBytes:        4 * mib(),
+		ExecuteTimeout:      patience,
+		RegisterTimeout:     patience,
+		SendTimeout:         patience,
+	}
+}
 
 // channel is the peer's only channel.
 const channel = "ch"
@@ -75,10 +107,10 @@ type server struct {
 // playPeer is the peer's process. It says where it listens. For each line "chaincode transaction [argument ...]" that it
 // reads it runs a transaction, and says "transaction outcome". It ends when there is nothing more to read.
 func playPeer() error {
-	if !raced() {
+	if long() && !raced() {
 		// The system limits addresses. Go gives memory back, but keeps its addresses, and the holes between large values are
 		// addresses too. So this is more than what may be used, which end checks; it is there to keep the machine alive.
-		const addresses = memoryLimit / 2 * 3
+		addresses := uint64(memoryLimit() / 2 * 3)
 		limit := syscall.Rlimit{Cur: addresses, Max: addresses}
 		if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
 			return errors.Wrap(err, "limit memory")
@@ -91,6 +123,7 @@ func playPeer() error {
 	}
 	cs, err := chaincodesupport.New(chaincodesupport.Config{
 		DevMode: true,
+		Limits:  limits(),
 		Hooks: handler.Hooks{
 			ACL:     handler.InsecureAllowAll{},
 			Ledgers: handler.LedgersFunc(func(context.Context, string) (ledger.Ledger, error) { return l, nil }),
@@ -111,7 +144,7 @@ func playPeer() error {
 		words := strings.Fields(lines.Text())
 		go func() { s.say(words[1] + " " + s.run(words[0], words[1], words[2:])) }()
 	}
-	ending, cancel := context.WithTimeout(ctx, time.Second)
+	ending, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := cs.Close(ending); err != nil {
 		return err
