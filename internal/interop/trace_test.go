@@ -153,18 +153,24 @@ func (tr *trace) take() []string {
 // await returns when there is a line, since take was last called.
 func (tr *trace) await(t testing.TB, line string) {
 	t.Helper()
+	tr.awaitThat(t, fmt.Sprintf("line %q", line), func(lines []string) bool { return slices.Contains(lines, line) })
+}
+
+// awaitThat returns when the lines since take was last called have something.
+func (tr *trace) awaitThat(t testing.TB, what string, have func(lines []string) bool) {
+	t.Helper()
 	timeout := time.After(30 * time.Second)
 	for {
 		tr.mu.Lock()
 		lines, more := slices.Clone(tr.lines), tr.more
 		tr.mu.Unlock()
-		if slices.Contains(lines, line) {
+		if have(lines) {
 			return
 		}
 		select {
 		case <-more:
 		case <-timeout:
-			t.Fatalf("there is no line %q in\n%s", line, strings.Join(lines, "\n"))
+			t.Fatalf("there is no %s in\n%s", what, strings.Join(lines, "\n"))
 		}
 	}
 }
