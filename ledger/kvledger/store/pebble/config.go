@@ -86,10 +86,10 @@ func (c Config) options(g *guard) *pebble.Options {
 		// Later formats are for Pebble's later versions to choose; this one tells a torn log from a damaged one.
 		FormatMajorVersion: pebble.FormatTableFormatV6,
 		MemTableSize:       uint64(min(max(c.CacheSize/8, minMemTableSize), maxMemTableSize)),
-		// A commit waits when that many are full and not yet in tables.
-		MemTableStopWritesThreshold: 4,
+		// The store waits itself: see tables.
+		MemTableStopWritesThreshold: unlimited,
 		L0CompactionThreshold:       2,
-		L0StopWritesThreshold:       1000,
+		L0StopWritesThreshold:       unlimited,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 		Logger:                      g,
 		EventListener:               g.listener(),

@@ -7,10 +7,19 @@
 //
 // # Failures
 //
-// If the disk fails while something is written, nobody can know what is on it. From then on the store refuses commits and
-// snapshots, and writes nothing more. It must be closed and opened again, which finds out. If Pebble can't even change to a
-// new log, it ends the process by a panic. That loses nothing either. Config.MinFree keeps a disk that fills up from leading
-// there.
+// A disk can fail in three ways.
+//
+// The log can't be written or synced. Then nobody can know what is on the disk. From then on the store refuses commits and
+// snapshots, and writes nothing more. It must be closed and opened again, which finds out. The same holds for the MANIFEST,
+// which says what tables there are. If Pebble can't even change to a new log, it ends the process by a panic. That loses
+// nothing either. Config.MinFree keeps a disk that fills up from leading there.
+//
+// Tables can't be written, though the log can: a quota is used up, say. Then commits fail with the cause, and reads go on.
+// Pebble tries again ten times a second. When the disk is as it was, commits go on by themselves.
+//
+// The disk doesn't answer. Then a commit waits, but not longer than its context, and Close not longer than 25 seconds. A
+// batch that the disk has not answered for may still be written. So the next snapshot waits until that is known, or until
+// its own context ends.
 //
 // What is read is checked by checksums. What fails them is ErrDamaged, not a value. There is one gap, which is Pebble's.
 // What was committed last is in the log alone, until Close, or until it is enough for a table. Damage to the end of the log,

@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,9 +24,7 @@ type guard struct {
 	fs      vfs.FS
 	dir     string
 	failure atomic.Pointer[error] // the first of those
-
-	mu   sync.Mutex
-	last string // the last error of a background job, which is retried at once and for ever
+	tables  *tables
 }
 
 var (
@@ -56,29 +53,21 @@ func (g *guard) fail(err error) {
 // failed returns what has failed, or nil.
 func (g *guard) failed() error {
 	if err := g.failure.Load(); err != nil {
-		return errors.Wrap(*err, "the store has failed and must be opened again")
+		return errors.Wrapf(*err, "the store in data folder %s has failed and must be opened again: "+
+			"see that the disk is writable and has room, and start the peer again", g.dir)
 	}
 	return nil
 }
 
 func (g *guard) listener() *pebble.EventListener {
-	return &pebble.EventListener{
-		BackgroundError: g.background,
+	l := &pebble.EventListener{
 		// Whoever reads it gets the error too.
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			g.log.Error("a file of the store is damaged", zap.String("file", info.Path), zap.Error(info.Details))
 		},
 	}
-}
-
-// background logs an error of a background job once, not each time that Pebble retries.
-func (g *guard) background(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if text := err.Error(); text != g.last {
-		g.last = text
-		g.log.Error("a background job of the store has failed", zap.Error(err))
-	}
+	g.tables.listen(l)
+	return l
 }
 
 // manifestMarker begins the name of the empty file whose name ends with that of the current MANIFEST.
@@ -96,6 +85,10 @@ func (g *guard) MaybeError(op errorfs.Op) error {
 	case err != nil:
 		<-time.After(retryDelay)
 		return err
+	case strings.HasSuffix(op.Path, ".sst"):
+		if _, _, err := g.tables.state(); err != nil {
+			<-time.After(retryDelay)
+		}
 	case strings.HasPrefix(g.fs.PathBase(op.Path), manifestMarker):
 		return syncFolder(g.fs, g.dir)
 	}

@@ -56,9 +56,11 @@ func openLocked(cfg Config, lock *pebble.Lock) (*Store, error) {
 	}
 	s := &Store{
 		fs: cfg.FS, dir: cfg.Dir, minFree: cfg.MinFree, log: cfg.Logger,
-		guard: &guard{log: cfg.Logger, fs: cfg.FS, dir: cfg.Dir}, committing: make(chan struct{}, 1),
+		guard:      &guard{log: cfg.Logger, fs: cfg.FS, dir: cfg.Dir, tables: newTables(cfg.Logger)},
+		committing: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	options := cfg.options(s.guard)
+	s.memTableSize = options.MemTableSize
 	options.Lock = lock
 	options.Cache = pebble.NewCache(cfg.CacheSize)
 	defer options.Cache.Unref()
@@ -124,7 +126,7 @@ func (s *Store) openDatabase(options *pebble.Options) error {
 		return err
 	}
 	s.db = db
-	s.publish(head)
+	s.publish(nil, head)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package pebble
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -16,9 +15,6 @@ import (
 // maxBatch is how many bytes a batch may have. Pebble panics at 4 GiB, and needs several times a batch's size.
 const maxBatch = 1 << 30
 
-// flushTimeout is how long Close waits until what is not in tables is written there.
-const flushTimeout = 10 * time.Second
-
 // Store is a store.Store in a folder. It must be made by Open.
 type Store struct {
 	fs      vfs.FS
@@ -27,8 +23,12 @@ type Store struct {
 	log     *zap.Logger
 	guard   *guard
 
+	memTableSize uint64
+
 	db         *pebble.DB
 	committing chan struct{} // holds one token while a batch is being committed, or the store closed
+	closing    chan struct{} // closed when Close is called
+	unfinished atomic.Pointer[attempt]
 
 	// current is what new snapshots see: what the last commit has synced, where the database itself shows what is
 	// yet to be synced. It is nil once the store is closed.
@@ -38,8 +38,12 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Snapshot implements store.Store. It never waits.
-func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
+// Snapshot implements store.Store. It waits only if a commit has returned before its end: for that end, so that the head
+// tells what has become of it.
+func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	if err := s.settle(ctx); err != nil {
+		return nil, err
+	}
 	for {
 		now := s.current.Load()
 		if now == nil {
@@ -53,38 +57,6 @@ func (s *Store) Snapshot(context.Context) (store.Snapshot, error) {
 			return newSnapshot(now), nil
 		}
 	}
-}
-
-// Commit implements store.Store. A batch may have up to 1 GiB. Once it has begun, a commit is finished, whatever becomes of
-// ctx.
-func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case s.committing <- struct{}{}:
-		defer func() { <-s.committing }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	now := s.current.Load()
-	if now == nil {
-		return store.ErrClosed
-	}
-	if err := s.guard.failed(); err != nil {
-		return err
-	}
-	if now.head != b.Prev {
-		return store.ErrHeadMoved
-	}
-	if err := s.checkFree(); err != nil {
-		return err
-	}
-	if err := s.apply(b); err != nil {
-		return err
-	}
-	s.publish(b.Next)
-	return nil
 }
 
 // checkFree refuses a commit while that is still only an error. Once Pebble can't write a file any more, it can only fail.
@@ -145,57 +117,4 @@ func fill(batch *pebble.Batch, b *store.Batch) error {
 		}
 	}
 	return batch.Set(headKey, encodeHead(b.Next), nil)
-}
-
-// publish makes what the database has now visible to new snapshots. No commit may be under way.
-func (s *Store) publish(head store.Head) {
-	s.views.Add(1)
-	v := &view{store: s, head: head, snapshot: s.db.NewSnapshot()}
-	v.init()
-	if old := s.current.Swap(v); old != nil {
-		s.logged(old.release())
-	}
-}
-
-// Close implements store.Store. It waits for a commit that has begun, and releases the folder. Snapshots should be closed
-// before. If some are open, the error says so. They stay readable, and the folder is released when the last one is closed.
-func (s *Store) Close() error {
-	s.committing <- struct{}{}
-	defer func() { <-s.committing }()
-	last := s.current.Swap(nil)
-	if last == nil {
-		return store.ErrClosed
-	}
-	if err := last.release(); err != nil {
-		return errors.Wrapf(err, "close data folder %s", s.dir)
-	}
-	if s.views.Load() > 0 {
-		return errors.Errorf("close data folder %s: snapshots are open, it is released when they are closed", s.dir)
-	}
-	return nil
-}
-
-// closeDatabase leaves everything in tables, and nothing in the log. Damage to tables is easier to tell, and tables need no
-// replay. Nothing is lost without that. So it is left out if it could fail, or take for ever.
-func (s *Store) closeDatabase() error {
-	if s.guard.failed() == nil && s.checkFree() == nil {
-		flushed, err := s.db.AsyncFlush()
-		if err != nil {
-			s.logged(errors.Wrap(err, "begin to write tables"))
-			return s.db.Close()
-		}
-		select {
-		case <-flushed:
-		case <-time.After(flushTimeout):
-			s.log.Warn("the store is closed without its log being written to tables", zap.Duration("timeout", flushTimeout))
-		}
-	}
-	return s.db.Close()
-}
-
-// logged is for errors that come where there is nobody to return them to.
-func (s *Store) logged(err error) {
-	if err != nil {
-		s.log.Error("close a snapshot or the store", zap.Error(err))
-	}
 }
