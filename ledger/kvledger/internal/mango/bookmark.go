@@ -87,13 +87,7 @@ func (p *Plan) resume(w *work, text string) error {
 }
 
 func decodeBookmark(w *work, content []byte) (b bookmark, err error) {
-	if len(content) < largeJSON {
-		d := json.NewDecoder(bytes.NewReader(content))
-		d.UseNumber()
-		err = d.Decode(&b)
-		return b, err
-	}
-	value, _, err := decodeLarge(w, content)
+	value, _, err := decodeDeep(w, content)
 	if err != nil {
 		return b, err
 	}

@@ -3,50 +3,48 @@ package mango
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
 )
 
-// largeJSON is from how many bytes on JSON is decoded piece by piece.
+// largeJSON is from how many bytes on JSON is large: what takes long is done in pieces of this size.
 const largeJSON = 64 << 10
 
 // decode makes nil, bool, json.Number, string, []any and map[string]any of the JSON value that data begins with. It
 // returns what follows the value. into is for any value, or only for an object or null.
 //
-// Package json can't be stopped, and takes a second for a value of 100 MiB. So what is large is taken apart here, down to
+// Package json can't be stopped, and takes a second for a value of 100 MiB. So values are taken apart here, down to
 // single strings and pieces of them. Package json still says what those mean.
 func decode[T any | map[string]any](w *work, data []byte, into *T) (rest []byte, err error) {
 	if err := checkLimits(w, data, MaxDepth); err != nil {
 		return nil, err
 	}
-	if len(data) < largeJSON {
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.UseNumber()
-		err = d.Decode(into)
-		return data[d.InputOffset():], err
-	}
-	value, rest, err := decodeLarge(w, data)
+	value, rest, err := decodeDeep(w, data)
 	if value == nil || err != nil {
 		return rest, err
 	}
 	decoded, ok := value.(T)
 	if !ok {
-		return rest, errors.New("not a JSON object")
+		return rest, &malformed{want: "an object"}
 	}
 	*into = decoded
 	return rest, nil
 }
 
-// decodeLarge is decode without its limits.
-func decodeLarge(w *work, data []byte) (value any, rest []byte, err error) {
+// decodeDeep is decode without its limits.
+func decodeDeep(w *work, data []byte) (value any, rest []byte, err error) {
 	d := decoder{work: w, data: data}
 	value = d.value()
 	if err := w.ended(); err != nil {
 		return nil, nil, err
 	}
-	return value, data[d.at:], d.err
+	if d.err != nil {
+		return nil, nil, d.err
+	}
+	return value, data[d.at:], nil
 }
 
 // valid says whether data is a JSON value, whatever its depth.
@@ -54,8 +52,33 @@ func valid(w *work, data []byte) bool {
 	if len(data) < largeJSON {
 		return json.Valid(data)
 	}
-	_, rest, err := decodeLarge(w, data)
+	_, rest, err := decodeDeep(w, data)
 	return err == nil && len(bytes.TrimLeft(rest, " \t\r\n")) == 0
+}
+
+// malformed is the error for what is not the JSON that is wanted. Most values of a ledger may not be JSON at all, so it must
+// cost little.
+type malformed struct {
+	want   string
+	at, of int
+}
+
+func (m *malformed) Error() string {
+	return fmt.Sprintf("want %s at byte %d of %d", m.want, m.at, m.of)
+}
+
+// jsonError returns what package json says of data, if decode has found it malformed. Fabric's peer uses that package, and so
+// chaincode gets the same text. Of what is large it returns what decode has said.
+func jsonError[T any | map[string]any](data []byte, err error) error {
+	var found *malformed
+	if len(data) >= largeJSON || !errors.As(err, &found) {
+		return err
+	}
+	var ignored T
+	if said := json.NewDecoder(bytes.NewReader(data)).Decode(&ignored); said != nil {
+		return said
+	}
+	return err
 }
 
 // deepest is how many levels package json knows.
@@ -67,13 +90,13 @@ type decoder struct {
 	data  []byte
 	at    int // where the next byte is read
 	depth int
-	err   error
+	err   *malformed
 }
 
 // refuse notes what is wrong.
 func (d *decoder) refuse(want string) any {
 	if d.err == nil {
-		d.err = errors.Errorf("want %s at byte %d of %d", want, d.at, len(d.data))
+		d.err = &malformed{want: want, at: d.at, of: len(d.data)}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package mango_test
 
 import (
+	"encoding/json"
 	"reflect"
 	"regexp"
 	"regexp/syntax"
@@ -19,23 +20,31 @@ func hardJSON() []string {
 	}
 }
 
+// jsonDecode decodes as package json does.
+func jsonDecode(data string) (value any, rest string, err error) {
+	d := json.NewDecoder(strings.NewReader(data))
+	d.UseNumber()
+	err = d.Decode(&value)
+	return value, data[d.InputOffset():], err
+}
+
 func sameDecoded(t *testing.T, data string) {
 	t.Helper()
 	if first := strings.TrimLeft(data, " \t\r\n"); first == "" || !strings.ContainsAny(first[:1], `{["`) {
 		data = "[" + data + "]" // package json takes 01 for two values, but not within others
 	}
-	want, wantRest, wantErr := mango.DecodeSmall([]byte(data))
-	got, rest, err := mango.DecodeLarge([]byte(data))
+	want, wantRest, wantErr := jsonDecode(data)
+	got, rest, err := mango.Decode([]byte(data))
 	if (err != nil) != (wantErr != nil) {
 		t.Fatalf("%.200q: %v, want %v", data, err, wantErr)
 	}
-	if err == nil && (!reflect.DeepEqual(got, want) || string(rest) != string(wantRest)) {
+	if err == nil && (!reflect.DeepEqual(got, want) || string(rest) != wantRest) {
 		t.Fatalf("%.200q: %.200v and %.100q, want %.200v and %.100q", data, got, rest, want, wantRest)
 	}
 }
 
-// TestDecodeLarge decodes what is large as package json does, also where a string is cut into pieces.
-func TestDecodeLarge(t *testing.T) {
+// TestDecode decodes as package json does, also where a string is cut into pieces.
+func TestDecode(t *testing.T) {
 	for _, data := range hardJSON() {
 		sameDecoded(t, data)
 	}
@@ -43,12 +52,12 @@ func TestDecodeLarge(t *testing.T) {
 	for _, part := range []string{`\ud83d\ude00`, `\ud83d`, `\ude00`, `\\ud83d\ude00`, "é", "\x80", "\xff", "日本", `\n`, "x"} {
 		for shift := range 13 {
 			text := strings.Repeat("x", piece-20+shift) + strings.Repeat(part, 20)
-			whole, _, err := mango.DecodeLarge([]byte(`{"a":["` + text + `"]}`))
+			whole, _, err := mango.Decode([]byte(`{"a":["` + text + `"]}`))
 			if err != nil {
 				t.Fatal(err)
 			}
-			// In another frame, small, the end of it is not cut.
-			end, _, err := mango.DecodeSmall([]byte(`"` + strings.Repeat(part, 20) + `"`))
+			// Package json doesn't cut it.
+			end, _, err := jsonDecode(`"` + strings.Repeat(part, 20) + `"`)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,8 +68,8 @@ func TestDecodeLarge(t *testing.T) {
 	}
 }
 
-// FuzzDecodeLarge compares the two decoders.
-func FuzzDecodeLarge(f *testing.F) {
+// FuzzDecode compares the decoder with that of package json.
+func FuzzDecode(f *testing.F) {
 	for _, data := range hardJSON() {
 		f.Add(data)
 	}

@@ -32,7 +32,7 @@ func NewDocumentContext(ctx context.Context, key string, value []byte) (*Documen
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if len(value) < largeJSON {
+	if len(value) < workStep {
 		return newDocument(nil, key, value)
 	}
 	return newDocument(newWork(ctx), key, value)

@@ -2,14 +2,8 @@ package mango
 
 import "regexp/syntax"
 
-// DecodeSmall and DecodeLarge decode JSON as what is small and what is large is decoded.
-func DecodeSmall(data []byte) (value any, rest []byte, err error) {
-	rest, err = decode(nil, data, &value)
-	return value, rest, err
-}
-
-// DecodeLarge is the other one.
-func DecodeLarge(data []byte) (value any, rest []byte, err error) { return decodeLarge(nil, data) }
+// Decode decodes JSON whatever its depth.
+func Decode(data []byte) (value any, rest []byte, err error) { return decodeDeep(nil, data) }
 
 // SizeOf is what a pattern is taken for before it is compiled.
 func SizeOf(parsed *syntax.Regexp) int { return sizeOf(parsed) }

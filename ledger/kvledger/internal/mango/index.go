@@ -55,7 +55,7 @@ func ParseIndex(file []byte) (*Index, error) {
 	var value any
 	rest, err := decode(nil, file, &value)
 	if err != nil {
-		return nil, errors.Wrap(err, "decode index")
+		return nil, errors.Wrap(jsonError[any](file, err), "decode index")
 	}
 	if len(bytes.TrimLeft(rest, " \t\r\n")) > 0 {
 		return nil, errors.New("decode index: something follows the JSON object")

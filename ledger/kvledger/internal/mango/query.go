@@ -82,7 +82,7 @@ func parseQuery(w *work, query []byte) (*Query, error) {
 	}
 	var members map[string]any
 	if _, err := decode(w, query, &members); err != nil {
-		return nil, errors.WithMessage(err, "decode query")
+		return nil, errors.WithMessage(jsonError[map[string]any](query, err), "decode query")
 	}
 	if members == nil {
 		return nil, errors.New("decode query: not a JSON object: null")
