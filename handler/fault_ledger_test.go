@@ -123,6 +123,12 @@ func TestFaultsOfQueries(t *testing.T) {
 			c.say("tx1", next("1"), notFound)
 			c.finish(t, "tx1", x)
 		}},
+		{"F53", "bookmark fails", func(t *testing.T, c *chaincode) {
+			x := c.begin("tx1")
+			c.peer.ledger().On(ledgertest.Bookmark, ledgertest.Once(ledgertest.Fail(errors.New("disk on fire"))))
+			c.say("tx1", richQuery("", "", 2), "disk on fire")
+			c.finish(t, "tx1", x)
+		}},
 		{"F53", "iterator panics midway", func(t *testing.T, c *chaincode) {
 			x := c.beginQuery()
 			c.peer.ledger().On(ledgertest.Next, ledgertest.Once(ledgertest.Panic("secret")))

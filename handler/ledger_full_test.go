@@ -116,4 +116,4 @@ func (q *memoryQuery) Next(ctx context.Context) (*ledger.KV, error) {
 	}
 }
 
-func (q *memoryQuery) Bookmark() string { return q.bookmark }
+func (q *memoryQuery) Bookmark(context.Context) (string, error) { return q.bookmark, nil }

@@ -82,7 +82,7 @@ func (q *query) page(ctx context.Context) (*pb.QueryResponse, error) {
 	}
 	q.left -= len(resp.Results)
 	if q.asked() {
-		return resp, q.describe(resp)
+		return resp, q.describe(ctx, resp)
 	}
 	q.truncated = q.ahead != nil && q.left == 0
 	resp.HasMore = q.ahead != nil && q.left > 0
@@ -118,14 +118,15 @@ func (q *query) full(n, size int) bool {
 
 // describe adds to a paginated query's page where it ended. For a rich query that is what the ledger says. For a range it is
 // the key of the next record, or "" if there is none.
-func (q *query) describe(resp *pb.QueryResponse) error {
+func (q *query) describe(ctx context.Context, resp *pb.QueryResponse) (err error) {
 	m := &pb.QueryResponseMetadata{FetchedRecordsCount: int32(len(resp.Results))} //nolint:gosec // at most size, an int32
-	if rich, ok := q.results.(interface{ bookmark() string }); ok {
-		m.Bookmark = rich.bookmark()
+	if rich, ok := q.results.(richResults); ok {
+		if m.Bookmark, err = rich.bookmark(ctx); err != nil {
+			return err
+		}
 	} else if q.ahead != nil {
 		m.Bookmark = q.ahead.key
 	}
-	var err error
 	resp.Metadata, err = marshal(m)
 	return err
 }

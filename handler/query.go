@@ -130,7 +130,7 @@ type richResults struct {
 	it ledger.QueryIterator
 }
 
-func (r richResults) bookmark() string { return r.it.Bookmark() }
+func (r richResults) bookmark(ctx context.Context) (string, error) { return r.it.Bookmark(ctx) }
 
 type historyResults struct{ ledger.HistoryIterator }
 

@@ -60,7 +60,8 @@ func (p Page) Asked() bool { return p.Size != 0 || p.Bookmark != "" }
 type QueryIterator interface {
 	Iterator
 	// Bookmark returns where the next page begins. It is called after Next has returned nil, and only for a paginated query.
-	Bookmark() string
+	// A bookmark may hold large values. So making one ends with ctx.
+	Bookmark(ctx context.Context) (string, error)
 }
 
 // MetadataState is implemented by a Simulator whose ledger keeps metadata of keys. Key-level endorsement needs it. Without

@@ -162,7 +162,9 @@ func pagesOf(t *testing.T, l *kvledger.Ledger, query string, size int32) string 
 		if page := keysOf(t, it); page != "" {
 			all = append(all, page)
 		}
-		bookmark = it.Bookmark()
+		if bookmark, err = it.Bookmark(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		sim.Done()
 	}
 	return strings.Join(all, " ")

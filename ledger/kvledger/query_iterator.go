@@ -185,15 +185,12 @@ func (it *queryIterator) addResult(ctx context.Context, c candidate) error {
 }
 
 // Bookmark implements ledger.QueryIterator. After a page without results it is CouchDB's "nil".
-func (it *queryIterator) Bookmark() string {
+func (it *queryIterator) Bookmark(ctx context.Context) (string, error) {
 	if it.last == nil {
-		return "nil"
+		return "nil", nil
 	}
-	bookmark, err := it.plan.BookmarkAfter(*it.last)
-	if err != nil {
-		return "nil"
-	}
-	return bookmark
+	bookmark, err := it.plan.BookmarkAfterContext(ctx, *it.last)
+	return bookmark, errors.Wrapf(err, "make bookmark after key %q", it.last.Key)
 }
 
 // Close implements ledger.Iterator. What was yielded stays noted.

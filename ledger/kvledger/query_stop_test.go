@@ -44,6 +44,31 @@ func TestQueryStops(t *testing.T) {
 	}
 }
 
+// TestBookmarkStops ends the making of a bookmark. There is an error then, and no bookmark: "nil" would begin again.
+//
+// F97
+func TestBookmarkStops(t *testing.T) {
+	l := openMemory(t)
+	defineIndexes(t, l, `["a"]`)
+	commitResults(t, l, results(t, l, put("k", slowDocument())))
+	sim := newSimulator(t, l, "tx")
+	it, err := sim.ExecuteQuery(t.Context(), ns, `{"selector":{},"sort":["a"]}`, ledger.Page{Size: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kv, err := it.Next(t.Context()); kv == nil || err != nil {
+		t.Fatalf("%v, %v", kv, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if bookmark, err := it.Bookmark(ctx); bookmark != "" || !errors.Is(err, context.Canceled) {
+		t.Errorf("%.100q, %v", bookmark, err)
+	}
+	if bookmark, err := it.Bookmark(t.Context()); len(bookmark) < 2<<20 || err != nil {
+		t.Errorf("later: %.100q, %v", bookmark, err)
+	}
+}
+
 // TestIndexStops ends what keeps an index while it matches a document with the index's filter: defining it, and a commit.
 func TestIndexStops(t *testing.T) {
 	l := openMemory(t)

@@ -156,7 +156,9 @@ func TestQueryPages(t *testing.T) {
 				}
 			}
 			pages = append(pages, strings.Join(keys, " "))
-			bookmark = it.Bookmark()
+			if bookmark, err = it.Bookmark(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			sim.Done()
 		}
 		if got := strings.Join(pages, "|"); got != test.want {
@@ -169,7 +171,11 @@ func TestQueryPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	pairs(t, it)
-	rest, err := sim.ExecuteQuery(t.Context(), ns, fmt.Sprintf(`{"selector":{},"bookmark":%q}`, it.Bookmark()), ledger.Page{})
+	bookmark, err := it.Bookmark(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := sim.ExecuteQuery(t.Context(), ns, fmt.Sprintf(`{"selector":{},"bookmark":%q}`, bookmark), ledger.Page{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,7 @@ import (
 // Fault decides what happens when a method is called. It is given the call itself, which it makes or doesn't make, and
 // returns the error that the method returns. If it makes no call and returns nil, the method's result is nil, too.
 //
-// Done and Close return nothing, and are always made, after the fault. An error of their fault is dropped. So is an error of
-// Bookmark's fault, because Bookmark returns no error.
+// Done and Close return nothing, and are always made, after the fault. An error of their fault is dropped.
 type Fault func(ctx context.Context, call func() error) error
 
 // Fail makes the method return err. The method itself is not called.

@@ -80,7 +80,8 @@ func query(ctx context.Context, sim full, note func(error)) {
 		defer rich.Close()
 		_, err = rich.Next(ctx)
 		note(err)
-		rich.Bookmark()
+		_, err = rich.Bookmark(ctx)
+		note(err)
 	}
 	history, err := sim.GetHistoryForKey(ctx, ns, "k")
 	note(err)
@@ -116,7 +117,7 @@ func panics(run func()) (value any) {
 // TestFaults strikes in every method, and finds nothing to blame in a caller that gives back what it got.
 func TestFaults(t *testing.T) {
 	for _, method := range ledgertest.Methods() {
-		returns := method != ledgertest.Bookmark && method != ledgertest.Close && method != ledgertest.Done
+		returns := method != ledgertest.Close && method != ledgertest.Done
 		for name, fault := range map[string]ledgertest.Fault{
 			"none": nil, "error": ledgertest.Fail(errFault), "error after the call": afterCall, "nil": ledgertest.ReturnNil(),
 			"panic": ledgertest.Panic("boom"), "once": ledgertest.Once(ledgertest.Fail(errFault)),
@@ -254,7 +255,7 @@ func TestViolations(t *testing.T) {
 				t.Fatal(err)
 			}
 			it.Close()
-			it.Bookmark()
+			_, _ = it.Bookmark(t.Context())
 			sim.Done()
 		}, []string{`txid "tx": Bookmark was called on a closed iterator`}},
 		{"two at once", func(t *testing.T, f *ledgertest.Faulty, sim ledger.Simulator) {

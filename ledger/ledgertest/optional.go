@@ -172,13 +172,9 @@ type queryIterator struct {
 
 var _ ledger.QueryIterator = (*queryIterator)(nil)
 
-func (it *queryIterator) Bookmark() (bookmark string) {
+func (it *queryIterator) Bookmark(ctx context.Context) (string, error) {
 	it.wantOpen(Bookmark)
-	_ = it.sim.call(context.Background(), Bookmark, func() error {
-		bookmark = it.query.Bookmark()
-		return nil
-	})
-	return bookmark
+	return value(ctx, it.sim, Bookmark, func() (string, error) { return it.query.Bookmark(ctx) })
 }
 
 func (s *definedSimulator) GetCollectionConfig(ctx context.Context, namespace, collection string) (*ledger.CollectionConfig, error) {

@@ -257,7 +257,9 @@ func testRichPages(s *suite) {
 			s.Errorf("a page has %d results", len(page))
 		}
 		got = append(got, page...)
-		bookmark = it.Bookmark()
+		if bookmark, err = it.Bookmark(s.Context()); err != nil {
+			s.Fatalf("bookmark: %v", err)
+		}
 		it.Close()
 		sim.Done()
 	}

@@ -114,8 +114,8 @@ func querySorted(ctx context.Context, l *kvledger.Ledger, pageSize int32) ([]str
 		}
 		keys, err := keysOf(ctx, it)
 		all = append(all, keys...)
-		if pageSize > 0 {
-			page.Bookmark = it.Bookmark()
+		if pageSize > 0 && err == nil {
+			page.Bookmark, err = it.Bookmark(ctx)
 		}
 		it.Close()
 		if err != nil || pageSize == 0 || len(keys) < int(pageSize) {

@@ -5,8 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -23,22 +23,34 @@ type Position struct {
 // checksumSize is how many bytes of a SHA-256 stand before a bookmark's content.
 const checksumSize = 8
 
-// bookmark is the content of a bookmark. Keys are bytes, so that JSON doesn't alter them.
-type bookmark struct {
-	Values []any  `json:"v"`
-	Key    []byte `json:"k"`
-}
-
 // BookmarkAfter returns the text from which Resume finds the position again: a checksum and JSON, in base64url. It is
 // not secret, nor does it keep anybody from making one of their own: whoever may query may read on from wherever they
 // like. The checksum is there to tell a damaged bookmark, and that of another order, from a good one. A bookmark is as long
 // as the values are.
-func (p *Plan) BookmarkAfter(at Position) (string, error) {
-	content, err := json.Marshal(bookmark{Values: at.Values, Key: []byte(at.Key)})
-	if err != nil {
+func (p *Plan) BookmarkAfter(at Position) (string, error) { return p.bookmarkAfter(nil, at) }
+
+// BookmarkAfterContext is BookmarkAfter until ctx ends, whose error it returns then.
+func (p *Plan) BookmarkAfterContext(ctx context.Context, at Position) (string, error) {
+	w := newWork(ctx)
+	text, err := p.bookmarkAfter(w, at)
+	if !w.look() {
+		return "", w.ended()
+	}
+	return text, err
+}
+
+// bookmarkAfter writes {"v": values, "k": key}. Keys are bytes, and so in base64, so that JSON doesn't alter them.
+func (p *Plan) bookmarkAfter(w *work, at Position) (string, error) {
+	var content bytes.Buffer
+	content.Write(make([]byte, checksumSize))
+	content.WriteString(`{"v":`)
+	if err := encode(w, &content, at.Values); err != nil {
 		return "", errors.Wrap(err, "encode bookmark")
 	}
-	return base64.RawURLEncoding.EncodeToString(append(p.checksum(content), content...)), nil
+	content.WriteString(`,"k":"` + toBase64(w, base64.StdEncoding, []byte(at.Key)) + `"}`)
+	text := content.Bytes()
+	copy(text, p.checksum(w, text[checksumSize:]))
+	return toBase64(w, base64.RawURLEncoding, text), nil
 }
 
 // Resume lets the plan begin after a bookmark: its bounds are moved, and Follows is true only of what comes after it.
@@ -61,52 +73,91 @@ func (p *Plan) resume(w *work, text string) error {
 	if text == "" || text == "nil" {
 		return nil
 	}
-	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(data) < checksumSize || strings.ContainsAny(text, "\r\n") {
+	data, ok := fromBase64(w, base64.RawURLEncoding, text)
+	if !ok || len(data) < checksumSize {
 		return invalidBookmark(text)
 	}
 	sum, content := data[:checksumSize], data[checksumSize:]
 	// A document's values are two levels deeper than in the document, or one for those of its own members.
-	if !bytes.Equal(sum, p.checksum(content)) || checkLimits(w, content, MaxDepth+1) != nil {
+	if !bytes.Equal(sum, p.checksum(w, content)) || checkLimits(w, content, MaxDepth+1) != nil {
 		return invalidBookmark(text)
 	}
-	b, err := decodeBookmark(w, content)
-	if err != nil {
-		return invalidBookmark(text)
-	}
-	if len(b.Values) != len(p.order) {
+	at, ok := decodeBookmark(w, content)
+	if !ok || len(at.Values) != len(p.order) {
 		return invalidBookmark(text)
 	}
 	for i, f := range p.order {
 		if isID(f.Path) {
-			b.Values[i] = string(b.Key)
+			at.Values[i] = at.Key
 		}
 	}
-	p.begin(w, Position{Values: b.Values, Key: string(b.Key)})
+	p.begin(w, at)
 	return nil
 }
 
-func decodeBookmark(w *work, content []byte) (b bookmark, err error) {
+// decodeBookmark returns the position that a bookmark's content says. What isn't there is left empty.
+func decodeBookmark(w *work, content []byte) (at Position, ok bool) {
 	value, _, err := decodeDeep(w, content)
 	if err != nil {
-		return b, err
+		return at, false
 	}
 	members, _ := value.(map[string]any)
-	b.Values, _ = members["v"].([]any)
-	key, _ := members["k"].(string)
-	b.Key, err = base64.StdEncoding.DecodeString(key)
-	return b, err
+	at.Values, _ = members["v"].([]any)
+	text, _ := members["k"].(string)
+	key, ok := fromBase64(w, base64.StdEncoding, text)
+	at.Key = string(key)
+	return at, ok
 }
 
 // checksum is over a bookmark's content, and the order in which it means something.
-func (p *Plan) checksum(content []byte) []byte {
+func (p *Plan) checksum(w *work, content []byte) []byte {
 	covered := []byte("bookmark 2\n")
 	if p.Index != nil {
 		covered = append(covered, p.Index.text...)
 	}
-	covered = fmt.Appendf(covered, "\n%t\n", p.Reverse)
-	sum := sha256.Sum256(append(covered, content...))
-	return sum[:checksumSize]
+	sum := sha256.New()
+	sum.Write(fmt.Appendf(covered, "\n%t\n", p.Reverse)) //nolint:errcheck,revive // a hash never fails
+	for piece := range slices.Chunk(content, base64Piece) {
+		if !w.spend(len(piece) / 8) {
+			break
+		}
+		sum.Write(piece) //nolint:errcheck,revive // as above
+	}
+	return sum.Sum(nil)[:checksumSize]
+}
+
+// base64Piece is how many bytes are encoded or decoded at once. Of so many, both base64 and its bytes end where others begin.
+const base64Piece = 48 << 10
+
+// toBase64 returns data in base64. When the work has ended that means nothing.
+func toBase64(w *work, as *base64.Encoding, data []byte) string {
+	var text strings.Builder
+	text.Grow(as.EncodedLen(len(data)))
+	for piece := range slices.Chunk(data, base64Piece) {
+		if !w.spend(len(piece) / 8) {
+			break
+		}
+		text.WriteString(as.EncodeToString(piece))
+	}
+	return text.String()
+}
+
+// fromBase64 decodes base64 that has nothing between its characters.
+func fromBase64(w *work, as *base64.Encoding, text string) (data []byte, ok bool) {
+	data = make([]byte, 0, as.DecodedLen(len(text)))
+	for len(text) > 0 {
+		piece := text[:min(len(text), base64Piece)]
+		if !w.spend(len(piece)/8) || strings.ContainsAny(piece, "\r\n") {
+			return nil, false
+		}
+		before := len(data)
+		decoded, err := as.Strict().AppendDecode(data, []byte(piece))
+		if err != nil || len(piece) < len(text) && len(decoded)-before < as.DecodedLen(len(piece)) {
+			return nil, false // also if there is padding where more follows
+		}
+		data, text = decoded, text[len(piece):]
+	}
+	return data, true
 }
 
 // invalidBookmark returns the error that CouchDB has for it (mango_json_bookmark).

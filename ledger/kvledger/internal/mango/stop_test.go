@@ -110,7 +110,7 @@ func (c *counting) Err() error {
 	return nil
 }
 
-// run does all that a ledger does with a query and a document. index and bookmark take their own way through the values.
+// run does all that a ledger does with a query and a document. Index and bookmark take their own way through the values.
 func (h question) run(ctx context.Context) error {
 	q, err := mango.ParseContext(ctx, h.query)
 	if err != nil {
@@ -134,7 +134,15 @@ func (h question) run(ctx context.Context) error {
 	if _, _, err := x.ColumnsContext(ctx, d); err != nil {
 		return err
 	}
-	if _, err := p.CompareContext(ctx, p.Position(d), p.Position(d)); err != nil {
+	at := p.Position(d)
+	if _, err := p.CompareContext(ctx, at, at); err != nil {
+		return err
+	}
+	bookmark, err := p.BookmarkAfterContext(ctx, at)
+	if err != nil {
+		return err
+	}
+	if err := p.ResumeContext(ctx, bookmark); err != nil {
 		return err
 	}
 	_, err = q.ProjectContext(ctx, d)
