@@ -88,8 +88,9 @@
 // nothing large. room.go says how answers of many values don't wait for one another.
 //
 // A message of the chaincode counts from the moment it has been read until it has been handled. A request counts until it
-// has been served, which is before its answer waits for anything. While more than the budget is taken nothing is read. So
-// what was read and waits for the ledger is at most the budget and one message more.
+// has been served, which is before its answer waits for anything. A reply counts until Execute has it, which may have to wait
+// for the ledger. While more than the budget is taken nothing is read. So what was read and waits for the ledger is at most
+// the budget and one message more.
 //
 // Only the ledger can stop the reading, and nothing that itself depends on reading. Two things follow:
 //

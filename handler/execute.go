@@ -76,6 +76,7 @@ func (h *Handler) newTransactionContext(ctx context.Context, p TxParams, typ pb.
 		typ:        typ,
 		done:       make(chan struct{}, 1),
 		leftBehind: &h.workers.leftBehind,
+		unserved:   h.inbox.unserved,
 	}
 	tx.trust = &tx.own
 	if p.Simulation != nil {

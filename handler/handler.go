@@ -135,7 +135,7 @@ type Stats struct {
 	// Undelivered is how many answers wait to be sent although their transactions have ended.
 	Undelivered int
 	// QueuedBytes is how many bytes of messages wait in both directions. That includes messages whose senders wait for room,
-	// and requests that wait to be served. It is 0 when the stream has ended.
+	// requests that wait to be served, and replies that Execute has not returned yet. It is 0 when the stream has ended.
 	QueuedBytes int
 	// KeptBytes is how many bytes transactions keep: what they have read and written, what their iterators have read ahead,
 	// and what their calls of chaincode are made with. What is small is not counted.

@@ -66,6 +66,7 @@ func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]
 		defer p.Simulation.Done()
 	}
 	reply, err := w.cfg.Invoker.Invoke(ctx, p, to.name, req.Input)
+	req.Input = nil // while the answer waits, it is what the transaction keeps, and not the input
 	if err != nil {
 		return nil, errors.WithMessage(err, "execute failed")
 	}
@@ -74,7 +75,7 @@ func (w *worker) invokeChaincode(ctx context.Context, req *pb.ChaincodeSpec) ([]
 	}
 	// The answer takes its room before it is encoded. Until then the reply is what the transaction keeps.
 	size := proto.Size(reply)
-	if err := w.call.resize("the answer of a call", size); err != nil {
+	if err := w.call.resize("the answer of a call", size+w.encoded); err != nil {
 		return nil, err
 	}
 	w.room.begin()

@@ -1,10 +1,13 @@
 package handler_test
 
 import (
+	"context"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -62,6 +65,61 @@ func TestRefusedRequestsAtDebug(t *testing.T) {
 	}
 	if len(key) > 150 || !strings.HasPrefix(key, `"k\x1beee`) {
 		t.Errorf("the key is %s, want it quoted and cut", key)
+	}
+}
+
+// What was asked for is known of large requests, too, but their payloads aren't kept for it while they are served.
+func TestLargeRequestAtDebug(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	p := newPeer(t)
+	p.cfg.Logger = zap.New(core)
+	c := p.register("cc:1")
+	serving, release := make(chan struct{}), make(chan struct{})
+	p.ledger().On(ledgertest.SetState, func(context.Context, func() error) error {
+		close(serving)
+		<-release
+		return errors.New("no")
+	})
+	x := c.begin("tx")
+	request := in("tx", message(pb.ChaincodeMessage_PUT_STATE, "", &pb.PutState{Key: "k", Value: make([]byte, 1<<20), Collection: ""}))
+	payload := weak.Make(&request.Payload[0])
+	c.Deliver(request)
+	<-serving
+	if request.Payload != nil {
+		t.Error("the request has its payload while it is served")
+	}
+	for runtime.GC(); payload.Value() != nil; runtime.GC() { // in the test's timeout
+		runtime.Gosched()
+	}
+	close(release)
+	c.want(pb.ChaincodeMessage_ERROR, "tx")
+	c.Deliver(in("tx", message(pb.ChaincodeMessage_INVOKE_CHAINCODE, "", &pb.ChaincodeSpec{ChaincodeId: &pb.ChaincodeID{Name: "other"}})))
+	c.want(pb.ChaincodeMessage_ERROR, "tx")
+	c.complete("tx")
+	x.wantReply(t)
+	c.stop()
+	lines := logs.FilterMessage("fault").All()
+	if len(lines) != 2 || lines[0].ContextMap()["key"] != `"k"` || lines[1].ContextMap()["callee"] != `"other"` {
+		t.Errorf("logged %v", lines)
+	}
+	if _, ok := lines[0].ContextMap()["value"]; ok {
+		t.Error("the value is logged")
+	}
+}
+
+// A malformed request has no line that would say more than it does.
+func TestMalformedRequestAtDebug(t *testing.T) {
+	lines := logging(t, zap.DebugLevel, "fault", func(c *chaincode) {
+		x := c.begin("tx")
+		m := message(pb.ChaincodeMessage_GET_STATE, "tx", &pb.GetState{Key: "k"})
+		m.Payload = append(m.Payload, 0xff)
+		c.Deliver(m)
+		c.want(pb.ChaincodeMessage_ERROR, "tx")
+		c.complete("tx")
+		<-x.done
+	})
+	if len(lines) != 1 || lines[0]["key"] != `"k"` {
+		t.Errorf("logged %v", lines)
 	}
 }
 

@@ -264,7 +264,7 @@ func (l *loop) say(msg *pb.ChaincodeMessage) bool {
 
 // complete takes a COMPLETED or ERROR of the chaincode, which ends a transaction.
 func (l *loop) complete(in received) error {
-	if tx := l.transactions.get(keyOf(in.msg)); !tx.accept(in.msg) {
+	if tx := l.transactions.get(keyOf(in.msg)); !tx.accept(in) {
 		if err := l.checkChannel(in.msg); err != nil {
 			return err
 		}

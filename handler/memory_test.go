@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -281,34 +282,49 @@ func TestMemoryOfUnreadAnswers(t *testing.T) {
 
 // F105: calls with large inputs are refused when together they keep too much.
 func TestMemoryOfCalls(t *testing.T) {
+	memoryTest(t, func(c *chaincode, _ *vast) { callLarge(t, c, 5) })
+}
+
+// Interceptors see requests as they were received. So each input is there twice, and half as many find room.
+func TestMemoryOfInterceptedCalls(t *testing.T) {
 	memoryTest(t, func(c *chaincode, _ *vast) {
-		p := c.peer
-		b := p.register("b:1")
-		const n, fit = 20, 5
-		request := message(pb.ChaincodeMessage_INVOKE_CHAINCODE, "", &pb.ChaincodeSpec{
-			ChaincodeId: &pb.ChaincodeID{Name: "b"}, Input: &pb.ChaincodeInput{Args: [][]byte{make([]byte, 50*unit())}},
-		})
-		calls := c.beginMany(n)
-		for txID := range calls {
-			c.Do(func() (*pb.ChaincodeMessage, error) { return in(txID, request), nil })
-		}
-		for range n - fit {
-			m := c.Next()
-			if m.GetType() != pb.ChaincodeMessage_ERROR || !strings.Contains(string(m.Payload), "the input of a call") {
-				t.Fatalf("got %s %.300q, want ERROR", m.GetType(), m.GetPayload())
-			}
-		}
-		for range fit {
-			txID := b.Next().GetTxid()
-			b.complete(txID)
-			c.want(pb.ChaincodeMessage_RESPONSE, txID)
-		}
-		for txID, x := range calls {
-			c.complete(txID)
-			x.wantReply(t)
-		}
-		b.stop()
+		c.peer.cfg.Requests = []handler.RequestInterceptor{func(ctx context.Context, _ handler.Request, next handler.RequestFunc) ([]byte, error) {
+			return next(ctx)
+		}}
+		d := c.peer.register("d:1")
+		callLarge(t, d, 2)
+		d.stop()
 	})
+}
+
+// callLarge has a chaincode make 20 calls at once with 50 units of input each, of which some fit.
+func callLarge(t *testing.T, c *chaincode, fit int) {
+	t.Helper()
+	b := c.peer.register("b:1")
+	const n = 20
+	request := message(pb.ChaincodeMessage_INVOKE_CHAINCODE, "", &pb.ChaincodeSpec{
+		ChaincodeId: &pb.ChaincodeID{Name: "b"}, Input: &pb.ChaincodeInput{Args: [][]byte{make([]byte, 50*unit())}},
+	})
+	calls := c.beginMany(n)
+	for txID := range calls {
+		c.Do(func() (*pb.ChaincodeMessage, error) { return in(txID, request), nil })
+	}
+	for range n - fit {
+		m := c.Next()
+		if m.GetType() != pb.ChaincodeMessage_ERROR || !strings.Contains(string(m.Payload), "the input of a call") {
+			t.Fatalf("got %s %.300q, want ERROR", m.GetType(), m.GetPayload())
+		}
+	}
+	for range fit {
+		txID := b.Next().GetTxid()
+		b.complete(txID)
+		c.want(pb.ChaincodeMessage_RESPONSE, txID)
+	}
+	for txID, x := range calls {
+		c.complete(txID)
+		x.wantReply(t)
+	}
+	b.stop()
 }
 
 // Answers of many values, which grow while they are read, don't wait for one another, whoever reads them how slowly.
@@ -348,4 +364,121 @@ func (c *chaincode) beginMany(n int) map[string]*call {
 		calls[txID] = c.begin(txID)
 	}
 	return calls
+}
+
+// F130: replies that can't be handed over yet, because the ledger still serves a request of their transactions, count as
+// received. Nothing more is read while they are too many, and all arrive in the end.
+func TestMemoryOfReplies(t *testing.T) {
+	memoryTest(t, func(c *chaincode, v *vast) {
+		const n = 30
+		release, returned := make(chan struct{}), make(chan error, n)
+		c.peer.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
+		for i := range n {
+			txID := fmt.Sprint("tx", i)
+			p := c.peer.simulate(txID, channel)
+			go func() {
+				defer p.Simulation.Done()
+				reply, err := c.h.Execute(context.Background(), p, pb.ChaincodeMessage_TRANSACTION, &pb.ChaincodeInput{})
+				if err == nil && len(reply.Payload) < 90*unit() {
+					err = fmt.Errorf("a reply of %d bytes", len(reply.Payload))
+				}
+				returned <- err
+			}()
+			c.want(pb.ChaincodeMessage_TRANSACTION, txID)
+			c.Deliver(in(txID, getState("1")))
+		}
+		var read atomic.Int64
+		for i := range n {
+			c.Do(func() (*pb.ChaincodeMessage, error) {
+				read.Add(1)
+				reply := &pb.Response{Status: 200, Payload: make([]byte, 90*unit())}
+				return message(pb.ChaincodeMessage_COMPLETED, fmt.Sprint("tx", i), reply), nil
+			})
+		}
+		for c.h.Stats().QueuedBytes < 2*90*unit() {
+			runtime.Gosched()
+		}
+		if n := read.Load(); n > 2 {
+			t.Errorf("%d replies were read while none could be handed over, want 2", n)
+		}
+		close(release)
+		for range n {
+			if err := <-returned; err != nil {
+				t.Error(err)
+			}
+		}
+		for c.h.Stats().QueuedBytes > 0 { // answers to those who had not replied yet
+			runtime.Gosched()
+		}
+		c.Sent()
+	})
+}
+
+// The reply of a transaction that was given up counts no longer, although the ledger still serves its request.
+func TestMemoryOfDesertedReply(t *testing.T) {
+	memoryTest(t, func(c *chaincode, _ *vast) {
+		release := make(chan struct{})
+		c.peer.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
+		ctx, cancel := context.WithCancel(t.Context())
+		x := c.execute(ctx, c.peer.simulate("tx1", channel))
+		c.want(pb.ChaincodeMessage_TRANSACTION, "tx1")
+		c.Deliver(in("tx1", getState("1")))
+		c.ask(pb.ChaincodeMessage_COMPLETED, "tx1", &pb.Response{Status: 200, Payload: make([]byte, 90*unit())})
+		for c.h.Stats().QueuedBytes < 90*unit() {
+			runtime.Gosched()
+		}
+		cancel()
+		x.want(t, context.Canceled)
+		if n := c.h.Stats().QueuedBytes; n > unit() {
+			t.Errorf("%d bytes are counted", n)
+		}
+		close(release)
+		for c.h.Stats().QueuedBytes > 0 || c.h.Stats().Abandoned > 0 {
+			runtime.Gosched()
+		}
+	})
+}
+
+// F131: 30 calls whose answers have 90 MiB each: what finds no room is an ERROR for the caller.
+func TestMemoryOfAnswersOfCalls(t *testing.T) {
+	memoryTest(t, func(c *chaincode, _ *vast) {
+		b := c.peer.register("b:1")
+		const n = 30
+		request := message(pb.ChaincodeMessage_INVOKE_CHAINCODE, "", &pb.ChaincodeSpec{
+			ChaincodeId: &pb.ChaincodeID{Name: "b"}, Input: &pb.ChaincodeInput{Args: [][]byte{[]byte("large")}},
+		})
+		calls, release := c.beginMany(n), make(chan struct{})
+		for txID := range calls {
+			c.Deliver(in(txID, request))
+			b.want(pb.ChaincodeMessage_TRANSACTION, txID)
+		}
+		c.Block(release) // c reads no more
+		var read atomic.Int64
+		for txID := range calls {
+			b.Do(func() (*pb.ChaincodeMessage, error) {
+				read.Add(1)
+				return message(pb.ChaincodeMessage_COMPLETED, txID, &pb.Response{Status: 200, Payload: make([]byte, 90*unit())}), nil
+			})
+		}
+		for b.h.Stats().InFlight > 0 {
+			runtime.Gosched()
+		}
+		close(release)
+		answered := 0
+		for range n {
+			m := c.Next()
+			switch {
+			case m.GetType() == pb.ChaincodeMessage_RESPONSE:
+				answered++
+			case m.GetType() != pb.ChaincodeMessage_ERROR || !strings.Contains(string(m.Payload), "the answer of a call"):
+				t.Fatalf("got %s %.300q", m.GetType(), m.GetPayload())
+			}
+			c.complete(m.Txid)
+			calls[m.Txid].wantReply(t)
+		}
+		if answered < 2 || answered > 4 {
+			t.Errorf("%d answers found room", answered)
+		}
+		b.stop()
+	})
 }

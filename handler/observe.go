@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -133,15 +133,15 @@ func (s *session) fault(kind FaultKind, tx txKey, cause error, fields ...zap.Fie
 // requestFailed reports a request that is answered with ERROR. That is nothing unusual: chaincode may ask for what it can't
 // have. But some shims throw away the peer's text, and then the log is all that the chaincode's author has. So at level Debug
 // there is a line for each one, which also says what was asked for.
-func (s *session) requestFailed(tx txKey, request *pb.ChaincodeMessage, cause error) {
-	typ := zap.Stringer("type", request.Type)
+func (s *session) requestFailed(tx txKey, request pb.ChaincodeMessage_Type, asked []zap.Field, cause error) {
+	typ := zap.Stringer("type", request)
 	if !s.log.Core().Enabled(zap.DebugLevel) {
 		s.fault(FaultFailedRequest, tx, cause, typ)
 		return
 	}
 	defer s.survive()
 	s.tell(FaultFailedRequest, tx, cause)
-	s.logFault(FaultFailedRequest, tx, cause, append([]zap.Field{typ, zap.String("channel", quoted(tx.channelID))}, askedFor(request)...))
+	s.logFault(FaultFailedRequest, tx, cause, append([]zap.Field{typ, zap.String("channel", quoted(tx.channelID))}, asked...))
 }
 
 // survive is to be deferred around the observer and the Logger. If one of them panics, it can't be told.
@@ -188,21 +188,47 @@ func (s *session) logEnd(err error) {
 	s.limiter.tell(s.log, false)
 }
 
-// askedFor returns the texts that a request has: its key, its collection, its query. It is slow, and for level Debug.
-func askedFor(request *pb.ChaincodeMessage) (fields []zap.Field) {
+// askedFor returns the texts that a request has: its key, its collection, its query. It is slow, and for level Debug. It
+// doesn't decode the request: that would be as large again.
+func askedFor(request *pb.ChaincodeMessage) (asked []zap.Field) {
 	payload := NewPayload(request.Type)
-	if payload == nil || proto.Unmarshal(request.Payload, payload) != nil {
+	if payload == nil {
 		return nil
 	}
-	if spec, ok := payload.(*pb.ChaincodeSpec); ok {
-		return []zap.Field{zap.String("callee", quoted(spec.GetChaincodeId().GetName()))}
-	}
-	payload.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if f.Kind() == protoreflect.StringKind && !f.IsList() {
-			fields = append(fields, zap.String(string(f.Name()), quoted(v.String())))
+	texts := map[string][]byte{}
+	eachBytes(request.Payload, payload.ProtoReflect().Descriptor(), func(f protoreflect.FieldDescriptor, value []byte) {
+		switch {
+		case f.Kind() == protoreflect.StringKind && !f.IsList():
+			texts[string(f.Name())] = value
+		case f.Name() == "chaincode_id":
+			eachBytes(value, f.Message(), func(f protoreflect.FieldDescriptor, value []byte) {
+				if f.Name() == "name" {
+					texts["callee"] = value
+				}
+			})
 		}
-		return true
 	})
-	slices.SortFunc(fields, func(a, b zap.Field) int { return strings.Compare(a.Key, b.Key) })
-	return fields
+	for name, text := range texts {
+		asked = append(asked, zap.String(name, quoted(string(text[:min(len(text), maxQuoted+1)]))))
+	}
+	slices.SortFunc(asked, func(a, b zap.Field) int { return strings.Compare(a.Key, b.Key) })
+	return asked
+}
+
+// eachBytes calls visit with every string, every list of bytes and every message in an encoded message. It stops where the
+// message is malformed.
+func eachBytes(message []byte, of protoreflect.MessageDescriptor, visit func(f protoreflect.FieldDescriptor, value []byte)) {
+	for len(message) > 0 {
+		number, typ, n := protowire.ConsumeField(message)
+		if n < 0 {
+			return
+		}
+		if f := of.Fields().ByNumber(number); f != nil && typ == protowire.BytesType {
+			_, _, tag := protowire.ConsumeTag(message)
+			if value, n := protowire.ConsumeBytes(message[tag:]); n >= 0 {
+				visit(f, value)
+			}
+		}
+		message = message[n:]
+	}
 }

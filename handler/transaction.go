@@ -165,6 +165,7 @@ type transactionContext struct {
 	trust      *trust                   // the simulation's, or own if there is none
 	own        trust
 	leftBehind *atomic.Int64 // of the handler: how many transactions have left something behind
+	unserved   *budget       // of the handler: where the reply counts until Execute has it
 	worker     worker        // used once there was a request
 
 	wake chan struct{} // tells the worker to look at the state. Holds one. Nil: the worker was not started
@@ -173,7 +174,8 @@ type transactionContext struct {
 	mu      sync.Mutex // protects the fields below
 	state   txState
 	request received             // in serving and what follows it: the request that waits, until the worker takes it
-	reply   *pb.ChaincodeMessage // COMPLETED or ERROR, once the chaincode has sent it
+	reply   *pb.ChaincodeMessage // COMPLETED or ERROR, from when the chaincode has sent it until Execute has it
+	counted int                  // how many bytes of unserved the reply has taken
 	failure error                // in unsent: why the message was not sent
 }
 
@@ -247,8 +249,9 @@ func needsNoSimulator(msg *pb.ChaincodeMessage) bool {
 }
 
 // accept takes the chaincode's COMPLETED or ERROR, and reports whether it is the transaction's reply. The reply reaches
-// Execute when the last operation has returned and the worker has left. A nil transaction is one that isn't there.
-func (tx *transactionContext) accept(msg *pb.ChaincodeMessage) bool {
+// Execute when the last operation has returned and the worker has left. Until then it counts as received. A nil transaction
+// is one that isn't there.
+func (tx *transactionContext) accept(in received) bool {
 	if tx == nil {
 		return false
 	}
@@ -257,7 +260,11 @@ func (tx *transactionContext) accept(msg *pb.ChaincodeMessage) bool {
 	if _, legal := tx.fire(onReply); !legal {
 		return false
 	}
-	tx.reply = msg
+	tx.reply = in.msg
+	if in.size > freeBytes {
+		tx.counted = in.size
+		tx.unserved.take(in.size)
+	}
 	if tx.wake != nil {
 		signal(tx.wake)
 	} else {
@@ -329,12 +336,16 @@ func (tx *transactionContext) hasReply() bool {
 }
 
 // finish is called by Execute when it stops waiting. It reports whether the worker was started, and whether something is
-// left behind that nobody waits for from now on.
+// left behind that nobody waits for from now on. A reply is Execute's by now, or nobody's.
 func (tx *transactionContext) finish(cause error) (working, leftBehind bool) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	tx.fire(onFinish)
 	tx.ctx.end(cause)
+	if tx.counted > 0 {
+		tx.unserved.give(tx.counted)
+	}
+	tx.reply, tx.counted = nil, 0
 	if tx.wake != nil {
 		signal(tx.wake)
 	}

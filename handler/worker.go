@@ -43,8 +43,10 @@ type worker struct {
 	tx      *transactionContext
 	may     permit
 	queries queries
-	room    room  // of the answer to the request that is served
-	call    lease // of the call that is made: first its input, then its answer
+	room    room        // of the answer to the request that is served
+	call    lease       // of the call that is made: first its input, then its answer
+	encoded int         // bytes of the request that is served, if interceptors still see it as it was received
+	asked   []zap.Field // at level Debug, what the request that is served asks for
 }
 
 // start starts the worker of a transaction.
@@ -80,9 +82,15 @@ func (w *worker) run() {
 func (w *worker) handle(in received, wanted bool) {
 	var payload []byte
 	var err error
+	if w.encoded = 0; len(w.cfg.Requests) > 0 {
+		w.encoded = in.size
+	}
+	if w.log.Core().Enabled(zap.DebugLevel) {
+		w.asked = askedFor(in.msg)
+	}
 	switch {
 	case wanted && in.row.request.kind == call:
-		err = w.call.resize("the input of a call", in.size)
+		err = w.call.resize("the input of a call", in.size+w.encoded)
 		w.unserved.give(in.size)
 		if err == nil {
 			payload, err = w.serve(in)
@@ -111,9 +119,7 @@ func (w *worker) serve(in received) (answer []byte, err error) {
 	}
 	if len(w.cfg.Requests) == 0 {
 		payload := in.msg.Payload
-		if !w.log.Core().Enabled(zap.DebugLevel) { // where a failed request is logged with what it asked for
-			in.msg.Payload = nil // decoded, it is as large again
-		}
+		in.msg.Payload = nil // decoded, it is as large again
 		answer, err = in.row.request.serve(w, &w.tx.ctx, payload)
 	} else {
 		answer, err = w.intercept(in)
@@ -154,7 +160,7 @@ func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	case state == abandoned && err == nil:
 		err = errors.New(in.row.request.noContext)
 	case err != nil:
-		w.requestFailed(w.tx.key, in.msg, err)
+		w.requestFailed(w.tx.key, in.msg.Type, w.asked, err)
 	}
 	o := newAnswer(w.tx, in.msg, payload, err)
 	if tooLarge := w.checkSize(&o); tooLarge != nil {

@@ -23,7 +23,7 @@ type villain struct {
 
 func (p *attacked) villain(id string) *villain {
 	p.t.Helper()
-	ctx, cancel := context.WithCancel(p.t.Context())
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	v := &villain{attacked: p, id: id, s: p.open(ctx), leave: cancel}
 	v.send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_REGISTER, Payload: marshal(&pb.ChaincodeID{Name: id})})
 	v.expect(pb.ChaincodeMessage_REGISTERED)
@@ -170,7 +170,7 @@ var attacks = []struct {
 	}},
 	// 2.6 GiB.
 	{"20 calls of chaincode have 50 MiB of input each", func(v *villain) {
-		callee := v.villain("callee:1") // which reads no more
+		callee := v.villain("callee") // which reads no more
 		var outcomes []<-chan string
 		for i := range 20 {
 			outcomes = append(outcomes, v.begin(fmt.Sprint("t", i)))
@@ -181,6 +181,27 @@ var attacks = []struct {
 		go func() { // the peer may stop reading
 			for i := range 20 {
 				if v.s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_INVOKE_CHAINCODE, Txid: fmt.Sprint("t", i), ChannelId: channel, Payload: call}) != nil {
+					return
+				}
+			}
+		}()
+		v.holds(outcomes)
+	}},
+	{"30 calls of chaincode are answered with 90 MiB each, which nobody takes", func(v *villain) {
+		callee := v.villain("callee")
+		var outcomes []<-chan string
+		for i := range 30 {
+			txID := fmt.Sprint("t", i)
+			outcomes = append(outcomes, v.begin(txID))
+			v.request(txID, pb.ChaincodeMessage_INVOKE_CHAINCODE, marshal(&pb.ChaincodeSpec{
+				ChaincodeId: &pb.ChaincodeID{Name: callee.id}, Input: &pb.ChaincodeInput{Args: [][]byte{[]byte("large")}},
+			}))
+			callee.expect(pb.ChaincodeMessage_TRANSACTION)
+		}
+		reply := marshal(&pb.Response{Status: 200, Payload: make([]byte, 90*mib())})
+		go func() { // the peer may stop reading
+			for i := range 30 {
+				if callee.s.Send(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_COMPLETED, Txid: fmt.Sprint("t", i), ChannelId: channel, Payload: reply}) != nil {
 					return
 				}
 			}
