@@ -15,16 +15,14 @@ import (
 // ChaincodeSupport runs chaincode. It is safe for concurrent use.
 type ChaincodeSupport struct {
 	cfg       Config
-	log       guardedLog
+	log       *guardedLog
 	life      *lifetime
 	instances *instances
 	launcher  *launcher
 	policies  *policies
 	inputs    sync.Pool // of *pb.ChaincodeInput, empty
 	door      *door
-	refusals  refusals
 	foreign   sync.Once // so that a foreign server is reported once
-	limiter   handler.LogLimiter
 }
 
 var _ pbgrpc.ChaincodeSupportServer = (*ChaincodeSupport)(nil)
@@ -35,8 +33,8 @@ func New(cfg Config) (*ChaincodeSupport, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, life := guardedLog{cfg.Logger.Named("chaincode")}, newLifetime()
-	cs := &ChaincodeSupport{cfg: cfg, log: log, life: life, refusals: refusals{log: log}}
+	log, life := newGuardedLog(cfg.Logger.Named("chaincode")), newLifetime()
+	cs := &ChaincodeSupport{cfg: cfg, log: log, life: life}
 	cs.door = newDoor(&cs.cfg)
 	cs.instances = newInstances(cfg.DevMode, log.mistake, (&lifecycle{observer: cfg.Lifecycle, log: log, life: life}).tell)
 	cs.launcher = &launcher{cfg: &cs.cfg, log: log, life: life, instances: cs.instances, serve: cs.handleStream}
@@ -86,8 +84,7 @@ func (cs *ChaincodeSupport) stop(chaincodeID string) *instance {
 // until ctx ends. Then it ends every stream (status Unavailable), stops every chaincode, and waits until all of it is gone,
 // for at most Config.StopTimeout. An error says that something was left running.
 func (cs *ChaincodeSupport) Close(ctx context.Context) error {
-	defer cs.refusals.flush()
-	defer cs.log.flush(&cs.limiter)
+	defer cs.log.flush()
 	return cs.life.close(ctx, cs.cfg.StopTimeout, cs.instances.stopAll)
 }
 
@@ -111,6 +108,6 @@ func (cs *ChaincodeSupport) handle(ctx context.Context, cfg handler.Config, stre
 func (cs *ChaincodeSupport) handlerConfig(chaincodeID string) handler.Config {
 	return handler.Config{
 		Hooks: cs.cfg.Hooks, Limits: cs.cfg.Limits,
-		ChaincodeID: chaincodeID, Registry: cs.instances, Invoker: invoker{cs}, LogLimiter: &cs.limiter,
+		ChaincodeID: chaincodeID, Registry: cs.instances, Invoker: invoker{cs}, LogLimiter: &cs.log.limits.streams,
 	}
 }

@@ -67,7 +67,7 @@ func (f DecoratorFunc) Decorate(ctx context.Context, p handler.TxParams, in Inpu
 // the peer adds to its input.
 type policies struct {
 	cfg  *Config
-	log  guardedLog
+	log  *guardedLog
 	life *lifetime
 }
 

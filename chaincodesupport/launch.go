@@ -19,7 +19,7 @@ import (
 // the chaincode has connected. It fails when the runtime returns, or when its time is up. Whatever comes first counts.
 type launcher struct {
 	cfg       *Config
-	log       guardedLog
+	log       *guardedLog
 	life      *lifetime
 	instances *instances
 	// serve serves the peer's end of a stream that a runtime has made.
@@ -155,17 +155,17 @@ func (l *launcher) run(ctx context.Context, in *instance, rt runtime.Runtime) {
 		l.logEnd(in, time.Since(start), err)
 		l.retire(in, rt, err)
 	}()
-	l.log.info("launch chaincode", zap.String("chaincode", in.chaincodeID))
+	l.log.limited(&l.log.limits.launches, zap.InfoLevel, launched, zap.String("chaincode", in.chaincodeID))
 	err = l.runGuarded(ctx, in.chaincodeID, rt)
 }
 
 // logEnd logs that nothing of a run is left. Unless somebody has asked for the end, that is a warning.
 func (l *launcher) logEnd(in *instance, after time.Duration, cause error) {
-	level := zap.WarnLevel
+	kind, level := &l.log.limits.crashes, zap.WarnLevel
 	if in.ended().asked {
-		level = zap.InfoLevel
+		kind, level = &l.log.limits.stops, zap.InfoLevel
 	}
-	l.log.write(level, "chaincode ended", zap.String("chaincode", in.chaincodeID), zap.Duration("after", after), zap.NamedError("cause", cause))
+	l.log.limited(kind, level, ended, zap.String("chaincode", in.chaincodeID), zap.Duration("after", after), zap.NamedError("cause", cause))
 }
 
 // retire notes that nothing of a run is left, and makes a restart due if that is the policy. Both happen under one lock.
@@ -179,7 +179,7 @@ func (l *launcher) retire(in *instance, rt runtime.Runtime, cause error) {
 		return pause
 	})
 	if pause > 0 {
-		l.log.info("chaincode will be launched again", zap.String("chaincode", in.chaincodeID), zap.Duration("after", pause))
+		l.log.limited(&l.log.limits.relaunches, zap.InfoLevel, relaunched, zap.String("chaincode", in.chaincodeID), zap.Duration("after", pause))
 	}
 }
 

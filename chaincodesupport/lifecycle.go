@@ -51,7 +51,7 @@ var _ LifecycleObserver = LifecycleFunc(nil)
 // queue. A goroutine tells of them, which lives as long as there are some.
 type lifecycle struct {
 	observer LifecycleObserver // or nil
-	log      guardedLog
+	log      *guardedLog
 	life     *lifetime
 
 	mu      sync.Mutex

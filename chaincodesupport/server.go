@@ -154,7 +154,7 @@ func (cs *ChaincodeSupport) Register(stream pbgrpc.ChaincodeSupport_RegisterServ
 	launch := cs.instances.get(chaincodeID)
 	v, err := cs.door.enter(stream.Context(), chaincodeID, cs.instances)
 	if err != nil { // which says nothing of the launch: another stream may be the one that it waits for
-		cs.refusals.refuse(err)
+		cs.log.refuse(err)
 		return err
 	}
 	ctx, stop := lagging(stream.Context())

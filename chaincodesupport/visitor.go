@@ -5,11 +5,9 @@ import (
 	"net"
 	"runtime"
 
-	"go.uber.org/zap"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
-	"github.com/ccpeer/ccpeer/internal/loglimit"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -25,7 +23,7 @@ var _ credentials.TransportCredentials = guarded{}
 func (g guarded) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	p, err := g.cs.door.connect()
 	if err != nil {
-		g.cs.refusals.refuse(err)
+		g.cs.log.refuse(err)
 		return nil, nil, err
 	}
 	c, info, err := g.TransportCredentials.ServerHandshake(raw)
@@ -36,7 +34,7 @@ func (g guarded) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, 
 	if err := p.identified(g.cs.identityOf(c, info)); err != nil {
 		p.leave()
 		_ = c.Close() // the caller gets the other error
-		g.cs.refusals.refuse(err)
+		g.cs.log.refuse(err)
 		return nil, nil, err
 	}
 	v := &visitor{Conn: p.gate.Guard(c), place: p}
@@ -115,26 +113,7 @@ func (cs *ChaincodeSupport) handleVisit(ctx context.Context, v *visit, stream pb
 	cfg.Registry = v
 	err := v.leave(cs.handle(ctx, cfg, stream))
 	if v.refused.Load() {
-		cs.refusals.refuse(err)
+		cs.log.refuse(err)
 	}
 	return err
-}
-
-// refusals log what the door refuses, within a limit: strangers can be refused as often as they like.
-type refusals struct {
-	log   guardedLog
-	lines loglimit.Lines
-}
-
-func (r *refusals) refuse(err error) {
-	if skipped, due := r.lines.Due(); due {
-		r.log.write(zap.WarnLevel, "refuse chaincode", zap.Error(err), zap.Int64("skipped", skipped))
-	}
-}
-
-// flush logs how many lines were left out, at the end.
-func (r *refusals) flush() {
-	if skipped := r.lines.LeftOut(true); skipped > 0 {
-		r.log.write(zap.WarnLevel, "lines were left out", zap.String("reason", "refuse chaincode"), zap.Int64("skipped", skipped))
-	}
 }

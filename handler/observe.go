@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/ccpeer/ccpeer/internal/loglimit"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -124,10 +125,7 @@ func (s *session) fault(kind FaultKind, tx txKey, cause error, fields ...zap.Fie
 	if !due {
 		return
 	}
-	if skipped > 0 {
-		fields = append(fields, zap.Int64("skipped", skipped))
-	}
-	s.logFault(kind, tx, cause, fields)
+	s.logFault(kind, tx, cause, loglimit.Skipped(fields, skipped))
 }
 
 // requestFailed reports a request that is answered with ERROR. That is nothing unusual: chaincode may ask for what it can't
@@ -175,16 +173,15 @@ func (s *session) logFault(kind FaultKind, tx txKey, cause error, fields []zap.F
 	s.log.Warn("fault", append(all, fields...)...)
 }
 
-// logEnd logs why the stream has ended, and what the limiter has left out by then. Of streams that were never accepted there
-// may be any number, so the limiter counts them, too.
+// logEnd logs why the stream has ended, and what the limiter has left out by then.
 func (s *session) logEnd(err error) {
 	defer func() { _ = recover() }() // of the Logger: there is nobody left to tell
 	cause := zap.String("cause", quotedCause(err.Error()))
-	if name := s.name(); name != "" {
-		s.log.Info("chaincode stream ended", zap.String("chaincode", name), cause)
-	} else if skipped, due := s.limiter.kinds[strangers].Due(); due {
-		s.log.Info("chaincode stream ended", zap.String("chaincode", name), cause, zap.Int64("skipped", skipped))
+	kind, name := ends, s.name()
+	if name == "" {
+		kind = strangers
 	}
+	s.limiter.kinds[kind].Log(s.log, zap.InfoLevel, "chaincode stream ended", zap.String("chaincode", name), cause)
 	s.limiter.tell(s.log, false)
 }
 

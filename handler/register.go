@@ -107,7 +107,7 @@ func (r *registrar) register() {
 		r.cfg.Registry.Deregister(r.handler)
 		return
 	}
-	r.log.Info("chaincode registered", zap.String("chaincode", r.chaincodeID()))
+	r.limiter.kinds[registrations].Log(r.log, zap.InfoLevel, "chaincode registered", zap.String("chaincode", r.chaincodeID()))
 	if err := r.notifyReady(); err != nil {
 		r.endWith(err)
 		return

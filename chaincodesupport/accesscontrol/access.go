@@ -165,16 +165,9 @@ func (a *Authenticator) identify(info credentials.AuthInfo) (string, error) {
 // else happens.
 func (a *Authenticator) refuse(what string, from net.Addr, err error) {
 	defer func() { _ = recover() }()
-	skipped, due := a.refused.Due()
-	if !due {
-		return
-	}
 	fields := []zap.Field{zap.Error(err)}
-	if skipped > 0 {
-		fields = append(fields, zap.Int64("skipped", skipped))
-	}
 	if from != nil {
 		fields = append(fields, zap.Stringer("from", from))
 	}
-	a.log.Warn(what, fields...)
+	a.refused.Log(a.log, zap.WarnLevel, what, fields...)
 }

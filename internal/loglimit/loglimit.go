@@ -4,6 +4,9 @@ package loglimit
 import (
 	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 const (
@@ -38,6 +41,32 @@ func (l *Lines) LeftOut(last bool) int64 {
 		return 0
 	}
 	return l.skipped.Swap(0)
+}
+
+// Log writes a line if one may be written now. It also says how many were left out before it. A line that the logger would not
+// show isn't counted.
+func (l *Lines) Log(log *zap.Logger, level zapcore.Level, text string, fields ...zap.Field) {
+	if !log.Core().Enabled(level) {
+		return
+	}
+	if skipped, due := l.Due(); due {
+		log.Log(level, text, Skipped(fields, skipped)...)
+	}
+}
+
+// Skipped adds to the fields of a line how many were left out before it, if any were.
+func Skipped(fields []zap.Field, n int64) []zap.Field {
+	if n == 0 {
+		return fields
+	}
+	return append(fields, zap.Int64("skipped", n))
+}
+
+// Tell writes a line that says how many were left out, when LeftOut says that there may be one. reason names the kind.
+func (l *Lines) Tell(log *zap.Logger, level zapcore.Level, reason string, last bool) {
+	if n := l.LeftOut(last); n > 0 {
+		log.Log(level, "lines were left out", zap.String("reason", reason), zap.Int64("skipped", n))
+	}
 }
 
 // take takes a line, and reports whether there was one.

@@ -26,6 +26,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
+	"github.com/ccpeer/ccpeer/internal/loglimit"
 )
 
 // ErrClosed is the cause of Run's error after the Runtime has been closed.
@@ -70,6 +71,7 @@ type Runtime struct {
 	chaincodeID string
 	envFile     string
 	log         *zap.Logger
+	waiting     loglimit.Lines // that say so
 	closed      chan struct{}
 	close       func() error
 }
@@ -136,7 +138,7 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamH
 	default:
 	}
 	source := ". " + quote(r.envFile) + " && "
-	r.log.Info("waiting for chaincode that is started by hand",
+	r.waiting.Log(r.log, zap.InfoLevel, "waiting for chaincode that is started by hand",
 		zap.String("go", source+`./chaincode -peer.address "$CORE_PEER_ADDRESS"`),
 		zap.String("node", source+`fabric-chaincode-node start --peer.address "$CORE_PEER_ADDRESS"`))
 	select {

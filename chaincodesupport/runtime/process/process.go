@@ -29,12 +29,14 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
+	"github.com/ccpeer/ccpeer/internal/loglimit"
 )
 
 // Runtime runs chaincode as a process. It holds nothing of a run, and is safe for concurrent use.
 type Runtime struct {
-	cfg   Config
-	clear sync.Once // of what other peers have left behind
+	cfg     Config
+	clear   sync.Once      // of what other peers have left behind
+	started loglimit.Lines // that say so; chaincode may start others as often as it likes
 }
 
 // keysPrefix is how the folder begins in which a chaincode finds its keys.
@@ -78,7 +80,7 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamH
 	if err != nil {
 		return &runtime.StartError{Cause: err}
 	}
-	log.Info("started chaincode", zap.Int("pid", p.Pid()))
+	r.started.Log(log, zap.InfoLevel, "started chaincode", zap.Int("pid", p.Pid()))
 	exit, err := p.Wait(ctx)
 	if err != nil {
 		return err
