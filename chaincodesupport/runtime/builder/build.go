@@ -140,7 +140,7 @@ func (r *Runtime) detect(ctx context.Context, p *Package, w workspace) (*Builder
 // do runs a script that is expected to end, with status 0.
 func (r *Runtime) do(ctx context.Context, packageID string, b *Builder, script string, args ...string) error {
 	log := r.cfg.Logger.Named("chaincode.externalbuilder." + b.Name)
-	c := command{builder: b, script: script, args: args, log: log.With(zap.String("chaincode", packageID), zap.String("script", script))}
+	c := command{builder: b, pkg: packageID, script: script, args: args, log: log.With(zap.String("chaincode", packageID), zap.String("script", script))}
 	exit, err := r.run(ctx, c)
 	if err != nil {
 		return err

@@ -32,11 +32,13 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 )
 
 // Runtime builds chaincode packages, and runs the chaincode. It is safe for concurrent use.
 type Runtime struct {
-	cfg Config
+	cfg   Config
+	rooms group.Rooms // for what the scripts of each package print
 
 	mu sync.Mutex
 	// building has a channel for each package that is being built. It is closed when the package is no longer being built.

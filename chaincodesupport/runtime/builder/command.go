@@ -15,6 +15,7 @@ const lastLines = 20
 // command is a script, and what it is called with.
 type command struct {
 	builder *Builder
+	pkg     string // the ID of the package that it is for
 	script  string
 	args    []string
 	log     *zap.Logger
@@ -29,6 +30,7 @@ func (r *Runtime) run(ctx context.Context, c command) (*group.Exit, error) {
 		Env:       c.builder.environ(),
 		Log:       c.log,
 		Level:     r.cfg.OutputLevel,
+		Room:      r.rooms.Room(c.pkg),
 		LastLines: lastLines,
 		Grace:     r.cfg.Grace,
 	})

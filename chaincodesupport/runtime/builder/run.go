@@ -36,7 +36,7 @@ func (b *Build) launch(ctx context.Context) error {
 	}
 	defer forget()
 	cfg := &b.runtime.cfg
-	c := command{builder: b.builder, script: "run", args: []string{filepath.Join(b.dir, outputFolder), dir},
+	c := command{builder: b.builder, pkg: b.PackageID, script: "run", args: []string{filepath.Join(b.dir, outputFolder), dir},
 		log: cfg.Logger.Named("peer.chaincode." + b.PackageID)}
 	exit, err := b.runtime.run(ctx, c)
 	if err != nil {

@@ -190,6 +190,20 @@ func TestRunIsKilled(t *testing.T) {
 	}
 }
 
+// F65: a chaincode that prints without end has no more room in the log when it is started again.
+func TestRunFloodsTheLog(t *testing.T) {
+	log, logs := newLog()
+	rt, id := ran(t, builder.Config{Logger: log}, "yes | head -c 200000")
+	began := time.Now()
+	for range 3 {
+		wantText(t, rt.Run(t.Context(), id, nil), "container exited with 0")
+	}
+	limit := 1<<20 + int(time.Since(began).Seconds()+1)*(64<<10)
+	if n := len(lines(logs, "peer.chaincode."+id)); n*65 > limit || n == 0 {
+		t.Errorf("%d lines were logged, want at most %d", n, limit/65)
+	}
+}
+
 // F65: whatever is printed is read, for ever.
 func TestRunPrintsHardLines(t *testing.T) {
 	log, logs := newLog()

@@ -26,7 +26,7 @@ type Config struct {
 	Args []string
 	// Env is added to the environment as KEY=value. It replaces a variable that is there already. Of the peer's own
 	// environment chaincode gets only LD_LIBRARY_PATH, LIBPATH, PATH and TMPDIR; on Windows, PATH, PATHEXT, TEMP, TMP and
-	// SYSTEMROOT.
+	// SYSTEMROOT. {{.PeerAddress}} and {{.ChaincodeID}} are replaced as in Args.
 	Env []string
 	// Dir is the absolute path of the working directory. Empty means the peer's.
 	Dir string
@@ -44,8 +44,8 @@ type Config struct {
 	// Fabric's default for the levels, "info" and "warning", and no format.
 	LogLevel, ShimLogLevel, LogFormat string
 	// Logger gets each line that the chaincode prints, at OutputLevel under the name "peer.chaincode.<id>". Colours are left
-	// out, and so is what goes beyond 1 MiB at once and then 64 KiB a second; a line says how much that was. Nil: the output
-	// is read and thrown away.
+	// out, and so is what goes beyond 1 MiB at once and then 64 KiB a second, over all runs of the chaincode; a line says how
+	// much that was. Nil: the output is read and thrown away.
 	Logger *zap.Logger
 	// OutputLevel is the level of the lines that the chaincode prints. The zero value is Info.
 	OutputLevel zapcore.Level
@@ -114,17 +114,17 @@ func (c Config) complete() Config {
 	return c
 }
 
-// args returns the arguments for one chaincode.
-func (c *Config) args(chaincodeID string) []string {
-	fill := strings.NewReplacer("{{.PeerAddress}}", c.PeerAddress, "{{.ChaincodeID}}", chaincodeID)
-	args := make([]string, len(c.Args))
-	for i, a := range c.Args {
-		args[i] = fill.Replace(a)
+// fill returns texts with what is to be replaced in them.
+func (c *Config) fill(texts []string, chaincodeID string) []string {
+	r := strings.NewReplacer("{{.PeerAddress}}", c.PeerAddress, "{{.ChaincodeID}}", chaincodeID)
+	filled := make([]string, len(texts))
+	for i, t := range texts {
+		filled[i] = r.Replace(t)
 	}
-	return args
+	return filled
 }
 
 // environ returns the whole environment of a chaincode that is told what s says.
 func (c *Config) environ(s *shimenv.Settings) []string {
-	return append(append(group.PassedOn(), s.Environ()...), c.Env...)
+	return append(append(group.PassedOn(), s.Environ()...), c.fill(c.Env, s.ChaincodeID)...)
 }

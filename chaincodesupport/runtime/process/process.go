@@ -32,11 +32,13 @@ import (
 	"github.com/ccpeer/ccpeer/internal/loglimit"
 )
 
-// Runtime runs chaincode as a process. It holds nothing of a run, and is safe for concurrent use.
+// Runtime runs chaincode as a process. What it keeps from one run to the next is how much was logged. It is safe for concurrent
+// use.
 type Runtime struct {
 	cfg     Config
 	clear   sync.Once      // of what other peers have left behind
 	started loglimit.Lines // that say so; chaincode may start others as often as it likes
+	rooms   group.Rooms    // for what each chaincode prints
 }
 
 // keysPrefix is how the folder begins in which a chaincode finds its keys.
@@ -121,11 +123,12 @@ func (r *Runtime) settings(chaincodeID string) (s *shimenv.Settings, forget func
 func (r *Runtime) group(s *shimenv.Settings) group.Config {
 	return group.Config{
 		Path:      r.cfg.Command,
-		Args:      r.cfg.args(s.ChaincodeID),
+		Args:      r.cfg.fill(r.cfg.Args, s.ChaincodeID),
 		Env:       r.cfg.environ(s),
 		Dir:       r.cfg.Dir,
 		Log:       r.cfg.Logger.Named("peer.chaincode." + s.ChaincodeID),
 		Level:     r.cfg.OutputLevel,
+		Room:      r.rooms.Room(s.ChaincodeID),
 		LastLines: r.cfg.LastLines,
 		Grace:     r.cfg.Grace,
 	}

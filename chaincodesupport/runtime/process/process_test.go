@@ -332,7 +332,7 @@ func TestWhatChaincodeIsGiven(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	cfg := config(t, "report", "unix:///run/peer.sock")
 	cfg.Args = []string{"start", "--peer.address", "{{.PeerAddress}}", "--chaincode-id={{.ChaincodeID}}"}
-	cfg.Env = append(cfg.Env, "CORE_CHAINCODE_LOGGING_SHIM=debug")
+	cfg.Env = append(cfg.Env, "CORE_CHAINCODE_LOGGING_SHIM=debug", "TOLD={{.ChaincodeID}} at {{.PeerAddress}}")
 	cfg.Dir, cfg.MSPID, cfg.LogFormat, cfg.Logger = dir, "Org1MSP", "%{message}", zap.New(core)
 	wantExit(t, wait(t, run(t.Context(), newRuntime(t, cfg))), 0, 0)
 
@@ -347,12 +347,33 @@ func TestWhatChaincodeIsGiven(t *testing.T) {
 		"env CORE_CHAINCODE_LOGGING_SHIM=debug", "env CORE_CHAINCODE_LOGGING_FORMAT=%{message}",
 		"env CORE_PEER_LOCALMSPID=Org1MSP", "env " + childVar + "=report", "env " + quickExit,
 		"args start --peer.address unix:///run/peer.sock --chaincode-id=asset:1",
-		"dir " + dir, `stdin ""`, "leads its process group",
+		"env TOLD=asset:1 at unix:///run/peer.sock", "dir " + dir, `stdin ""`, "leads its process group",
 	}
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("chaincode was given\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// F65: a chaincode that prints without end has no more room in the log when it is started again. Another one has its own.
+func TestFloodOverManyRuns(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	r := newRuntime(t, process.Config{
+		Command: "/bin/sh", Args: []string{"-c", "yes | head -c 200000"}, PeerAddress: "127.0.0.1:7052", Logger: zap.New(core),
+	})
+	began := time.Now()
+	for range 3 {
+		wantExit(t, r.Run(t.Context(), "cc:1", nil), 0, 0)
+	}
+	limit := 1<<20 + int(time.Since(began).Seconds()+1)*(64<<10)
+	n := len(logs.FilterLoggerName("peer.chaincode.cc:1").FilterLevelExact(zap.InfoLevel).All())
+	if cost := n * (len("y") + 64); cost > limit || n == 0 {
+		t.Errorf("%d lines were logged, which are %d bytes of a log, want at most %d", n, cost, limit)
+	}
+	wantExit(t, r.Run(t.Context(), "cc:2", nil), 0, 0)
+	if n := len(logs.FilterLoggerName("peer.chaincode.cc:2").FilterLevelExact(zap.InfoLevel).All()); n < 10_000 {
+		t.Errorf("%d lines of another chaincode were logged", n)
 	}
 }
 

@@ -16,7 +16,6 @@ package server
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -45,9 +44,9 @@ type Config struct {
 	Dial dial.Config
 }
 
-// Runtime runs chaincode that is a server. It holds nothing but its Config, and is safe for concurrent use.
+// Runtime runs chaincode that is a server. It is safe for concurrent use.
 type Runtime struct {
-	process process.Config
+	process *process.Runtime
 	dial    *dial.Runtime
 }
 
@@ -65,14 +64,19 @@ func New(cfg Config) (*Runtime, error) {
 	if err != nil {
 		return nil, errors.WithMessage(err, "configure server runtime")
 	}
-	r := &Runtime{process: cfg.Process, dial: d}
-	r.process.PeerAddress = cfg.Dial.Address
-	r.process.Args = append([]string{}, cfg.Process.Args...) // nil would be those of chaincode that dials
-	r.process.Env = slices.Clone(cfg.Process.Env)
-	if _, err := process.New(r.process); err != nil {
+	p, err := process.New(told(cfg.Process, cfg.Dial.Address))
+	if err != nil {
 		return nil, errors.WithMessage(err, "configure server runtime")
 	}
-	return r, nil
+	return &Runtime{process: p, dial: d}, nil
+}
+
+// told returns how to start a server that is told where to listen, and which chaincode it is.
+func told(cfg process.Config, address string) process.Config {
+	cfg.PeerAddress = address
+	cfg.Args = append([]string{}, cfg.Args...) // nil would be those of chaincode that dials
+	cfg.Env = append([]string{"CHAINCODE_SERVER_ADDRESS={{.PeerAddress}}", "CHAINCODE_ID={{.ChaincodeID}}", "CORE_CHAINCODE_ID={{.ChaincodeID}}"}, cfg.Env...)
+	return cfg
 }
 
 // Run starts the server, dials it, and calls handle with the stream, in the caller's goroutine. It returns when handle has
@@ -84,11 +88,7 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.St
 	if err := ctx.Err(); err != nil {
 		return &runtime.StartError{Cause: err}
 	}
-	p, err := process.New(r.config(chaincodeID))
-	if err != nil {
-		return &runtime.StartError{Cause: err}
-	}
-	s := start(ctx, p, chaincodeID)
+	s := start(ctx, r.process, chaincodeID)
 	defer func() { _ = s.end(nil) }() // even if handle panics, which the caller has to deal with
 	dialling, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -98,7 +98,7 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, handle runtime.St
 		s.watch(dialling, cancel)
 	}()
 	peerEnded := false // the stream, so that the server's end only follows
-	err = r.dial.Run(dialling, chaincodeID, func(ctx context.Context, inner pb.Stream) error {
+	err := r.dial.Run(dialling, chaincodeID, func(ctx context.Context, inner pb.Stream) error {
 		s.connected.Store(true)
 		stream := &stream{Stream: inner}
 		err := handle(ctx, stream)
@@ -135,13 +135,6 @@ func (s *stream) Recv() (*pb.ChaincodeMessage, error) {
 		s.lost.Store(true)
 	}
 	return m, err
-}
-
-// config returns what to start for one chaincode.
-func (r *Runtime) config(chaincodeID string) process.Config {
-	cfg := r.process
-	cfg.Env = append([]string{"CHAINCODE_SERVER_ADDRESS=" + cfg.PeerAddress, "CHAINCODE_ID=" + chaincodeID, "CORE_CHAINCODE_ID=" + chaincodeID}, cfg.Env...)
-	return cfg
 }
 
 // server is a server that has been started.

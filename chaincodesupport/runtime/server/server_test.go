@@ -14,6 +14,8 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
@@ -155,6 +157,27 @@ func TestWhatServerIsTold(t *testing.T) {
 	want := "container exited with 0: --chaincode-address=" + cfg.Dial.Address + " asset:1 asset:1 " + cfg.Dial.Address
 	if err == nil || err.Error() != want {
 		t.Errorf("Run: %v, want %s", err, want)
+	}
+}
+
+// F65: a server that prints without end has no more room in the log when it is started again.
+func TestServerFloodsTheLog(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	cfg := config(t, "")
+	cfg.Process.Command, cfg.Process.Args, cfg.Process.Logger = "/bin/sh", []string{"-c", "yes | head -c 200000"}, zap.New(core)
+	rt, err := server.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for range 3 {
+		if err := rt.Run(t.Context(), "asset:1", nil); err == nil || !strings.Contains(err.Error(), "container exited with 0") {
+			t.Errorf("Run: %v", err)
+		}
+	}
+	limit := 1<<20 + int(time.Since(began).Seconds()+1)*(64<<10)
+	if n := logs.FilterMessage("y").Len(); n*65 > limit || n == 0 {
+		t.Errorf("%d lines were logged, want at most %d", n, limit/65)
 	}
 }
 

@@ -8,13 +8,8 @@ var (
 	Printable = printable
 )
 
-// OutputRoom lets the tests look at what may be logged without a clock.
-type OutputRoom struct{ room outputRoom }
-
 // Admit is admit.
-func (r *OutputRoom) Admit(now time.Time, n int) (skipped skippedOutput, ok bool) {
-	return r.room.admit(now, n)
-}
+func (r *Room) Admit(now time.Time, n int) (wait time.Duration, ok bool) { return r.admit(now, n) }
 
-// Lines is how many lines were left out.
-func (s skippedOutput) Lines() int { return s.lines }
+// Len is how many chaincodes are remembered.
+func (r *Rooms) Len() int { return len(r.of) }

@@ -47,6 +47,8 @@ type Config struct {
 	// than a log should take has the rest counted and left out. Required.
 	Log   *zap.Logger
 	Level zapcore.Level
+	// Room is how much it may still have logged. Nil is a new one, of its own.
+	Room *Room
 	// LastLines is how many of the last lines on standard output, and as many on standard error, an Exit keeps.
 	LastLines int
 	// Grace is how long there is from asking the program to end to killing it, and then how long to wait for processes that

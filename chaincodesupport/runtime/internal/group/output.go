@@ -3,13 +3,13 @@ package group
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -37,8 +37,8 @@ type output struct {
 	// ends are closed when nobody can write any more, or after close.
 	ends [2]chan struct{}
 
-	logging sync.Mutex // protects room; held while a line is logged, so that lines keep their order
-	room    outputRoom
+	logging sync.Mutex // held while a line is logged, so that lines keep their order
+	flood   flood
 
 	mu      sync.Mutex // protects the fields below
 	printed [2]int     // how many lines there were
@@ -58,6 +58,7 @@ type lastLine struct {
 // could not be.
 func newOutput(cfg *Config) (o *output, theirs []*os.File, err error) {
 	o = &output{log: cfg.Log, level: cfg.Level, keep: cfg.LastLines}
+	o.flood.room, o.flood.tell = cmp.Or(cfg.Room, new(Room)), o.printLeftOut
 	theirs = make([]*os.File, len(o.pipes))
 	for i := range o.pipes {
 		if o.pipes[i], theirs[i], err = os.Pipe(); err != nil {
@@ -81,9 +82,9 @@ func closeAll(files []*os.File) {
 
 func (o *output) read(stream int) {
 	defer close(o.ends[stream])
-	eachLine(o.pipes[stream], func(line []byte, cut int) {
+	eachLine(o.pipes[stream], func(line []byte, cut, size int) {
 		line = withoutColours(line)
-		o.print(line, cut)
+		o.print(line, cut, size)
 		o.remember(stream, line, cut)
 	})
 }
@@ -93,9 +94,7 @@ func (o *output) close() {
 	for _, end := range o.ends {
 		<-end
 	}
-	o.logging.Lock()
-	defer o.logging.Unlock()
-	o.printSkipped(o.room.rest())
+	o.flood.end()
 }
 
 // tell puts into an Exit what is kept of both streams, in the order in which it was read.
@@ -114,29 +113,25 @@ func (o *output) tell(e *Exit) {
 	}
 }
 
-// print logs a line, unless the program prints too much.
-func (o *output) print(line []byte, cut int) {
+// print logs a line, unless the program prints too much. size is how many bytes it was, with its end.
+func (o *output) print(line []byte, cut, size int) {
 	if !o.log.Core().Enabled(o.level) {
 		return
 	}
 	o.logging.Lock()
 	defer o.logging.Unlock()
-	skipped, ok := o.room.admit(time.Now(), len(line))
-	if !ok {
+	if !o.flood.admit(len(line), size) {
 		return
 	}
-	o.printSkipped(skipped)
 	if e := o.log.Check(o.level, ""); e != nil {
 		e.Message = printable(line, cut)
 		e.Write()
 	}
 }
 
-// printSkipped says how much was left out. logging is held.
-func (o *output) printSkipped(skipped skippedOutput) {
-	if skipped.lines > 0 {
-		o.log.Warn("output was left out", zap.Int("lines", skipped.lines), zap.Int("bytes", skipped.bytes), zap.Int("allowedPerSecond", outputRate))
-	}
+// printLeftOut says how much is not in the log.
+func (o *output) printLeftOut(lines, bytes int) {
+	o.log.Warn("output was left out", zap.Int("lines", lines), zap.Int("bytes", bytes), zap.Int("allowedPerSecond", outputRate))
 }
 
 // remember keeps a line. If there are too many last lines of the same stream, the oldest one goes, unless it is one of the
@@ -169,21 +164,21 @@ func (o *output) remember(stream int, line []byte, cut int) {
 }
 
 // eachLine calls f with each line of r that is not empty, without its end, and with the number of bytes that were
-// cut from it because it is longer than maxLogLine. The slice is valid during the call only. It returns when r
-// ends, in whatever way.
-func eachLine(r io.Reader, f func(line []byte, cut int)) {
+// cut from it because it is longer than maxLogLine. size is how many bytes it was, with its end. The slice is valid during the
+// call only. It returns when r ends, in whatever way.
+func eachLine(r io.Reader, f func(line []byte, cut, size int)) {
 	br := bufio.NewReaderSize(r, maxLogLine)
 	var line []byte
 	for {
 		part, err := br.ReadSlice('\n')
 		line = append(line[:0], trimEnd(part)...)
-		cut := 0
+		cut, size := 0, len(part)
 		for errors.Is(err, bufio.ErrBufferFull) {
 			part, err = br.ReadSlice('\n')
-			cut += len(trimEnd(part))
+			cut, size = cut+len(trimEnd(part)), size+len(part)
 		}
 		if len(line) > 0 {
-			f(line, cut)
+			f(line, cut, size)
 		}
 		if err != nil {
 			return

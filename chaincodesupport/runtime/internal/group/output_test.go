@@ -26,7 +26,7 @@ func FuzzEachLine(f *testing.F) {
 		}
 		in = bytes.ReplaceAll(in, []byte("\r"), []byte("."))
 		var got []int
-		group.EachLine(iotest.HalfReader(bytes.NewReader(in)), func(line []byte, cut int) {
+		group.EachLine(iotest.HalfReader(bytes.NewReader(in)), func(line []byte, cut, _ int) {
 			got = append(got, len(line)+cut)
 			text := group.Printable(line, cut)
 			bad := func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }
@@ -50,6 +50,6 @@ func BenchmarkEachLine(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		group.EachLine(bytes.NewReader(text), func(line []byte, cut int) { group.Printable(line, cut) })
+		group.EachLine(bytes.NewReader(text), func(line []byte, cut, _ int) { group.Printable(line, cut) })
 	}
 }

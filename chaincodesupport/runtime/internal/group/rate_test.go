@@ -4,9 +4,12 @@ package group_test
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,71 +19,145 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 )
 
-// A program that prints without end gets its burst, and then a rate; and whatever it prints is either logged or counted.
-func TestOutputRoom(t *testing.T) {
+// A program that prints without end gets its burst, and then a rate, a second's worth at a time.
+func TestRoom(t *testing.T) {
 	const line = 9936 // 10,000 with what a log adds
-	var room group.OutputRoom
+	var room group.Room
 	now := time.Now()
-	say := func(lines int) (logged, reports, told int) {
-		for range lines {
-			if skipped, ok := room.Admit(now, line); ok {
-				logged++
-				if skipped.Lines() > 0 {
-					reports, told = reports+1, told+skipped.Lines()
-				}
-			}
-		}
-		return logged, reports, told
-	}
 	for _, step := range []struct {
-		pause                  time.Duration
-		lines                  int
-		logged, reports, wants int
+		pause         time.Duration
+		lines, logged int
 	}{
-		{0, 100, 100, 0, 0},                        // the start of a program
-		{0, 1000, 4, 0, 0},                         // what is left of the burst
-		{500 * time.Millisecond, 1000, 0, 0, 0},    // less than a second's worth
-		{600 * time.Millisecond, 1000, 8, 1, 1996}, // one report, and then lines
-		{time.Hour, 2000, 104, 1, 992},
+		{0, 100, 100},                      // the start of a program
+		{0, 1000, 4},                       // what is left of the burst
+		{500 * time.Millisecond, 1000, 0},  // less than a second's worth
+		{600 * time.Millisecond, 1000, 8},  // more than that
+		{time.Hour, 2000, 104},             // everything
+		{-time.Hour, 1000, 0},              // a clock that was set back brings nothing
+		{time.Hour + time.Second, 2000, 7}, // and takes nothing
 	} {
 		now = now.Add(step.pause)
-		if logged, reports, told := say(step.lines); logged != step.logged || reports != step.reports || told != step.wants {
-			t.Errorf("after %s, of %d lines: %d logged, %d reports of %d lines, want %d, %d and %d",
-				step.pause, step.lines, logged, reports, told, step.logged, step.reports, step.wants)
+		logged, wait := 0, time.Duration(0)
+		for range step.lines {
+			d, ok := room.Admit(now, line)
+			if ok {
+				logged++
+			}
+			wait = max(wait, d)
+		}
+		if logged != step.logged || logged < step.lines && (wait <= 0 || wait > 2*time.Second) {
+			t.Errorf("after %s, of %d lines: %d logged, and %s until there is room, want %d", step.pause, step.lines, logged, wait, step.logged)
 		}
 	}
 }
 
-// F65: a program that prints as fast as it can doesn't fill the log, is read all the same, and the log says what is missing.
-func TestFloodOfOutput(t *testing.T) {
+// Chaincodes that have printed nothing for a while are not remembered.
+func TestRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var rooms group.Rooms
+		for i := range 1000 {
+			rooms.Room(strconv.Itoa(i)).Admit(time.Now(), 1)
+		}
+		if rooms.Len() != 1000 || rooms.Room("1") != rooms.Room("1") || rooms.Room("1") == rooms.Room("2") {
+			t.Errorf("%d rooms of 1000, or not one each", rooms.Len())
+		}
+		<-time.After(17 * time.Second)
+		if rooms.Room("new"); rooms.Len() != 1 {
+			t.Errorf("%d rooms after a while, want 1", rooms.Len())
+		}
+	})
+}
+
+// logged is what a log has of a program's output.
+type logged struct{ lines, bytes, leftLines, leftBytes, reports int }
+
+func count(logs *observer.ObservedLogs) (l logged) {
+	for _, e := range logs.All() {
+		if e.Message == "output was left out" {
+			l.reports++
+			l.leftLines += int(e.ContextMap()["lines"].(int64))
+			l.leftBytes += int(e.ContextMap()["bytes"].(int64))
+			continue
+		}
+		l.lines++
+		l.bytes += len(e.Message) + len("\n")
+	}
+	return l
+}
+
+// flood starts a program that prints a line again and again, as many bytes as there are to be in all, and then something else.
+func flood(t *testing.T, room *group.Room, line string, bytes int, then string, options ...zap.Option) (*group.Process, *observer.ObservedLogs) {
+	t.Helper()
 	core, logs := observer.New(zap.WarnLevel)
 	p, err := group.Start(group.Config{
-		Path: "/bin/sh", Args: []string{"-c", "yes " + strings.Repeat("y", 429) + " | head -c 43000000; echo last"}, Env: os.Environ(),
-		Log: zap.New(core), Level: zap.WarnLevel, LastLines: 20, Grace: patience,
+		Path: "/bin/sh", Args: []string{"-c", fmt.Sprintf("yes %s | head -c %d; %s", line, bytes, then)}, Env: os.Environ(),
+		Log: zap.New(core, options...), Level: zap.WarnLevel, LastLines: 20, Grace: patience, Room: room,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := time.Now()
-	exit := wait(context.Background(), t, p)
-	took := time.Since(started)
-	bytes, lines, left := 0, 0, int64(0)
-	for _, e := range logs.All() {
+	return p, logs
+}
+
+// F65: a program that prints as fast as it can doesn't fill the log, is read all the same, and the log says what is missing, to
+// the byte. It has no more room when it is started again.
+func TestFloodOfOutput(t *testing.T) {
+	for _, length := range []int{2, 430} {
+		t.Run(strconv.Itoa(length), func(t *testing.T) {
+			size := 4_300_000
+			if length > 100 || os.Getenv("CCPEER_LONG") != "" { // short lines take longer
+				size *= 10
+			}
+			room, started, sum := new(group.Room), time.Now(), logged{}
+			for range 3 {
+				p, logs := flood(t, room, strings.Repeat("y", length-1), size, "echo last")
+				exit := wait(context.Background(), t, p)
+				l := count(logs)
+				if l.lines+l.leftLines != size/length+1 || l.bytes+l.leftBytes != size+len("last\n") {
+					t.Errorf("%+v, want %d lines and %d bytes together", l, size/length+1, size+len("last\n"))
+				}
+				if n := len(exit.LastLines); n == 0 || exit.LastLines[n-1] != "last" {
+					t.Errorf("the last lines are %q", exit.LastLines)
+				}
+				sum.lines, sum.bytes, sum.reports = sum.lines+l.lines, sum.bytes+l.bytes, sum.reports+l.reports
+			}
+			took := time.Since(started)
+			if limit := 1<<20 + int(took.Seconds()+1)*(64<<10); sum.bytes+63*sum.lines > limit || sum.lines == 0 {
+				t.Errorf("%d bytes in %d lines were logged in %s, want at most %d", sum.bytes, sum.lines, took, limit)
+			}
+			if sum.reports > int(took.Seconds())+3 {
+				t.Errorf("%d lines say what was left out, in %s", sum.reports, took)
+			}
+			t.Logf("%d bytes in %d lines, %d reports, in %s", sum.bytes, sum.lines, sum.reports, took)
+		})
+	}
+}
+
+// F65: what was left out is told about a second after it was printed, although the program says nothing more.
+func TestFloodIsToldOfSoon(t *testing.T) {
+	told := make(chan time.Time, 1)
+	const size = 3 << 20
+	p, logs := flood(t, nil, strings.Repeat("y", 99), size, "exec sleep 1000", zap.Hooks(func(e zapcore.Entry) error {
 		if e.Message == "output was left out" {
-			left += e.ContextMap()["lines"].(int64)
-			continue
+			select {
+			case told <- time.Now():
+			default:
+			}
 		}
-		lines++
-		bytes += len(e.Message) + 64
+		return nil
+	}))
+	started := time.Now()
+	select {
+	case at := <-told:
+		t.Logf("told after %s", at.Sub(started))
+	case <-time.After(patience):
+		t.Error("nothing was told while the program lives")
 	}
-	if limit := 1<<20 + int(took.Seconds()+1)*(64<<10); bytes > limit || lines == 0 {
-		t.Errorf("%d bytes in %d lines were logged in %s, want at most %d", bytes, lines, took, limit)
-	}
-	if total := lines + int(left); total != 100_001 {
-		t.Errorf("%d lines were logged and %d left out, want %d together", lines, left, 100_001)
-	}
-	if n := len(exit.LastLines); n == 0 || exit.LastLines[n-1] != "last" {
-		t.Errorf("the last lines are %q", exit.LastLines)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wait(ctx, t, p)
+	if l := count(logs); l.bytes+l.leftBytes < size || l.lines+l.leftLines < size/100 {
+		t.Errorf("%+v, want all of %d bytes", l, size)
 	}
 }
 
