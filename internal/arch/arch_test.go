@@ -50,11 +50,11 @@ var allowed = map[string][]string{
 	"chaincodesupport/internal/gate":   {},
 	"chaincodesupport/runtime":         {"proto"},
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
-	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/loglimit", zap},
+	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/lockdir", "internal/loglimit", zap},
 	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "chaincodesupport/internal/gate", "proto", "proto/pbgrpc", grpc, zap},
 	"chaincodesupport/runtime/server":  {"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/process", "proto"},
 	"chaincodesupport/runtime/builder": {
-		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", zap,
+		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/lockdir", zap,
 	},
 	"chaincodesupport/runtime/attach": {"chaincodesupport/runtime", "chaincodesupport/runtime/shimenv", "internal/loglimit", zap},
 	// What Windows has to end a program with its children, Job Objects, the standard library doesn't know.
@@ -88,6 +88,7 @@ var allowed = map[string][]string{
 	"internal/goroutines": {},
 	"internal/hostile":    {},
 	"internal/limit":      {},
+	"internal/lockdir":    {},
 	"internal/loglimit":   {zap},
 	"internal/mutate":     {},
 	"internal/pipe":       {"proto", protobuf},

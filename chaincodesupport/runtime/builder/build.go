@@ -14,8 +14,7 @@ import (
 
 // A build is there as a whole, or not at all. Everything in this file is for that.
 //
-// A package is built in a workspace. That is a folder whose name says that it may be thrown away; New throws away those that
-// a killed peer has left. When all scripts have succeeded, the workspace has the layout of a build. It is written to disk,
+// A package is built in a workspace. That is a folder whose name says that it may be thrown away (scratch.go). When all scripts have succeeded, the workspace has the layout of a build. It is written to disk,
 // and renamed to the name of its package. With the rename, the build comes to be. If you find a folder of that name, you
 // need not ask whether it is complete.
 //
@@ -72,14 +71,16 @@ func (r *Runtime) claim(ctx context.Context, packageID string) (release func(), 
 }
 
 func (r *Runtime) build(ctx context.Context, p *Package) (err error) {
-	w, err := r.unpack(p)
-	if w.dir != "" {
-		defer func() {
-			if removeErr := removeAll(w.dir); err == nil {
-				err = errors.Wrap(removeErr, "remove workspace")
-			}
-		}()
+	dir, done, err := r.scratch(ctx, func() (string, error) { return os.MkdirTemp(r.cfg.Dir, scratchPrefix) })
+	if err != nil {
+		return errors.Wrap(err, "make workspace")
 	}
+	defer func() {
+		if removing := done(); err == nil {
+			err = errors.Wrap(removing, "remove workspace")
+		}
+	}()
+	w, err := unpack(p, dir)
 	if err != nil {
 		return err
 	}
@@ -102,12 +103,9 @@ func (r *Runtime) build(ctx context.Context, p *Package) (err error) {
 	return r.keep(p.ID, b, w)
 }
 
-// unpack makes a workspace with the package's code in it. If it fails, the caller still has to remove w.dir, unless that is
-// empty.
-func (r *Runtime) unpack(p *Package) (w workspace, err error) {
-	if w.dir, err = os.MkdirTemp(r.cfg.Dir, scratchPrefix); err != nil {
-		return w, errors.Wrap(err, "make workspace")
-	}
+// unpack makes a workspace of an empty folder, with the package's code in it.
+func unpack(p *Package, dir string) (w workspace, err error) {
+	w.dir = dir
 	for _, folder := range []struct {
 		path *string
 		name string
@@ -168,7 +166,10 @@ func (r *Runtime) keep(packageID string, b *Builder, w workspace) error {
 	if err := syncAll(w.dir); err != nil {
 		return errors.Wrap(err, "write build to disk")
 	}
-	if err := os.Rename(w.dir, r.folder(packageID)); err != nil {
+	switch err := os.Rename(w.dir, r.folder(packageID)); {
+	case errors.Is(err, fs.ErrExist): // another peer was quicker, and has built the same
+		return nil
+	case err != nil:
 		return errors.Wrap(err, "keep build")
 	}
 	return errors.Wrap(syncFile(r.cfg.Dir), "write build to disk")

@@ -2,8 +2,10 @@ package builder_test
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -277,6 +279,67 @@ func TestLeftovers(t *testing.T) {
 	if err != nil || len(inside) != 1 || inside[0].Name() != "foreign" {
 		t.Errorf("folder has %v, %v", inside, err)
 	}
+}
+
+// F121: two peers have one folder for their builds. The second one leaves alone what the first one is building and running, and
+// both get their builds, also of the same package.
+func TestTwoPeersOneFolder(t *testing.T) {
+	if goruntime.GOOS == "windows" {
+		t.Skip("folders can't be locked here")
+	}
+	dir := t.TempDir()
+	building, nextBuild := watch(t)
+	running, nextRun := watch(t)
+	b := newBuilder(t, "b", map[string]string{
+		"build": `test ! -f "$1/slow" || (` + child(t, "idle", building) + `); echo built > "$3/done"`,
+		"run":   `test -f "$2/chaincode.json" && ` + child(t, "idle", running),
+	})
+	cfg := builder.Config{Builders: []builder.Builder{b}, Dir: dir, PeerAddress: "127.0.0.1:7052"}
+	first, quick, slow := newRuntime(t, cfg), newPackage(t, "golang"), newPackage(t, "golang", file{name: "slow"})
+	build(t, first, quick)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ran, built := make(chan error, 1), make(chan error, 2)
+	go func() { ran <- first.Run(ctx, quick.ID, nil) }()
+	nextRun()
+	raceToBuild := func(r *builder.Runtime) {
+		_, err := r.Build(t.Context(), slow)
+		built <- err
+	}
+	go raceToBuild(first)
+	_, one := nextBuild()
+	used := scratchIn(t, dir)
+	second := newRuntime(t, cfg)
+	if now := scratchIn(t, dir); len(used) != 2 || !slices.Equal(now, used) {
+		t.Errorf("the second peer has made %q of %q", now, used)
+	}
+	go raceToBuild(second)
+	_, other := nextBuild()
+	for _, c := range []io.Closer{one, other} {
+		_ = c.Close()
+		if err := <-built; err != nil {
+			t.Error(err)
+		}
+	}
+	cancel()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+	if got := read(t, filepath.Join(builder.Folder(second, slow.ID), "bld", "done")); got != "built\n" {
+		t.Errorf("the build has %q", got)
+	}
+	if left := scratchIn(t, dir); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+func scratchIn(t *testing.T, dir string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, ".scratch-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }
 
 // A build that somebody has damaged is reported, not replaced.

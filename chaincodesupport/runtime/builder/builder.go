@@ -25,8 +25,6 @@ package builder
 import (
 	"context"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/pkg/errors"
@@ -47,12 +45,8 @@ type Runtime struct {
 
 var _ runtime.Runtime = (*Runtime)(nil)
 
-// scratchPrefix begins the names of everything in Config.Dir that is thrown away after its use. Package IDs don't begin with
-// a dot.
-const scratchPrefix = ".scratch-"
-
 // New returns a Runtime, or an error that says which part of cfg is wrong. A peer that was killed may have left unfinished
-// builds and keys of chaincode in Config.Dir. New removes these.
+// builds and keys of chaincode in Config.Dir. New removes these, and leaves alone what another Runtime is using.
 func New(cfg Config) (*Runtime, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, errors.Wrap(err, "configure builder runtime")
@@ -60,16 +54,8 @@ func New(cfg Config) (*Runtime, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, errors.Wrap(err, "make folder for builds")
 	}
-	inside, err := os.ReadDir(cfg.Dir)
-	if err != nil {
-		return nil, errors.Wrap(err, "read folder for builds")
-	}
-	for _, e := range inside {
-		if strings.HasPrefix(e.Name(), scratchPrefix) {
-			if err := removeAll(filepath.Join(cfg.Dir, e.Name())); err != nil {
-				return nil, errors.Wrap(err, "remove what an earlier peer has left")
-			}
-		}
+	if err := clearScratch(cfg.Dir); err != nil {
+		return nil, errors.Wrap(err, "remove what an earlier peer has left")
 	}
 	return &Runtime{cfg: cfg.complete(), building: map[string]chan struct{}{}}, nil
 }

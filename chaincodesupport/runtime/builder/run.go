@@ -3,7 +3,6 @@ package builder
 import (
 	"context"
 	"encoding/json"
-	"os"
 	"path/filepath"
 
 	"github.com/pkg/errors"
@@ -30,7 +29,7 @@ func (b *Build) launch(ctx context.Context) error {
 	} else if !ok {
 		return &runtime.StartError{Cause: errors.Errorf("builder %q has released no connection.json, and has no bin/run", b.Builder)}
 	}
-	dir, forget, err := b.writeRunMetadata()
+	dir, forget, err := b.writeRunMetadata(ctx)
 	if err != nil {
 		return &runtime.StartError{Cause: err}
 	}
@@ -46,7 +45,7 @@ func (b *Build) launch(ctx context.Context) error {
 }
 
 // writeRunMetadata makes the folder that bin/run gets. forget removes it, and revokes the credential in it.
-func (b *Build) writeRunMetadata() (dir string, forget func(), err error) {
+func (b *Build) writeRunMetadata(ctx context.Context) (dir string, forget func(), err error) {
 	cfg := &b.runtime.cfg
 	s := shimenv.Settings{ChaincodeID: b.PackageID, PeerAddress: cfg.PeerAddress, MSPID: cfg.MSPID}
 	m := runMetadata{ChaincodeID: s.ChaincodeID, PeerAddress: s.PeerAddress, MSPID: s.LocalMSPID()}
@@ -58,17 +57,20 @@ func (b *Build) writeRunMetadata() (dir string, forget func(), err error) {
 		}
 		m.ClientCert, m.ClientKey, m.RootCert, revoke = string(c.Cert), string(c.Key), string(c.RootCert), c.Revoke
 	}
-	text, err := json.Marshal(m)
-	if err == nil {
-		dir, err = shimenv.WriteTemp(cfg.Dir, scratchPrefix, shimenv.File{Name: "chaincode.json", Content: text})
-	}
+	dir, done, err := b.runtime.scratch(ctx, func() (string, error) {
+		text, err := json.Marshal(m)
+		if err != nil {
+			return "", err
+		}
+		return shimenv.WriteTemp(cfg.Dir, scratchPrefix, shimenv.File{Name: "chaincode.json", Content: text})
+	})
 	if err != nil {
 		revoke()
 		return "", nil, errors.Wrap(err, "write chaincode.json")
 	}
 	return dir, func() {
 		revoke()
-		if err := os.RemoveAll(dir); err != nil {
+		if err := done(); err != nil {
 			cfg.Logger.Named("chaincode.externalbuilder").Error("keys of a chaincode are left on disk", zap.String("folder", dir), zap.Error(err))
 		}
 	}, nil

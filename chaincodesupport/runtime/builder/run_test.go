@@ -289,7 +289,7 @@ func TestCredentialOfWhatDoesNotStart(t *testing.T) {
 		}
 		return &runtime.Credential{Revoke: func() { revoked = true }}, nil
 	})}, accept)
-	wantNotStarted(t, rt.Run(t.Context(), id, nil), "write chaincode.json: stat ")
+	wantNotStarted(t, rt.Run(t.Context(), id, nil), "write chaincode.json: lock folder: open ")
 	if !revoked {
 		t.Error("the credential is still valid")
 	}

@@ -22,6 +22,7 @@ import (
 	"context"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -29,6 +30,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
+	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/internal/loglimit"
 )
 
@@ -102,12 +104,12 @@ func (r *Runtime) settings(chaincodeID string) (s *shimenv.Settings, forget func
 	if s.Credential, err = c.TLS.Issue(chaincodeID); err != nil {
 		return nil, nil, err
 	}
-	r.clear.Do(func() { clearFolders(os.TempDir(), keysPrefix) })
+	r.clear.Do(clearKeys)
 	if s.Dir, err = shimenv.WriteTemp("", keysPrefix, s.Files()...); err != nil {
 		s.Credential.Revoke()
 		return nil, nil, errors.WithMessage(err, "write the chaincode's TLS files")
 	}
-	unlock, err := lockFolder(s.Dir)
+	unlock, err := lockdir.Lock(s.Dir)
 	if err != nil {
 		s.Credential.Revoke()
 		_ = os.RemoveAll(s.Dir) // the first error says more
@@ -118,6 +120,17 @@ func (r *Runtime) settings(chaincodeID string) (s *shimenv.Settings, forget func
 		s.Credential.Revoke()
 		return os.RemoveAll(s.Dir)
 	}, nil
+}
+
+// justMade is how long a folder with keys may take to be locked after it was made.
+const justMade = time.Minute
+
+// clearKeys removes the keys that a peer of the same user has left behind.
+func clearKeys() {
+	for _, left := range lockdir.Abandoned(os.TempDir(), keysPrefix, justMade) {
+		_ = os.RemoveAll(left.Path) // what can't be removed is for the next peer
+		left.Unlock()
+	}
 }
 
 func (r *Runtime) group(s *shimenv.Settings) group.Config {
