@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/pkg/errors"
 )
-
-// socketMode lets nobody but the user who runs the peer connect.
-const socketMode fs.FileMode = 0o600
 
 // address is where a peer listens: host:port, or unix:///path.
 type address struct{ network, address string }
@@ -96,42 +91,7 @@ func (a address) listen(ctx context.Context) (net.Listener, address, error) {
 
 func (a address) open(ctx context.Context) (net.Listener, error) {
 	if a.network == "unix" {
-		if err := checkSocket(); err != nil {
-			return nil, err
-		}
+		return listenSocket(ctx, a.address)
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, a.network, a.address)
-	if errors.Is(err, errAddressInUse) && a.abandoned(ctx) {
-		if err := os.Remove(a.address); err != nil {
-			return nil, err
-		}
-		l, err = new(net.ListenConfig).Listen(ctx, a.network, a.address)
-	}
-	if err != nil || a.network != "unix" {
-		return l, err
-	}
-	if err := os.Chmod(a.address, socketMode); err != nil {
-		_ = l.Close()
-		return nil, err
-	}
-	return l, nil
-}
-
-// abandoned says whether the address is the socket of a peer that was killed: a socket that nobody listens on. A file, or a link to
-// one, refuses a connection too, but is somebody's.
-func (a address) abandoned(ctx context.Context) bool {
-	if a.network != "unix" || !isSocket(a.address) {
-		return false
-	}
-	c, err := a.dial(ctx)
-	if err == nil {
-		_ = c.Close()
-	}
-	return errors.Is(err, errConnectionRefused)
-}
-
-// isSocket says whether a path is a socket, and not a link to one.
-func isSocket(path string) bool {
-	info, err := os.Lstat(path)
-	return err == nil && info.Mode().Type() == os.ModeSocket
+	return new(net.ListenConfig).Listen(ctx, a.network, a.address)
 }

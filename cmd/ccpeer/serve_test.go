@@ -90,6 +90,17 @@ func (s *served) stop(t *testing.T) {
 	}
 }
 
+// socketFolder returns a folder whose path is short enough for a socket in it.
+func socketFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func TestServeOverTCP(t *testing.T) {
 	t.Parallel()
 	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "localhost:0")
@@ -99,11 +110,7 @@ func TestServeOverTCP(t *testing.T) {
 
 func TestServeOverUnixSocket(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "p") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := socketFolder(t)
 	listen, api := filepath.Join(dir, "c"), filepath.Join(dir, "a")
 	s := servePeer(t, "--listen", "unix://"+listen, "--api", "unix:"+api)
 	if info, err := os.Stat(api); err != nil || info.Mode().Perm() != socketMode {
@@ -121,14 +128,10 @@ func TestServeOverUnixSocket(t *testing.T) {
 	}
 }
 
-// What is no socket stays as it is, whatever it is that the peer is told to listen on.
+// F122: what is no socket stays as it is, whatever it is that the peer is told to listen on.
 func TestServeDeletesNothing(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "p")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := socketFolder(t)
 	thesis, link, folder := filepath.Join(dir, "thesis"), filepath.Join(dir, "link"), filepath.Join(dir, "folder")
 	if err := os.WriteFile(thesis, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
@@ -140,17 +143,22 @@ func TestServeDeletesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "ccpeer.yaml")
-	if err := os.WriteFile(config, []byte("api: unix:"+thesis+"\nledger: memory\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	const text = "there is something that is no socket, which is left as it is: give another path"
 	for _, path := range []string{thesis, link, folder} {
 		peer(t, "serve", "--dev", "--ledger", "memory", "--listen", "127.0.0.1:0", "--api", "unix:"+path).check(t, exitFailed, path+": "+text)
 		peer(t, "serve", "--dev", "--ledger", "memory", "--listen", "unix:"+path, "--api", "127.0.0.1:0").check(t, exitFailed, path+": "+text)
+		for _, keys := range []string{"api: unix:" + path + "\nlisten: 127.0.0.1:0", "api: 127.0.0.1:0\nlisten: unix:" + path} {
+			if err := os.WriteFile(config, []byte(keys+"\nledger: memory\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			peer(t, "serve", "--dev", "--config", config).check(t, exitFailed, path+": "+text)
+		}
 	}
-	peer(t, "serve", "--dev", "--config", config).check(t, exitFailed, thesis+": "+text)
 	if b, err := os.ReadFile(thesis); err != nil || string(b) != "text" {
 		t.Errorf("the file has %q, %v", b, err)
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		t.Errorf("the folder is %v, %v", info, err)
 	}
 	if target, err := os.Readlink(link); err != nil || target != thesis {
 		t.Errorf("the link leads to %q, %v", target, err)
