@@ -27,6 +27,8 @@ const (
 	jsonType       = "application/json"
 	// maxBody is how large a question may be, in bytes: a message to chaincode, in base64.
 	maxBody = pb.MaxMessageSize / 3 * 4
+	// answerTimeout is how long a client may take to read an answer.
+	answerTimeout = time.Minute
 )
 
 // refusal is an answer that is an error. Output is what a chaincode printed that has ended, if the error is about that.
@@ -58,14 +60,10 @@ func answering[Q, A any](n *node, run func(context.Context, Q) (A, error)) http.
 			reply(w, status, refused(err))
 			return
 		}
-		release, err := n.use()
-		if err != nil {
-			reply(w, http.StatusServiceUnavailable, refused(err))
-			return
-		}
-		defer release()
-		a, err := run(r.Context(), question)
+		a, err := using(n, func() (A, error) { return run(r.Context(), question) })
 		switch {
+		case errors.Is(err, errStopping):
+			reply(w, http.StatusServiceUnavailable, refused(err))
 		case errors.As(err, new(unknownError)):
 			reply(w, http.StatusNotFound, refused(err))
 		case err != nil:
@@ -74,6 +72,16 @@ func answering[Q, A any](n *node, run func(context.Context, Q) (A, error)) http.
 			reply(w, http.StatusOK, a)
 		}
 	}
+}
+
+// using runs what uses a node. Writing the answer is no part of that: a client that doesn't read it must not hold up the end.
+func using[A any](n *node, run func() (A, error)) (a A, err error) {
+	release, err := n.use()
+	if err != nil {
+		return a, err
+	}
+	defer release()
+	return run()
 }
 
 // decode reads a question, and returns the status to refuse it with if that is an error. A web page that the user looks at
@@ -103,6 +111,7 @@ func local(host string) bool {
 }
 
 func reply(w http.ResponseWriter, status int, body any) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // in tests there may be no connection
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)

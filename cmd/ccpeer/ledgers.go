@@ -65,12 +65,15 @@ func (n *node) ledger(_ context.Context, channelID string) (ledger.Ledger, error
 	return nil, handler.ErrUnknownChannel
 }
 
+// errStopping is what clients get that come too late.
+var errStopping = errors.New("the peer is stopping")
+
 // use keeps the ledgers open until the function that it returns is called.
 func (n *node) use() (release func(), err error) {
 	n.using.RLock()
 	if n.closed {
 		n.using.RUnlock()
-		return nil, errors.New("the peer is stopping")
+		return nil, errStopping
 	}
 	n.calls.Add(1)
 	return func() {

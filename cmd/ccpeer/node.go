@@ -11,7 +11,6 @@ import (
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
@@ -23,7 +22,6 @@ import (
 	"github.com/ccpeer/ccpeer/internal/submit"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
-	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // mspID is whose member every client is.
@@ -61,8 +59,7 @@ type node struct {
 	auth     *accesscontrol.Authenticator // of chaincode; nil: it connects in plaintext
 	attached map[string]*attach.Runtime   // what waits for chaincodes that are started by hand, by name
 	support  *chaincodesupport.ChaincodeSupport
-	server   *grpc.Server
-	served   chan struct{} // closed when the server has ended
+	served   chan struct{} // closed when chaincode can't connect any more
 	// using is held for reading while clients use the ledgers.
 	using  sync.RWMutex
 	calls  atomic.Int64 // how many clients use them
@@ -119,12 +116,10 @@ func (n *node) start(ctx context.Context) error {
 		_ = listener.Close()
 		return err
 	}
-	n.server = grpc.NewServer(n.support.ServerOptions()...)
-	pbgrpc.RegisterChaincodeSupportServer(n.server, n.support)
 	go func() {
 		defer close(n.served)
-		if err := n.server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-			n.cfg.log.Error("serve chaincode", zap.Error(err))
+		if err := n.support.Serve(listener); err != nil {
+			n.cfg.log.Error("chaincode can't connect any more", zap.Error(err))
 		}
 	}()
 	return nil
@@ -191,7 +186,6 @@ func (n *node) newSupport(ctx context.Context) (*chaincodesupport.ChaincodeSuppo
 // close lets the calls under way finish until ctx ends, and waits until nothing of the node is running.
 func (n *node) close(ctx context.Context) error {
 	err := n.support.Close(ctx)
-	n.server.Stop()
 	<-n.served
 	n.using.Lock()
 	defer n.using.Unlock()

@@ -287,7 +287,7 @@ func TestServeDrains(t *testing.T) {
 	}
 }
 
-// Who has sent half a question doesn't hold up the end.
+// F125: who has sent half a question doesn't hold up the end.
 func TestServeEndsBesideHalfAQuestion(t *testing.T) {
 	t.Parallel()
 	s := servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")

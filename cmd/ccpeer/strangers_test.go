@@ -46,8 +46,12 @@ func TestServeAmongStrangers(t *testing.T) {
 	if c := s.listed(t)["probe"]; c.State != "ready" {
 		t.Errorf("probe is %+v", c)
 	}
-	for _, c := range conns {
-		_ = c.Close() // a handshake would hold up the end
-	}
+	// F124: those that stall in their handshakes, for which they have 10 s, don't hold up the end.
+	began := time.Now()
 	s.stop(t)
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("the end beside %d handshakes took %s", places, d)
+	} else {
+		t.Logf("the end beside %d handshakes took %s", places, d)
+	}
 }
