@@ -6,10 +6,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"google.golang.org/grpc"
@@ -26,6 +28,9 @@ const (
 	playMute   = "mute"
 )
 
+// servedVar makes a chaincode with faults a server, which listens on the file descriptor that it inherits.
+const servedVar = "CHAINCODESUPPORT_TEST_SERVED"
+
 // The signals by which a chaincode with faults ends, or goes on where it holds. The system's own are good for others.
 const (
 	exit0  = syscall.SIGUSR1
@@ -38,6 +43,7 @@ const (
 type faulty struct {
 	id      string
 	resumed chan struct{} // has room for one
+	mute    atomic.Bool   // it doesn't register before it is told to go on
 }
 
 // playWithFaults is the main function of chaincodes with faults. It returns false if play is none of them.
@@ -46,20 +52,44 @@ func playWithFaults(play string) bool {
 		return false
 	}
 	f := &faulty{id: os.Getenv("CORE_CHAINCODE_ID_NAME"), resumed: make(chan struct{}, 1)}
-	f.play(play == playMute)
+	f.mute.Store(play == playMute)
+	f.play()
 	return true
 }
 
-func (f *faulty) play(mute bool) {
+func (f *faulty) play() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, exit0, exit1, panics, goOn)
 	go f.obey(signals)
 	f.say("pid " + strconv.Itoa(os.Getpid()))
-	if mute {
-		fmt.Fprintln(os.Stderr, f.registerWhenTold())
-		return
+	start := func() error { return shim.Start(function(f.invoke)) }
+	switch {
+	case os.Getenv(servedVar) != "":
+		start = f.serve
+	case f.mute.Load():
+		start = f.registerWhenTold
 	}
-	fmt.Fprintln(os.Stderr, shim.Start(function(f.invoke)))
+	fmt.Fprintln(os.Stderr, start())
+}
+
+// serve is what a chaincode does that is a server. It has inherited its listener.
+func (f *faulty) serve() error {
+	l, err := net.FileListener(os.NewFile(3, "listener"))
+	if err != nil {
+		return err
+	}
+	srv := grpc.NewServer()
+	pbgrpc.RegisterChaincodeServer(srv, f)
+	return srv.Serve(l)
+}
+
+// Connect implements pbgrpc.ChaincodeServer. A stream that ends doesn't end a server.
+func (f *faulty) Connect(s pbgrpc.Chaincode_ConnectServer) error {
+	if f.mute.Swap(false) {
+		f.say("is mute")
+		<-f.resumed
+	}
+	return shim.Chat(s, shim.Config{ChaincodeID: f.id}, function(f.invoke))
 }
 
 func (f *faulty) obey(signals <-chan os.Signal) {

@@ -4,16 +4,12 @@ package chaincodesupport_test
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/pkg/errors"
-
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/internal/netfault"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -26,108 +22,127 @@ type cell struct {
 	running *execution
 	// proceed lets what holds up the transaction, beside the chaincode itself, go on. Nil: nothing does.
 	proceed func()
-	// struck is when the fault befell it.
-	struck time.Time
 }
 
-// startup is how long a launch may take: it limits what is noticed of a chaincode that is unreachable and hasn't registered.
-const startup = 4 * time.Second
+const (
+	// startup is how long a launch may take whose end is noticed by nothing else.
+	startup = 4 * time.Second
+	// noticed is how long it may take, also on a busy machine, until who waits is told. Nothing else would tell within 30 s.
+	noticed = 5 * time.Second
+)
 
 // faultPoint is a point of the conversation, and answer what the transaction answers if nothing befalls the chaincode.
 type faultPoint struct {
 	name   string
-	reach  func(t *testing.T) *cell
+	reach  func(t *testing.T, cfg faultyConfig) *cell
 	answer string
 }
 
-const beforeRegister, afterRegister, idle = "before REGISTER", "after REGISTER", "READY, idle"
+const (
+	beforeRegister = "before REGISTER"
+	registering    = "REGISTER"
+	idle           = "READY, idle"
+)
 
 var faultPoints = []faultPoint{
 	{beforeRegister, reachBeforeRegister, "pong"},
-	{afterRegister, reachAfterRegister, "pong"},
+	{registering, func(t *testing.T, cfg faultyConfig) *cell { return reachStalled(t, cfg, pb.ChaincodeMessage_REGISTER) }, "pong"},
+	{"TRANSACTION unread", func(t *testing.T, cfg faultyConfig) *cell {
+		return reachStalled(t, cfg, pb.ChaincodeMessage_TRANSACTION)
+	}, "pong"},
 	{idle, reachIdle, ""},
-	{"transaction running", func(t *testing.T) *cell {
-		c := &cell{faultyNetwork: newFaultyNetwork(t, faultyConfig{Options: impatient()})}
-		c.running = c.start("asset:1", "t", "hold", "held")
-		c.hear("asset:1", "holds")
+	{"transaction running", func(t *testing.T, cfg faultyConfig) *cell {
+		c := &cell{faultyNetwork: newFaultyNetwork(t, cfg)}
+		c.running = c.start(c.id, "t", "hold", "held")
+		c.hear(c.id, "holds")
 		return c
 	}, "held"},
 	{"request pending", reachPending, ""},
-	{"iterating", func(t *testing.T) *cell {
-		c := &cell{faultyNetwork: newFaultyNetwork(t, faultyConfig{Options: impatient()})}
-		c.wantResult("asset:1", "fill", 200, "", "fill")
-		c.running = c.start("asset:1", "t", "range")
-		c.hear("asset:1", "holds")
+	{"iterating", func(t *testing.T, cfg faultyConfig) *cell {
+		c := &cell{faultyNetwork: newFaultyNetwork(t, cfg)}
+		c.wantResult(c.id, "fill", 200, "", "fill")
+		c.running = c.start(c.id, "t", "range")
+		c.hear(c.id, "holds")
 		return c
 	}, "150"},
 }
 
 // The stream is open, and the peer waits for REGISTER.
-func reachBeforeRegister(t *testing.T) *cell {
+func reachBeforeRegister(t *testing.T, cfg faultyConfig) *cell {
 	opened := make(chan struct{}, 10)
-	cfg := faultyConfig{First: playMute, Options: impatient()}
-	cfg.StartupTimeout = startup
+	cfg.First = playMute
 	cfg.Identify = func(context.Context) (string, error) { opened <- struct{}{}; return "", nil }
 	c := &cell{faultyNetwork: newFaultyNetwork(t, cfg)}
-	c.running = c.start("asset:1", "t", "ping")
-	<-opened
+	c.running = c.start(c.id, "t", "ping")
+	if c.way.dialled {
+		c.hear(c.id, "is mute")
+	} else {
+		c.reached(opened)
+	}
 	return c
 }
 
-// The peer has REGISTER. What it answers doesn't arrive.
-func reachAfterRegister(t *testing.T) *cell {
-	c, registered := &cell{}, make(chan struct{})
+// reachStalled begins a transaction, for which the chaincode is launched. What the peer sends doesn't arrive any more when a
+// message of a type has been received, or is about to be sent.
+func reachStalled(t *testing.T, cfg faultyConfig, typ pb.ChaincodeMessage_Type) *cell {
+	c, stalled := &cell{}, make(chan struct{})
 	var network sync.WaitGroup // until c has one
 	network.Add(1)
-	cfg := faultyConfig{Options: impatient()}
-	cfg.Messages = onFirst(pb.ChaincodeMessage_REGISTER, func() {
+	cfg.Messages = onFirst(typ, func() {
 		network.Wait()
-		c.conns(func(conn *netfault.Conn) { conn.Set(netfault.Down, netfault.Fault{Stall: true}) })
-		close(registered)
+		c.stall(netfault.Fault{Stall: true})
+		close(stalled)
 	})
 	c.faultyNetwork = newFaultyNetwork(t, cfg)
 	network.Done()
-	c.running = c.start("asset:1", "t", "ping")
-	<-registered
-	c.proceed = func() { c.conns(func(conn *netfault.Conn) { conn.Set(netfault.Down, netfault.Fault{}) }) }
+	c.running = c.start(c.id, "t", "ping")
+	c.reached(stalled)
+	c.proceed = func() { c.stall(netfault.Fault{}) }
 	return c
 }
 
-func reachIdle(t *testing.T) *cell {
-	c := &cell{faultyNetwork: newFaultyNetwork(t, faultyConfig{Options: impatient()})}
-	c.wantResult("asset:1", "t", 200, "pong", "ping")
+func reachIdle(t *testing.T, cfg faultyConfig) *cell {
+	c := &cell{faultyNetwork: newFaultyNetwork(t, cfg)}
+	c.wantResult(c.id, "t", 200, "pong", "ping")
 	return c
 }
 
 // The ledger is busy with the chaincode's request, and stays so until it is told to proceed, or the test is over.
-func reachPending(t *testing.T) *cell {
-	c := &cell{faultyNetwork: newFaultyNetwork(t, faultyConfig{Options: impatient()})}
+func reachPending(t *testing.T, cfg faultyConfig) *cell {
+	c := &cell{faultyNetwork: newFaultyNetwork(t, cfg)}
 	asked, release := c.holdGetState(t)
 	c.proceed = release
-	c.running = c.start("asset:1", "t", "get")
-	<-asked
+	c.running = c.start(c.id, "t", "get")
+	c.reached(asked)
 	return c
+}
+
+// reached waits until the point has been reached.
+func (c *cell) reached(point <-chan struct{}) {
+	c.t.Helper()
+	select {
+	case <-point:
+	case e := <-c.running.done:
+		c.t.Fatalf("Execute has returned %+v, %v", e.result, e.err)
+	case <-time.After(patience):
+		c.t.Fatal("the conversation doesn't come to that point")
+	}
 }
 
 // faultKind is what befalls the chaincode, or its connection.
 type faultKind struct {
 	name   string
 	strike func(t *testing.T, c *cell)
-	limit  time.Duration // within which callers are told
-	text   string        // of the error, if it fails a launch
+	exit   string // what a process ends with that ends of the fault itself, in any way in which it is run
 }
 
-const (
-	stopAndCont, blackhole = "STOP and CONT", "blackhole"
-	failed                 = "failed to execute transaction t: "
-	exited                 = failed + "chaincode registration failed: container exited with "
-)
+const stopAndCont, blackhole = "STOP and CONT", "blackhole"
 
 var faultKinds = []faultKind{
-	{"KILL", signals(syscall.SIGKILL), promptly, exited + "137 (killed)"},
-	{"exit 0", signals(exit0), promptly, exited + "0"},
-	{"exit 1", signals(exit1), promptly, exited + "1"},
-	{"panic", signals(panics), promptly, exited + "2: panic: out of luck (faults_child_test.go:"},
+	{"KILL", signals(syscall.SIGKILL), "137 (killed)"},
+	{"exit 0", signals(exit0), "0"},
+	{"exit 1", signals(exit1), "1"},
+	{"panic", signals(panics), "2: panic: out of luck (faults_child_test.go:"},
 	{stopAndCont, func(t *testing.T, c *cell) {
 		stop(t, c.pid)
 		if c.running != nil && !c.running.pending() {
@@ -137,11 +152,10 @@ var faultKinds = []faultKind{
 		if c.proceed != nil {
 			c.proceed()
 		}
-	}, patience, ""},
-	{"FIN", strikes(func(c *netfault.Conn) { c.End(netfault.Both) }), promptly, exited + "5"},
-	{"RST", strikes((*netfault.Conn).Reset), promptly, exited + "5"},
-	{blackhole, strikes(func(c *netfault.Conn) { c.Set(netfault.Both, netfault.Fault{Blackhole: true}) }), 1200*time.Millisecond + promptly,
-		failed + "timeout expired while starting chaincode asset:1 for transaction"},
+	}, ""},
+	{"FIN", strikes(func(c *netfault.Conn) { c.End(netfault.Both) }), ""},
+	{"RST", strikes((*netfault.Conn).Reset), ""},
+	{blackhole, strikes(func(c *netfault.Conn) { c.Set(netfault.Both, netfault.Fault{Blackhole: true}) }), ""},
 }
 
 func signals(sig syscall.Signal) func(*testing.T, *cell) {
@@ -152,33 +166,65 @@ func strikes(do func(*netfault.Conn)) func(*testing.T, *cell) {
 	return func(_ *testing.T, c *cell) { c.conns(do) }
 }
 
-// F27, F28, F29, F31: whatever befalls a chaincode that runs as a process, at whatever point of the conversation: who waits
-// is told in time, and whoever calls next has it launched again. Nothing is left (TestMain, and faultyNetwork).
+// F27, F28, F29, F31, F68: whatever befalls a chaincode, at whatever point of the conversation, in whatever way it is run: who
+// waits is told in time, and why. List says so, too, and whoever calls next has it launched again. Nothing is left (TestMain,
+// and faultyNetwork).
 func TestFaultAtEveryPoint(t *testing.T) {
 	t.Parallel()
-	for _, point := range faultPoints {
-		for _, fault := range faultKinds {
-			t.Run(point.name+"/"+fault.name, func(t *testing.T) {
-				t.Parallel()
-				c := point.reach(t)
-				c.pid = c.process("asset:1")
-				c.struck = time.Now()
-				fault.strike(t, c)
-				if fault.name == stopAndCont {
-					c.wantUnharmed(point)
-					return
-				}
-				c.wantHarmed(point, fault)
-				if c.proceed != nil {
-					c.proceed()
-				}
-				c.wantResult("asset:1", "again", 200, "pong", "ping")
-				if pid := c.process("asset:1"); pid == c.pid {
-					t.Error("the same process was launched again")
-				}
-			})
+	var cells sync.WaitGroup
+	running := make(chan struct{}, 8) // most of the time, each waits
+	for _, w := range []*way{asProcess, byBuilder, byDialing, byUser} {
+		for _, point := range faultPoints {
+			for _, fault := range faultKinds {
+				cells.Go(func() {
+					running <- struct{}{}
+					defer func() { <-running }()
+					t.Run(w.name+"/"+point.name+"/"+fault.name, func(t *testing.T) { strike(t, w, point, fault) })
+				})
+			}
 		}
 	}
+	cells.Wait()
+}
+
+// strike tests a cell of the matrix.
+func strike(t *testing.T, w *way, point faultPoint, fault faultKind) {
+	cfg := faultyConfig{Way: w}
+	if fault.name == blackhole { // what it takes to notice it soon depends on who has dialled
+		if w.dialled {
+			cfg.Keepalive = 300 * time.Millisecond
+		} else {
+			cfg.Options = impatient()
+		}
+	}
+	expired := point.name == beforeRegister && fault.name != stopAndCont && (fault.name == blackhole || w.unwatched)
+	if expired {
+		cfg.StartupTimeout = startup
+	}
+	c := point.reach(t, cfg)
+	c.pid = c.process(c.id)
+	fault.strike(t, c)
+	if fault.name == stopAndCont {
+		c.wantUnharmed(point)
+		return
+	}
+	want := w.verdict(c.id, fault)
+	switch {
+	case expired:
+		text := "timeout expired while starting chaincode " + c.id + " for transaction"
+		want.cause = []string{text}
+		c.wantLaunchFailed(startup+noticed, failed+text)
+	case point.name == beforeRegister:
+		want.cause = want.unregistered
+		c.wantLaunchFailed(noticed, behind(failed+registrationFailed, want.unregistered)...)
+	case point.name == registering:
+		c.wantEither()
+	case point.name == idle:
+		eventually(t, "the chaincode has ended", func() bool { return c.List()[0].State == chaincodesupport.Stopped })
+	default:
+		c.wantTold(want)
+	}
+	c.wantAgain(want, fault)
 }
 
 // wantUnharmed makes sure that all goes on as if nothing had been.
@@ -187,56 +233,65 @@ func (c *cell) wantUnharmed(point faultPoint) {
 	if c.running != nil {
 		c.running.wantPayload(point.answer)
 	}
-	c.wantResult("asset:1", "again", 200, "pong", "ping")
-	if c.said("asset:1 pid ") {
+	c.wantResult(c.id, "again", 200, "pong", "ping")
+	if c.said(c.id + " pid ") {
 		c.t.Error("the chaincode was launched again")
 	}
+	if s := c.List()[0]; s.State != chaincodesupport.Ready || s.Restarts != 0 || s.LastError != nil || s.InFlight != 0 {
+		c.t.Errorf("afterwards it is %+v", s)
+	}
 }
 
-// wantHarmed makes sure that who waits is told, in time.
-func (c *cell) wantHarmed(point faultPoint, fault faultKind) {
+// wantLaunchFailed makes sure that who waits for the launch is told.
+func (c *cell) wantLaunchFailed(limit time.Duration, texts ...string) {
 	c.t.Helper()
-	limit := fault.limit
-	if point.name == beforeRegister && fault.name == blackhole {
-		limit = startup + promptly
-	}
-	switch point.name {
-	case idle:
-		c.wantNoticed(limit)
-	case beforeRegister:
-		wantText(c.t, c.running.wait(limit).err, fault.text+"…")
-	case afterRegister:
-		err := c.running.wait(limit).err
-		launchFailed := err != nil && strings.HasPrefix(err.Error(), failed+"chaincode registration failed: ") // READY had not been sent
-		if !launchFailed && !notSent(err) && !errors.Is(err, handler.ErrStreamTerminated) {
-			c.t.Errorf("Execute: %v", err)
-		}
-	default:
-		err := c.running.wantTerminated(limit).err
-		exit, ofProcess := strings.CutPrefix(fault.text, exited)
-		if ofProcess && exit != "5" && time.Since(c.struck) < 500*time.Millisecond { // a busy machine may not tell in time
-			wantText(c.t, err, failed+"error sending: chaincode stream terminated: container exited with "+exit+"…")
-		}
-	}
+	wantOneOf(c.t, c.running.wait(limit).err, texts)
 }
 
-// wantNoticed makes sure that the end of a chaincode is noticed which nobody calls but one who may come too early.
-func (c *cell) wantNoticed(limit time.Duration) {
+// wantEither is for what befalls the chaincode before or after READY was sent, or the transaction: whatever is first.
+func (c *cell) wantEither() {
+	c.t.Helper()
+	err := c.running.wait(noticed).err
+	if notSent(err) {
+		return
+	}
+	wantOneOf(c.t, err, []string{
+		failed + registrationFailed + "…", failed + terminated + "…",
+		failed + "claimed to start chaincode container for " + c.id + " but could not find handler",
+	})
+}
+
+// wantTold makes sure that who waits for the transaction is told, and why. A busy machine may not know why in time.
+func (c *cell) wantTold(want verdict) {
 	c.t.Helper()
 	began := time.Now()
-	e := c.start("asset:1", "early", "ping").wait(limit)
-	if e.err != nil && !notSent(e.err) && !errors.Is(e.err, handler.ErrStreamTerminated) {
-		c.t.Errorf("Execute: %v", e.err)
+	e := c.running.wantTerminated(noticed)
+	texts := behind(failed+terminated+": ", want.told)
+	if want.silent || e.at.Sub(began) >= lastWords-100*time.Millisecond {
+		texts = append(texts, failed+terminated)
 	}
-	eventually(c.t, "the chaincode has ended", func() bool {
-		return c.List()[0].State != chaincodesupport.Ready || c.said("asset:1 pid ")
-	})
-	if d := time.Since(began); d > limit {
-		c.t.Errorf("noticed after %s", d)
-	}
+	wantOneOf(c.t, e.err, texts)
 }
 
-// notSent reports whether err says that the stream had ended before the transaction was sent.
-func notSent(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "] error sending TRANSACTION: ")
+// wantAgain makes sure that the next call is served, by another process unless the chaincode hasn't ended. Of what has been,
+// nothing is left but why.
+func (c *cell) wantAgain(want verdict, fault faultKind) {
+	c.t.Helper()
+	if c.proceed != nil {
+		c.proceed()
+	}
+	c.wantResult(c.id, "again", 200, "pong", "ping")
+	s := c.List()[0]
+	if s.State != chaincodesupport.Ready || s.Restarts != 1 || s.InFlight != 0 || s.Abandoned != 0 {
+		c.t.Errorf("afterwards it is %+v", s)
+	}
+	wantOneOf(c.t, s.LastError, want.cause)
+	switch {
+	case !c.way.dialled || fault.exit != "":
+		if pid := c.process(c.id); pid == c.pid {
+			c.t.Error("the same process was launched again")
+		}
+	case c.said(c.id + " pid "):
+		c.t.Error("a server that hadn't ended was started again")
+	}
 }

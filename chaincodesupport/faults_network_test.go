@@ -23,8 +23,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/internal/netfault"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
@@ -38,10 +37,19 @@ const (
 	promptly = time.Second
 )
 
-// faultyNetwork is a peer whose chaincodes are this test binary, playing faulty, and dial it through a proxy.
+// faultyNetwork is a peer whose chaincodes are this test binary, playing faulty. Between the peer and them is a proxy.
 type faultyNetwork struct {
 	*network
+	way   *way
+	id    string // of the chaincode
+	self  string // the path of this test binary
+	dir   string // for files, until everything has been checked
 	proxy *netfault.Proxy
+
+	listening *os.File         // for chaincode that is dialled
+	server    *minder          // of it
+	pkg       *builder.Package // for chaincode that is built
+	left      []func()         // check, when the peer has ended, that nothing of the runtimes is left
 
 	mu    sync.Mutex
 	heard []string // lines of chaincodes that nobody has asked for yet
@@ -52,6 +60,8 @@ type faultyNetwork struct {
 // faultyConfig is how a faultyNetwork differs from others.
 type faultyConfig struct {
 	chaincodesupport.Config
+	// Way is how chaincode is run. Nil: as a process.
+	Way *way
 	// First is what the first run of a chaincode plays. "": what the others do.
 	First string
 	// Connected is the proxy's.
@@ -67,41 +77,29 @@ func impatient() []grpc.ServerOption {
 
 func newFaultyNetwork(t *testing.T, cfg faultyConfig) *faultyNetwork {
 	t.Helper()
-	f := &faultyNetwork{more: make(chan struct{}, 1)}
+	f := &faultyNetwork{network: &network{t: t}, way: cfg.Way, id: "asset:1", dir: t.TempDir(), more: make(chan struct{}, 1)}
+	if f.way == nil {
+		f.way = asProcess
+	}
 	t.Cleanup(f.checkGone)
-	l := listen(t, "tcp", "127.0.0.1:0")
+	l := f.listenForChaincode(t, f.way, cfg.Connected)
 	var err error
-	if f.proxy, err = netfault.New(netfault.Config{Target: l.Addr().String(), Connected: cfg.Connected}); err != nil {
+	if f.self, err = os.Executable(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(f.proxy.Close)
-	rest := f.runs(t, playFaulty)
+	if f.way.id != nil {
+		f.id = f.way.id(f)
+	}
+	rest := f.way.runtime(f, playFaulty)
 	cfg.Runtimes = always(rest)
 	if cfg.First != "" {
-		cfg.Runtimes = always(count(f.runs(t, cfg.First), rest))
+		cfg.Runtimes = always(count(f.way.runtime(f, cfg.First), rest))
 	}
 	f.network = newNetwork(t, cfg.Config, nil)
-	serveOn(t, l, f.ChaincodeSupport, append(f.ServerOptions(), cfg.Options...))
+	if !f.way.dialled {
+		serveOn(t, l, f.ChaincodeSupport, append(f.ServerOptions(), cfg.Options...))
+	}
 	return f
-}
-
-// runs is the runtime of a play.
-func (f *faultyNetwork) runs(t *testing.T, play string) runtime.Runtime {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rt, err := process.New(process.Config{
-		Command: self, PeerAddress: f.proxy.Addr(), Grace: 100 * time.Millisecond,
-		// The race detector keeps a process for a second that wants to exit.
-		Env:    []string{childVar + "=" + play, "GORACE=atexit_sleep_ms=0"},
-		Logger: zap.New(lines{f.note}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rt
 }
 
 // lines is a log that tells the text of each of its lines.
@@ -176,8 +174,11 @@ func (f *faultyNetwork) process(chaincodeID string) int {
 	return pid
 }
 
-// checkGone makes sure at the test's end that no process is left.
+// checkGone makes sure at the test's end that no process is left, and no file.
 func (f *faultyNetwork) checkGone() {
+	for _, check := range f.left {
+		check()
+	}
 	for _, pid := range f.pids {
 		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
 			f.t.Errorf("process %d is still there: %v", pid, err)

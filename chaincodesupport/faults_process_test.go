@@ -203,7 +203,7 @@ func TestFaultChaincodeDoesNotRead(t *testing.T) {
 
 // stall is what happens to what chaincode is sent.
 func (f *faultyNetwork) stall(fault netfault.Fault) {
-	f.conns(func(c *netfault.Conn) { c.Set(netfault.Down, fault) })
+	f.conns(func(c *netfault.Conn) { c.Set(f.way.toChaincode(), fault) })
 }
 
 // callInVain calls a chaincode that doesn't read n times, each with more than a connection holds.
