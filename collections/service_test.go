@@ -3,7 +3,6 @@ package collections_test
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"fmt"
 	"strings"
 	"testing"
@@ -284,14 +283,17 @@ func TestWrapperHidesDefinitions(t *testing.T) {
 // A proposal that is not its creator's opens nothing, and says why.
 func TestImpostor(t *testing.T) {
 	org1 := newMSP(t, "Org1MSP")
-	roots := map[string]*x509.CertPool{"Org1MSP": org1.Roots()}
+	verifier, err := identity.NewVerifier(org1.Organization())
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := newNetwork(t, collections.Store{Verify: func(_ context.Context, _ string, p *identity.ParsedProposal) error {
-		_, err := p.Verify(roots, time.Now())
+		_, err := p.Verify(verifier, time.Now())
 		return err
 	}})
 	n.wrap = elsewhere
 	alice := issue(t, org1, "client")
 	n.wants(n.run(alice, "put secrets k 1"), "")
 	n.wants(n.run(alice.Creator(), "get secrets k", "get open k"), // whoever knows a certificate can name it
-		"GET_STATE failed: transaction ID: TXID: collection ch1/asset/secrets: verify proposal: signature is not the creator's", "")
+		"GET_STATE failed: transaction ID: TXID: collection ch1/asset/secrets: verify proposal: signature is not the certificate's", "")
 }

@@ -2,7 +2,6 @@ package collections_test
 
 import (
 	"context"
-	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -221,13 +220,16 @@ func TestImplicitCollectionsOfMembers(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	org1 := newMSP(t, "Org1MSP")
-	roots := map[string]*x509.CertPool{"Org1MSP": org1.Roots()}
+	verifier, err := identity.NewVerifier(org1.Organization())
+	if err != nil {
+		t.Fatal(err)
+	}
 	asked := 0
 	s := collections.Store{Verify: func(ctx context.Context, channelID string, p *identity.ParsedProposal) error {
 		if asked++; channelID != "ch1" || ctx.Err() != nil {
 			t.Errorf("asked about channel %q, %v", channelID, ctx.Err())
 		}
-		_, err := p.Verify(roots, time.Now())
+		_, err := p.Verify(verifier, time.Now())
 		return err
 	}}
 	secrets := ledger.CollectionConfig{Name: "secrets", Policy: "OR('Org1MSP.member')", MemberOnlyRead: true}
@@ -240,8 +242,8 @@ func TestVerify(t *testing.T) {
 		asked                  int
 	}{
 		{"member", "secrets", "read write", propose(t, issue(t, org1, "client")).Signed, 1},
-		{"impostor", "secrets", "collection ch1/asset/secrets: verify proposal: check creator's certificate: x509: ", impostor, 1},
-		{"unsigned", "secrets", "collection ch1/asset/secrets: verify proposal: signature is not the creator's", unsigned, 1},
+		{"impostor", "secrets", "collection ch1/asset/secrets: verify proposal: identity of MSP Org1MSP: check certificate: x509: ", impostor, 1},
+		{"unsigned", "secrets", "collection ch1/asset/secrets: verify proposal: signature is not the certificate's", unsigned, 1},
 		{"for everyone", "open", "read write", impostor, 0},
 		{"implicit", "_implicit_org_Org1MSP", "read write", impostor, 0},
 	} {

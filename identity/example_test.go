@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -55,16 +54,16 @@ func ExampleParse() {
 		fmt.Println(err)
 		return
 	}
-	cert, err := p.Verify(map[string]*x509.CertPool{"Org1MSP": org1.Roots()}, time.Now())
+	verifier, err := identity.NewVerifier(org1.Organization()) // and those of the channel's other organizations
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	mspID, err := p.MSPID()
+	who, err := p.Verify(verifier, time.Now())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%s of %s calls %s %s on %s\n", cert.Subject, mspID, p.Chaincode, p.Args[0], p.ChannelID)
+	fmt.Printf("%s of %s calls %s %s on %s\n", who.Certificate().Subject, who.MSPID(), p.Chaincode, p.Args[0], p.ChannelID)
 	// Output: CN=alice,OU=client,O=org1.example.com of Org1MSP calls asset Read on mychannel
 }

@@ -1,18 +1,14 @@
 package identity
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/base64"
-	"io"
-	"math/big"
 	"slices"
 
 	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // Signer makes and signs proposals. Identity implements it. If your keys are kept elsewhere, implement it yourself.
@@ -54,39 +50,49 @@ func (id *Identity) ID() string {
 	return base64.StdEncoding.EncodeToString([]byte(text))
 }
 
-// Sign signs a message as Fabric's clients do: ECDSA over its SHA-256, as ASN.1 DER. S can have two values, of which it
-// takes the lower one. Fabric's peers refuse the higher one (bccsp/sw).
-func (id *Identity) Sign(message []byte) ([]byte, error) {
-	digest := sha256.Sum256(message)
-	return id.key.Sign(nil, digest[:], crypto.SHA256)
+// KeyPEM returns the private key in PKCS #8, as PEM, in a new slice. Whoever has it is the identity.
+func (id *Identity) KeyPEM() ([]byte, error) { return id.key.keyPEM() }
+
+// Sign signs a message as Fabric's clients do. With a key of ECDSA that is a signature over its SHA-256, as ASN.1 DER. S can
+// have two values, of which it takes the lower one. Fabric's peers refuse the higher one (bccsp/sw). Ed25519 signs the
+// message itself.
+func (id *Identity) Sign(message []byte) ([]byte, error) { return id.key.signMessage(message) }
+
+// Load returns the identity of an MSP whose certificate and private key are given, as PEM. The key may be in PKCS #8 or, if
+// it is one of ECDSA, in the form of OpenSSL. Load doesn't check who has issued the certificate: use a Verifier for that.
+func Load(mspID string, certificate, key []byte) (*Identity, error) {
+	id, err := load(mspID, certificate, key)
+	return id, errors.WithMessagef(err, "load identity of MSP %q", mspID)
 }
 
-// signingKey is a key whose signatures have a low S, also in certificates. Fabric rewrites certificates in which S is high.
-type signingKey struct{ key *ecdsa.PrivateKey }
-
-var _ crypto.Signer = signingKey{}
-
-// ecdsaSignature is the ASN.1 form of a signature.
-type ecdsaSignature struct{ R, S *big.Int }
-
-func (k signingKey) Public() crypto.PublicKey { return k.key.Public() }
-
-func (k signingKey) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
-	r, s, err := ecdsa.Sign(rand.Reader, k.key, digest)
+func load(mspID string, certificate, key []byte) (*Identity, error) {
+	if mspID == "" {
+		return nil, errors.New("the MSP's ID is empty")
+	}
+	cert, err := parseCertificate(certificate)
 	if err != nil {
-		return nil, errors.Wrap(err, "sign")
+		return nil, err
 	}
-	if !isLowS(&k.key.PublicKey, s) {
-		s.Sub(k.key.Params().N, s)
-	}
-	b, err := asn1.Marshal(ecdsaSignature{r, s})
+	k, err := parseKey(key)
 	if err != nil {
-		return nil, errors.Wrap(err, "marshal signature")
+		return nil, err
 	}
-	return b, nil
+	if err := k.fits(cert); err != nil {
+		return nil, err
+	}
+	return newIdentity(mspID, cert, k)
 }
 
-// isLowS reports whether s is the lower one of the two values that a signature can have: s, and the curve's order minus s.
-func isLowS(key *ecdsa.PublicKey, s *big.Int) bool {
-	return s.Cmp(new(big.Int).Rsh(key.Params().N, 1)) <= 0
+func newIdentity(mspID string, cert *x509.Certificate, key signingKey) (*Identity, error) {
+	creator, err := serialize(mspID, cert)
+	if err != nil {
+		return nil, err
+	}
+	return &Identity{mspID: mspID, key: key, cert: cert, creator: creator}, nil
+}
+
+// serialize returns a member of an MSP in the form in which it is sent.
+func serialize(mspID string, cert *x509.Certificate) ([]byte, error) {
+	b, err := proto.Marshal(&pb.SerializedIdentity{Mspid: mspID, IdBytes: certificatePEM(cert)})
+	return b, errors.Wrap(err, "marshal SerializedIdentity")
 }

@@ -1,8 +1,6 @@
 package identity
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -13,9 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
-	"google.golang.org/protobuf/proto"
-
-	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // How long certificates are valid. They begin an hour before they are made, because the clocks of others may be slow.
@@ -34,12 +29,14 @@ type MSPConfig struct {
 	ID string
 	// Organization is O in the certificates' subjects, like "org1.example.com". Empty: the ID is used.
 	Organization string
+	// Algorithm is the kind of the CA's key. Empty: ECDSAP256.
+	Algorithm Algorithm
 	// NotBefore and NotAfter say when the CA's certificate is valid. Zero: from an hour ago, and for ten years.
 	NotBefore, NotAfter time.Time
 }
 
-// MSP is an organization that issues identities. It has a CA with a key of its own, which is written nowhere and lives as
-// long as the MSP. It is meant for tests and for networks of one peer. It is safe for concurrent use.
+// MSP is an organization that issues identities. It has a CA with a key of its own. The key lives as long as the MSP, unless
+// you keep it: KeyPEM, LoadMSP. It is safe for concurrent use.
 type MSP struct {
 	id           string
 	organization string
@@ -47,7 +44,7 @@ type MSP struct {
 	cert         *x509.Certificate
 }
 
-// NewMSP makes an MSP, and a self-signed root certificate for it (ECDSA P-256).
+// NewMSP makes an MSP, and a self-signed root certificate for it.
 func NewMSP(cfg MSPConfig) (*MSP, error) {
 	if cfg.ID == "" {
 		return nil, errors.New("make MSP: MSPConfig.ID is empty, want one like Org1MSP")
@@ -67,11 +64,42 @@ func NewMSP(cfg MSPConfig) (*MSP, error) {
 	}
 	m := &MSP{id: cfg.ID, organization: cfg.Organization}
 	var err error
-	if m.key, err = newKey(); err != nil {
+	if m.key, err = newKey(cfg.Algorithm); err != nil {
 		return nil, errors.WithMessage(err, "make MSP")
 	}
 	if m.cert, err = certify(template, template, m.key, m.key); err != nil {
 		return nil, errors.WithMessage(err, "make MSP")
+	}
+	return m, nil
+}
+
+// LoadMSP returns the MSP whose CA has a certificate and a private key, as PEM. It may be one that NewMSP has made, or one of
+// cryptogen or of a Fabric CA. Its certificates' subjects get the organization of the CA's subject.
+func LoadMSP(id string, certificate, key []byte) (*MSP, error) {
+	m, err := loadMSP(id, certificate, key)
+	return m, errors.WithMessagef(err, "load MSP %q", id)
+}
+
+func loadMSP(id string, certificate, key []byte) (*MSP, error) {
+	if id == "" {
+		return nil, errors.New("its ID is empty, want one like Org1MSP")
+	}
+	m := &MSP{id: id, organization: id}
+	var err error
+	if m.cert, err = parseCertificate(certificate); err != nil {
+		return nil, err
+	}
+	if !m.cert.IsCA {
+		return nil, errors.Errorf("the certificate of %s is not a CA's", m.cert.Subject)
+	}
+	if m.key, err = parseKey(key); err != nil {
+		return nil, err
+	}
+	if organization := m.cert.Subject.Organization; len(organization) > 0 {
+		m.organization = organization[0]
+	}
+	if err := m.key.fits(m.cert); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
@@ -85,11 +113,12 @@ func (m *MSP) Certificate() *x509.Certificate { return m.cert }
 // CertificatePEM returns the CA's certificate as PEM, in a new slice.
 func (m *MSP) CertificatePEM() []byte { return certificatePEM(m.cert) }
 
-// Roots returns a new pool with the CA's certificate. Give it to ParsedProposal.Verify to check the MSP's identities.
-func (m *MSP) Roots() *x509.CertPool {
-	roots := x509.NewCertPool()
-	roots.AddCert(m.cert)
-	return roots
+// KeyPEM returns the CA's private key in PKCS #8, as PEM, in a new slice. Whoever has it can be anybody of the MSP.
+func (m *MSP) KeyPEM() ([]byte, error) { return m.key.keyPEM() }
+
+// Organization returns what others must know to tell the MSP's members. Its NodeOUs are DefaultNodeOUs.
+func (m *MSP) Organization() Organization {
+	return Organization{MSPID: m.id, Roots: []*x509.Certificate{m.cert}, NodeOUs: DefaultNodeOUs()}
 }
 
 // Config says what kind of identity MSP.Issue makes. Issue only reads it, and keeps nothing of it.
@@ -102,6 +131,8 @@ type Config struct {
 	// Attributes are what the CA says about the identity, by name. Chaincode reads them with the shims' cid package, and
 	// decides by them. They are in the certificate, so everybody can read them. Empty: the certificate has none.
 	Attributes map[string]string
+	// Algorithm is the kind of the identity's key. Empty: ECDSAP256.
+	Algorithm Algorithm
 	// NotBefore and NotAfter say when the certificate is valid. Zero: from an hour ago, and for a year.
 	NotBefore, NotAfter time.Time
 }
@@ -137,26 +168,15 @@ func (m *MSP) issue(cfg Config) (*Identity, error) {
 	if template.ExtraExtensions, err = attributesExtension(cfg.Attributes); err != nil {
 		return nil, err
 	}
-	id := &Identity{mspID: m.id}
-	if id.key, err = newKey(); err != nil {
+	key, err := newKey(cfg.Algorithm)
+	if err != nil {
 		return nil, err
 	}
-	if id.cert, err = certify(template, m.cert, id.key, m.key); err != nil {
+	cert, err := certify(template, m.cert, key, m.key)
+	if err != nil {
 		return nil, err
 	}
-	id.creator, err = proto.Marshal(&pb.SerializedIdentity{Mspid: m.id, IdBytes: certificatePEM(id.cert)})
-	if err != nil {
-		return nil, errors.Wrap(err, "marshal SerializedIdentity")
-	}
-	return id, nil
-}
-
-func newKey() (signingKey, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return signingKey{}, errors.Wrap(err, "generate key")
-	}
-	return signingKey{key}, nil
+	return newIdentity(m.id, cert, key)
 }
 
 // certify returns template as a certificate of key's public part, signed with signer for parent.

@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
 	"math/big"
@@ -168,7 +167,7 @@ func propose(t testing.TB, signer identity.Signer) *pb.SignedProposal {
 
 func TestVerify(t *testing.T) {
 	org1, org2 := newMSP(t, "Org1MSP"), newMSP(t, "Org2MSP")
-	roots := map[string]*x509.CertPool{org1.ID(): org1.Roots(), org2.ID(): org2.Roots()}
+	verifier := newVerifier(t, org1.Organization(), org2.Organization())
 	alice := issue(t, org1, identity.Config{CommonName: "alice", Attributes: map[string]string{"role": "buyer"}})
 	now := time.Now()
 	var none time.Time
@@ -187,31 +186,31 @@ func TestVerify(t *testing.T) {
 	}{
 		{"good", "", propose(t, alice), none},
 		{"good at a time", "", propose(t, alice), now.Add(300 * 24 * time.Hour)},
-		{"expired", "expired", propose(t, alice), now.Add(400 * 24 * time.Hour)},
-		{"not valid yet", "not yet valid", propose(t, alice), now.Add(-2 * time.Hour)},
-		{"changed", "signature is not the creator's", changed(propose(t, alice)), none},
-		{"unsigned", "signature is not the creator's", propose(t, signer{alice.Creator(), nil}), none},
-		{"signed by somebody else", "signature is not the creator's", propose(t, signer{alice.Creator(), impostor.Sign}), none},
+		{"expired", "certificate is valid from ", propose(t, alice), now.Add(400 * 24 * time.Hour)},
+		{"not valid yet", "certificate is valid from ", propose(t, alice), now.Add(-2 * time.Hour)},
+		{"changed", "signature is not the certificate's", changed(propose(t, alice)), none},
+		{"unsigned", "signature is not the certificate's", propose(t, signer{alice.Creator(), nil}), none},
+		{"signed by somebody else", "signature is not the certificate's", propose(t, signer{alice.Creator(), impostor.Sign}), none},
 		{"high S", "higher of the two values", propose(t, signer{alice.Creator(), highS(alice)}), none},
 		{"another CA of the name", "unknown authority", propose(t, impostor), none},
 		{"another MSP's", "unknown authority", propose(t, signer{creator("Org2MSP", alice.CertificatePEM()), alice.Sign}), none},
 		{"unknown MSP", `MSP "Org3MSP" is unknown`, propose(t, signer{creator("Org3MSP", alice.CertificatePEM()), alice.Sign}), none},
 		{"a CA", "is a CA's", propose(t, signer{creator("Org1MSP", org1.CertificatePEM()), alice.Sign}), none},
-		{"no PEM", "no PEM certificate", propose(t, signer{creator("Org1MSP", []byte("x")), alice.Sign}), none},
-		{"no certificate", "parse creator's certificate", propose(t, signer{creator("Org1MSP", []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), alice.Sign}), none},
-		{"no SerializedIdentity", "decode creator", propose(t, signer{[]byte{0xff}, alice.Sign}), none},
+		{"no PEM", "certificate is not PEM", propose(t, signer{creator("Org1MSP", []byte("x")), alice.Sign}), none},
+		{"no certificate", "parse certificate", propose(t, signer{creator("Org1MSP", []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), alice.Sign}), none},
+		{"no SerializedIdentity", "decode SerializedIdentity", propose(t, signer{[]byte{0xff}, alice.Sign}), none},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, err := identity.ParseProposal(c.signed)
 			if err != nil {
 				t.Fatal(err)
 			}
-			cert, err := p.Verify(roots, c.at)
+			who, err := p.Verify(verifier, c.at)
 			switch {
-			case c.want == "" && (err != nil || !cert.Equal(alice.Certificate())):
-				t.Errorf("got %v, %v, want alice's certificate", cert, err)
-			case c.want != "" && (cert != nil || err == nil || !strings.HasPrefix(err.Error(), "verify proposal: ") || !strings.Contains(err.Error(), c.want)):
-				t.Errorf("got %v, %v, want an error with %q", cert, err, c.want)
+			case c.want == "" && (err != nil || !who.Certificate().Equal(alice.Certificate())):
+				t.Errorf("got %v, %v, want alice", who, err)
+			case c.want != "" && (who != nil || err == nil || !strings.HasPrefix(err.Error(), "verify proposal: ") || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("got %v, %v, want an error with %q", who, err, c.want)
 			}
 		})
 	}
@@ -265,7 +264,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(signed.ProposalBytes, signed.Signature)
 		f.Add(signed.ProposalBytes[:len(signed.ProposalBytes)/2], signed.Signature)
 	}
-	stranger := map[string]*x509.CertPool{"Org1MSP": newMSP(f, "Org1MSP").Roots(), "": x509.NewCertPool()}
+	stranger := newVerifier(f, newMSP(f, "Org1MSP").Organization())
 	f.Fuzz(func(t *testing.T, proposalBytes, signature []byte) {
 		p, err := identity.ParseProposal(&pb.SignedProposal{ProposalBytes: proposalBytes, Signature: signature})
 		if err != nil {
@@ -278,8 +277,8 @@ func FuzzParse(f *testing.F) {
 		if p.TxID != hex.EncodeToString(digest[:]) || p.Chaincode == "" || len(p.Nonce) == 0 || len(p.Creator) == 0 {
 			t.Errorf("accepted %+v", p)
 		}
-		if cert, err := p.Verify(stranger, time.Time{}); err == nil {
-			t.Errorf("verified %v", cert.Subject)
+		if who, err := p.Verify(stranger, time.Time{}); err == nil {
+			t.Errorf("verified %v", who.Certificate().Subject)
 		}
 	})
 }

@@ -1,11 +1,9 @@
 package identity
 
 import (
-	"crypto/ecdsa"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
-	"encoding/pem"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/pkg/errors"
@@ -14,64 +12,163 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Verify checks that the proposal is really its creator's. The certificate in Creator must be valid at the given time, chain
-// up to a root of the MSP that Creator names, and belong to the key that signed. Verify returns the certificate. roots are
-// by MSP ID. The zero time means now.
-//
-// It knows roots and no more: not intermediate CAs, revocation, roles or policies.
-func (p *ParsedProposal) Verify(roots map[string]*x509.CertPool, at time.Time) (*x509.Certificate, error) {
-	cert, err := verifyCreator(p.Creator, roots, at)
-	if err != nil {
-		return nil, errors.WithMessage(err, "verify proposal")
-	}
-	if err := p.verifySignature(cert); err != nil {
-		return nil, errors.WithMessage(err, "verify proposal")
-	}
-	return cert, nil
+// Verifier finds out who somebody is, given the organizations of a channel (Fabric: MSPManager). It remembers those whom it
+// has seen lately, because a certificate takes much longer to check than a signature. It is safe for concurrent use.
+type Verifier struct {
+	organizations map[string]*organization
+
+	mu sync.Mutex
+	// seen has two generations, so that nothing needs to be ordered: when the young one is full, the old one goes.
+	seen, seenBefore map[string]*Verified
 }
 
-func verifyCreator(creator []byte, roots map[string]*x509.CertPool, at time.Time) (*x509.Certificate, error) {
+// remembered is how many identities a Verifier has in each of its generations at most.
+const remembered = 200
+
+// NewVerifier returns a Verifier for the members of some organizations.
+func NewVerifier(organizations ...Organization) (*Verifier, error) {
+	v := &Verifier{organizations: map[string]*organization{}, seen: map[string]*Verified{}}
+	for _, o := range organizations {
+		ready, err := newOrganization(o)
+		if err != nil {
+			return nil, errors.WithMessage(err, "make verifier")
+		}
+		if v.organizations[o.MSPID] != nil {
+			return nil, errors.Errorf("make verifier: two organizations have the MSP ID %q", o.MSPID)
+		}
+		v.organizations[o.MSPID] = ready
+	}
+	return v, nil
+}
+
+// MSPIDs returns the IDs of the organizations' MSPs, sorted, in a new slice.
+func (v *Verifier) MSPIDs() []string {
+	var ids []string
+	for id := range v.organizations {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Identify returns who a creator is: a marshalled SerializedIdentity. It is an error if its certificate was not issued by a
+// CA of its MSP, or was revoked, or has no role or several. Whether it has ended is not checked, because Fabric doesn't when
+// it validates blocks: see Verified.ExpiresAt. Identify only reads creator.
+func (v *Verifier) Identify(creator []byte) (*Verified, error) {
+	if m := v.recall(creator); m != nil {
+		return m, nil
+	}
+	m, err := v.identify(creator)
+	if err != nil {
+		return nil, err
+	}
+	v.remember(creator, m)
+	return m, nil
+}
+
+func (v *Verifier) identify(creator []byte) (*Verified, error) {
 	var id pb.SerializedIdentity
 	if err := proto.Unmarshal(creator, &id); err != nil {
-		return nil, errors.Wrap(err, "decode creator")
+		return nil, errors.Wrap(err, "decode SerializedIdentity")
 	}
-	trusted := roots[id.GetMspid()]
-	if trusted == nil { // crypto/x509 would take nil for the roots of the system
-		return nil, errors.Errorf("creator's MSP %.64q is unknown", id.GetMspid())
+	o := v.organizations[id.GetMspid()]
+	if o == nil {
+		return nil, errors.Errorf("MSP %.64q is unknown", id.GetMspid())
 	}
-	block, _ := pem.Decode(id.GetIdBytes())
-	if block == nil {
-		return nil, errors.New("creator has no PEM certificate")
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
+	cert, err := parseCertificate(id.GetIdBytes())
 	if err != nil {
-		return nil, errors.Wrap(err, "parse creator's certificate")
+		return nil, errors.WithMessagef(err, "identity of MSP %s", o.MSPID)
 	}
-	if cert.IsCA {
-		return nil, errors.New("creator's certificate is a CA's")
-	}
-	anyUse := []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
-	if _, err := cert.Verify(x509.VerifyOptions{Roots: trusted, CurrentTime: at, KeyUsages: anyUse}); err != nil {
-		return nil, errors.Wrap(err, "check creator's certificate")
-	}
-	return cert, nil
+	m, err := o.member(cert)
+	return m, errors.WithMessagef(err, "identity of MSP %s", o.MSPID)
 }
 
-func (p *ParsedProposal) verifySignature(cert *x509.Certificate) error {
-	key, ok := cert.PublicKey.(*ecdsa.PublicKey)
-	if !ok {
-		return errors.Errorf("creator's key is %s, want ECDSA", cert.PublicKeyAlgorithm)
+func (v *Verifier) recall(creator []byte) *Verified {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	m := v.seen[string(creator)]
+	if m == nil {
+		if m = v.seenBefore[string(creator)]; m != nil {
+			v.put(string(creator), m)
+		}
 	}
-	digest := sha256.Sum256(p.proposalBytes)
-	if !ecdsa.VerifyASN1(key, digest[:], p.signature) {
-		return errors.New("signature is not the creator's")
+	return m
+}
+
+func (v *Verifier) remember(creator []byte, m *Verified) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.put(string(creator), m)
+}
+
+// put needs the lock.
+func (v *Verifier) put(creator string, m *Verified) {
+	if len(v.seen) >= remembered {
+		v.seen, v.seenBefore = map[string]*Verified{}, v.seen
 	}
-	var s ecdsaSignature
-	if _, err := asn1.Unmarshal(p.signature, &s); err != nil {
-		return errors.Wrap(err, "decode signature")
+	v.seen[creator] = m
+}
+
+// Verified is an identity that a Verifier has checked: a member of an MSP. It is safe for concurrent use.
+type Verified struct {
+	mspID   string
+	cert    *x509.Certificate
+	creator string
+	role    Role // of NodeOUs; "" without them
+	admin   bool
+}
+
+// MSPID returns the ID of the MSP that has certified the member.
+func (m *Verified) MSPID() string { return m.mspID }
+
+// Certificate returns the certificate. It must not be modified.
+func (m *Verified) Certificate() *x509.Certificate { return m.cert }
+
+// ExpiresAt returns when the certificate ends. An endorser refuses the proposals of those whose certificate has ended.
+func (m *Verified) ExpiresAt() time.Time { return m.cert.NotAfter }
+
+// Verify returns an error unless signature is the member's over message, in the form that Identity.Sign gives it.
+func (m *Verified) Verify(message, signature []byte) error {
+	return verifyMessage(m.cert, message, signature)
+}
+
+// Satisfies reports whether the member belongs to a group (Fabric: SatisfiesPrincipal).
+func (m *Verified) Satisfies(p Principal) bool {
+	if p.Creator != "" {
+		return p.Creator == m.creator
 	}
-	if !isLowS(key, s.S) { // anyone can make a second valid signature, with a high S, of the first
-		return errors.New("signature has the higher of the two values that S can have")
+	if p.MSPID != m.mspID {
+		return false
 	}
-	return nil
+	switch p.Role {
+	case Member:
+		return true
+	case Admin:
+		return m.admin
+	case Client, Peer, Orderer:
+		return m.role == p.Role
+	case "":
+		return p.OU != "" && slices.Contains(m.cert.Subject.OrganizationalUnit, p.OU)
+	}
+	return false
+}
+
+// Verify checks that the proposal is really its creator's: that v knows the creator, that the creator's certificate has not
+// ended at the given time, and that its key has signed. The zero time means now. Verify returns who it is.
+func (p *ParsedProposal) Verify(v *Verifier, at time.Time) (*Verified, error) {
+	if at.IsZero() {
+		at = time.Now()
+	}
+	m, err := v.Identify(p.Creator)
+	if err != nil {
+		return nil, errors.WithMessage(err, "verify proposal")
+	}
+	if at.After(m.ExpiresAt()) || at.Before(m.cert.NotBefore) {
+		return nil, errors.Errorf("verify proposal: creator's certificate is valid from %s to %s",
+			m.cert.NotBefore.Format(time.RFC3339), m.ExpiresAt().Format(time.RFC3339))
+	}
+	if err := m.Verify(p.proposalBytes, p.signature); err != nil {
+		return nil, errors.WithMessage(err, "verify proposal")
+	}
+	return m, nil
 }

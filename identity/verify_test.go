@@ -1,0 +1,405 @@
+package identity_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/identity"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+func newVerifier(t testing.TB, organizations ...identity.Organization) *identity.Verifier {
+	t.Helper()
+	v, err := identity.NewVerifier(organizations...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// serialized is a creator.
+func serialized(t testing.TB, mspID string, cert []byte) []byte {
+	t.Helper()
+	b, err := proto.Marshal(&pb.SerializedIdentity{Mspid: mspID, IdBytes: cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Each kind of key makes MSPs and identities, is kept as text and read again, and signs what its certificate verifies.
+func TestAlgorithms(t *testing.T) {
+	algorithms := []identity.Algorithm{"", identity.ECDSAP256, identity.ECDSAP384, identity.Ed25519}
+	want := []string{"P-256", "P-256", "P-384", "Ed25519"}
+	for i, ofCA := range algorithms {
+		m, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP", Organization: "org1.example.com", Algorithm: ofCA})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := reloadedMSP(t, m)
+		v := newVerifier(t, m.Organization())
+		for k, a := range algorithms {
+			id := reloaded(t, issue(t, kept, identity.Config{CommonName: "alice", Algorithm: a}))
+			who, err := v.Identify(id.Creator())
+			if err != nil {
+				t.Fatalf("%s by %s: %v", a, ofCA, err)
+			}
+			message := []byte("message")
+			signature, err := id.Sign(message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := who.Verify(message, signature); err != nil {
+				t.Errorf("%s by %s: %v", a, ofCA, err)
+			}
+			if err := who.Verify([]byte("messagf"), signature); err == nil {
+				t.Errorf("%s by %s: verified what was not signed", a, ofCA)
+			}
+			if err := who.Verify(message, signature[:len(signature)-1]); err == nil {
+				t.Errorf("%s by %s: verified a part of a signature", a, ofCA)
+			}
+			if got := kindOf(who.Certificate()); got != want[k] {
+				t.Errorf("%q makes a key of %s", a, got)
+			}
+		}
+		if got := kindOf(m.Certificate()); got != want[i] {
+			t.Errorf("%q makes a CA's key of %s", ofCA, got)
+		}
+	}
+	if _, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP", Algorithm: "RSA"}); err == nil || !strings.Contains(err.Error(), `"RSA" is unknown, want ECDSA P-256,`) {
+		t.Errorf("RSA: %v", err)
+	}
+}
+
+// kindOf names a certificate's key.
+func kindOf(cert *x509.Certificate) string {
+	if key, ok := cert.PublicKey.(*ecdsa.PublicKey); ok {
+		return key.Params().Name
+	}
+	return cert.PublicKeyAlgorithm.String()
+}
+
+func reloadedMSP(t *testing.T, m *identity.MSP) *identity.MSP {
+	t.Helper()
+	key, err := m.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := identity.LoadMSP(m.ID(), m.CertificatePEM(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept.ID() != m.ID() || !kept.Certificate().Equal(m.Certificate()) {
+		t.Errorf("%s became %s", m.ID(), kept.ID())
+	}
+	return kept
+}
+
+func reloaded(t *testing.T, id *identity.Identity) *identity.Identity {
+	t.Helper()
+	key, err := id.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := identity.Load(id.MSPID(), id.CertificatePEM(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(kept.Creator(), id.Creator()) {
+		t.Errorf("creator became %q", kept.Creator())
+	}
+	if want := []string{"org1.example.com"}; !slices.Equal(kept.Certificate().Subject.Organization, want) {
+		t.Errorf("organization is %q", kept.Certificate().Subject.Organization)
+	}
+	return kept
+}
+
+// What was kept by mistake or half is not loaded.
+func TestLoadRefuses(t *testing.T) {
+	m := newMSP(t, "Org1MSP")
+	alice, bob := issue(t, m, identity.Config{CommonName: "alice"}), issue(t, m, identity.Config{CommonName: "bob"})
+	aliceKey, err := alice.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	garbage := []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+	for _, c := range []struct {
+		mspID     string
+		cert, key []byte
+		want      string
+	}{
+		{"", alice.CertificatePEM(), aliceKey, "ID is empty"},
+		{"Org1MSP", nil, aliceKey, "certificate is not PEM"},
+		{"Org1MSP", garbage, aliceKey, "parse certificate"},
+		{"Org1MSP", alice.CertificatePEM(), nil, "key is not PEM"},
+		{"Org1MSP", alice.CertificatePEM(), garbage, "parse key"},
+		{"Org1MSP", bob.CertificatePEM(), aliceKey, "key is not the one of the certificate of CN=bob"},
+	} {
+		if _, err := identity.Load(c.mspID, c.cert, c.key); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Load: %v, want %s", err, c.want)
+		}
+		if _, err := identity.LoadMSP(c.mspID, c.cert, c.key); err == nil {
+			t.Errorf("LoadMSP succeeds, want %s", c.want)
+		}
+	}
+	if _, err := identity.LoadMSP("Org1MSP", alice.CertificatePEM(), aliceKey); err == nil || !strings.Contains(err.Error(), "not a CA's") {
+		t.Errorf("LoadMSP of alice: %v", err)
+	}
+}
+
+// roles are the groups of Org1MSP to which an identity belongs.
+func roles(who *identity.Verified) string {
+	var found []string
+	for _, r := range []identity.Role{identity.Member, identity.Admin, identity.Client, identity.Peer, identity.Orderer, "owner", ""} {
+		if who.Satisfies(identity.Principal{MSPID: "Org1MSP", Role: r}) {
+			found = append(found, string(r))
+		}
+		if who.Satisfies(identity.Principal{MSPID: "Org2MSP", Role: r}) {
+			found = append(found, "Org2MSP!")
+		}
+	}
+	return strings.Join(found, " ")
+}
+
+func TestRoles(t *testing.T) {
+	m := newMSP(t, "Org1MSP")
+	listed := issue(t, m, identity.Config{CommonName: "listed", OUs: []string{"client"}})
+	org := m.Organization()
+	org.Admins = []*x509.Certificate{listed.Certificate()}
+	plain := org
+	plain.NodeOUs = nil
+	enforced, free := newVerifier(t, org), newVerifier(t, plain)
+	const mixed = "an error"
+	for _, c := range []struct {
+		ous                []string
+		want, withoutUnits string
+	}{
+		{[]string{"client"}, "member client", "member"},
+		{[]string{"peer"}, "member peer", "member"},
+		{[]string{"admin"}, "member admin", "member"},
+		{[]string{"orderer", "eu"}, "member orderer", "member"},
+		{[]string{}, mixed, "member"},
+		{[]string{"eu"}, mixed, "member"},
+		{[]string{"client", "peer"}, mixed, "member"},
+		{[]string{"Client"}, mixed, "member"},
+	} {
+		id := issue(t, m, identity.Config{CommonName: "x", OUs: c.ous})
+		got := rolesBy(enforced, id.Creator())
+		if c.want == mixed && strings.Contains(got, "to be valid, not a combination of them. OUs: [") {
+			got = mixed
+		}
+		if got != c.want {
+			t.Errorf("%q: %s, want %s", c.ous, got, c.want)
+		}
+		if got := rolesBy(free, id.Creator()); got != c.withoutUnits {
+			t.Errorf("%q without units: %s", c.ous, got)
+		}
+	}
+	if got := rolesBy(enforced, listed.Creator()); got != "member admin client" {
+		t.Errorf("a listed administrator: %s", got)
+	}
+	if got := rolesBy(free, listed.Creator()); got != "member admin" {
+		t.Errorf("a listed administrator without units: %s", got)
+	}
+}
+
+// newCA makes a CA that another one has certified, or that is a root.
+func newCA(t *testing.T, parent *identity.MSP) *identity.MSP {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: fmt.Sprint("ca", now.UnixNano())},
+		NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+	issuer, signer := template, crypto.Signer(key)
+	if parent != nil {
+		issuer, signer = parent.Certificate(), keyOf(t, parent)
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := identity.LoadMSP("Org1MSP", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// keyOf is the key of a CA.
+func keyOf(t *testing.T, m *identity.MSP) crypto.Signer {
+	t.Helper()
+	text, err := m.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.(crypto.Signer)
+}
+
+func rolesBy(v *identity.Verifier, creator []byte) string {
+	who, err := v.Identify(creator)
+	if err != nil {
+		return err.Error()
+	}
+	return roles(who)
+}
+
+func TestOtherPrincipals(t *testing.T) {
+	m := newMSP(t, "Org1MSP")
+	alice, bob := issue(t, m, identity.Config{CommonName: "alice", OUs: []string{"client", "eu"}}), issue(t, m, identity.Config{CommonName: "bob"})
+	who, err := newVerifier(t, m.Organization()).Identify(append(alice.Creator(), 0x98, 0x06, 1)) // and a field that protobuf skips
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[identity.Principal]bool{
+		{MSPID: "Org1MSP", OU: "eu"}:       true,
+		{MSPID: "Org1MSP", OU: "us"}:       false,
+		{MSPID: "Org2MSP", OU: "eu"}:       false,
+		{Creator: string(alice.Creator())}: true,
+		{Creator: string(bob.Creator())}:   false,
+		{}:                                 false,
+		{MSPID: "Org1MSP"}:                 false,
+	} {
+		if who.Satisfies(p) != want {
+			t.Errorf("%s: %t", p, !want)
+		}
+	}
+}
+
+func TestIntermediate(t *testing.T) {
+	root := newCA(t, nil)
+	ca := newCA(t, root)
+	alice := issue(t, ca, identity.Config{CommonName: "alice"})
+	org := identity.Organization{MSPID: "Org1MSP", Roots: []*x509.Certificate{root.Certificate()}, NodeOUs: identity.DefaultNodeOUs()}
+	if _, err := newVerifier(t, org).Identify(alice.Creator()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("without the intermediate CA: %v", err)
+	}
+	org.Intermediates = []*x509.Certificate{ca.Certificate()}
+	if got := rolesBy(newVerifier(t, org), alice.Creator()); got != "member client" {
+		t.Errorf("with it: %s", got)
+	}
+}
+
+func TestRevoked(t *testing.T) {
+	m, other := newMSP(t, "Org1MSP"), newMSP(t, "Org1MSP")
+	alice, bob := issue(t, m, identity.Config{CommonName: "alice"}), issue(t, m, identity.Config{CommonName: "bob"})
+	org := m.Organization()
+	org.RevocationLists = []*x509.RevocationList{revocation(t, other, m.Certificate().SubjectKeyId, bob), revocation(t, m, nil, alice)}
+	v := newVerifier(t, org)
+	if _, err := v.Identify(alice.Creator()); err == nil || !strings.Contains(err.Error(), "the certificate has been revoked") {
+		t.Errorf("alice: %v", err)
+	}
+	if got := rolesBy(v, bob.Creator()); got != "member client" { // the list that has bob is not of the CA whose key it names
+		t.Errorf("bob: %s", got)
+	}
+}
+
+// revocation is a list of the CA of m. It may pretend to be another CA's.
+func revocation(t *testing.T, m *identity.MSP, keyID []byte, revoked *identity.Identity) *x509.RevocationList {
+	t.Helper()
+	issuer := *m.Certificate()
+	if keyID != nil {
+		issuer.SubjectKeyId = keyID
+	}
+	now := time.Now()
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour),
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: revoked.Certificate().SerialNumber, RevocationTime: now}},
+	}, &issuer, keyOf(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// Whether a block is valid must not depend on when somebody looks.
+func TestEndedCertificateIsKnown(t *testing.T) {
+	m := newMSP(t, "Org1MSP")
+	ended := time.Now().Add(-time.Hour)
+	id := issue(t, m, identity.Config{CommonName: "old", NotBefore: m.Certificate().NotBefore, NotAfter: ended.Add(time.Minute)})
+	who, err := newVerifier(t, m.Organization()).Identify(id.Creator())
+	if err != nil || !who.ExpiresAt().Equal(id.Certificate().NotAfter) {
+		t.Errorf("%v, %v", who, err)
+	}
+}
+
+func TestVerifierRefuses(t *testing.T) {
+	m := newMSP(t, "Org1MSP")
+	alice := issue(t, m, identity.Config{CommonName: "alice"})
+	for want, organizations := range map[string][]identity.Organization{
+		"MSPID is empty":                   {{Roots: []*x509.Certificate{m.Certificate()}}},
+		`MSP "Org1MSP" has no root`:        {{MSPID: "Org1MSP"}},
+		`two organizations have the MSP`:   {m.Organization(), m.Organization()},
+		"CN=alice,OU=client,O=org1msp.exa": {{MSPID: "Org1MSP", Roots: []*x509.Certificate{alice.Certificate()}}},
+	} {
+		if _, err := identity.NewVerifier(organizations...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if got := newVerifier(t, newMSP(t, "B").Organization(), m.Organization()).MSPIDs(); !slices.Equal(got, []string{"B", "Org1MSP"}) {
+		t.Errorf("MSPIDs: %q", got)
+	}
+}
+
+// Many identities at once are remembered, forgotten and found again, and nobody is taken for somebody else.
+func TestVerifierRemembers(t *testing.T) {
+	m := newMSP(t, "Org1MSP")
+	v := newVerifier(t, m.Organization())
+	some := make([]*identity.Identity, 30)
+	for i := range some {
+		some[i] = issue(t, m, identity.Config{CommonName: fmt.Sprint("client", i)})
+	}
+	bad := serialized(t, "Org1MSP", newMSP(t, "Org1MSP").CertificatePEM())
+	var all sync.WaitGroup
+	for g := range 4 {
+		all.Go(func() {
+			for i := range 600 {
+				id := some[(g*7+i)%len(some)]
+				// Bytes that protobuf skips make it another creator each time, of the same certificate.
+				creator := append(id.Creator(), 0x98, 0x06, byte(i%128))
+				who, err := v.Identify(creator)
+				if err != nil || !who.Certificate().Equal(id.Certificate()) {
+					t.Errorf("%v, %v", who, err)
+				}
+				if _, err := v.Identify(bad); err == nil {
+					t.Error("a stranger is known")
+				}
+			}
+		})
+	}
+	all.Wait()
+}
