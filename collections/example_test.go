@@ -32,21 +32,6 @@ func ExampleParse() {
 	// parse collections: collection-name: prices -- error in member org policy: signature policy is not an OR concatenation, NOutOf 2
 }
 
-func ExampleParsePolicy() {
-	principals, err := collections.ParsePolicy("OR('Org1MSP.member', OR('org-2.example.com.admin', 'Org3MSP.peer'))")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, p := range principals {
-		fmt.Println(p.MSPID, p.Role)
-	}
-	// Output:
-	// Org1MSP member
-	// org-2.example.com admin
-	// Org3MSP peer
-}
-
 // fixed is a simulator whose ledger knows one collection. Those of kvledger know what Ledger.Define was given.
 type fixed struct{ ledger.Simulator }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/policies"
 )
 
 // Parse reads the definitions of a chaincode's collections, in the form of Fabric's collections_config.json. That is a list
@@ -117,7 +118,7 @@ func (e endorsementPolicy) check() error {
 	if e.channelConfigPolicy != "" {
 		return errors.New("it has both signaturePolicy and channelConfigPolicy, want one of them")
 	}
-	if _, err := parsePolicy(e.signaturePolicy); err != nil {
+	if _, err := policies.Parse(e.signaturePolicy); err != nil {
 		return errors.WithMessagef(err, "invalid signature policy: %s", e.signaturePolicy)
 	}
 	return nil
@@ -214,11 +215,11 @@ func checkCollection(c ledger.CollectionConfig) error {
 	if c.RequiredPeerCount < 0 {
 		return errors.Errorf("collection-name: %s -- requiredPeerCount (%d) cannot be less than zero", c.Name, c.RequiredPeerCount)
 	}
-	policy, err := parsePolicy(c.Policy)
+	policy, err := policies.Parse(c.Policy)
 	if err != nil {
 		return errors.WithMessagef(err, "collection-name: %s -- invalid policy %s", c.Name, c.Policy)
 	}
-	if _, err := policy.anyOf(nil); err != nil {
+	if _, err := policy.AnyOf(); err != nil {
 		return errors.WithMessagef(err, "collection-name: %s -- error in member org policy", c.Name)
 	}
 	return nil

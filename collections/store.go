@@ -18,6 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/policies"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -101,7 +102,11 @@ func configOf(ctx context.Context, r handler.CollectionRequest) (*ledger.Collect
 
 // isMember reports whether the collection's policy names the creator of the proposal.
 func (s Store) isMember(ctx context.Context, r handler.CollectionRequest, config *ledger.CollectionConfig) (bool, error) {
-	principals, err := ParsePolicy(config.Policy)
+	policy, err := policies.Parse(config.Policy)
+	if err != nil {
+		return false, errors.WithMessage(err, "parse policy")
+	}
+	principals, err := policy.AnyOf()
 	if err != nil {
 		return false, errors.WithMessage(err, "parse policy")
 	}
@@ -121,14 +126,14 @@ func (s Store) isMember(ctx context.Context, r handler.CollectionRequest, config
 	if err := proto.Unmarshal(p.Creator, &creator); err != nil {
 		return false, errors.Wrap(err, "decode creator")
 	}
-	return slices.ContainsFunc(principals, func(p Principal) bool {
-		return p.MSPID == creator.GetMspid() && (p.Role == Member || p.Role == roleIn(creator.GetIdBytes()))
+	return slices.ContainsFunc(principals, func(p identity.Principal) bool {
+		return p.MSPID == creator.GetMspid() && (p.Role == identity.Member || p.Role == roleIn(creator.GetIdBytes()))
 	}), nil
 }
 
 // roleIn returns the role that a certificate, in PEM, gives its owner. It returns "" if the certificate gives none, or more
 // than one, which makes it invalid in Fabric (msp, mspimplvalidate.go).
-func roleIn(certificate []byte) Role {
+func roleIn(certificate []byte) identity.Role {
 	block, _ := pem.Decode(certificate)
 	if block == nil {
 		return ""
@@ -137,10 +142,10 @@ func roleIn(certificate []byte) Role {
 	if err != nil {
 		return ""
 	}
-	var found Role
+	var found identity.Role
 	for _, ou := range cert.Subject.OrganizationalUnit {
-		switch role := Role(ou); role {
-		case Admin, Client, Peer, Orderer:
+		switch role := identity.Role(ou); role {
+		case identity.Admin, identity.Client, identity.Peer, identity.Orderer:
 			if found != "" {
 				return ""
 			}

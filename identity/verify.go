@@ -124,6 +124,9 @@ func (m *Verified) MSPID() string { return m.mspID }
 // Certificate returns the certificate. It must not be modified.
 func (m *Verified) Certificate() *x509.Certificate { return m.cert }
 
+// CertificatePEM returns the certificate as PEM, in a new slice.
+func (m *Verified) CertificatePEM() []byte { return certificatePEM(m.cert) }
+
 // ExpiresAt returns when the certificate ends. An endorser refuses the proposals of those whose certificate has ended.
 func (m *Verified) ExpiresAt() time.Time { return m.cert.NotAfter }
 

@@ -65,7 +65,8 @@ var allowed = map[string][]string{
 	"chaincodesupport/accesscontrol":       {"chaincodesupport/runtime", "internal/loglimit", grpc, zap},
 
 	"identity":    {"proto", protobuf},
-	"collections": {"handler", "ledger", "proto", "identity", protobuf},
+	"policies":    {"proto", "identity", protobuf},
+	"collections": {"handler", "ledger", "proto", "identity", "policies", protobuf},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},

@@ -1,4 +1,4 @@
-package collections_test
+package policies_test
 
 import (
 	"fmt"
@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ccpeer/ccpeer/collections"
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/policies"
 )
 
 // nested is a policy whose gates are nested.
@@ -15,7 +16,16 @@ func nested(depth int) string {
 	return strings.Repeat("OR('A.member', ", depth-1) + "OR('A.member')" + strings.Repeat(")", depth-1)
 }
 
-func TestParsePolicy(t *testing.T) {
+// anyOf is what a collection's policy says.
+func anyOf(policy string) ([]identity.Principal, error) {
+	p, err := policies.Parse(policy)
+	if err != nil {
+		return nil, err
+	}
+	return p.AnyOf()
+}
+
+func TestAnyOf(t *testing.T) {
 	for policy, want := range map[string]string{
 		`OR('Org1MSP.member')`:                                       "Org1MSP.member",
 		`OR('Org1MSP.member', "Org2MSP.admin")`:                      "Org1MSP.member Org2MSP.admin",
@@ -29,21 +39,21 @@ func TestParsePolicy(t *testing.T) {
 		`or('member.member')`:                                        "member.member",
 		nested(100):                                                  strings.TrimSuffix(strings.Repeat("A.member ", 100), " "),
 	} {
-		got, err := collections.ParsePolicy(policy)
+		got, err := anyOf(policy)
 		if s := strings.Trim(fmt.Sprint(got), "[]"); err != nil || s != want {
 			t.Errorf("%s: got %s, %v, want %s", policy, s, err, want)
 		}
 	}
 }
 
-func TestParsePolicySplitsAtTheLastDot(t *testing.T) {
-	got, err := collections.ParsePolicy("OR('org-1.example.com.admin')")
-	if want := []collections.Principal{{MSPID: "org-1.example.com", Role: collections.Admin}}; err != nil || !slices.Equal(got, want) {
+func TestParseSplitsAtTheLastDot(t *testing.T) {
+	got, err := anyOf("OR('org-1.example.com.admin')")
+	if want := []identity.Principal{{MSPID: "org-1.example.com", Role: identity.Admin}}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
 
-func TestParsePolicyRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	for policy, want := range map[string]string{
 		// Fabric's texts.
 		`AND('A.member', 'B.member')`:                               "signature policy is not an OR concatenation, NOutOf 2",
@@ -88,15 +98,15 @@ func TestParsePolicyRefuses(t *testing.T) {
 		nested(101):                      "gates of the policy are nested more than 100 deep",
 		strings.Repeat("OR(", 1<<20):     "nested more than 100 deep",
 	} {
-		got, err := collections.ParsePolicy(policy)
+		got, err := anyOf(policy)
 		if got != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: got %v, %v, want %q", policy, got, err, want)
 		}
 	}
 }
 
-// What ParsePolicy returns can be written as a policy that means the same.
-func FuzzParsePolicy(f *testing.F) {
+// What Parse returns can be written as a policy that is the same.
+func FuzzParse(f *testing.F) {
 	for _, policy := range []string{
 		"OR('Org1MSP.member', \"org-2.example.com.admin\")", "OR(OR('A.peer'), outof('1', 'B.client'))",
 		"AND('A.member', 'B.member')", "OutOf(2, 'A.member')", "'A.member'", "OR('A.member',)", nested(101),
@@ -104,19 +114,15 @@ func FuzzParsePolicy(f *testing.F) {
 		f.Add(policy)
 	}
 	f.Fuzz(func(t *testing.T, policy string) {
-		got, err := collections.ParsePolicy(policy)
+		got, err := policies.Parse(policy)
 		if err != nil {
-			if got != nil {
+			if got.Rules != nil {
 				t.Errorf("got both %v and %v", got, err)
 			}
 			return
 		}
-		again := make([]string, len(got))
-		for i, p := range got {
-			again[i] = "'" + p.String() + "'"
-		}
-		same, err := collections.ParsePolicy("OR(" + strings.Join(again, ", ") + ")")
-		if err != nil || len(got) == 0 || !reflect.DeepEqual(got, same) {
+		same, err := policies.Parse(got.String())
+		if err != nil || len(got.Rules) == 0 || !reflect.DeepEqual(got, same) {
 			t.Errorf("%q: %v, written again: %v, %v", policy, got, same, err)
 		}
 	})
