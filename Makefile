@@ -20,7 +20,7 @@ FUZZTIME ?= 1m
 
 # Modules that know nothing of the others, and are to build where somebody has copied them to. go.work has them for those
 # who work on them here.
-ALONE := ./examples/chaincode/contract ./examples/chaincode/officialgo
+ALONE := ./examples/chaincode/contract ./examples/chaincode/officialgo ./internal/realfabric/fabric
 
 # $(call each_module,command) runs the command in every module, $(call each_of,modules,command) in some. It fails at the end
 # if the command failed in one of them.
@@ -51,6 +51,10 @@ race: test ## The same as test
 .PHONY: interop
 interop: ## Run the official shims against the library
 	cd internal/interop && go test $(RACE) ./...
+
+.PHONY: realfabric
+realfabric: ## Compare 100,000 random policies with Fabric's own evaluator (make test: 2,000)
+	cd internal/realfabric && go test -v -policies 100000 -timeout 60m .
 
 .PHONY: soak
 soak: ## Leave chaincode on official shims idle for 6 minutes, and see that it lives (make test: a few seconds)

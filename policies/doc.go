@@ -7,6 +7,8 @@
 // organizations. Both are values. A peer finds them in the definitions of chaincodes, in the metadata of keys, and in a
 // channel's configuration: Unmarshal reads a signature policy there.
 //
+// What they decide is compared with Fabric in internal/realfabric.
+//
 // Checking the signatures is not their business. An identity.Verifier finds out who somebody is, and identity.Verified checks
 // what they have signed.
 package policies

@@ -1,0 +1,132 @@
+// Command fabric answers, with Fabric's own code, what this repository's packages are asked in tests. A request is a line of
+// JSON on the standard input, and its answer a line on the standard output.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	mspproto "github.com/hyperledger/fabric-protos-go/msp"
+	"github.com/hyperledger/fabric/bccsp/sw"
+	"github.com/hyperledger/fabric/common/cauthdsl"
+	"github.com/hyperledger/fabric/common/policydsl"
+	"github.com/hyperledger/fabric/msp"
+	"github.com/hyperledger/fabric/protoutil"
+)
+
+// organization is what the oracle is told of an organization.
+type organization struct {
+	MSPID string
+	Root  []byte // PEM
+}
+
+// question is a request. One of its fields is set.
+type question struct {
+	// Organizations are from then on those whose members are known.
+	Organizations []organization
+	// Policy and Signers ask whether those who sign are enough. Without signers, Policy is only parsed.
+	Policy  *string
+	Signers [][]byte // marshalled SerializedIdentity
+}
+
+// answer is what Fabric says.
+type answer struct {
+	// Envelope is the parsed policy as Fabric sends it.
+	Envelope []byte
+	// ParseError and Error are the errors of parsing and of evaluating.
+	ParseError, Error string
+}
+
+func main() {
+	if err := serve(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func serve() error {
+	var o oracle
+	in := bufio.NewReader(os.Stdin)
+	decoder, encoder := json.NewDecoder(in), json.NewEncoder(os.Stdout)
+	for decoder.More() {
+		var q question
+		if err := decoder.Decode(&q); err != nil {
+			return err
+		}
+		a, err := o.answer(q)
+		if err != nil {
+			return err
+		}
+		if err := encoder.Encode(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type oracle struct{ msps msp.MSPManager }
+
+func (o *oracle) answer(q question) (a answer, err error) {
+	if q.Organizations != nil {
+		return a, o.know(q.Organizations)
+	}
+	envelope, err := policydsl.FromString(*q.Policy)
+	if err != nil {
+		return answer{ParseError: err.Error()}, nil //nolint:nilerr // that is what was asked
+	}
+	if a.Envelope, err = protoutil.Marshal(envelope); err != nil {
+		return a, err
+	}
+	policy, _, err := cauthdsl.NewPolicyProvider(o.msps).NewPolicy(a.Envelope)
+	if err != nil {
+		return a, err
+	}
+	var identities []msp.Identity
+	for _, creator := range q.Signers {
+		id, err := o.msps.DeserializeIdentity(creator)
+		if err != nil {
+			return a, err
+		}
+		if err := id.Validate(); err != nil {
+			return a, err
+		}
+		identities = append(identities, id)
+	}
+	if err := policy.EvaluateIdentities(identities); err != nil {
+		a.Error = err.Error()
+	}
+	return a, nil
+}
+
+// know makes an MSP of each organization, with the node OUs that Fabric's tools write.
+func (o *oracle) know(organizations []organization) error {
+	csp, err := sw.NewDefaultSecurityLevelWithKeystore(sw.NewDummyKeyStore())
+	if err != nil {
+		return err
+	}
+	var all []msp.MSP
+	for _, org := range organizations {
+		unit := func(name string) *mspproto.FabricOUIdentifier {
+			return &mspproto.FabricOUIdentifier{OrganizationalUnitIdentifier: name}
+		}
+		config := protoutil.MarshalOrPanic(&mspproto.FabricMSPConfig{
+			Name: org.MSPID, RootCerts: [][]byte{org.Root},
+			FabricNodeOus: &mspproto.FabricNodeOUs{
+				Enable: true, ClientOuIdentifier: unit("client"), PeerOuIdentifier: unit("peer"), AdminOuIdentifier: unit("admin"), OrdererOuIdentifier: unit("orderer"),
+			},
+			CryptoConfig: &mspproto.FabricCryptoConfig{SignatureHashFamily: "SHA2", IdentityIdentifierHashFunction: "SHA256"},
+		})
+		m, err := msp.New(&msp.BCCSPNewOpts{NewBaseOpts: msp.NewBaseOpts{Version: msp.MSPv1_4_3}}, csp)
+		if err != nil {
+			return err
+		}
+		if err := m.Setup(&mspproto.MSPConfig{Type: int32(msp.FABRIC), Config: config}); err != nil {
+			return err
+		}
+		all = append(all, m)
+	}
+	o.msps = msp.NewMSPManager()
+	return o.msps.Setup(all)
+}
