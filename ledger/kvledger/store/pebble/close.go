@@ -63,6 +63,9 @@ func (s *Store) closeDatabase() error {
 		if s.guard.failed() == nil && s.checkFree() == nil {
 			s.logged(s.flush())
 		}
+		if err := s.head.close(s.guard.failed() == nil); err != nil {
+			s.logged(errors.Wrap(err, "close "+headName))
+		}
 		return s.db.Close()
 	})
 }

@@ -96,6 +96,7 @@ func (s *Store) commit(ctx context.Context, a *attempt, b *store.Batch) error {
 	if err := s.apply(b); err != nil {
 		return err
 	}
+	s.head.note(b.Next)
 	s.publish(now, b.Next)
 	return nil
 }

@@ -21,9 +21,13 @@
 // batch that the disk has not answered for may still be written. So the next snapshot waits until that is known, or until
 // its own context ends.
 //
-// What is read is checked by checksums. What fails them is ErrDamaged, not a value. There is one gap, which is Pebble's.
-// What was committed last is in the log alone, until Close, or until it is enough for a table. Damage to the end of the log,
-// or of the MANIFEST, can look like what a crash has cut off. Batches may be missing then.
+// What is read is checked by checksums. What fails them is ErrDamaged, not a value.
+//
+// What was committed last is in the log alone, until Close, or until it is enough for a table. Pebble takes damage to the end
+// of the log, or of the MANIFEST, for what a crash has cut off. So the file CCPEER-HEAD notes after each commit how many
+// batches there are. If Open finds fewer, that is ErrDamaged too. The notes outlive the process. They are not synced with each
+// commit, so that a power failure may take those of the last seconds. If it comes together with damage to the log, batches of
+// these seconds may be missing, and nothing shows that.
 //
 // # Folder
 //

@@ -87,9 +87,12 @@ func (s *Store) openExisting(options *pebble.Options) error {
 	if err != nil {
 		return damage(err)
 	}
-	_, err = readHead(db)
+	head, err := readHead(db)
 	if closeErr := db.Close(); err == nil && closeErr != nil {
 		err = errors.Wrap(closeErr, "close after reading")
+	}
+	if err == nil {
+		err = checkHead(s.fs, s.dir, head)
 	}
 	if err != nil {
 		return err
@@ -120,6 +123,11 @@ func (s *Store) openDatabase(options *pebble.Options) error {
 	head, err := readHead(db)
 	if err == nil {
 		err = s.guard.failed()
+	}
+	if err == nil {
+		if s.head, err = openHead(s.fs, s.dir, head, s.log); err != nil {
+			err = errors.Wrap(err, "write "+headName)
+		}
 	}
 	if err != nil {
 		_ = db.Close() // the first error counts

@@ -26,6 +26,7 @@ type Store struct {
 	memTableSize uint64
 
 	db         *pebble.DB
+	head       *headFile     // used by commits
 	committing chan struct{} // holds one token while a batch is being committed, or the store closed
 	closing    chan struct{} // closed when Close is called
 	unfinished atomic.Pointer[attempt]
