@@ -93,6 +93,7 @@ var allowed = map[string][]string{
 	"internal/loglimit":   {zap},
 	"internal/mutate":     {},
 	"internal/pipe":       {"proto", protobuf},
+	"internal/privatedir": {},
 	"internal/submit":     {"chaincodesupport", "handler", "ledger", "ledger/kvledger"},
 	"internal/streamtest": {"proto", protobuf},
 	"internal/transcript": {"handler", "proto", "internal/golden", "internal/streamtest", protobuf},

@@ -13,7 +13,9 @@ import (
 
 // Config says where a store is, and what it may use.
 type Config struct {
-	// Dir is the data folder. Required. It is created, with its parents, if it is not there.
+	// Dir is the data folder. Required. It is created, with its parents, if it is not there. On Unix, if others than its
+	// owner have access to it, that is taken from them, and logged. A folder that is meant to be shared, such as /tmp, or
+	// that belongs to another user, is refused then.
 	Dir string
 	// CacheSize is how many bytes of memory may be used for what was read, and for what is not yet in tables. The cache
 	// begins empty. 0 is 512 MiB, which keeps about a million keys of usual size at hand. Commits read every key that their

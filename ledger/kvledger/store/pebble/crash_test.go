@@ -286,3 +286,27 @@ func TestCrashAtMarker(t *testing.T) {
 		}
 	}
 }
+
+// F115: a power failure right after a store is made, below folders that weren't there, and after its first commit. With
+// nothing on the disk but what was synced, both are there.
+func TestCrashOfNewFolders(t *testing.T) {
+	for _, dir := range []string{"data", "a/data", "a/b/c/data", "/var/lib/a/data"} {
+		t.Run(dir, func(t *testing.T) {
+			fs := vfs.NewCrashableMem()
+			s := openStore(t, pebble.Config{Dir: dir, FS: fs, CacheSize: 8 << 20})
+			for n := range uint64(2) {
+				after := fs.CrashClone(vfs.CrashCloneCfg{})
+				if _, err := after.Stat(after.PathJoin(dir, "CCPEER-STORE")); err != nil {
+					t.Errorf("after %d commits, the store is not there: %v", n, err)
+				}
+				again := openStore(t, pebble.Config{Dir: dir, FS: after, CacheSize: 8 << 20})
+				if err := verify(t.Context(), again, n, n); err != nil {
+					t.Error(err)
+				}
+				if err := commitNext(t.Context(), s, n); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}

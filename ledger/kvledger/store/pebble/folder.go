@@ -10,6 +10,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/pkg/errors"
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/internal/privatedir"
 )
 
 var (
@@ -95,6 +98,18 @@ func makeFolder(fs vfs.FS, dir string) error {
 		}
 	}
 	return nil
+}
+
+// makePrivate takes the access to the folder from others, since it has what is private in a ledger.
+func (s *Store) makePrivate() error {
+	if s.fs != vfs.Default {
+		return nil
+	}
+	before, err := privatedir.Tighten(s.dir)
+	if before != 0 {
+		s.log.Warn("others had access to the data folder: now only its owner has", zap.String("folder", s.dir), zap.Stringer("mode", before))
+	}
+	return err
 }
 
 func syncFolder(fs vfs.FS, dir string) error {

@@ -8,8 +8,8 @@ import (
 )
 
 // Open opens the store in a folder, or creates one there. errors.Is finds ErrForeign, ErrFormat, ErrDamaged or ErrLocked in
-// an error if the folder can't be used as it is. Nothing was changed then, except that a store may have got an empty file
-// LOCK.
+// an error if the folder can't be used as it is. Nothing was changed then, except that a store, or a folder that is shared
+// with others, may have got an empty file LOCK.
 func Open(cfg Config) (*Store, error) {
 	cfg, err := cfg.complete()
 	if err != nil {
@@ -97,11 +97,17 @@ func (s *Store) openExisting(options *pebble.Options) error {
 	if err != nil {
 		return err
 	}
+	if err := s.makePrivate(); err != nil {
+		return err
+	}
 	return s.openDatabase(options)
 }
 
 // create makes a store in an empty folder, or goes on where creating one was interrupted: nothing was committed then.
 func (s *Store) create(options *pebble.Options) error {
+	if err := s.makePrivate(); err != nil {
+		return err
+	}
 	if err := beginMarker(s.fs, s.dir); err != nil {
 		return errors.Wrap(err, "create "+unfinished)
 	}

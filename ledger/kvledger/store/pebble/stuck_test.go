@@ -287,3 +287,24 @@ func TestLogCannotBeWritten(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// F112: the last snapshot is closed after the store, so that it closes the database.
+func TestLastSnapshotOnStalledDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := stallingStore(t, ".sst", errorfs.OpFileWrite)
+		if err := commitNext(t.Context(), s, 0); err != nil {
+			t.Fatal(err)
+		}
+		snap := snapshot(t, s)
+		s.stall.On()
+		if err := s.Close(); err == nil || !strings.Contains(err.Error(), "snapshots are open") {
+			t.Errorf("Close: %v", err)
+		}
+		begin := time.Now()
+		snap.Close()
+		if took := time.Since(begin); took > 15*time.Second {
+			t.Errorf("closing the last snapshot took %v", took)
+		}
+		s.answer()
+	})
+}

@@ -1,0 +1,6 @@
+//go:build unix
+
+package privatedir
+
+// saysAccess is whether a mode says who has access.
+const saysAccess = true
