@@ -163,27 +163,16 @@ func (r *Runtime) keep(packageID string, b *Builder, w workspace) error {
 	if err := os.WriteFile(filepath.Join(w.dir, infoFile), info, 0o600); err != nil {
 		return errors.Wrap(err, "write build info")
 	}
-	if err := syncAll(w.dir); err != nil {
+	if err := r.disk.syncAll(w.dir); err != nil {
 		return errors.Wrap(err, "write build to disk")
 	}
-	switch err := os.Rename(w.dir, r.folder(packageID)); {
+	switch err := r.disk.rename(w.dir, r.folder(packageID)); {
 	case errors.Is(err, fs.ErrExist): // another peer was quicker, and has built the same
 		return nil
 	case err != nil:
 		return errors.Wrap(err, "keep build")
 	}
-	return errors.Wrap(syncFile(r.cfg.Dir), "write build to disk")
-}
-
-// syncAll writes everything of a build to disk. If the build's folder is there after a power failure, then it is there as a
-// whole.
-func syncAll(dir string) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.IsDir() && !d.Type().IsRegular() {
-			return err
-		}
-		return syncFile(path)
-	})
+	return errors.Wrap(r.disk.sync(r.cfg.Dir), "write build to disk")
 }
 
 // removeAll is like os.RemoveAll, but also removes folders that may not be written to, such as those of Go's module cache.

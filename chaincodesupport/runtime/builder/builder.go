@@ -28,15 +28,18 @@ import (
 	"sync"
 
 	"github.com/pkg/errors"
+	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
+	"github.com/ccpeer/ccpeer/internal/privatedir"
 )
 
 // Runtime builds chaincode packages, and runs the chaincode. It is safe for concurrent use.
 type Runtime struct {
 	cfg   Config
 	rooms group.Rooms // for what the scripts of each package print
+	disk  disk
 
 	mu sync.Mutex
 	// building has a channel for each package that is being built. It is closed when the package is no longer being built.
@@ -47,17 +50,29 @@ var _ runtime.Runtime = (*Runtime)(nil)
 
 // New returns a Runtime, or an error that says which part of cfg is wrong. A peer that was killed may have left unfinished
 // builds and keys of chaincode in Config.Dir. New removes these, and leaves alone what another Runtime is using.
+//
+// If others than its owner have access to Config.Dir, New takes it from them, and logs that. Whoever can write there can have
+// the peer run what they like.
 func New(cfg Config) (*Runtime, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, errors.Wrap(err, "configure builder runtime")
 	}
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	cfg = cfg.complete()
+	if err := makeFolder(cfg.Dir, syncFile); err != nil {
 		return nil, errors.Wrap(err, "make folder for builds")
+	}
+	before, err := privatedir.Tighten(cfg.Dir)
+	if err != nil {
+		return nil, errors.Wrap(err, "keep folder for builds from others")
+	}
+	if before != 0 {
+		cfg.Logger.Named("chaincode.externalbuilder").Warn("others had access to the folder for builds: now only its owner has",
+			zap.String("folder", cfg.Dir), zap.Stringer("mode", before))
 	}
 	if err := clearScratch(cfg.Dir); err != nil {
 		return nil, errors.Wrap(err, "remove what an earlier peer has left")
 	}
-	return &Runtime{cfg: cfg.complete(), building: map[string]chan struct{}{}}, nil
+	return &Runtime{cfg: cfg, disk: disk{syncFile, os.Rename}, building: map[string]chan struct{}{}}, nil
 }
 
 // Run runs the chaincode that was built of the package chaincodeID, and returns when nothing of it is left running. If the

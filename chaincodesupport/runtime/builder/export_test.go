@@ -17,3 +17,25 @@ func Environ(b Builder) []string { return b.environ() }
 
 // RemoveAll is removeAll.
 func RemoveAll(dir string) error { return removeAll(dir) }
+
+// WatchDisk has note called before each operation of the disk that makes a build last. An error of note is that of the operation.
+func WatchDisk(r *Runtime, note func(operation, path string) error) {
+	under := r.disk
+	r.disk = disk{
+		sync: func(path string) error {
+			if err := note("sync", path); err != nil {
+				return err
+			}
+			return under.sync(path)
+		},
+		rename: func(from, to string) error {
+			if err := note("rename", from); err != nil {
+				return err
+			}
+			return under.rename(from, to)
+		},
+	}
+}
+
+// MakeFolder is makeFolder.
+func MakeFolder(dir string, sync func(path string) error) error { return makeFolder(dir, sync) }
