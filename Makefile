@@ -122,6 +122,13 @@ model: ## Compare a stream with its reference model for a million steps (make te
 hostile: ## Attack a peer whose memory is limited to 1 GiB with gigabytes (make test: a sixteenth of the sizes)
 	CCPEER_LONG=1 go test ./internal/hostile -v -count=1 -timeout 60m
 
+# The packages whose tests have a long form, which CCPEER_LONG asks for. A test keeps the list.
+LONG := ./handler ./internal/hostile ./ledger/kvledger/internal/mango
+
+.PHONY: long
+long: ## Run the long form of every test that has one, at real sizes: some minutes, and 2 GiB of memory
+	CCPEER_LONG=1 go test -p 1 -v -count=1 -timeout 120m $(LONG)
+
 # What test-busy runs, and how often.
 BUSY ?= ./...
 BUSY_COUNT ?= 10
