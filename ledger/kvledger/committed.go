@@ -12,7 +12,7 @@ import (
 // committed is the reading half of a validation: what the store holds at one snapshot, as far as the block needs it.
 //
 // A store may be on another machine, where a round trip costs more than all that validation computes. So nearly everything
-// that any transaction needs is read before the first one is looked at, by one GetMany. prefetch goes through the block and
+// that any transaction needs is read before the first one is looked at, by one GetMany if it isn't large. prefetch goes through the block and
 // lists the keys. What a transaction turns out to need beyond that is read by fetch, as much as possible at once. Only the
 // ranges that are validated again are read one by one.
 type committed struct {
@@ -22,8 +22,8 @@ type committed struct {
 	head     store.Head // the snapshot's head
 	block    uint64     // number of the block that is validated
 
-	// reads are the committed values, for the transactions in their order. For each there is first its ID, and then the keys
-	// that it read, public and private ones of each namespace. It is a list because validation takes the values in the order
+	// reads are the committed versions, for the transactions in their order. For each there is first its ID, and then the keys
+	// that it read, public and private ones of each namespace. It is a list because validation takes the versions in the order
 	// in which prefetch has listed the keys. So most of what a block reads costs no entry in a map.
 	reads   [][]byte
 	fetched map[string][]byte // what the store holds of other keys; nil for an absent key
@@ -50,13 +50,16 @@ func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
 	for _, tx := range txs {
 		keys = c.appendOthers(keys, tx)
 	}
-	values, err := c.snapshot.GetMany(ctx, keys)
+	c.reads = make([][]byte, reads)
+	err := readEach(ctx, c.snapshot, keys, func(i int, value []byte) {
+		if i < reads {
+			c.reads[i] = versionPart(value)
+		} else {
+			c.fetched[keys[i]] = value
+		}
+	})
 	if err != nil {
 		return errors.Wrap(err, "read committed versions")
-	}
-	c.reads = values[:reads:reads]
-	for i, key := range keys[reads:] {
-		c.fetched[key] = values[reads+i]
 	}
 	if c.block, err = decodeHeight(c.fetched[c.keys.heightKey()]); err != nil {
 		return err

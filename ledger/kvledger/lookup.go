@@ -5,7 +5,6 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -40,12 +39,13 @@ func (it *scan) nextCandidate(ctx context.Context) (candidate, bool, error) {
 
 // lookup yields the documents that the entries in a range of an index lead to. Entries are read one by one, because the
 // store delivers them in pages anyway. Documents are read many at once, because they lie apart, and each alone would be a
-// round trip.
+// round trip. But there may be 100 of them, of 10 MiB each. So what is read at once also has a limit in bytes.
 type lookup struct {
 	scan                  // over the entries; what it yields is not a candidate
 	prefix    string      // of the index's keys
 	documents string      // what the store's keys of the documents begin with
 	many      int         // how many documents are read at once; at first as many as the query may want
+	found     []candidate // entries whose documents were not read yet
 	pending   []candidate // documents that were read and not yielded yet
 }
 
@@ -58,7 +58,7 @@ func (it *lookup) nextCandidate(ctx context.Context) (candidate, bool, error) {
 	if err := it.usable(); err != nil {
 		return candidate{}, false, err
 	}
-	if len(it.pending) == 0 && !it.ended {
+	if len(it.pending) == 0 && (len(it.found) > 0 || !it.ended) {
 		if err := it.read(ctx); err != nil {
 			return candidate{}, false, it.fail(errors.Wrapf(err, "read an index of namespace %q", it.namespace))
 		}
@@ -73,8 +73,33 @@ func (it *lookup) nextCandidate(ctx context.Context) (candidate, bool, error) {
 
 // read reads the next documents.
 func (it *lookup) read(ctx context.Context) error {
+	if len(it.found) == 0 {
+		if err := it.find(ctx); err != nil {
+			return err
+		}
+	}
+	values, err := it.values(ctx)
+	if err != nil {
+		return err
+	}
+	documents := it.found[:len(values)]
+	it.found = it.found[len(values):]
+	for i := range documents {
+		d := &documents[i]
+		if d.version, d.value, err = decodeValue(values[i]); err != nil {
+			return errors.Wrapf(err, "read key %q", d.key)
+		}
+		if !d.version.present {
+			return errors.Errorf("an index has key %q, which is not there: the store is damaged", d.key)
+		}
+	}
+	it.pending = documents
+	return nil
+}
+
+// find reads the next entries.
+func (it *lookup) find(ctx context.Context) error {
 	var found []candidate
-	var keys []string
 	for len(found) < it.many {
 		storeKey, b, ok, err := it.inner.Next(ctx)
 		if err != nil {
@@ -89,21 +114,17 @@ func (it *lookup) read(ctx context.Context) error {
 			return err
 		}
 		found = append(found, candidate{columns: columns, key: key})
-		keys = append(keys, it.documents+key)
 	}
-	// Most candidates may not match the query, and are no part of the answer.
-	values, err := it.view.snapshot.GetMany(ledger.WithReserver(ctx, nil), keys)
-	if err != nil {
-		return err
-	}
-	for i := range found {
-		if found[i].version, found[i].value, err = decodeValue(values[i]); err != nil {
-			return errors.Wrapf(err, "read key %q", found[i].key)
-		}
-		if !found[i].version.present {
-			return errors.Errorf("an index has key %q, which is not there: the store is damaged", found[i].key)
-		}
-	}
-	it.pending = found
+	it.found = found
 	return nil
+}
+
+// values reads as many documents as have room, from the first entry on. Most may not match the query, and are no part of the
+// answer.
+func (it *lookup) values(ctx context.Context) ([][]byte, error) {
+	keys := make([]string, len(it.found))
+	for i := range it.found {
+		keys[i] = it.documents + it.found[i].key
+	}
+	return readSome(ctx, it.view.snapshot, keys)
 }

@@ -1,6 +1,7 @@
 package kvledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -46,6 +47,16 @@ func encodeValue(v version, value []byte) []byte {
 	b = binary.AppendUvarint(b, v.block)
 	b = binary.AppendUvarint(b, v.tx)
 	return append(b, value...)
+}
+
+// versionPart returns as much of an encoded value as its version may need. What is large is copied, so that the value itself
+// is not kept.
+func versionPart(b []byte) []byte {
+	const small = 256
+	if len(b) <= small {
+		return b
+	}
+	return bytes.Clone(b[:2*binary.MaxVarintLen64])
 }
 
 // decodeValue decodes what encodeValue has encoded. Nil bytes are an absent key. The value is a part of b.

@@ -1,0 +1,131 @@
+package kvledger_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+)
+
+// reservingStore asks for room before each value that it reads, as a store does that copies values. It notes how much is
+// read at once.
+type reservingStore struct {
+	store.Store
+	most  int // bytes at once
+	calls int
+	kept  int // bytes on the heap between two calls, at most
+}
+
+func (s *reservingStore) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	inner, err := s.Store.Snapshot(ctx)
+	return &reservingSnapshot{Snapshot: inner, store: s}, err
+}
+
+type reservingSnapshot struct {
+	store.Snapshot
+	store *reservingStore
+}
+
+func (s *reservingSnapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
+	values, err := s.Snapshot.GetMany(ctx, keys)
+	var heap runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&heap)
+	s.store.kept = max(s.store.kept, int(heap.HeapAlloc)) //nolint:gosec // far from the limit
+	read := 0
+	s.store.calls++
+	for i, v := range values {
+		if err := ledger.Reserve(ctx, len(v)); err != nil {
+			return nil, err
+		}
+		read += len(v)
+		values[i] = bytes.Clone(v)
+		s.store.most = max(s.store.most, read)
+	}
+	return values, err
+}
+
+// F132: a query reads large documents by an index a few at a time, and small ones all at once.
+func TestIndexOfLargeDocuments(t *testing.T) {
+	for name, test := range map[string]struct{ size, most, calls int }{
+		"small":                 {100, 1 << 20, 2},
+		"of half a MiB":         {512 << 10, 4 << 20, 40},
+		"larger than the limit": {5 << 20, 6 << 20, 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &reservingStore{Store: memory.New()}
+			t.Cleanup(func() { _ = s.Close() })
+			l, err := kvledger.NewProvider(s).Open(t.Context(), "ch")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := min(100, 50<<20/test.size)
+			for i := range n {
+				document := fmt.Sprintf(`{"n":%d,"text":"%s"}`, i, strings.Repeat("x", test.size))
+				commitResults(t, l, results(t, l, put(fmt.Sprintf("k%03d", i), document)))
+			}
+			defineIndexes(t, l, `["n"]`)
+			s.most, s.calls = 0, 0
+			it, err := newSimulator(t, l, "tx").ExecuteQuery(t.Context(), ns, `{"selector":{"n":{"$gte":0}},"sort":["n"]}`, ledger.Page{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer it.Close()
+			for i := range n {
+				kv, err := it.Next(t.Context())
+				if err != nil || kv == nil || kv.Key != fmt.Sprintf("k%03d", i) || len(kv.Value) < test.size {
+					t.Fatalf("result %d: %.100v, %v", i, kv, err)
+				}
+			}
+			if kv, err := it.Next(t.Context()); kv != nil || err != nil {
+				t.Errorf("one more: %.100v, %v", kv, err)
+			}
+			t.Logf("%d documents: %d bytes at once, %d calls", n, s.most, s.calls)
+			if s.most > test.most || s.calls > test.calls {
+				t.Errorf("%d bytes at once in %d calls, want %d in %d at most", s.most, s.calls, test.most, test.calls)
+			}
+		})
+	}
+}
+
+// F133: a commit looks at the versions of what was read. It doesn't keep the values, however large they are.
+func TestCommitOfLargeReads(t *testing.T) {
+	s := &reservingStore{Store: memory.New()}
+	t.Cleanup(func() { _ = s.Close() })
+	l, err := kvledger.NewProvider(s).Open(t.Context(), "ch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n, size = 100, 512 << 10
+	value, steps := strings.Repeat("x", size), []op{put("result", "x")}
+	for i := range n {
+		key := fmt.Sprintf("k%03d", i)
+		commitResults(t, l, results(t, l, put(key, value)))
+		steps = append(steps, get(key))
+	}
+	rwset := simulate(t, l, steps...)
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	s.most, s.calls, s.kept = 0, 0, 0
+	if codes := commit(t, l, rwset); codes[0] != valid {
+		t.Errorf("the transaction is %s", codes[0])
+	}
+	kept := s.kept - int(before.HeapAlloc) //nolint:gosec // far from the limit
+	t.Logf("%d bytes at once in %d calls, %d kept", s.most, s.calls, kept)
+	if s.most > 4<<20 || s.calls > 40 || kept > 16<<20 {
+		t.Errorf("%d bytes at once in %d calls, %d kept", s.most, s.calls, kept)
+	}
+	// A key that has changed is noticed all the same.
+	changing := simulate(t, l, get("k099"), put("result", "y"))
+	if codes := commit(t, l, simulate(t, l, put("k099", value+"y")), changing); codes[1] != kvledger.MVCCReadConflict {
+		t.Errorf("the transaction is %s, want a conflict", codes[1])
+	}
+}
