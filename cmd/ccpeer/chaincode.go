@@ -14,13 +14,15 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/server"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
 // defaultVersion is the one that chaincodes have unless they are given another: the chaincode ID of asset is asset:1.0.
 const defaultVersion = "1.0"
 
-// chaincode is a chaincode that a node has, and how it is run: exactly one of process, server, pkg and attach is set.
+// chaincode is a chaincode that a node has, and how it is run: exactly one of process, server, pkg and attach is set. Only a
+// server may have a process, too, which is what the peer starts.
 type chaincode struct {
 	id      string // its chaincode ID
 	process *program
@@ -83,22 +85,24 @@ func (n *node) runtimes(ctx context.Context) (map[string]runtime.Runtime, error)
 // runtime makes what runs a chaincode that is no package.
 func (n *node) runtime(name string, c *chaincode) (runtime.Runtime, error) {
 	switch {
+	case c.server != nil && c.process != nil:
+		return server.New(server.Config{Process: n.starting(c.process), Dial: n.dialling(*c.server)})
 	case c.server != nil:
 		return dial.New(n.dialling(*c.server))
 	case c.attach != "":
 		return n.attach(name, c)
 	}
-	return process.New(process.Config{
-		Command:     c.process.path,
-		Args:        c.process.args,
-		Env:         c.process.env,
-		Dir:         c.process.dir,
-		PeerAddress: n.cfg.peerAddress(),
-		TLS:         n.issuer(),
-		MSPID:       mspID,
-		Logger:      n.cfg.log,
-		OutputLevel: n.cfg.outputLevel,
-	})
+	cfg := n.starting(c.process)
+	cfg.PeerAddress, cfg.TLS = n.cfg.peerAddress(), n.issuer()
+	return process.New(cfg)
+}
+
+// starting returns how a program is started.
+func (n *node) starting(p *program) process.Config {
+	return process.Config{
+		Command: p.path, Args: p.args, Env: p.env, Dir: p.dir,
+		MSPID: mspID, Logger: n.cfg.log, OutputLevel: n.cfg.outputLevel,
+	}
 }
 
 // attach makes what waits for a chaincode that is started by hand, and is closed with the node.

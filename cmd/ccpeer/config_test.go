@@ -79,6 +79,15 @@ func TestConfig(t *testing.T) {
 			return []any{c.id, c.kind(), c.server.Address, c.server.RetryFor, c.restart.OnFailure},
 				[]any{"a:2.10", byServer, "unix://" + dir + "/s", 3 * time.Second, false}
 		}},
+		{"server that is started", "chaincodes: {a: {runtime: {server: {address: 'unix:s', command: asset, args: [x], env: {A: b}, dir: src}}}}", func(_ *settings, n *nodeConfig) (any, any) {
+			c := n.chaincodes["a"]
+			return []any{c.kind(), c.server.Address, c.server.RetryFor, *c.process},
+				[]any{byServer, "unix://" + dir + "/s", time.Duration(0), program{path: filepath.Join(dir, "asset"), args: []string{"x"}, env: []string{"A=b"}, dir: filepath.Join(dir, "src")}}
+		}},
+		{"connection of one that is started", "chaincodes: {a: {runtime: {server: {connection: connection.json, command: asset}}}}", func(_ *settings, n *nodeConfig) (any, any) {
+			c := n.chaincodes["a"]
+			return []any{c.server.Address, c.server.RetryFor, *c.process}, []any{"127.0.0.1:9999", time.Duration(0), program{path: filepath.Join(dir, "asset")}}
+		}},
 		{"connection", "chaincodes: {a: {runtime: {server: {connection: connection.json}}, restart: on-failure}}", func(_ *settings, n *nodeConfig) (any, any) {
 			c := n.chaincodes["a"]
 			return []any{c.server.Address, c.server.DialTimeout, c.restart}, []any{"127.0.0.1:9999", 7 * time.Second, chaincodesupport.RestartPolicy{OnFailure: true}}
@@ -176,6 +185,9 @@ func TestConfigRefuses(t *testing.T) {
 		{runs("{attach: here}"), `chaincodes.a.runtime.attach: "here": want keys`},
 		{runs("{server: {}}"), "chaincodes.a.runtime.server: want one of connection"},
 		{runs("{server: {address: 'localhost:1', connection: connection.json}}"), "chaincodes.a.runtime.server: want one of connection"},
+		{runs("{server: {command: asset}}"), "chaincodes.a.runtime.server: want one of connection"},
+		{runs("{server: {address: 'localhost:1', args: []}}"), "chaincodes.a.runtime.server: args, env and dir are for a server that the peer starts"},
+		{runs("{server: {address: 'localhost:1', command: nowhere}}"), "chaincodes.a.runtime.server.command: stat " + dir + "/nowhere: no such file"},
 		{runs("{server: {address: 'peer:1'}}"), "chaincodes.a.runtime.server.address: address \"peer:1\" is not on this machine"},
 		{runs("{server: {address: nonsense}}"), "address \"nonsense\" cannot be dialled: write host:port or unix:///path"},
 		{runs("{server: {connection: nowhere}}"), "chaincodes.a.runtime.server.connection: open " + dir + "/nowhere: no such file"},

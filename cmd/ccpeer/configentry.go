@@ -136,7 +136,7 @@ func (v value) readFile() ([]byte, error) {
 }
 
 // runtimeForms are what a chaincode's runtime may be.
-const runtimeForms = "one of process: {command: PATH}, server: {connection: FILE} or {address: HOST:PORT}, " +
+const runtimeForms = "one of process: {command: PATH}, server: {connection: FILE} or {address: HOST:PORT}, with or without {command: PATH}, " +
 	"package: {file: FILE}, and attach: {dir: FOLDER}"
 
 // readRuntime reads how a chaincode is run.
@@ -158,8 +158,16 @@ func (e *chaincodeEntry) runtimeKeys() map[string]reader {
 
 func (e *chaincodeEntry) readProcess(v value) error {
 	e.process = &program{}
-	p := e.process
-	err := keys(map[string]reader{
+	err := keys(e.process.keys())(v)
+	if err == nil && e.process.path == "" {
+		return v.wrong("it has no command: give the path of the program, as command")
+	}
+	return err
+}
+
+// keys are those of a program that the peer starts.
+func (p *program) keys() map[string]reader {
+	return map[string]reader{
 		"command": func(v value) error {
 			if err := intoPath(&p.path)(v); err != nil {
 				return err
@@ -178,48 +186,62 @@ func (e *chaincodeEntry) readProcess(v value) error {
 			return nil
 		}),
 		"dir": intoPath(&p.dir),
-	})(v)
-	if err == nil && p.path == "" {
-		return v.wrong("it has no command: give the path of the program, as command")
 	}
-	return err
+}
+
+// serverEntry is the runtime of a chaincode that is a server, while it is read.
+type serverEntry struct {
+	dial    dial.Config
+	from    value // what says where it listens
+	places  int   // how often that is said
+	program program
+}
+
+func (s *serverEntry) keys() map[string]reader {
+	all := s.program.keys()
+	all["address"] = func(v value) (err error) {
+		s.from, s.places = v, s.places+1
+		text, err := v.text()
+		if err != nil {
+			return err
+		}
+		s.dial.Address, err = v.setting(text).socket()
+		return err
+	}
+	all["connection"] = func(v value) error {
+		s.from, s.places = v, s.places+1
+		text, err := v.readFile()
+		if err != nil {
+			return err
+		}
+		if s.dial, err = dial.ParseConnection(text); err != nil {
+			return v.wrong("%s: %s", v.node.Value, err)
+		}
+		return nil
+	}
+	return all
 }
 
 func (e *chaincodeEntry) readServer(v value) error {
-	cfg := dial.Config{DialTimeout: dial.DefaultDialTimeout, RetryFor: dial.DefaultDialTimeout}
-	from := v
-	err := keys(map[string]reader{
-		"address": func(v value) (err error) {
-			from = v
-			text, err := v.text()
-			if err != nil {
-				return err
-			}
-			cfg.Address, err = v.setting(text).socket()
-			return err
-		},
-		"connection": func(v value) error {
-			from = v
-			text, err := v.readFile()
-			if err != nil {
-				return err
-			}
-			if cfg, err = dial.ParseConnection(text); err != nil {
-				return v.wrong("%s: %s", v.node.Value, err)
-			}
-			return nil
-		},
-	})(v)
-	if err != nil {
+	s := serverEntry{dial: dial.Config{DialTimeout: dial.DefaultDialTimeout, RetryFor: dial.DefaultDialTimeout}}
+	if err := keys(s.keys())(v); err != nil {
 		return err
 	}
-	if len(v.node.Content) != 2 {
+	p := s.program
+	switch {
+	case s.places != 1:
 		return v.wrong("want one of connection, which is Fabric's connection.json, and address")
+	case p.path == "" && (p.args != nil || p.env != nil || p.dir != ""):
+		return v.wrong("args, env and dir are for a server that the peer starts: give the path of its program, as command")
 	}
-	if _, err := dial.New(cfg); err != nil {
-		return from.wrong("%s (a connection.json, named as connection, can have certificates for TLS)", errors.Cause(err))
+	if _, err := dial.New(s.dial); err != nil {
+		return s.from.wrong("%s (a connection.json, named as connection, can have certificates for TLS)", errors.Cause(err))
 	}
-	e.server = &cfg
+	if p.path != "" {
+		s.dial.RetryFor = 0 // as long as the launch may take, since it is known whether the server is still there
+		e.process = &p
+	}
+	e.server = &s.dial
 	return nil
 }
 

@@ -32,6 +32,7 @@ func exampleFolder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	writeBuilder(t, filepath.Join(dir, "builders/ccaas"))
+	writeProgram(t, filepath.Join(dir, "local"), "#!/bin/sh\necho \"$@\" for $CHAINCODE_ID >&2\n")
 	write1(t, filepath.Join(dir, "connection.json"), `{"address": "127.0.0.1:9999"}`)
 	write1(t, filepath.Join(dir, "packaged.tar.gz"), packageText(t, "packaged", "ccaas", nil))
 	write1(t, filepath.Join(dir, "collections_config.json"), collectionsConfig)
@@ -55,10 +56,11 @@ func TestExampleConfig(t *testing.T) {
 	} {
 		peer(t, append(strings.Split(c.args, "|"), "--api", s.api)...).check(t, exitOK, c.want)
 	}
+	peer(t, "query", "-n", "local", "-c", `{"Args":[]}`, "--api", s.api).check(t, exitFailed, "exited with 0: --chaincode-address 127.0.0.1:9998 for local:1.0")
 	list := s.listed(t)
 	for name, want := range map[string]string{
 		"asset": "process ready", "market": "process ready", "remote": "server not launched", "secured": "server not launched", "packaged": "package ready",
-		"mine": "attach not launched",
+		"mine": "attach not launched", "local": "server stopped",
 	} {
 		if got := list[name].Runtime + " " + list[name].State; got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
@@ -75,7 +77,7 @@ func TestKeysAreDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := new(chaincodeEntry)
-		for _, known := range []map[string]reader{new(settings).keys(), limitKeys(new(chaincodesupport.Config)), e.keys(), e.runtimeKeys()} {
+		for _, known := range []map[string]reader{new(settings).keys(), limitKeys(new(chaincodesupport.Config)), e.keys(), e.runtimeKeys(), new(serverEntry).keys()} {
 			for key := range known {
 				if !strings.Contains(string(text), fmt.Sprintf(form, key)) {
 					t.Errorf("%s doesn't have key %s", file, key)

@@ -20,6 +20,8 @@ type listQuestion struct{}
 // listJSON are the chaincodes of a peer. It is what --json prints.
 type listJSON struct {
 	Chaincodes []chaincodeJSON `json:"chaincodes"`
+
+	wide bool // print errors whole, with what was printed before
 }
 
 type chaincodeJSON struct {
@@ -74,26 +76,32 @@ func (c chaincodeJSON) with(s chaincodesupport.Status) chaincodeJSON {
 
 func listCommand() *cobra.Command {
 	var f lookFlags
+	var wide bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Show the chaincodes of a peer, and how they are",
 		Long: `Shows the chaincodes that a peer has, and how each is: its name, as -n of ccpeer invoke wants it; its chaincode ID; its state;
 what runs it; how long it has been ready; how often it was launched again after it had ended or failed; how many
-transactions are running on it; and why it last ended or failed, if nobody had asked it to.
+transactions are running on it; and why it last ended or failed, if nobody had asked it to. A long reason is cut. --wide shows
+all of it, and below it what the chaincode printed.
 
 The states are: not launched, launching, ready, ending, restarting (it has failed, and will be launched again), stopped
 (nothing of it is running; the next call launches it). What runs it is process, server, package or attach, as
 the peer is configured, or dev for one that has connected by itself to a peer with --dev.
 
-JSON: {"chaincodes": [{"name", "id", "state", "runtime", "since", "uptime", "restarts", "inFlight", "lastError"}]}; since is when
-the chaincode came into its state, uptime is in seconds, and both, like lastError, are left out if there is none.`,
+JSON: {"chaincodes": [{"name", "id", "state", "runtime", "since", "uptime", "restarts", "inFlight", "lastError",
+"lastOutput"}]}; since is when the chaincode came into its state, uptime is in seconds, lastError is the whole reason, and
+lastOutput is what the chaincode printed before that, in lines. These four are left out if there is none.`,
 		Example: `  ccpeer chaincode list
+  ccpeer chaincode list --wide
   ccpeer chaincode list --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.look(cmd, chaincodesPath, listQuestion{}, new(listJSON))
+			return f.look(cmd, chaincodesPath, listQuestion{}, &listJSON{wide: wide})
 		},
 	}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVar(&wide, "wide", false, "show whole errors, and what the chaincode printed")
 	f.addWithoutChannel(cmd)
 	return cmd
 }
@@ -102,25 +110,43 @@ func (l *listJSON) print(w io.Writer, s style) {
 	var b bytes.Buffer
 	t := newTable(&b)
 	t.row("NAME\tID\tSTATE\tRUNTIME\tUPTIME\tRESTARTS\tIN FLIGHT\tLAST ERROR")
+	more := [][]string{nil} // what stands below each line
 	for _, c := range l.Chaincodes {
 		uptime := "-"
 		if c.State == chaincodesupport.Ready.String() {
 			uptime = showUptime(c.Uptime)
 		}
-		failure := ""
-		if c.LastError != "" {
-			failure = s.red(shown(c.LastError))
+		failure, below := c.failure(l.wide)
+		if failure != "" {
+			failure = s.red(failure)
 		}
+		more = append(more, below)
 		t.row("%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s", shown(c.Name), shown(abbreviate(c.ID)), c.State, c.Runtime, uptime, c.Restarts, c.InFlight, failure)
 	}
 	_ = t.Flush()
-	for line := range strings.Lines(b.String()) {
-		line = strings.TrimRight(line, " \n") // of what has no last error
-		if strings.HasPrefix(line, "NAME ") {
+	for i, line := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {
+		line = strings.TrimRight(line, " ") // of what has no last error
+		if i == 0 {
 			line = s.bold(line)
 		}
 		_, _ = fmt.Fprintln(w, line)
+		printOutput(w, more[i])
 	}
+}
+
+// failure returns why a chaincode last ended, in one line, and what there is to say below it.
+func (c *chaincodeJSON) failure(wide bool) (failure string, below []string) {
+	switch {
+	case c.LastError == "":
+		return "", nil
+	case !wide:
+		return shown(c.LastError), nil
+	}
+	lines := strings.Split(c.LastError, "\n")
+	if c.LastOutput != "" {
+		lines = append(lines, strings.Split(c.LastOutput, "\n")...)
+	}
+	return strings.ReplaceAll(visible(lines[0]), "\t", " "), lines[1:] // a tab would end the cell
 }
 
 // showUptime is a time in seconds, without those that are of no interest.

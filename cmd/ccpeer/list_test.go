@@ -113,6 +113,8 @@ chaincodes:
   never: {runtime: {process: {command: `+os.Args[0]+`}}}
   packaged: {runtime: {package: {file: pkg.tar.gz}}}
   served: {runtime: {server: {connection: connection.json}}}
+  started: {runtime: {server: {address: "unix:started", command: `+os.Args[0]+`, args: ["for {{.ChaincodeID}}"], env: {`+playServer+`: "{{.PeerAddress}}"}}}}
+  broken: {runtime: {server: {address: "unix:broken", command: /bin/sh, args: [-c, "echo no licence >&2; exit 7"]}}}
 `)
 	server := startServer(t, "unix://"+dir+"/served")
 	s := startServing(t, t.TempDir(), "--config", filepath.Join(dir, "ccpeer.yaml"))
@@ -135,6 +137,8 @@ func wantNotLaunched(t *testing.T, s *served) {
 		"never":    {ID: "never:1.0", Runtime: byProcess},
 		"packaged": {Runtime: byPackage}, // its ID has a hash: see useConfigured
 		"served":   {ID: "served:1.0", Runtime: byServer},
+		"started":  {ID: "started:1.0", Runtime: byServer},
+		"broken":   {ID: "broken:1.0", Runtime: byServer},
 	}
 	list := s.listed(t)
 	if len(list) != len(want) {
@@ -156,7 +160,7 @@ func wantNotLaunched(t *testing.T, s *served) {
 func useConfigured(t *testing.T, s *served) {
 	t.Helper()
 	pids := map[int]string{}
-	for name, want := range map[string]string{"probe": byProcess, "packaged": byPackage, "served": byServer} {
+	for name, want := range map[string]string{"probe": byProcess, "packaged": byPackage, "served": byServer, "started": byServer} {
 		pid := s.pid(t, name)
 		if other := pids[pid]; other != "" {
 			t.Errorf("%s and %s are one process", name, other)
@@ -175,11 +179,18 @@ func useConfigured(t *testing.T, s *served) {
 		t.Errorf("the list is %+v", list)
 	}
 	peer(t, "query", "-n", "probe", "-c", `{"Args":["arguments"]}`, "--api", s.api).check(t, exitOK, "one probe:2.0\n")
+	peer(t, "query", "-n", "started", "-c", `{"Args":["arguments"]}`, "--api", s.api).check(t, exitOK, "for started:1.0\n")
+	peer(t, "query", "-n", "broken", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitFailed, "container exited with 7: no licence")
+	peer(t, "chaincode", "list", "--wide", "--api", s.api).check(t, exitOK, "  container exited with 7: no licence\n    no licence\n")
+	if c := s.listed(t)["broken"]; c.LastError != "container exited with 7: no licence" || c.LastOutput != "no licence" {
+		t.Errorf("a server that ends when it is started is %+v", c)
+	}
 	// The package has brought its index.
 	peer(t, "explain", "-n", "packaged", `{"selector":{"size":1}}`, "--api", s.api).check(t, exitOK, `json index "sizeDoc/size"`)
 	text := peer(t, "chaincode", "list", "--api", s.api)
 	text.check(t, exitOK, "\nprobe     probe:2.0           ready         process  ")
 	text.check(t, exitOK, "NAME      ID                  STATE         RUNTIME  UPTIME  RESTARTS  IN FLIGHT  LAST ERROR\n"+
+		"broken    broken:1.0          stopped       server   -       0         0          container exited with 7: no licence\n"+
 		"never     never:1.0           not launched  process  -       0         0\n")
 }
 
@@ -265,6 +276,28 @@ b     label:01234567…  ready         package  1h02m   12        3          "co
 	l.print(&b, true)
 	if text := b.String(); !strings.HasPrefix(text, "\x1b[1mNAME ") || !strings.Contains(text, "\x1b[31m\"container") {
 		t.Errorf("in colours it is %q", text)
+	}
+}
+
+// With --wide, nothing of an error is cut, and what was printed stands below it, line by line.
+func TestPrintWideList(t *testing.T) {
+	long := "container exited with 2: panic: " + strings.Repeat("no contract ", 20) + "\tin \x1b[31mred"
+	l := &listJSON{wide: true, Chaincodes: []chaincodeJSON{
+		{Name: "a", ID: "a:1.0", State: "stopped", Runtime: byProcess, LastError: long + "\nb     b:1.0  ready", LastOutput: "panic: no contract\n\tmain.go:16\n\x1b]0;x\a"},
+		{Name: "b", ID: "b:1.0", State: notLaunched, Runtime: byProcess},
+	}}
+	var b bytes.Buffer
+	l.print(&b, false)
+	want := `NAME  ID     STATE         RUNTIME  UPTIME  RESTARTS  IN FLIGHT  LAST ERROR
+a     a:1.0  stopped       process  -       0         0          container exited with 2: panic: ` + strings.Repeat("no contract ", 20) + ` in \x1b[31mred
+    b     b:1.0  ready
+    panic: no contract
+    	main.go:16
+    "\x1b]0;x\a"
+b     b:1.0  not launched  process  -       0         0
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &b, want)
 	}
 }
 

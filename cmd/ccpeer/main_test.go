@@ -22,12 +22,12 @@ const playPeer = "CCPEER_TEST_PLAY_PEER"
 func TestMain(m *testing.M) {
 	etcdtest.Main()
 	switch {
+	case os.Getenv(playServer) != "": // a server that the peer starts has the next variable, too
+		os.Exit(serveProbe(os.Getenv(playServer)))
 	case os.Getenv("CORE_CHAINCODE_ID_NAME") != "":
 		os.Exit(playProbe(shim.LoadConfig("", os.LookupEnv)))
 	case os.Getenv(playRun) != "":
 		os.Exit(playProbe(loadRunMetadata(os.Getenv(playRun))))
-	case os.Getenv(playServer) != "":
-		os.Exit(serveProbe(os.Getenv(playServer)))
 	case os.Getenv(playPeer) != "":
 		main()
 	}

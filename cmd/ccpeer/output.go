@@ -39,6 +39,11 @@ func printError(w io.Writer, err error) {
 	if len(lines) > 0 {
 		_, _ = fmt.Fprintln(w, "The chaincode printed:")
 	}
+	printOutput(w, lines)
+}
+
+// printOutput prints lines of a chaincode, indented, so that none can pass for one of ours.
+func printOutput(w io.Writer, lines []string) {
 	for _, line := range lines {
 		if strings.Contains(line, "\n") || strings.ContainsFunc(line, unprintable) {
 			line = strconv.Quote(line)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -50,11 +51,11 @@ func loadRunMetadata(dir string) (shim.Config, error) {
 		TLS: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: roots}}, nil
 }
 
-// serveProbe is the main function of the chaincode as a server, served:1.0.
+// serveProbe is the main function of the chaincode as a server. Unless it is told its ID, that is served:1.0.
 func serveProbe(address string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	err := shim.Serve(ctx, shim.ChaincodeServer{CCID: "served:1.0", Address: address, CC: newProbe(), TLSProps: shim.TLSProperties{Disabled: true}})
+	err := shim.Serve(ctx, shim.ChaincodeServer{CCID: cmp.Or(os.Getenv("CHAINCODE_ID"), "served:1.0"), Address: address, CC: newProbe(), TLSProps: shim.TLSProperties{Disabled: true}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
