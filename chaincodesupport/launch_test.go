@@ -249,8 +249,12 @@ func raceTimeout(t *testing.T, lead time.Duration) (succeeded bool) {
 		wantError(t, err, "timeout expired while starting chaincode asset:1 for transaction")
 		runs, want, state = 2, 0, chaincodesupport.Stopped
 	}
-	if n, list := rt.running.Load(), cs.List(); n != want || list[0].State != state {
+	n, list := rt.running.Load(), cs.List()
+	if n != want || list[0].State != state {
 		t.Errorf("Launch: %v; %d running, %+v", err, n, list)
+	}
+	if last := list[0].LastError; err != nil && (last == nil || !strings.HasPrefix(last.Error(), err.Error())) {
+		t.Errorf("Launch: %v; List has %v", err, last)
 	}
 	<-time.After(time.Hour)
 	if _, err := cs.Execute(t.Context(), "asset:1", params("t"), input()); err != nil {
@@ -260,6 +264,64 @@ func raceTimeout(t *testing.T, lead time.Duration) (succeeded bool) {
 		t.Errorf("after Launch: %v, and a call: %d runs, %d running", err, n, rt.running.Load())
 	}
 	return err == nil
+}
+
+// unread is the peer's end of a stream whose chaincode doesn't read, so that READY isn't sent.
+type unread struct {
+	pb.Stream
+	ctx context.Context
+}
+
+func (u unread) Send(*msg) error {
+	<-u.ctx.Done()
+	return u.ctx.Err()
+}
+
+// What List has of a launch that took too long says so first, whatever its runtime returns when it is told to end. What adds
+// nothing isn't shown.
+func TestLastErrorOfTimeout(t *testing.T) {
+	const timeout = "timeout expired while starting chaincode asset:1 for transaction"
+	for name, test := range map[string]struct {
+		registers bool // just before the time is up
+		returns   func(ctx context.Context, served error) error
+		want      string
+	}{
+		"nothing":                {false, func(context.Context, error) error { return nil }, timeout},
+		"its context's error":    {false, func(ctx context.Context, _ error) error { return errors.Wrap(ctx.Err(), "dial asset:1") }, timeout},
+		"its context's cause":    {false, func(ctx context.Context, _ error) error { return context.Cause(ctx) }, timeout},
+		"its exit":               {false, func(context.Context, error) error { return errors.New("killed 5s after SIGTERM") }, timeout + "; killed 5s after SIGTERM"},
+		"registered":             {true, func(ctx context.Context, _ error) error { return ctx.Err() }, timeout},
+		"registered, its stream": {true, func(_ context.Context, served error) error { return served }, timeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rt := runFunc(func(ctx context.Context, id string, handle runtime.StreamHandler) error {
+					if !test.registers {
+						<-ctx.Done()
+						return test.returns(ctx, nil)
+					}
+					p, c := pipe.New()
+					served := make(chan error)
+					go func() {
+						err := handle(ctx, unread{p, ctx})
+						p.End(err)
+						served <- err
+					}()
+					<-time.After(time.Second - time.Nanosecond)
+					if err := c.Send(registration(id)); err != nil {
+						t.Error(err)
+					}
+					return test.returns(ctx, <-served)
+				})
+				cs := newSupport(t, chaincodesupport.Config{Runtimes: always(rt), StartupTimeout: time.Second})
+				err := cs.Launch(t.Context(), "asset:1")
+				synctest.Wait()
+				if list := cs.List(); err == nil || err.Error() != timeout || list[0].LastError == nil || list[0].LastError.Error() != test.want {
+					t.Errorf("Launch: %v; List has %v, want %s", err, list[0].LastError, test.want)
+				}
+			})
+		})
+	}
 }
 
 // I9: a panic while a runtime is looked for is the caller's error, whoever that is.

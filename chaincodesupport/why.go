@@ -59,27 +59,34 @@ func (e *streamEnd) Unwrap() error        { return e.cause }
 // the chaincode, and neither does one that the chaincode has closed.
 func (e *streamEnd) reason() error {
 	var end *handler.StreamError
-	if !errors.As(e.cause, &end) || end.Code == codes.Canceled || end.Code == codes.Unavailable || errors.Is(end, context.Canceled) {
+	if !errors.As(e.cause, &end) || isMereEnd(end) {
 		return nil
 	}
 	return end
 }
 
-// twofoldEnd is the end of a chaincode whose stream has ended for a reason, and whose runtime has something to say as well.
-type twofoldEnd struct {
-	stream *streamEnd
-	exit   error
+// isMereEnd reports whether an error says no more than that something was ended.
+func isMereEnd(err error) bool {
+	var end *handler.StreamError
+	return errors.Is(err, context.Canceled) || errors.As(err, &end) && (end.Code == codes.Canceled || end.Code == codes.Unavailable)
 }
 
-// Error has the stream's reason first, because the exit only follows from it.
-func (e *twofoldEnd) Error() string   { return e.stream.Error() + "; " + e.exit.Error() }
-func (e *twofoldEnd) Unwrap() []error { return []error{e.stream, e.exit} }
+// twofoldEnd is the end of a chaincode that has ended for a reason, and whose runtime has something to say as well.
+type twofoldEnd struct{ reason, exit error }
+
+// Error has the reason first, because the exit only follows from it.
+func (e *twofoldEnd) Error() string   { return e.reason.Error() + "; " + e.exit.Error() }
+func (e *twofoldEnd) Unwrap() []error { return []error{e.reason, e.exit} }
 
 // explain returns the best reason why an instance has ended, given what its runtime has returned. nil says that the runtime
-// knows none.
+// knows none, and that the cause of the end is all there is.
 func (in *instance) explain(exit error) error {
-	end, ok := in.ended().cause.(*streamEnd) //nolint:errorlint // as in launchFailure
-	if !ok {
+	outcome := in.ended()
+	end, ok := outcome.cause.(*streamEnd) //nolint:errorlint // as in launchFailure
+	switch {
+	case !ok && !outcome.asked:
+		return explainCause(outcome.cause, exit)
+	case !ok:
 		return exit
 	}
 	reason := end.reason()
@@ -89,7 +96,19 @@ func (in *instance) explain(exit error) error {
 	case exit == nil:
 		return end
 	}
-	return &twofoldEnd{stream: end, exit: exit}
+	return &twofoldEnd{reason: end, exit: exit}
+}
+
+// explainCause is explain for a chaincode that the peer has ended because of cause, such as a launch that took too long, or
+// whose runtime was the first to end.
+func explainCause(cause, exit error) error {
+	switch {
+	case cause == nil, exit == nil, errors.Is(cause, exit): // the runtime was the first
+		return exit
+	case errors.Is(exit, cause), isMereEnd(exit): // it only follows
+		return nil
+	}
+	return &twofoldEnd{reason: cause, exit: exit}
 }
 
 // whyTerminated adds to the error of a transaction why the stream has ended. It waits for the reason if that is worth it: if
