@@ -12,13 +12,14 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 )
 
 // What a chaincode printed that has ended goes by way of the API to the user's terminal, and stands there in lines.
 func TestOutputOfAChaincodeThatHasEnded(t *testing.T) {
-	exit := &process.ExitError{Code: 2, Reason: "panic: no contract (main.go:16)",
-		LastLines: []string{"panic: no contract", "\t/src/main.go:16 +0x44", "\x1b]0;title\a"}}
+	exit := &process.ExitError{Exit: runtime.Exit{Code: 2, Reason: "panic: no contract (main.go:16)",
+		LastLines: []string{"panic: no contract", "\t/src/main.go:16 +0x44", "\x1b]0;title\a"}}}
 	body, err := json.Marshal(refused(errors.Wrap(exit, "failed to execute transaction t")))
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,5 @@ func (r *Runtime) run(ctx context.Context, c command) (*group.Exit, error) {
 
 // failure returns the error for a script that should have ended otherwise. cause is why the peer has stopped it, or nil.
 func (c command) failure(exit *group.Exit, cause error) *ScriptError {
-	return &ScriptError{Builder: c.builder.Name, Script: c.script, Code: exit.Code, Signal: exit.Signal, LastLines: exit.LastLines,
-		FirstLines: exit.FirstLines, Omitted: exit.Omitted, Reason: exit.Reason, Cause: cause}
+	return &ScriptError{Exit: exit.Exit, Builder: c.builder.Name, Script: c.script, Cause: cause}
 }

@@ -89,8 +89,7 @@ func (r *Runtime) Run(ctx context.Context, chaincodeID string, _ runtime.StreamH
 	if err != nil {
 		return err
 	}
-	return exit.Err(&ExitError{Code: exit.Code, Signal: exit.Signal, LastLines: exit.LastLines,
-		FirstLines: exit.FirstLines, Omitted: exit.Omitted, Reason: exit.Reason})
+	return exit.Err(&ExitError{Exit: exit.Exit})
 }
 
 // settings returns what a run of a chaincode is told. With TLS it makes a new credential, which forget revokes and removes.

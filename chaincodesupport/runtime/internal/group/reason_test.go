@@ -31,10 +31,11 @@ func TestReason(t *testing.T) {
 			if exit.Reason != want {
 				t.Errorf("reason is\n%s\nwant\n%s", exit.Reason, want)
 			}
-			if text := group.Summary(exit.Reason, 0, exit.LastLines); text != ": "+want {
+			if text := group.Summary(&exit.Exit); text != ": "+want {
 				t.Errorf("summary is %q", text)
 			}
-			if text := group.Summary(exit.Reason, syscall.SIGKILL, exit.LastLines); !strings.Contains(text, " | ") {
+			exit.Signal = syscall.SIGKILL
+			if text := group.Summary(&exit.Exit); !strings.Contains(text, " | ") {
 				t.Errorf("summary of one that was killed is %q", text)
 			}
 		})
@@ -63,7 +64,7 @@ func TestReasonAmongManyLines(t *testing.T) {
 // What is kept begins with the first lines, and says how many are missing. A JVM's preamble isn't among them.
 func TestFirstLines(t *testing.T) {
 	exit := printed(t, `echo Picked up JAVA_TOOL_OPTIONS: -Xmx64m; for i in $(seq 40); do echo line $i; done`)
-	got := group.Lines(exit.FirstLines, exit.Omitted, exit.LastLines)
+	got := exit.Output()
 	want := []string{"line 1", "line 2", "line 3", "line 4", "line 5", "… (15 lines left out)", "line 21"}
 	if len(got) != 26 || !slices.Equal(got[:7], want) || got[25] != "line 40" {
 		t.Errorf("%d lines: %q", len(got), got)
