@@ -115,9 +115,9 @@ type flood struct {
 // admit reports whether a line may be logged now. size is how many bytes of output it is, and n is how many of them are logged.
 // What was left out before is told first.
 func (f *flood) admit(n, size int) bool {
-	wait, ok := f.room.admit(time.Now(), n)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	wait, ok := f.room.admit(time.Now(), n)
 	if ok {
 		f.flush()
 		return true
