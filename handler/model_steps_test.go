@@ -31,6 +31,24 @@ const (
 	opWaitLong  modelOp = "61 s pass"
 	opImpostor  modelOp = "another stream registers"
 	opEnd       modelOp = "READY"
+
+	opRange        modelOp = "range"
+	opNext         modelOp = "next page"
+	opNextForeign  modelOp = "next page, of another transaction's iterator"
+	opCloseQuery   modelOp = "close iterator"
+	opCloseForeign modelOp = "close another transaction's iterator"
+	opPut          modelOp = "put"
+	opDelete       modelOp = "delete"
+	opPutEmpty     modelOp = "put to the empty key"
+	opBatch        modelOp = "batch of writes"
+	opCall         modelOp = "call"
+	opCallSelf     modelOp = "call of itself"
+	opCallNobody   modelOp = "call of nobody"
+
+	opCalleeReads     modelOp = "callee reads"
+	opCalleeCompletes modelOp = "callee COMPLETED"
+	opCalleeFails     modelOp = "callee ERROR"
+	opCalleeEnds      modelOp = "callee READY"
 )
 
 // modelStep is one step. Each makes sense whatever came before, so a sequence stays one when some are left out.
@@ -48,6 +66,9 @@ var often = []struct {
 }{
 	{opExecute, 25}, {opRead, 22}, {opHold, 10}, {opComplete, 12}, {opFail, 4}, {opKeepalive, 4}, {opRelease, 12},
 	{opCancel, 5}, {opWait, 3}, {opWaitLong, 1}, {opImpostor, 1}, {opEnd, 1},
+	{opRange, 10}, {opNext, 8}, {opNextForeign, 2}, {opCloseQuery, 4}, {opCloseForeign, 2},
+	{opPut, 3}, {opDelete, 2}, {opPutEmpty, 2}, {opBatch, 2},
+	{opCall, 14}, {opCallSelf, 2}, {opCallNobody, 2}, {opCalleeReads, 6}, {opCalleeCompletes, 9}, {opCalleeFails, 3}, {opCalleeEnds, 1},
 }
 
 // randomSteps returns n steps over a few transactions, which so meet often.
@@ -78,7 +99,7 @@ func shrink(t *testing.T, steps []modelStep) []modelStep {
 	return steps
 }
 
-// I1, I3, F7, F9, F19, F20, F21, F23, F25, F26: whatever a chaincode sends in whatever order, and whatever its callers and the
+// I1, I3, I4, F7, F9, F19, F20, F21, F23, F25, F26, F42, F43, F44, F45, F46, F49, F69, F76: whatever a chaincode sends in whatever order, and whatever its callers and the
 // ledger do meanwhile, the peer does what the model says, step by step.
 func TestModel(t *testing.T) {
 	seed := *modelSeed

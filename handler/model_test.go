@@ -3,8 +3,8 @@ package handler_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/ccpeer/ccpeer/handler"
-	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -28,12 +27,17 @@ type modelKey struct{ channelID, txID string }
 
 // modelTx is a transaction for which somebody waits.
 type modelTx struct {
-	began  time.Time
-	cancel context.CancelFunc
-	call   *call
-	held   chan struct{}        // closed to let the ledger answer; nil: the transaction has no request
-	reply  *pb.ChaincodeMessage // that the chaincode has sent while it had one
+	began   time.Time
+	cancel  context.CancelFunc
+	call    *call
+	held    chan struct{}        // closed to let the ledger answer; nil: the ledger has no request of the transaction
+	calling bool                 // a chaincode that it has called is at work
+	queries []string             // that are open: the first pages have been read
+	reply   *pb.ChaincodeMessage // that the chaincode has sent while it had a request
 }
+
+// busy reports whether a request of the transaction is served.
+func (tx *modelTx) busy() bool { return tx.held != nil || tx.calling }
 
 // leftBehind is a request that the ledger still serves though nobody waits for its transaction any more. If answer is set the
 // chaincode does wait, and gets an ERROR.
@@ -46,7 +50,8 @@ type leftBehind struct {
 // model is the oracle, and drives what it is compared with.
 type model struct {
 	p    *peer
-	c    *chaincode
+	c    *chaincode // whose transactions are run
+	b    *chaincode // which it calls
 	txs  map[modelKey]*modelTx
 	left []leftBehind
 
@@ -60,8 +65,6 @@ func (m *model) step(s modelStep) error {
 	switch s.op {
 	case opExecute:
 		return m.execute(key, tx)
-	case opRead, opHold:
-		return m.request(s.op == opHold, key, tx)
 	case opComplete, opFail:
 		return m.complete(s.op, key, tx)
 	case opKeepalive:
@@ -74,7 +77,7 @@ func (m *model) step(s modelStep) error {
 			return nil
 		}
 		tx.cancel()
-		return m.leave(key, tx, context.Canceled)
+		return m.leave(context.Canceled, key)
 	case opWait:
 		<-time.After(7 * time.Second)
 		return m.expire()
@@ -83,8 +86,14 @@ func (m *model) step(s modelStep) error {
 		return m.expire()
 	case opImpostor:
 		return m.impostor()
+	case opEnd:
+		return m.end()
+	case opCalleeReads, opCalleeCompletes, opCalleeFails:
+		return m.callee(s.op, key, tx)
+	case opCalleeEnds:
+		return m.calleeEnds()
 	}
-	return m.end()
+	return m.request(s.op, key, tx)
 }
 
 // execute starts a transaction, which the chaincode is told unless there is one of that name.
@@ -99,44 +108,37 @@ func (m *model) execute(key modelKey, tx *modelTx) error {
 		return wantReturned(x, nil, handler.ErrExists)
 	}
 	m.txs[key] = &modelTx{began: time.Now(), cancel: cancel, call: x}
-	return m.wantSent(expected{pb.ChaincodeMessage_TRANSACTION, key})
-}
-
-// request has the chaincode read something. It has one answer, unless the chaincode waits for another one already.
-func (m *model) request(hold bool, key modelKey, tx *modelTx) error {
-	held := make(chan struct{})
-	if hold {
-		m.p.ledgers[key.channelID].On(ledgertest.GetState, ledgertest.Hang(held))
-		defer m.p.ledgers[key.channelID].On(ledgertest.GetState, nil)
-	}
-	msg := in(key.txID, getState("k000"))
-	msg.ChannelId = key.channelID
-	m.c.Deliver(msg)
-	switch {
-	case tx == nil, tx.reply != nil: // to the chaincode it is over
-		return m.wantSent(expected{pb.ChaincodeMessage_ERROR, key})
-	case tx.held != nil:
-		return m.wantSent()
-	case hold:
-		tx.held = held
-		return m.wantSent()
-	}
-	return m.wantSent(expected{pb.ChaincodeMessage_RESPONSE, key})
+	return m.wantSent(expected{to: m.c, typ: pb.ChaincodeMessage_TRANSACTION, key: key})
 }
 
 // complete has the chaincode end a transaction. The first message counts, and a request that is served is waited for.
 func (m *model) complete(op modelOp, key modelKey, tx *modelTx) error {
-	msg := in(key.txID, completed())
-	if op == opFail {
-		msg.Type, msg.Payload = pb.ChaincodeMessage_ERROR, []byte("no")
-	}
-	msg.ChannelId = key.channelID
+	msg := theEnd(op == opFail, key)
 	m.c.Deliver(msg)
 	if tx != nil && tx.reply == nil {
 		tx.reply = msg
 	}
-	if tx == nil || tx.held != nil {
+	if tx == nil || tx.busy() {
 		return m.wantSent()
+	}
+	return m.served(key, tx)
+}
+
+// theEnd is what ends a transaction: COMPLETED, or an ERROR.
+func theEnd(fail bool, key modelKey) *pb.ChaincodeMessage {
+	msg := in(key.txID, completed())
+	if fail {
+		msg.Type, msg.Payload = pb.ChaincodeMessage_ERROR, []byte("no")
+	}
+	msg.ChannelId = key.channelID
+	return msg
+}
+
+// served is for a transaction whose request isn't served any more. If the chaincode has ended it meanwhile, its caller is told,
+// and otherwise the chaincode gets these.
+func (m *model) served(key modelKey, tx *modelTx, answers ...expected) error {
+	if tx.reply == nil {
+		return m.wantSent(answers...)
 	}
 	delete(m.txs, key)
 	defer tx.cancel()
@@ -153,7 +155,7 @@ func (m *model) release(key modelKey, tx *modelTx) error {
 	for _, l := range m.left {
 		close(l.held)
 		if l.answer && m.txs[l.key] == nil { // or it would be taken for an answer to the one that runs now
-			want = append(want, expected{pb.ChaincodeMessage_ERROR, l.key})
+			want = append(want, expected{to: m.c, typ: pb.ChaincodeMessage_ERROR, key: l.key})
 		}
 	}
 	m.left = nil
@@ -162,40 +164,51 @@ func (m *model) release(key modelKey, tx *modelTx) error {
 	}
 	close(tx.held)
 	tx.held = nil
-	if tx.reply == nil {
-		return m.wantSent(expected{pb.ChaincodeMessage_RESPONSE, key})
-	}
-	delete(m.txs, key)
-	defer tx.cancel()
-	if err := m.wantSent(); err != nil {
-		return err
-	}
-	return wantReturned(tx.call, tx.reply, nil)
+	return m.served(key, tx, m.response(key, says("v")))
 }
 
-// leave is for a transaction whose caller is told that it is over, whatever the ledger still does for it.
-func (m *model) leave(key modelKey, tx *modelTx, cause error) error {
-	delete(m.txs, key)
-	if tx.held != nil {
-		m.left = append(m.left, leftBehind{key, tx.held, tx.reply == nil && !m.ended})
+// leave is for transactions whose callers are told that they are over, whatever the ledger still does for them. A call ends with
+// its caller, and so the chaincode that waits for it is told at once.
+func (m *model) leave(cause error, keys ...modelKey) error {
+	var want []expected
+	var leaving []*modelTx
+	for _, key := range keys {
+		tx := m.txs[key]
+		delete(m.txs, key)
+		defer tx.cancel()
+		leaving = append(leaving, tx)
+		waits := tx.reply == nil && !m.ended
+		switch {
+		case tx.held != nil:
+			m.left = append(m.left, leftBehind{key, tx.held, waits})
+		case tx.calling && waits:
+			want = append(want, expected{to: m.c, typ: pb.ChaincodeMessage_ERROR, key: key})
+		}
 	}
-	defer tx.cancel()
-	if err := m.wantSent(); err != nil {
+	if err := m.wantSent(want...); err != nil {
 		return err
 	}
-	return wantReturned(tx.call, nil, cause)
+	for _, tx := range leaving {
+		err := wantReturned(tx.call, nil, cause)
+		if err != nil && tx.calling && tx.reply != nil { // the call has ended at the same time, and a reply that is there wins
+			err = wantReturned(tx.call, tx.reply, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // expire is for the transactions whose time is over.
 func (m *model) expire() error {
+	var over []modelKey
 	for key, tx := range m.txs {
 		if time.Since(tx.began) >= modelTimeout {
-			if err := m.leave(key, tx, handler.ErrTimeout); err != nil {
-				return err
-			}
+			over = append(over, key)
 		}
 	}
-	return m.wantSent()
+	return m.leave(handler.ErrTimeout, over...)
 }
 
 // impostor has another stream register under the same name. It is refused, and the first one isn't disturbed.
@@ -212,20 +225,25 @@ func (m *model) impostor() error {
 
 // end has the chaincode send what only a peer may send. Everybody is told, and the chaincode registers again.
 func (m *model) end() error {
-	m.c.Deliver(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_READY})
-	err := (<-m.c.ended).err
-	if status.Code(err) != codes.InvalidArgument {
-		return errors.Errorf("the stream ended with %v", err)
+	if err := breakRules(m.c); err != nil {
+		return err
 	}
 	m.ended = true
-	for key, tx := range m.txs {
-		if err := m.leave(key, tx, handler.ErrStreamTerminated); err != nil {
-			return err
-		}
+	if err := m.leave(handler.ErrStreamTerminated, slices.Collect(maps.Keys(m.txs))...); err != nil {
+		return err
 	}
 	m.stop()
 	m.c, m.ended = m.p.register("cc:1"), false
 	return m.wantSent()
+}
+
+// breakRules has a chaincode send what only a peer may send, which ends its stream.
+func breakRules(c *chaincode) error {
+	c.Deliver(&pb.ChaincodeMessage{Type: pb.ChaincodeMessage_READY})
+	if err := (<-c.ended).err; status.Code(err) != codes.InvalidArgument {
+		return errors.Errorf("the stream ended with %v", err)
+	}
+	return nil
 }
 
 // stop lets go of everything. The stream has ended, or is ended here.
@@ -249,25 +267,34 @@ func (m *model) stop() {
 
 // expected is a message that the peer is to send.
 type expected struct {
-	typ pb.ChaincodeMessage_Type
-	key modelKey
+	to    *chaincode
+	typ   pb.ChaincodeMessage_Type
+	key   modelKey
+	check func(payload []byte) error // nil: any payload will do
 }
+
+func (e expected) String() string { return fmt.Sprintf("%s %v", e.typ, e.key) }
 
 // wantSent waits until nothing moves any more. What was sent since the last time must be this, in any order.
 func (m *model) wantSent(want ...expected) error {
 	synctest.Wait()
-	var got []expected
-	for _, msg := range m.c.Sent() {
-		got = append(got, expected{msg.Type, modelKey{msg.ChannelId, msg.Txid}})
-		if msg.Type == pb.ChaincodeMessage_RESPONSE && string(msg.Payload) != "v" {
-			return errors.Errorf("the answer is %q", msg.Payload)
+	for _, c := range []*chaincode{m.c, m.b} {
+		for _, msg := range c.Sent() {
+			key := modelKey{msg.ChannelId, msg.Txid}
+			at := slices.IndexFunc(want, func(e expected) bool { return e.to == c && e.typ == msg.Type && e.key == key })
+			if at < 0 {
+				return errors.Errorf("%s was sent %s %v %q, want %v", c.h.ChaincodeID(), msg.Type, key, msg.Payload, want)
+			}
+			if check := want[at].check; check != nil {
+				if err := check(msg.Payload); err != nil {
+					return errors.WithMessagef(err, "%s of %v", msg.Type, key)
+				}
+			}
+			want = slices.Delete(slices.Clone(want), at, at+1)
 		}
 	}
-	order := func(a, b expected) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
-	slices.SortFunc(got, order)
-	slices.SortFunc(want, order)
-	if !slices.Equal(got, want) {
-		return errors.Errorf("sent %v, want %v", got, want)
+	if len(want) > 0 {
+		return errors.Errorf("not sent: %v", want)
 	}
 	for key, tx := range m.txs {
 		select {
@@ -302,14 +329,21 @@ func playModel(t *testing.T, steps []modelStep) (n int, failure error) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
 		p.cfg.ExecuteTimeout = modelTimeout
-		p.memory[channel].put("cc", "k000", "v")
-		p.memory["other"].put("cc", "k000", "v")
-		m := &model{p: p, c: p.register("cc:1"), txs: map[modelKey]*modelTx{}}
+		p.cfg.MaxQueries = modelQueries
+		for i := range modelRows {
+			p.memory[channel].put("cc", fmt.Sprintf("k%03d", i), "v")
+			p.memory["other"].put("cc", fmt.Sprintf("k%03d", i), "v")
+		}
+		p.memory[channel].put("b", "k000", "w")
+		p.memory["other"].put("b", "k000", "w")
+		m := &model{p: p, c: p.register("cc:1"), b: p.register("b:1"), txs: map[modelKey]*modelTx{}}
 		for n = 0; n < len(steps) && failure == nil; n++ {
 			failure = m.step(steps[n])
 		}
 		m.c.cancel()
 		m.stop()
+		m.b.cancel()
+		m.b.wait()
 		if failure == nil {
 			p.check()
 		}
