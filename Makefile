@@ -123,7 +123,7 @@ hostile: ## Attack a peer whose memory is limited to 1 GiB with gigabytes (make 
 	CCPEER_LONG=1 go test ./internal/hostile -v -count=1 -timeout 60m
 
 # The packages whose tests have a long form, which CCPEER_LONG asks for. A test keeps the list.
-LONG := ./handler ./internal/hostile ./ledger/kvledger/internal/mango
+LONG := ./chaincodesupport ./chaincodesupport/runtime/internal/group ./handler ./internal/hostile ./ledger/kvledger/internal/mango
 
 .PHONY: long
 long: ## Run the long form of every test that has one, at real sizes: some minutes, and 2 GiB of memory

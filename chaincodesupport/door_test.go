@@ -285,6 +285,39 @@ func TestFaultStrangers(t *testing.T) {
 	})
 }
 
+// F92: connections on which a chaincode was registered end. Strangers get no more places by that.
+func TestPlacesOfThoseWhoLeave(t *testing.T) {
+	cs := newSupport(t, chaincodesupport.Config{DevMode: true, MaxConnections: 4, Limits: handler.Limits{RegisterTimeout: time.Hour}})
+	address := serve(t, cs)
+	for range 4 {
+		eventually(t, "chaincode gets in", func() bool {
+			conn := client(t, address, insecure.NewCredentials())
+			_, m, err := open(t, conn, "asset:1")
+			_ = conn.Close()
+			return err == nil && m.Type == pb.ChaincodeMessage_REGISTERED
+		})
+	}
+	eventually(t, "the last one has left", func() bool { return len(cs.List()) == 0 })
+	hungUp := make(chan struct{}, 3)
+	for range cap(hungUp) { // of which two may stay
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		go func() {
+			if _, err := io.Copy(io.Discard, c); err == nil || !strings.Contains(err.Error(), "closed network connection") {
+				hungUp <- struct{}{}
+			}
+		}()
+	}
+	select {
+	case <-hungUp:
+	case <-time.After(patience):
+		t.Error("all strangers were let in")
+	}
+}
+
 // Config.Identify sees the connection as it would without a door.
 func TestIdentifySeesPeer(t *testing.T) {
 	seen := make(chan *peer.Peer, 1)

@@ -137,6 +137,9 @@ func TestProcessExitsWhenRunning(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if n := logs.FilterMessage("launch chaincode").Len(); n != 5 {
+		t.Errorf("%d launches are logged, want 5", n)
+	}
 	ended := logs.FilterMessage("chaincode ended").All()
 	if len(ended) != 5 {
 		t.Errorf("%d runs have ended, want 5", len(ended))

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -117,7 +119,9 @@ func TestFaultF82(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				core, logs := observer.New(zap.WarnLevel)
 				p := newPeer(t)
+				p.cfg.Logger = zap.New(core)
 				c := p.prepare()
 				test.config(p, c)
 				c.start()
@@ -129,6 +133,9 @@ func TestFaultF82(t *testing.T) {
 					t.Errorf("the stream ended with %v, want %s", err, test.code)
 				}
 				c.wait()
+				if n := logs.FilterField(zap.Any("panic", "secret")).Len(); n == 0 || n != p.count(handler.FaultPanic) {
+					t.Errorf("%d panics are logged, and %d reported", n, p.count(handler.FaultPanic))
+				}
 			})
 		})
 	}

@@ -482,3 +482,36 @@ func TestMemoryOfAnswersOfCalls(t *testing.T) {
 		b.stop()
 	})
 }
+
+// A write counts with its key, its value, and what a ledger needs beside them.
+func TestBytesOfWrite(t *testing.T) {
+	p := newPeer(t)
+	p.cfg.MaxTransactionBytes = 1000
+	c := p.register("cc:1")
+	x := c.begin("tx1")
+	c.Deliver(in("tx1", putState(strings.Repeat("k", 437), strings.Repeat("v", 500))))
+	c.refused("tx1", "1001 bytes more would make 1001 bytes that the transaction has read and written, the limit is 1000")
+	c.Deliver(in("tx1", putState(strings.Repeat("k", 436), strings.Repeat("v", 500))))
+	c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+	c.complete("tx1")
+	x.wantReply(t)
+	c.stop()
+	p.check()
+}
+
+// What an iterator has read ahead isn't counted if it is small.
+func TestSmallLookAhead(t *testing.T) {
+	p := newPeer(t)
+	p.rows(101)
+	c := p.register("cc:1")
+	x := c.begin("tx1")
+	c.Deliver(in("tx1", getRange("", "")))
+	c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+	if n := c.h.Stats().KeptBytes; n != 0 {
+		t.Errorf("%d bytes are kept, want 0", n)
+	}
+	c.complete("tx1")
+	x.wantReply(t)
+	c.stop()
+	p.check()
+}

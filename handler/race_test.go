@@ -275,6 +275,9 @@ func TestRefusedRegistrationText(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 		c.wait()
+		if n := p.count(handler.FaultRefusedRegistration); n != 1 {
+			t.Errorf("%d refused registrations were reported, want 1", n)
+		}
 	})
 }
 

@@ -30,10 +30,10 @@ func TestLines(t *testing.T) {
 		}{
 			{0, 6, 6, 0},
 			{0, 100, 4, 0},
-			{loglimit.Interval - 1, 50, 0, 0},
+			{time.Second - 1, 50, 0, 0},
 			{1, 20, 1, 146},
-			{3 * loglimit.Interval, 20, 3, 19},
-			{time.Hour, 20, loglimit.Burst, 17},
+			{3 * time.Second, 20, 3, 19},
+			{time.Hour, 20, 10, 17},
 		} {
 			<-time.After(step.pause)
 			if lines, skipped := written(step.asked); lines != step.lines || skipped != step.skipped {

@@ -229,6 +229,9 @@ func TestFolderOfOthers(t *testing.T) {
 		"their chaincode.env": {func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "chaincode.env"), "export A=b\n")
 		}, "has files in it that are not ours"},
+		"their chaincode.env of one byte": {func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "chaincode.env"), "\n")
+		}, "has files in it that are not ours"},
 		"link": {func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "..", "target"), header)
 			if err := os.Symlink("../target", filepath.Join(dir, "chaincode.env")); err != nil {
@@ -263,6 +266,28 @@ func TestFolderOfOthers(t *testing.T) {
 				t.Errorf("folder has %s, had %s", after, before)
 			}
 		})
+	}
+}
+
+// A file that can't be removed is in Close's error. The others are removed all the same.
+func TestCloseFails(t *testing.T) {
+	cfg := config(filepath.Join(t.TempDir(), "d"))
+	cfg.TLS = &issuer{}
+	rt, err := attach.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(cfg.Dir, "client.key")
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(key, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(key, "notes"), "x")
+	wantText(t, rt.Close(), "remove chaincode's files: ", "client.key")
+	if left := readDir(t, cfg.Dir); len(left) != 1 || left[0].Name() != "client.key" {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

@@ -427,3 +427,19 @@ func TestNewRefuses(t *testing.T) {
 		wantText(t, err, "configure builder runtime: ", test.want)
 	}
 }
+
+// Limits are the most that there may be.
+func TestArchiveAtItsLimit(t *testing.T) {
+	data := targz(t, file{name: "a", text: "1"}, file{name: "b/c", text: "2"}) // and the folder b
+	for files, fits := range map[int]bool{2: false, 3: true} {
+		if err := builder.UnpackUnchecked(data, builder.Limits{SourceSize: 1 << 20, SourceFiles: files}, t.TempDir()); (err == nil) != fits {
+			t.Errorf("3 files and folders, of which %d may be: %v", files, err)
+		}
+	}
+	const size = 6 << 9 // three headers or contents of 512 bytes, twice, and two blocks of zeros at the end
+	for n, fits := range map[int64]bool{size - 1: false, size: true} {
+		if err := builder.UnpackUnchecked(data, builder.Limits{SourceSize: n, SourceFiles: 10}, t.TempDir()); (err == nil) != fits {
+			t.Errorf("%d bytes, of which %d may be: %v", size, n, err)
+		}
+	}
+}

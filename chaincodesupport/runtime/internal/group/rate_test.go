@@ -162,6 +162,30 @@ func TestFloodIsToldOfSoon(t *testing.T) {
 	}
 }
 
+// Also a single line that was left out is told of.
+func TestOneLineLeftOut(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	p, err := group.Start(group.Config{
+		Path: "/bin/sh", Args: []string{"-c", "yes " + strings.Repeat("y", 9936) + " | head -n 105"}, Env: os.Environ(), // of which 104 have room
+		Log: zap.New(core), Level: zap.WarnLevel, LastLines: 20, Grace: patience,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(context.Background(), t, p)
+	logged, left := 0, int64(0)
+	for _, e := range logs.All() {
+		if e.Message == "output was left out" {
+			left += e.ContextMap()["lines"].(int64)
+		} else {
+			logged++
+		}
+	}
+	if logged+int(left) != 105 || logged < 104 { // 105, if printing took longer than a second
+		t.Errorf("%d lines are logged and %d left out, want 104 and 1", logged, left)
+	}
+}
+
 // Colours are for terminals. What else would disturb one is made visible.
 func TestColours(t *testing.T) {
 	for in, want := range map[string]string{

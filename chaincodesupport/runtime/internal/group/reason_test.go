@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 )
 
@@ -68,6 +69,10 @@ func TestFirstLines(t *testing.T) {
 	want := []string{"line 1", "line 2", "line 3", "line 4", "line 5", "… (15 lines left out)", "line 21"}
 	if len(got) != 26 || !slices.Equal(got[:7], want) || got[25] != "line 40" {
 		t.Errorf("%d lines: %q", len(got), got)
+	}
+	one := runtime.Exit{FirstLines: []string{"a"}, Omitted: 1, LastLines: []string{"b"}}
+	if got := one.Output(); !slices.Equal(got, []string{"a", "… (1 lines left out)", "b"}) {
+		t.Errorf("with one line left out: %q", got)
 	}
 	exit = printed(t, `for i in $(seq 20); do echo line $i; done`)
 	if exit.Omitted != 0 || len(exit.FirstLines) != 0 || len(exit.LastLines) != 20 {
