@@ -66,6 +66,9 @@ type Write struct {
 
 // Snapshot is a consistent view of a store. All methods are safe for concurrent use. But call Close only after the others
 // have returned and the iterators are closed.
+//
+// If its context has ended, Get or GetMany returns that context's error. GetMany of many keys looks every few milliseconds
+// whether it has.
 type Snapshot interface {
 	// Head returns the head of the store as the snapshot sees it.
 	Head() Head

@@ -84,14 +84,20 @@ var _ store.Snapshot = (*snapshot)(nil)
 
 func (s *snapshot) Head() store.Head { return s.head }
 
-func (s *snapshot) Get(_ context.Context, key string) ([]byte, error) {
+func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	value, _ := s.tree.Get(key)
 	return value, nil
 }
 
-func (s *snapshot) GetMany(_ context.Context, keys []string) ([][]byte, error) {
+func (s *snapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
 	values := make([][]byte, len(keys))
 	for i, key := range keys {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		values[i], _ = s.tree.Get(key)
 	}
 	return values, nil

@@ -1,9 +1,11 @@
 package memory_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
+	"github.com/pkg/errors"
 	"go.uber.org/goleak"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
@@ -16,6 +18,35 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return memory.New() })
+}
+
+// endingContext ends after it was asked some times whether it has.
+type endingContext struct {
+	context.Context
+	left int
+}
+
+func (c *endingContext) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A read of many keys ends with its context, wherever it is.
+func TestGetManyStops(t *testing.T) {
+	snap, err := memory.New().Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	keys := make([]string, 100_000)
+	for _, left := range []int{0, 1, 50} {
+		ctx := &endingContext{Context: t.Context(), left: left}
+		if values, err := snap.GetMany(ctx, keys); values != nil || !errors.Is(err, context.Canceled) {
+			t.Errorf("after %d looks: %d values, %v", left, len(values), err)
+		}
+	}
 }
 
 // A snapshot that was open when the store was closed can still be read: a simulation must not crash at shutdown.

@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"head", testHead},
 		{"cancelled commit", testCancelled},
 		{"cancelled scan", testCancelledScan},
+		{"cancelled long scan", testCancelledLongScan},
+		{"cancelled reads", testCancelledReads},
 		{"writers", testWriters},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -220,6 +222,47 @@ func testCancelledScan(t *testing.T, s store.Store) {
 			t.Errorf("Next after the cancellation is %q, %v, %v", key, ok, err)
 		}
 	}
+}
+
+// testCancelledLongScan ends the context of scans before they begin, and after more pairs than an engine fetches at a time.
+func testCancelledLongScan(t *testing.T, s store.Store) {
+	pairs := map[string]string{}
+	for i := range 1500 {
+		pairs[fmt.Sprintf("k%05d", i)] = "value"
+	}
+	commit(t, s, pairs)
+	snap := snapshot(t, s)
+	for _, o := range []store.ScanOptions{{}, {Fetch: 7}, {Reverse: true}, {KeysOnly: true, Fetch: 101}} {
+		for _, n := range []int{0, 1, 150, 1201} {
+			ctx, cancel := context.WithCancel(t.Context())
+			it := snap.Scan("", "", o)
+			for i := range n {
+				if _, _, ok, err := it.Next(ctx); !ok || err != nil {
+					t.Fatalf("%+v: Next after %d pairs is %v, %v", o, i, ok, err)
+				}
+			}
+			cancel()
+			if key, _, ok, err := it.Next(ctx); ok || !errors.Is(err, context.Canceled) {
+				t.Errorf("%+v: Next after %d pairs and the cancellation is %q, %v, %v", o, n, key, ok, err)
+			}
+			it.Close()
+		}
+	}
+}
+
+// testCancelledReads ends the context of reads before they begin.
+func testCancelledReads(t *testing.T, s store.Store) {
+	commit(t, s, map[string]string{"a": "1", "b": "2"})
+	snap := snapshot(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if value, err := snap.Get(ctx, "a"); value != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("Get after the cancellation is %q, %v", value, err)
+	}
+	if values, err := snap.GetMany(ctx, []string{"a", "b"}); values != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("GetMany after the cancellation is %q, %v", values, err)
+	}
+	wantGet(t, snap, "a", []byte("1"))
 }
 
 // testWriters has writers add to a counter, and readers look whether two keys that are written together differ.
