@@ -51,6 +51,9 @@ const maxTxID = 1024
 func (l *Ledger) Commit(ctx context.Context, b Block) ([]ValidationCode, error) {
 	txs, decoder := make([]transaction, len(b.Transactions)), rwsetDecoder{l.keys}
 	for i, tx := range b.Transactions {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if tx.TxID == "" || !utf8.ValidString(tx.TxID) || len(tx.TxID) > maxTxID {
 			return nil, errors.Errorf("transaction %d of the block has the ID %.100q, which must be UTF-8, not empty, and of up to %d bytes",
 				i, tx.TxID, maxTxID)
@@ -93,7 +96,7 @@ func (l *Ledger) tryCommit(ctx context.Context, txs []transaction) ([]Validation
 	if err != nil {
 		return nil, err
 	}
-	writes, err := v.writes(txs)
+	writes, err := v.writes(ctx, txs)
 	if err != nil {
 		return nil, err
 	}
@@ -106,10 +109,13 @@ func (l *Ledger) tryCommit(ctx context.Context, txs []transaction) ([]Validation
 // modifications returns the history entries of a valid transaction. There is one for each public key that it writes or
 // deletes, even if a later transaction of the block writes the key again. Metadata and private data have no history, as in
 // Fabric.
-func modifications(keys keyspace, tx transaction, at version) ([]store.Write, error) {
+func modifications(ctx context.Context, keys keyspace, tx transaction, at version) ([]store.Write, error) {
 	var entries []store.Write
 	for _, ns := range tx.namespaces {
-		for _, w := range ns.writes {
+		for i, w := range ns.writes {
+			if err := look(ctx, i); err != nil {
+				return nil, err
+			}
 			b, err := encodeModification(tx.TxID, tx.Timestamp, w)
 			if err != nil {
 				return nil, err

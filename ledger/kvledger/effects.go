@@ -74,13 +74,19 @@ func (e *effects) apply(ctx context.Context, tx transaction, at version) error {
 // applyWrites writes values and then metadata. A value alone leaves the key's metadata as it is. A delete deletes it, too.
 // Metadata gives the value a new version. If the key is not there, or not any more, its metadata is left alone.
 func (e *effects) applyWrites(ctx context.Context, set writeSet, at version, metadataKey func(string) string) error {
-	for _, w := range set.writes {
+	for i, w := range set.writes {
+		if err := look(ctx, i); err != nil {
+			return err
+		}
 		e.updates.Set(w.storeKey, update{at, w.value})
 		if w.value == nil {
 			e.metadata[metadataKey(w.key)] = nil
 		}
 	}
-	for _, w := range set.metadata {
+	for i, w := range set.metadata {
+		if err := look(ctx, i); err != nil {
+			return err
+		}
 		value, err := e.latest(ctx, w.storeKey)
 		if err != nil {
 			return err
@@ -104,7 +110,12 @@ func (e *effects) finish(ctx context.Context) error {
 	if err := e.expire(ctx); err != nil {
 		return err
 	}
+	looked, seen := error(nil), 0
 	e.updates.Scan(func(storeKey string, u update) bool {
+		if looked = look(ctx, seen); looked != nil {
+			return false
+		}
+		seen++
 		switch tag, of := e.committed.keys.parseKey(storeKey); tag {
 		case tagHash:
 			e.noteExpiry(of, u)
@@ -113,6 +124,9 @@ func (e *effects) finish(ctx context.Context) error {
 		}
 		return true
 	})
+	if looked != nil {
+		return looked
+	}
 	return e.updateIndexes(ctx)
 }
 

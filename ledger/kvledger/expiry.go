@@ -51,7 +51,10 @@ func (e *effects) expire(ctx context.Context) error {
 	if err := e.committed.fetchExpiring(ctx, notes); err != nil {
 		return err
 	}
-	for _, n := range notes {
+	for i, n := range notes {
+		if err := look(ctx, i); err != nil {
+			return err
+		}
 		e.write(n.noteKey, nil)
 		if err := e.expireOne(n); err != nil {
 			return err

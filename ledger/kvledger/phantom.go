@@ -105,6 +105,9 @@ func (m *mergedRange) next(ctx context.Context) (string, readVersion, bool, erro
 		}
 	}
 	for m.updated && (!m.more || m.updates.Key() <= m.key) {
+		if err := ctx.Err(); err != nil {
+			return "", readVersion{}, false, err
+		}
 		key, u := m.updates.Key(), m.updates.Value()
 		if m.more && key == m.key {
 			if err := m.advanceCommitted(ctx); err != nil {

@@ -90,3 +90,64 @@ func TestIndexStops(t *testing.T) {
 		t.Errorf("commit: %v, %v", codes, err)
 	}
 }
+
+// endingContext ends after it was asked some times whether it has.
+type endingContext struct {
+	context.Context
+	asked, most int
+}
+
+func (c *endingContext) Err() error {
+	if c.asked++; c.most > 0 && c.asked > c.most {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestCommitStops ends a commit of very many reads and writes wherever it looks at its context. Each time nothing is committed. It
+// looks at least once for each thousand keys that a step goes through.
+//
+// F97
+func TestCommitStops(t *testing.T) {
+	const keys = 5000
+	l := openMemory(t)
+	var puts []op
+	for i := range keys {
+		puts = append(puts, put(fmt.Sprintf("k%05d", i), "value"))
+	}
+	commitResults(t, l, results(t, l, puts...))
+	sim := newSimulator(t, l, "many")
+	for i := range keys {
+		key := fmt.Sprintf("k%05d", i)
+		if _, err := sim.GetState(t.Context(), ns, key); err != nil {
+			t.Fatal(err)
+		}
+		if err := sim.SetState(t.Context(), ns, key, []byte("other")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tx, err := kvledger.TransactionOf(sim, "many", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	height, err := l.Height(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The store looks for each key that it reads, which is nothing new. All looks after those are the ledger's own.
+	ctx := &endingContext{Context: t.Context(), most: 1}
+	for ; ; ctx.most = max(ctx.most+1, keys) {
+		ctx.asked = 0
+		_, err := l.Commit(ctx, kvledger.Block{Transactions: []kvledger.Transaction{tx}})
+		if err == nil {
+			break
+		}
+		if now, heightErr := l.Height(t.Context()); !errors.Is(err, context.Canceled) || now != height || heightErr != nil {
+			t.Fatalf("after %d looks: %v; height %d, %v", ctx.most, err, now, heightErr)
+		}
+	}
+	// Four steps go through all keys: judging, applying, noting and the history.
+	if least := keys + 4*keys/1024; ctx.asked < least {
+		t.Errorf("%d looks, want %d", ctx.asked, least)
+	}
+}

@@ -52,6 +52,9 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 		return nil, err
 	}
 	for i, tx := range txs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if err := v.transaction(ctx, tx, version{v.committed.block, uint64(i)}); err != nil {
 			return nil, err
 		}
@@ -60,6 +63,16 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 		return nil, err
 	}
 	return v, nil
+}
+
+// look looks at the context once in a while: i counts what a loop has done. A block may have millions of reads and writes, and
+// whoever commits it may want to stop.
+func look(ctx context.Context, i int) error {
+	const often = 1 << 10
+	if i%often != 0 {
+		return nil
+	}
+	return ctx.Err()
 }
 
 // transaction judges the next transaction, and applies it if it is valid.
@@ -104,7 +117,7 @@ func (v *validation) judge(ctx context.Context, tx transaction, at version) (Val
 
 // namespace validates what a transaction read in one namespace, given what is committed of the keys that it read.
 func (v *validation) namespace(ctx context.Context, ns namespaceRWSet, committed [][]byte) (ValidationCode, error) {
-	if unchanged, err := v.unchanged(ns.reads, committed); !unchanged || err != nil {
+	if unchanged, err := v.unchanged(ctx, ns.reads, committed); !unchanged || err != nil {
 		return MVCCReadConflict, err
 	}
 	for _, info := range ns.ranges {
@@ -112,7 +125,7 @@ func (v *validation) namespace(ctx context.Context, ns namespaceRWSet, committed
 			return PhantomReadConflict, err
 		}
 	}
-	if unchanged, err := v.unchanged(ns.hashedReads, committed[len(ns.reads):]); !unchanged || err != nil {
+	if unchanged, err := v.unchanged(ctx, ns.hashedReads, committed[len(ns.reads):]); !unchanged || err != nil {
 		return MVCCReadConflict, err
 	}
 	return Valid, nil
@@ -120,8 +133,11 @@ func (v *validation) namespace(ctx context.Context, ns namespaceRWSet, committed
 
 // unchanged reports whether reads would read the same now. A key that the block has written before counts as changed, even
 // if it was deleted and had been absent already.
-func (v *validation) unchanged(reads []read, committed [][]byte) (bool, error) {
+func (v *validation) unchanged(ctx context.Context, reads []read, committed [][]byte) (bool, error) {
 	for i, r := range reads {
+		if err := look(ctx, i); err != nil {
+			return false, err
+		}
 		if _, written := v.effects.updates.Get(r.storeKey); written {
 			return false, nil
 		}
@@ -134,7 +150,7 @@ func (v *validation) unchanged(reads []read, committed [][]byte) (bool, error) {
 }
 
 // writes returns what the store writes for a validated block.
-func (v *validation) writes(txs []transaction) ([]store.Write, error) {
+func (v *validation) writes(ctx context.Context, txs []transaction) ([]store.Write, error) {
 	keys, block := v.committed.keys, v.committed.block
 	// Most updates are of public keys, each of which has an entry in the history.
 	writes := make([]store.Write, 0, 2*v.effects.updates.Len()+len(v.effects.metadata)+len(v.effects.also)+2)
@@ -145,7 +161,7 @@ func (v *validation) writes(txs []transaction) ([]store.Write, error) {
 		if v.codes[i] != Valid {
 			continue
 		}
-		history, err := modifications(keys, tx, version{block, uint64(i)})
+		history, err := modifications(ctx, keys, tx, version{block, uint64(i)})
 		if err != nil {
 			return nil, err
 		}
