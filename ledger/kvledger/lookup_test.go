@@ -66,7 +66,7 @@ func TestIndexOfLargeDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			n := min(100, 50<<20/test.size)
+			n := min(100, max(2, 8<<20/test.size))
 			for i := range n {
 				document := fmt.Sprintf(`{"n":%d,"text":"%s"}`, i, strings.Repeat("x", test.size))
 				commitResults(t, l, results(t, l, put(fmt.Sprintf("k%03d", i), document)))
