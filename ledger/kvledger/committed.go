@@ -51,12 +51,13 @@ func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
 		keys = c.appendOthers(keys, tx)
 	}
 	c.reads = make([][]byte, reads)
-	err := readEach(ctx, c.snapshot, keys, func(i int, value []byte) {
+	err := readEach(ctx, c.snapshot, keys, func(i int, value []byte) error {
 		if i < reads {
 			c.reads[i] = versionPart(value)
 		} else {
 			c.fetched[keys[i]] = value
 		}
+		return nil
 	})
 	if err != nil {
 		return errors.Wrap(err, "read committed versions")

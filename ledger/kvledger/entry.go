@@ -54,26 +54,28 @@ func (e *effects) updateIndexes(ctx context.Context) error {
 	for i, u := range updates {
 		keys[i] = u.storeKey
 	}
-	if err := e.committed.fetch(ctx, keys); err != nil {
+	return readEach(ctx, e.committed.snapshot, keys, func(i int, value []byte) error {
+		return e.updateEntries(ctx, updates[i], value)
+	})
+}
+
+// updateEntries adds the index entries that an update makes and unmakes, given what the store holds of its key.
+func (e *effects) updateEntries(ctx context.Context, u indexed, committed []byte) error {
+	_, before, err := decodeValue(committed)
+	if err != nil {
+		return errors.Wrapf(err, "read key %q", u.of.key)
+	}
+	was, err := document(ctx, u.of.key, before)
+	if err != nil {
 		return err
 	}
-	for _, u := range updates {
-		_, before, err := decodeValue(e.committed.fetched[u.storeKey])
-		if err != nil {
-			return errors.Wrapf(err, "read key %q", u.of.key)
-		}
-		was, err := document(ctx, u.of.key, before)
-		if err != nil {
+	is, err := document(ctx, u.of.key, u.value)
+	if err != nil {
+		return err
+	}
+	for _, x := range u.indexes {
+		if err := e.updateEntry(ctx, u.of, x, was, is); err != nil {
 			return err
-		}
-		is, err := document(ctx, u.of.key, u.value)
-		if err != nil {
-			return err
-		}
-		for _, x := range u.indexes {
-			if err := e.updateEntry(ctx, u.of, x, was, is); err != nil {
-				return err
-			}
 		}
 	}
 	return nil

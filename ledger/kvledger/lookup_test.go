@@ -129,3 +129,37 @@ func TestCommitOfLargeReads(t *testing.T) {
 		t.Errorf("the transaction is %s, want a conflict", codes[1])
 	}
 }
+
+// F134: a commit that replaces large documents reads the old ones a few at a time, for their indexes.
+func TestCommitOverLargeDocuments(t *testing.T) {
+	s := &reservingStore{Store: memory.New()}
+	t.Cleanup(func() { _ = s.Close() })
+	l, err := kvledger.NewProvider(s).Open(t.Context(), "ch")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defineIndexes(t, l, `["n"]`)
+	const n, size = 16, 512 << 10
+	var deletes []op
+	for i := range n {
+		key := fmt.Sprintf("k%03d", i)
+		commitResults(t, l, results(t, l, put(key, fmt.Sprintf(`{"n":%d,"text":"%s"}`, i, strings.Repeat("x", size)))))
+		deletes = append(deletes, del(key))
+	}
+	rwset := simulate(t, l, deletes...)
+	s.most = 0
+	if codes := commit(t, l, rwset); codes[0] != valid {
+		t.Errorf("the transaction is %s", codes[0])
+	}
+	if s.most > 4<<20 {
+		t.Errorf("%d bytes at once", s.most)
+	}
+	it, err := newSimulator(t, l, "tx").ExecuteQuery(t.Context(), ns, `{"selector":{"n":{"$gte":0}},"sort":["n"]}`, ledger.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer it.Close()
+	if kv, err := it.Next(t.Context()); kv != nil || err != nil {
+		t.Errorf("the index still has %.100v, %v", kv, err)
+	}
+}

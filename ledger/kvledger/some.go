@@ -46,15 +46,17 @@ func readSome(ctx context.Context, snapshot store.Snapshot, keys []string) ([][]
 	}
 }
 
-// readEach calls visit with the value of each key, in order. visit must not keep a large value.
-func readEach(ctx context.Context, snapshot store.Snapshot, keys []string, visit func(i int, value []byte)) error {
+// readEach calls visit with the value of each key, in order, until there is an error. visit must not keep a large value.
+func readEach(ctx context.Context, snapshot store.Snapshot, keys []string, visit func(i int, value []byte) error) error {
 	for done := 0; done < len(keys); {
 		values, err := readSome(ctx, snapshot, keys[done:])
 		if err != nil {
 			return err
 		}
 		for _, v := range values {
-			visit(done, v)
+			if err := visit(done, v); err != nil {
+				return err
+			}
 			done++
 		}
 	}
