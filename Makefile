@@ -115,8 +115,9 @@ mutate-short: MUTANTS := 3
 mutate-short: mutate ## Make a few small faults, as CI does
 
 .PHONY: model
-model: ## Compare a stream with its reference model for a million steps (make test: 10,000)
+model: ## Compare a stream, and the registry, with their reference models for a million steps each (make test: 10,000)
 	go test ./handler -run 'TestModel$$' -v -model 1000000 -timeout 60m
+	go test ./chaincodesupport -run 'TestRegistryModel$$' -v -model 1000000 -timeout 60m
 
 .PHONY: hostile
 hostile: ## Attack a peer whose memory is limited to 1 GiB with gigabytes (make test: a sixteenth of the sizes)
