@@ -1,10 +1,13 @@
 package kvledger_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
 
 // TestStaleValueExpires commits values that expire with block 3, of which this ledger is not told what becomes of them: they
@@ -103,5 +106,40 @@ func TestStaleValueExpiresWithAnother(t *testing.T) {
 	commit(t, l)
 	if got := collection(t, l, ledger.Range{}); got != "" {
 		t.Errorf("it has not expired: %q", got)
+	}
+}
+
+// TestExpiryLeavesNothing lets a value expire. No key of the store has its key's hash any more: not even the note of when it expires.
+func TestExpiryLeavesNothing(t *testing.T) {
+	s := memory.New()
+	l := open(t, kvledger.NewProvider(s), "ch")
+	defineExpiring(t, l, 1)
+	left := func() (n int) {
+		snap, err := s.Snapshot(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer snap.Close()
+		for it := snap.Scan("", "", store.ScanOptions{}); ; {
+			key, _, ok, err := it.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !ok {
+				return n
+			}
+			if strings.Contains(key, string(hash([]byte("k")))) {
+				n++
+			}
+		}
+	}
+	commitResults(t, l, results(t, l, putPrivate("k", "v"), setPrivateMetadata("k", "a=1")))
+	if n := left(); n < 3 {
+		t.Fatalf("the hash is in %d keys, want those of the hash, of the name and of the note at least", n)
+	}
+	commit(t, l)
+	commit(t, l)
+	if n := left(); n != 0 {
+		t.Errorf("the hash is in %d keys", n)
 	}
 }

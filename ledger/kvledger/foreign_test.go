@@ -12,6 +12,7 @@ import (
 // value where it is known.
 func TestHashOfNothing(t *testing.T) {
 	for name, w := range map[string]*pb.KVWriteHash{
+		"delete with a value": {KeyHash: hash([]byte("k")), IsDelete: true},
 		"no hash":             {KeyHash: hash([]byte("k"))},
 		"hash of nothing":     {KeyHash: hash([]byte("k")), ValueHash: hash(nil)},
 		"delete with a hash":  {KeyHash: hash([]byte("k")), ValueHash: hash([]byte("v")), IsDelete: true},
@@ -20,7 +21,11 @@ func TestHashOfNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := openMemory(t)
 			commitResults(t, l, results(t, l, putPrivate("k", "v"), setPrivateMetadata("k", "a=1")))
-			known := marshal(t, &pb.KVRWSet{Writes: []*pb.KVWrite{{Key: "k"}}})
+			write := &pb.KVWrite{Key: "k"}
+			if name == "delete with a value" {
+				write.IsDelete, write.Value = true, []byte("v")
+			}
+			known := marshal(t, &pb.KVRWSet{Writes: []*pb.KVWrite{write}})
 			set := hashedSetOf(t, coll, w)
 			set.PvtRwsetHash = hash(known)
 			r := &kvledger.Results{

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pkg/errors"
+
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
@@ -63,6 +65,28 @@ func TestDecode(t *testing.T) {
 			}
 			if got := whole.(map[string]any)["a"].([]any)[0]; got != text[:piece-20+shift]+end.(string) {
 				t.Errorf("%q after %d bytes is not what it is elsewhere", part, piece-20+shift)
+			}
+		}
+	}
+}
+
+// TestDecodeDeepest decodes as many levels as package json.
+func TestDecodeDeepest(t *testing.T) {
+	for _, levels := range []int{9_999, 10_000, 10_001} {
+		sameDecoded(t, strings.Repeat("[", levels)+strings.Repeat("]", levels))
+	}
+}
+
+// TestLimitsOfLargeDocument has what is too deep, or has too many digits, far behind in a document.
+func TestLimitsOfLargeDocument(t *testing.T) {
+	for _, far := range []int{1, 64<<10 - 10, 64 << 10, 200_000} {
+		begin := `{"x":"` + strings.Repeat("x", far) + `","a":`
+		deep, digits := strings.Repeat("[", mango.MaxDepth), strings.Repeat("7", mango.MaxDigits+1)
+		for value, want := range map[string]error{
+			deep + strings.Repeat("]", mango.MaxDepth): mango.ErrTooDeep, digits: mango.ErrLongNumber,
+		} {
+			if _, err := mango.NewDocument("k", []byte(begin+value+"}")); !errors.Is(err, want) {
+				t.Errorf("after %d bytes: %v, want %v", far, err, want)
 			}
 		}
 	}

@@ -126,3 +126,16 @@ func show(t *testing.T, v any) string {
 	}
 	return string(text)
 }
+
+// TestPlanTakesLongestBeginning has two beginnings, of which the longer one bounds what is read, whichever comes first.
+func TestPlanTakesLongestBeginning(t *testing.T) {
+	const long, short = `{"a":{"$beginsWith":"abc"}}`, `{"a":{"$beginsWith":"ab"}}`
+	x := indexOn(t, `["a"]`)
+	want := planOf(t, parse(t, `{"selector":`+long+`}`), x)
+	for _, both := range []string{long + "," + short, short + "," + long} {
+		got := planOf(t, parse(t, `{"selector":{"$and":[`+both+`]}}`), x)
+		if string(got.Lo) != string(want.Lo) || string(got.Hi) != string(want.Hi) {
+			t.Errorf("%s: [%x, %x), want [%x, %x)", both, got.Lo, got.Hi, want.Lo, want.Hi)
+		}
+	}
+}
