@@ -118,8 +118,9 @@ func (n *node) start(ctx context.Context) error {
 	}
 	go func() {
 		defer close(n.served)
-		if err := n.support.Serve(listener); err != nil {
-			n.cfg.log.Error("chaincode can't connect any more", zap.Error(err))
+		// The node may end before this has begun.
+		if err := n.support.Serve(listener); err != nil && !errors.Is(err, chaincodesupport.ErrClosed) {
+			n.cfg.log.Error("chaincode can't connect any more", zap.String("error", err.Error()))
 		}
 	}()
 	return nil

@@ -173,8 +173,11 @@ func serveAPI(ctx context.Context, n *node, l net.Listener, stderr io.Writer) er
 		return errors.New("serve chaincode: the server has ended")
 	case <-ctx.Done():
 	}
-	_, _ = fmt.Fprintf(stderr, "stopping: waiting for %s under way, for at most %s, and for chaincode to end; Ctrl-C again ends at once\n",
-		count(int(n.calls.Load()), "call"), drainTimeout)
+	calls := ""
+	if under := int(n.calls.Load()); under > 0 {
+		calls = fmt.Sprintf("%s under way, for at most %s, and for ", count(under, "call"), drainTimeout)
+	}
+	_, _ = fmt.Fprintf(stderr, "stopping: waiting for %schaincode to end; Ctrl-C again ends at once\n", calls)
 	return drain(context.WithoutCancel(ctx), n, server)
 }
 
