@@ -369,7 +369,7 @@ func (c *chaincode) beginMany(n int) map[string]*call {
 // F130: replies that can't be handed over yet, because the ledger still serves a request of their transactions, count as
 // received. Nothing more is read while they are too many, and all arrive in the end.
 func TestMemoryOfReplies(t *testing.T) {
-	memoryTest(t, func(c *chaincode, v *vast) {
+	memoryTest(t, func(c *chaincode, _ *vast) {
 		const n = 30
 		release, returned := make(chan struct{}), make(chan error, n)
 		c.peer.ledger().On(ledgertest.GetState, ledgertest.Hang(release))
