@@ -51,7 +51,7 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	unix := l.(*net.UnixListener) //nolint:errcheck,forcetypeassert // that is what the network "unix" has
+	unix := l.(*net.UnixListener) //nolint:forcetypeassert // that is what the network "unix" has
 	unix.SetUnlinkOnClose(false)  // it would remove whatever is there by then
 	made, err := os.Lstat(path)
 	if err == nil {
