@@ -111,7 +111,9 @@ func TestComingAndGoingIsLoggedWithinLimits(t *testing.T) {
 		for range rounds {
 			c := connect(t, cs).ready()
 			_ = c.CloseSend()
-			<-c.ended
+			if err := <-c.ended; err != nil {
+				t.Error(err)
+			}
 		}
 	})
 	if n := logs.Len(); n > 30 {
