@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -285,7 +284,7 @@ func (f *faultyNetwork) listenForChaincode(t *testing.T, w *way, connected func(
 	}
 	tcp, ok := l.(*net.TCPListener)
 	if !ok {
-		t.Fatal(fmt.Sprintf("%T is no TCP listener", l))
+		t.Fatalf("%T is no TCP listener", l)
 	}
 	if f.listening, err = tcp.File(); err != nil {
 		t.Fatal(err)
