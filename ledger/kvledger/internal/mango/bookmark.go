@@ -116,12 +116,12 @@ func (p *Plan) checksum(w *work, content []byte) []byte {
 		covered = append(covered, p.Index.text...)
 	}
 	sum := sha256.New()
-	sum.Write(fmt.Appendf(covered, "\n%t\n", p.Reverse)) //nolint:errcheck,revive // a hash never fails
+	sum.Write(fmt.Appendf(covered, "\n%t\n", p.Reverse))
 	for piece := range slices.Chunk(content, base64Piece) {
 		if !w.spend(len(piece) / 8) {
 			break
 		}
-		sum.Write(piece) //nolint:errcheck,revive // as above
+		sum.Write(piece)
 	}
 	return sum.Sum(nil)[:checksumSize]
 }
