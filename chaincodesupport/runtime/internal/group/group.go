@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	goruntime "runtime"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/pkg/errors"
@@ -101,6 +102,12 @@ func Start(cfg Config) (*Process, error) {
 	return p, nil
 }
 
+// longestPause is the longest of the pauses in which a program is waited for that somebody still has open for writing: half a
+// second, and with the shorter ones before it, a second. A program that was written just now can be in that state although
+// whoever wrote it has closed it: a process that was forked meanwhile has the file, too, until it executes something
+// (https://go.dev/issue/22315).
+const longestPause = 512 * time.Millisecond
+
 // own starts the process and stays until it is reaped, on one thread: Linux sends a process its Pdeathsig when the
 // thread that started it ends, not when the whole peer does.
 func (p *Process) own(started chan<- error) {
@@ -108,6 +115,11 @@ func (p *Process) own(started chan<- error) {
 	defer goruntime.UnlockOSThread()
 	var err error
 	p.tree, err = start(p.cmd)
+	for pause := time.Millisecond; errors.Is(err, syscall.ETXTBSY) && pause <= longestPause; pause *= 2 {
+		<-time.After(pause)
+		p.cmd = &exec.Cmd{Path: p.cmd.Path, Args: p.cmd.Args, Env: p.cmd.Env, Dir: p.cmd.Dir, Stdout: p.cmd.Stdout, Stderr: p.cmd.Stderr}
+		p.tree, err = start(p.cmd)
+	}
 	started <- err
 	if err != nil {
 		return
