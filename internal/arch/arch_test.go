@@ -65,6 +65,7 @@ var allowed = map[string][]string{
 	"chaincodesupport/accesscontrol":       {"chaincodesupport/runtime", "internal/loglimit", grpc, zap},
 
 	"identity":    {"proto", protobuf},
+	"block":       {"proto", "identity", protobuf},
 	"policies":    {"proto", "identity", protobuf},
 	"collections": {"handler", "ledger", "proto", "identity", "policies", protobuf},
 

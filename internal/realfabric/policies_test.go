@@ -1,14 +1,9 @@
 package realfabric_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,74 +15,6 @@ var (
 	rounds = flag.Int("policies", 2000, "how many random policies are compared")
 	seed   = flag.Uint64("seed", 1, "of the random policies")
 )
-
-// question and answer are those of program fabric.
-type question struct {
-	Organizations []organization `json:",omitempty"`
-	Policy        *string        `json:",omitempty"`
-	Signers       [][]byte       `json:",omitempty"`
-}
-
-type organization struct {
-	MSPID string
-	Root  []byte
-}
-
-type answer struct {
-	Envelope          []byte
-	ParseError, Error string
-}
-
-// fabric is the program that answers with Fabric's code.
-type fabric struct {
-	t       testing.TB
-	encoder *json.Encoder
-	decoder *json.Decoder
-}
-
-func startFabric(t testing.TB) *fabric {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "fabric")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
-	build.Dir, build.Env = "fabric", append(os.Environ(), "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	cmd := exec.CommandContext(t.Context(), program)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := in.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := cmd.Wait(); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-	})
-	return &fabric{t: t, encoder: json.NewEncoder(in), decoder: json.NewDecoder(bufio.NewReader(out))}
-}
-
-func (f *fabric) ask(q question) answer {
-	f.t.Helper()
-	if err := f.encoder.Encode(q); err != nil {
-		f.t.Fatal(err)
-	}
-	var a answer
-	if err := f.decoder.Decode(&a); err != nil {
-		f.t.Fatal(err)
-	}
-	return a
-}
 
 // people are identities of three organizations, a few for each role.
 type people struct {

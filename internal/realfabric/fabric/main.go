@@ -9,6 +9,7 @@ import (
 	"os"
 
 	mspproto "github.com/hyperledger/fabric-protos-go/msp"
+	"github.com/hyperledger/fabric-protos-go/peer"
 	"github.com/hyperledger/fabric/bccsp/sw"
 	"github.com/hyperledger/fabric/common/cauthdsl"
 	"github.com/hyperledger/fabric/common/policydsl"
@@ -29,6 +30,12 @@ type question struct {
 	// Policy and Signers ask whether those who sign are enough. Without signers, Policy is only parsed.
 	Policy  *string
 	Signers [][]byte // marshalled SerializedIdentity
+	// Block, a marshalled Block, asks for its hashes.
+	Block []byte
+	// Proposal, a marshalled Proposal, and Responses, marshalled ProposalResponses, ask for the transaction that the
+	// creator of the proposal makes of them.
+	Proposal  []byte
+	Responses [][]byte
 }
 
 // answer is what Fabric says.
@@ -37,6 +44,10 @@ type answer struct {
 	Envelope []byte
 	// ParseError and Error are the errors of parsing and of evaluating.
 	ParseError, Error string
+	// HeaderHash and DataHash are a block's.
+	HeaderHash, DataHash []byte
+	// Payload is a transaction's.
+	Payload []byte
 }
 
 func main() {
@@ -69,9 +80,60 @@ func serve() error {
 type oracle struct{ msps msp.MSPManager }
 
 func (o *oracle) answer(q question) (a answer, err error) {
-	if q.Organizations != nil {
+	switch {
+	case q.Organizations != nil:
 		return a, o.know(q.Organizations)
+	case q.Block != nil:
+		return hashes(q.Block)
+	case q.Proposal != nil:
+		return transaction(q.Proposal, q.Responses)
 	}
+	return o.evaluate(q)
+}
+
+func hashes(marshalled []byte) (answer, error) {
+	b, err := protoutil.UnmarshalBlock(marshalled)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{HeaderHash: protoutil.BlockHeaderHash(b.Header), DataHash: protoutil.BlockDataHash(b.Data)}, nil
+}
+
+// creator stands for the one who has proposed. What it signs doesn't matter.
+type creator []byte
+
+func (c creator) Serialize() ([]byte, error)    { return c, nil }
+func (c creator) Sign(m []byte) ([]byte, error) { return m[:1], nil }
+
+func transaction(marshalled []byte, responses [][]byte) (a answer, err error) {
+	proposal, err := protoutil.UnmarshalProposal(marshalled)
+	if err != nil {
+		return a, err
+	}
+	header, err := protoutil.UnmarshalHeader(proposal.Header)
+	if err != nil {
+		return a, err
+	}
+	signature, err := protoutil.UnmarshalSignatureHeader(header.SignatureHeader)
+	if err != nil {
+		return a, err
+	}
+	var all []*peer.ProposalResponse
+	for _, r := range responses {
+		response, err := protoutil.UnmarshalProposalResponse(r)
+		if err != nil {
+			return a, err
+		}
+		all = append(all, response)
+	}
+	envelope, err := protoutil.CreateSignedTx(proposal, creator(signature.Creator), all...)
+	if err != nil {
+		return answer{Error: err.Error()}, nil //nolint:nilerr // that is what was asked
+	}
+	return answer{Payload: envelope.Payload}, nil
+}
+
+func (o *oracle) evaluate(q question) (a answer, err error) {
 	envelope, err := policydsl.FromString(*q.Policy)
 	if err != nil {
 		return answer{ParseError: err.Error()}, nil //nolint:nilerr // that is what was asked
