@@ -8,6 +8,7 @@ require (
 	github.com/tidwall/btree v1.8.2
 	go.uber.org/goleak v1.3.0
 	go.uber.org/zap v1.28.0
+	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/sys v0.43.0
 	google.golang.org/grpc v1.82.0
 	google.golang.org/protobuf v1.36.12

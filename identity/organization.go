@@ -105,21 +105,17 @@ func (o *organization) member(cert *x509.Certificate) (*Verified, error) {
 			continue
 		}
 		if m.role != "" {
-			return nil, wrongRoles(cert, o.MSPID)
+			return nil, errors.Errorf("the identity must be a client, a peer, an orderer or an admin identity to be valid, not a combination of them. "+
+				"OUs: [%.200s], MSP: [%s]", strings.Join(cert.Subject.OrganizationalUnit, " "), o.MSPID)
 		}
 		m.role = role
 	}
 	if m.role == "" {
-		return nil, wrongRoles(cert, o.MSPID)
+		return nil, errors.Errorf("the identity does not have an OU that resolves to client, peer, orderer, or admin role. OUs: [%.200s], MSP: [%s]",
+			strings.Join(cert.Subject.OrganizationalUnit, " "), o.MSPID)
 	}
 	m.admin = m.role == Admin || o.lists(cert)
 	return m, nil
-}
-
-// wrongRoles has Fabric's text.
-func wrongRoles(cert *x509.Certificate, mspID string) error {
-	return errors.Errorf("the identity must be a client, a peer, an orderer or an admin identity to be valid, not a combination of them. "+
-		"OUs: [%.200s], MSP: [%s]", strings.Join(cert.Subject.OrganizationalUnit, " "), mspID)
 }
 
 // certified returns an error unless a CA of the organization has signed the certificate and hasn't revoked it. When the

@@ -184,7 +184,7 @@ func TestRoles(t *testing.T) {
 	plain := org
 	plain.NodeOUs = nil
 	enforced, free := newVerifier(t, org), newVerifier(t, plain)
-	const mixed = "an error"
+	const mixed, none = "several roles", "no role"
 	for _, c := range []struct {
 		ous                []string
 		want, withoutUnits string
@@ -193,15 +193,18 @@ func TestRoles(t *testing.T) {
 		{[]string{"peer"}, "member peer", "member"},
 		{[]string{"admin"}, "member admin", "member"},
 		{[]string{"orderer", "eu"}, "member orderer", "member"},
-		{[]string{}, mixed, "member"},
-		{[]string{"eu"}, mixed, "member"},
+		{[]string{}, none, "member"},
+		{[]string{"eu"}, none, "member"},
 		{[]string{"client", "peer"}, mixed, "member"},
-		{[]string{"Client"}, mixed, "member"},
+		{[]string{"Client"}, none, "member"},
 	} {
 		id := issue(t, m, identity.Config{CommonName: "x", OUs: c.ous})
 		got := rolesBy(enforced, id.Creator())
-		if c.want == mixed && strings.Contains(got, "to be valid, not a combination of them. OUs: [") {
+		if strings.Contains(got, "to be valid, not a combination of them. OUs: [") {
 			got = mixed
+		}
+		if strings.Contains(got, "does not have an OU that resolves to client, peer, orderer, or admin role. OUs: [") {
+			got = none
 		}
 		if got != c.want {
 			t.Errorf("%q: %s, want %s", c.ous, got, c.want)

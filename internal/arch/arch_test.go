@@ -27,6 +27,7 @@ const (
 	status   = "google.golang.org/grpc/status"
 	protobuf = "google.golang.org/protobuf/..."
 	goleak   = "go.uber.org/goleak"
+	yaml     = "go.yaml.in/yaml/v3"
 	windows  = "golang.org/x/sys/windows"
 	zap      = "go.uber.org/zap/..."
 )
@@ -64,10 +65,12 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/runtimetest": {"chaincodesupport/runtime", "proto", "proto/pbgrpc", grpc, protobuf, goleak},
 	"chaincodesupport/accesscontrol":       {"chaincodesupport/runtime", "internal/loglimit", grpc, zap},
 
-	"identity":    {"proto", protobuf},
-	"block":       {"proto", "identity", protobuf},
-	"policies":    {"proto", "identity", protobuf},
-	"collections": {"handler", "ledger", "proto", "identity", "policies", protobuf},
+	"identity": {"proto", protobuf},
+	// Fabric's tools write YAML.
+	"identity/mspfolder": {"identity", yaml},
+	"block":              {"proto", "identity", protobuf},
+	"policies":           {"proto", "identity", protobuf},
+	"collections":        {"handler", "ledger", "proto", "identity", "policies", protobuf},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},

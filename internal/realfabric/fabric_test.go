@@ -55,6 +55,9 @@ type question struct {
 	Block         []byte         `json:",omitempty"`
 	Proposal      []byte         `json:",omitempty"`
 	Responses     [][]byte       `json:",omitempty"`
+	Folder        string         `json:",omitempty"`
+	MSPID         string         `json:",omitempty"`
+	Message       []byte         `json:",omitempty"`
 }
 
 type organization struct {
@@ -67,6 +70,7 @@ type answer struct {
 	ParseError, Error    string
 	HeaderHash, DataHash []byte
 	Payload              []byte
+	Creator, Signature   []byte
 }
 
 // fabric is the program that answers with Fabric's code.

@@ -9,3 +9,5 @@ require (
 )
 
 require github.com/pkg/errors v0.9.1
+
+require go.yaml.in/yaml/v3 v3.0.5 // indirect

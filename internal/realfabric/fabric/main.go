@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	mspproto "github.com/hyperledger/fabric-protos-go/msp"
 	"github.com/hyperledger/fabric-protos-go/peer"
@@ -36,6 +37,9 @@ type question struct {
 	// creator of the proposal makes of them.
 	Proposal  []byte
 	Responses [][]byte
+	// Folder, an MSP folder, asks for the identity in it, and for its signature over Message.
+	Folder, MSPID string
+	Message       []byte
 }
 
 // answer is what Fabric says.
@@ -48,6 +52,8 @@ type answer struct {
 	HeaderHash, DataHash []byte
 	// Payload is a transaction's.
 	Payload []byte
+	// Creator is an identity, and Signature what it has signed.
+	Creator, Signature []byte
 }
 
 func main() {
@@ -87,6 +93,8 @@ func (o *oracle) answer(q question) (a answer, err error) {
 		return hashes(q.Block)
 	case q.Proposal != nil:
 		return transaction(q.Proposal, q.Responses)
+	case q.Folder != "":
+		return sign(q)
 	}
 	return o.evaluate(q)
 }
@@ -97,6 +105,41 @@ func hashes(marshalled []byte) (answer, error) {
 		return answer{}, err
 	}
 	return answer{HeaderHash: protoutil.BlockHeaderHash(b.Header), DataHash: protoutil.BlockDataHash(b.Data)}, nil
+}
+
+// sign signs with the identity in a folder, if Fabric takes it for a valid one.
+func sign(q question) (a answer, err error) {
+	config, err := msp.GetLocalMspConfig(q.Folder, nil, q.MSPID)
+	if err != nil {
+		return answer{Error: err.Error()}, nil //nolint:nilerr // that is what was asked
+	}
+	store, err := sw.NewFileBasedKeyStore(nil, filepath.Join(q.Folder, "keystore"), true)
+	if err != nil {
+		return a, err
+	}
+	csp, err := sw.NewDefaultSecurityLevelWithKeystore(store)
+	if err != nil {
+		return a, err
+	}
+	m, err := msp.New(&msp.BCCSPNewOpts{NewBaseOpts: msp.NewBaseOpts{Version: msp.MSPv1_4_3}}, csp)
+	if err != nil {
+		return a, err
+	}
+	if err := m.Setup(config); err != nil {
+		return answer{Error: err.Error()}, nil //nolint:nilerr // as above
+	}
+	id, err := m.GetDefaultSigningIdentity()
+	if err != nil {
+		return answer{Error: err.Error()}, nil //nolint:nilerr // as above
+	}
+	if err := id.Validate(); err != nil {
+		return answer{Error: err.Error()}, nil //nolint:nilerr // as above
+	}
+	if a.Creator, err = id.Serialize(); err != nil {
+		return a, err
+	}
+	a.Signature, err = id.Sign(q.Message)
+	return a, err
 }
 
 // creator stands for the one who has proposed. What it signs doesn't matter.

@@ -1,0 +1,306 @@
+// Package mspfolder writes and reads MSP folders, the form in which Fabric's tools, peers and clients keep identities and
+// organizations (Fabric: msp, configbuilder.go).
+//
+//	err := mspfolder.Write("alice/msp", org1.Organization(), alice)
+//	organization, alice, err := mspfolder.Read("alice/msp", "Org1MSP")
+//
+// A folder has the certificates of an organization's CAs, and in most cases those of an identity with its private key. It can
+// be given to a peer of Fabric as CORE_PEER_MSPCONFIGPATH.
+package mspfolder
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ccpeer/ccpeer/identity"
+)
+
+// The folders and the file in an MSP folder.
+const (
+	caCerts           = "cacerts"
+	intermediateCerts = "intermediatecerts"
+	adminCerts        = "admincerts"
+	revocationLists   = "crls"
+	signCerts         = "signcerts"
+	keyStore          = "keystore"
+	configFile        = "config.yaml"
+)
+
+// configuration is config.yaml.
+type configuration struct {
+	OrganizationalUnitIdentifiers []unit   `yaml:"OrganizationalUnitIdentifiers,omitempty"`
+	NodeOUs                       *nodeOUs `yaml:"NodeOUs,omitempty"`
+}
+
+type nodeOUs struct {
+	Enable              bool  `yaml:"Enable"`
+	ClientOUIdentifier  *unit `yaml:"ClientOUIdentifier,omitempty"`
+	PeerOUIdentifier    *unit `yaml:"PeerOUIdentifier,omitempty"`
+	AdminOUIdentifier   *unit `yaml:"AdminOUIdentifier,omitempty"`
+	OrdererOUIdentifier *unit `yaml:"OrdererOUIdentifier,omitempty"`
+}
+
+type unit struct {
+	Certificate                  string `yaml:"Certificate,omitempty"`
+	OrganizationalUnitIdentifier string `yaml:"OrganizationalUnitIdentifier"`
+}
+
+// Write writes an MSP folder, which must not be there yet. Without an identity, it says no more than what others must know of
+// the organization. The private key can be read by the folder's owner only. If Write fails, there is no folder.
+func Write(dir string, o identity.Organization, id *identity.Identity) error {
+	if err := write(dir, o, id); err != nil {
+		return errors.WithMessagef(err, "write MSP folder %s", dir)
+	}
+	return nil
+}
+
+func write(dir string, o identity.Organization, id *identity.Identity) error {
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return errors.New("there is something already: give another path, or remove it")
+	}
+	if id != nil && id.MSPID() != o.MSPID {
+		return errors.Errorf("the identity is of MSP %q, the organization is %q", id.MSPID(), o.MSPID)
+	}
+	parent, name := filepath.Split(filepath.Clean(dir))
+	if err := os.MkdirAll(filepath.Clean(parent+"."), 0o700); err != nil {
+		return errors.Wrap(err, "make parent")
+	}
+	unfinished, err := os.MkdirTemp(parent, "."+name+"-")
+	if err != nil {
+		return errors.Wrap(err, "make folder")
+	}
+	defer func() { _ = os.RemoveAll(unfinished) }() // it isn't there any more if all went well
+	files, err := filesOf(o, id)
+	if err != nil {
+		return err
+	}
+	for path, content := range files {
+		path = filepath.Join(unfinished, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return errors.Wrap(err, "make folder")
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			return errors.Wrap(err, "write file")
+		}
+	}
+	return errors.Wrap(os.Rename(unfinished, dir), "give the folder its name")
+}
+
+// filesOf are the files of an MSP folder, by their paths in it.
+func filesOf(o identity.Organization, id *identity.Identity) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for folder, certs := range map[string][]*x509.Certificate{caCerts: o.Roots, intermediateCerts: o.Intermediates, adminCerts: o.Admins} {
+		for i, cert := range certs {
+			files[filepath.Join(folder, fmt.Sprintf("%d-cert.pem", i))] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+		}
+	}
+	for i, list := range o.RevocationLists {
+		files[filepath.Join(revocationLists, fmt.Sprintf("%d-crl.pem", i))] = pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list.Raw})
+	}
+	config, err := yaml.Marshal(configurationOf(o.NodeOUs))
+	if err != nil {
+		return nil, errors.Wrap(err, "marshal "+configFile)
+	}
+	files[configFile] = config
+	if id == nil {
+		return files, nil
+	}
+	files[filepath.Join(signCerts, "cert.pem")] = id.CertificatePEM()
+	if files[filepath.Join(keyStore, "priv_sk")], err = id.KeyPEM(); err != nil {
+		return nil, err
+	}
+	return files, nil
+}
+
+func configurationOf(n *identity.NodeOUs) configuration {
+	if n == nil {
+		return configuration{}
+	}
+	of := func(name string) *unit {
+		if name == "" {
+			return nil
+		}
+		return &unit{OrganizationalUnitIdentifier: name}
+	}
+	return configuration{NodeOUs: &nodeOUs{
+		Enable: true, ClientOUIdentifier: of(n.Client), PeerOUIdentifier: of(n.Peer), AdminOUIdentifier: of(n.Admin), OrdererOUIdentifier: of(n.Orderer),
+	}}
+}
+
+// Read reads an MSP folder that Write, cryptogen or a client of Fabric's CA has written. A folder doesn't say which MSP it
+// is of, so you must. The identity is nil if the folder has none. Certificates for TLS are overlooked.
+//
+// An organization that only accepts certain units, or tells roles by units of a certain one of several CAs, is an error.
+func Read(dir, mspID string) (identity.Organization, *identity.Identity, error) {
+	o, id, err := read(dir, mspID)
+	if err != nil {
+		return identity.Organization{}, nil, errors.WithMessagef(err, "read MSP folder %s", dir)
+	}
+	return o, id, nil
+}
+
+func read(dir, mspID string) (o identity.Organization, id *identity.Identity, err error) {
+	o.MSPID = mspID
+	for folder, certs := range map[string]*[]*x509.Certificate{caCerts: &o.Roots, intermediateCerts: &o.Intermediates, adminCerts: &o.Admins} {
+		if *certs, err = readCertificates(filepath.Join(dir, folder)); err != nil {
+			return o, nil, err
+		}
+	}
+	if len(o.Roots) == 0 {
+		return o, nil, errors.Errorf("%s has no certificate of a CA", filepath.Join(dir, caCerts))
+	}
+	if o.RevocationLists, err = readRevocationLists(filepath.Join(dir, revocationLists)); err != nil {
+		return o, nil, err
+	}
+	if o.NodeOUs, err = readConfiguration(dir, len(o.Roots)+len(o.Intermediates)); err != nil {
+		return o, nil, err
+	}
+	if _, err := identity.NewVerifier(o); err != nil { // which looks at the certificates
+		return o, nil, err
+	}
+	id, err = readIdentity(dir, mspID)
+	return o, id, err
+}
+
+// readFiles returns the files of a folder, by their paths. A folder that isn't there has none.
+func readFiles(dir string) (map[string][]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Wrap(err, "list files")
+	}
+	files := map[string][]byte{}
+	for _, e := range entries {
+		if e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		if files[path], err = os.ReadFile(path); err != nil {
+			return nil, errors.Wrap(err, "read file")
+		}
+	}
+	return files, nil
+}
+
+func readCertificates(dir string) ([]*x509.Certificate, error) {
+	files, err := readFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	var certs []*x509.Certificate
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		block, _ := pem.Decode(files[path])
+		if block == nil {
+			return nil, errors.Errorf("%s is not PEM", path)
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, errors.Wrapf(err, "parse %s", path)
+		}
+		certs = append(certs, cert)
+	}
+	return certs, nil
+}
+
+func readRevocationLists(dir string) ([]*x509.RevocationList, error) {
+	files, err := readFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	var lists []*x509.RevocationList
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		der := files[path]
+		if block, _ := pem.Decode(der); block != nil {
+			der = block.Bytes
+		}
+		list, err := x509.ParseRevocationList(der)
+		if err != nil {
+			return nil, errors.Wrapf(err, "parse %s", path)
+		}
+		lists = append(lists, list)
+	}
+	return lists, nil
+}
+
+// readConfiguration returns the units that config.yaml says, or nil. cas is how many CAs there are: a unit that one of
+// several must have certified isn't supported.
+func readConfiguration(dir string, cas int) (*identity.NodeOUs, error) {
+	path := filepath.Join(dir, configFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // without the file there are no units
+	}
+	if err != nil {
+		return nil, errors.Wrap(err, "read file")
+	}
+	var c configuration
+	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&c); err != nil && len(bytes.TrimSpace(text)) > 0 {
+		return nil, errors.Wrapf(err, "parse %s", path)
+	}
+	if len(c.OrganizationalUnitIdentifiers) > 0 {
+		return nil, errors.Errorf("%s has OrganizationalUnitIdentifiers, which are not supported", path)
+	}
+	if c.NodeOUs == nil || !c.NodeOUs.Enable {
+		return nil, nil //nolint:nilnil // as above
+	}
+	n := &identity.NodeOUs{}
+	for _, role := range []struct {
+		written *unit
+		into    *string
+	}{
+		{c.NodeOUs.ClientOUIdentifier, &n.Client}, {c.NodeOUs.PeerOUIdentifier, &n.Peer},
+		{c.NodeOUs.AdminOUIdentifier, &n.Admin}, {c.NodeOUs.OrdererOUIdentifier, &n.Orderer},
+	} {
+		if role.written == nil {
+			continue
+		}
+		if role.written.Certificate != "" && cas > 1 {
+			return nil, errors.Errorf("%s wants unit %q to be certified by %s. With several CAs that is not supported",
+				path, role.written.OrganizationalUnitIdentifier, role.written.Certificate)
+		}
+		*role.into = role.written.OrganizationalUnitIdentifier
+	}
+	return n, nil
+}
+
+// readIdentity returns the identity that a folder has. Its key is the one in the keystore that fits the certificate.
+func readIdentity(dir, mspID string) (*identity.Identity, error) {
+	certs, err := readFiles(filepath.Join(dir, signCerts))
+	if err != nil {
+		return nil, err
+	}
+	if len(certs) == 0 {
+		return nil, nil //nolint:nilnil // an organization's folder has no identity
+	}
+	if len(certs) > 1 {
+		return nil, errors.Errorf("%s has %d certificates, want 1", filepath.Join(dir, signCerts), len(certs))
+	}
+	keys, err := readFiles(filepath.Join(dir, keyStore))
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, errors.Errorf("%s has no key", filepath.Join(dir, keyStore))
+	}
+	var last error
+	for _, cert := range certs {
+		for _, key := range keys {
+			id, err := identity.Load(mspID, cert, key)
+			if err == nil {
+				return id, nil
+			}
+			last = err
+		}
+	}
+	return nil, errors.WithMessagef(last, "no key in %s fits", filepath.Join(dir, keyStore))
+}
