@@ -44,7 +44,11 @@ func (p *Plan) bookmarkAfter(w *work, at Position) (string, error) {
 	var content bytes.Buffer
 	content.Write(make([]byte, checksumSize))
 	content.WriteString(`{"v":`)
-	if err := encode(w, &content, at.Values); err != nil {
+	var values any // null if there are none: bookmarks stay the same from version to version
+	if at.Values != nil {
+		values = at.Values
+	}
+	if err := encode(w, &content, values); err != nil {
 		return "", errors.Wrap(err, "encode bookmark")
 	}
 	content.WriteString(`,"k":"` + toBase64(w, base64.StdEncoding, []byte(at.Key)) + `"}`)
