@@ -243,7 +243,7 @@ func TestVerify(t *testing.T) {
 	}{
 		{"member", "secrets", "read write", propose(t, issue(t, org1, "client")).Signed, 1},
 		{"impostor", "secrets", "collection ch1/asset/secrets: verify proposal: identity of MSP Org1MSP: check certificate: x509: ", impostor, 1},
-		{"unsigned", "secrets", "collection ch1/asset/secrets: verify proposal: signature is not the certificate's", unsigned, 1},
+		{"unsigned", "secrets", "collection ch1/asset/secrets: verify proposal: decode signature", unsigned, 1},
 		{"for everyone", "open", "read write", impostor, 0},
 		{"implicit", "_implicit_org_Org1MSP", "read write", impostor, 0},
 	} {

@@ -10,7 +10,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-func ExampleNew() {
+func ExampleNewProposal() {
 	creator, err := proto.Marshal(&pb.SerializedIdentity{Mspid: "Org1MSP"})
 	if err != nil {
 		fmt.Println(err)
@@ -32,7 +32,7 @@ func ExampleNew() {
 }
 
 // A peer that has a proposal of a client takes it apart, and finds out who it is from.
-func ExampleParse() {
+func ExampleParseProposal() {
 	org1, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP", Organization: "org1.example.com"})
 	if err != nil {
 		fmt.Println(err)

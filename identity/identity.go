@@ -15,7 +15,7 @@ import (
 type Signer interface {
 	// Creator returns the marshalled SerializedIdentity. The caller only reads it.
 	Creator() []byte
-	// Sign hashes a message and returns the signature over it. The caller owns the signature.
+	// Sign returns the signature over a message. The caller owns the signature.
 	Sign(message []byte) ([]byte, error)
 }
 
@@ -95,4 +95,18 @@ func newIdentity(mspID string, cert *x509.Certificate, key signingKey) (*Identit
 func serialize(mspID string, cert *x509.Certificate) ([]byte, error) {
 	b, err := proto.Marshal(&pb.SerializedIdentity{Mspid: mspID, IdBytes: certificatePEM(cert)})
 	return b, errors.Wrap(err, "marshal SerializedIdentity")
+}
+
+// Canonical returns a marshalled SerializedIdentity as Fabric and this package write it: the certificate may be sent with text
+// around it, or with other line ends, and be the same.
+func Canonical(creator []byte) ([]byte, error) {
+	var id pb.SerializedIdentity
+	if err := proto.Unmarshal(creator, &id); err != nil {
+		return nil, errors.Wrap(err, "decode SerializedIdentity")
+	}
+	cert, err := parseCertificate(id.GetIdBytes())
+	if err != nil {
+		return nil, err
+	}
+	return serialize(id.GetMspid(), cert)
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"io"
@@ -101,17 +102,25 @@ func verifyMessage(cert *x509.Certificate, message, signature []byte) error {
 	}
 }
 
+// verifyECDSA takes what Fabric takes (bccsp/utils, UnmarshalECDSASignature): bytes that follow the signature are overlooked, and
+// so are more elements in it. Peers must agree on what is signed.
 func verifyECDSA(key *ecdsa.PublicKey, message, signature []byte) error {
-	digest := sha256.Sum256(message)
-	if !ecdsa.VerifyASN1(key, digest[:], signature) {
-		return errors.New("signature is not the certificate's")
-	}
 	var s ecdsaSignature
 	if _, err := asn1.Unmarshal(signature, &s); err != nil {
 		return errors.Wrap(err, "decode signature")
 	}
+	if s.R == nil || s.S == nil || s.R.Sign() <= 0 || s.S.Sign() <= 0 {
+		return errors.New("signature has a number that is not larger than zero")
+	}
 	if !isLowS(key, s.S) { // anyone can make a second valid signature, with a high S, of the first
 		return errors.New("signature has the higher of the two values that S can have")
+	}
+	canonical, err := asn1.Marshal(s)
+	if err != nil {
+		return errors.Wrap(err, "marshal signature")
+	}
+	if digest := sha256.Sum256(message); !ecdsa.VerifyASN1(key, digest[:], canonical) {
+		return errors.New("signature is not the certificate's")
 	}
 	return nil
 }
@@ -173,4 +182,53 @@ func parseCertificate(text []byte) (*x509.Certificate, error) {
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	return cert, errors.Wrap(err, "parse certificate")
+}
+
+// certificateForm is a certificate in ASN.1: what is signed, how, and the signature.
+type certificateForm struct {
+	TBS       asn1.RawValue
+	Algorithm pkix.AlgorithmIdentifier
+	Signature asn1.BitString
+}
+
+// withLowS returns a certificate whose signature has the lower S, as Fabric rewrites them (msp, cert.go): otherwise one key
+// could have two certificates, and be two signers. issuer has signed the certificate.
+func withLowS(cert, issuer *x509.Certificate) *x509.Certificate {
+	return withS(cert, issuer, func(low bool) bool { return !low })
+}
+
+// withHighS returns the other form.
+func withHighS(cert, issuer *x509.Certificate) *x509.Certificate {
+	return withS(cert, issuer, func(low bool) bool { return low })
+}
+
+// withS changes S to its other value if change says so. Whatever isn't signed with ECDSA is returned as it is.
+func withS(cert, issuer *x509.Certificate, change func(low bool) bool) *x509.Certificate {
+	key, ok := issuer.PublicKey.(*ecdsa.PublicKey)
+	if !ok {
+		return cert
+	}
+	var s ecdsaSignature
+	if _, err := asn1.Unmarshal(cert.Signature, &s); err != nil || !change(isLowS(key, s.S)) {
+		return cert
+	}
+	s.S = new(big.Int).Sub(key.Params().N, s.S)
+	signature, err := asn1.Marshal(s)
+	if err != nil {
+		return cert
+	}
+	var form certificateForm
+	if _, err := asn1.Unmarshal(cert.Raw, &form); err != nil {
+		return cert
+	}
+	form.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
+	der, err := asn1.Marshal(form)
+	if err != nil {
+		return cert
+	}
+	changed, err := x509.ParseCertificate(der)
+	if err != nil {
+		return cert
+	}
+	return changed
 }

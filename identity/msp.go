@@ -137,7 +137,7 @@ type Config struct {
 	NotBefore, NotAfter time.Time
 }
 
-// Issue makes an identity: a new ECDSA P-256 key, and a certificate for it that the MSP's CA signs. Like those of Fabric's
+// Issue makes an identity: a new key, and a certificate for it that the MSP's CA signs. Like those of Fabric's
 // CA, the certificate is for digital signatures, and is not bound to a use in TLS.
 func (m *MSP) Issue(cfg Config) (*Identity, error) {
 	id, err := m.issue(cfg)

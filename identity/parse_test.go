@@ -186,10 +186,10 @@ func TestVerify(t *testing.T) {
 	}{
 		{"good", "", propose(t, alice), none},
 		{"good at a time", "", propose(t, alice), now.Add(300 * 24 * time.Hour)},
-		{"expired", "certificate is valid from ", propose(t, alice), now.Add(400 * 24 * time.Hour)},
-		{"not valid yet", "certificate is valid from ", propose(t, alice), now.Add(-2 * time.Hour)},
+		{"expired", "certificate has ended on ", propose(t, alice), now.Add(400 * 24 * time.Hour)},
+		{"not valid yet", "", propose(t, alice), now.Add(-2 * time.Hour)},
 		{"changed", "signature is not the certificate's", changed(propose(t, alice)), none},
-		{"unsigned", "signature is not the certificate's", propose(t, signer{alice.Creator(), nil}), none},
+		{"unsigned", "decode signature", propose(t, signer{alice.Creator(), nil}), none},
 		{"signed by somebody else", "signature is not the certificate's", propose(t, signer{alice.Creator(), impostor.Sign}), none},
 		{"high S", "higher of the two values", propose(t, signer{alice.Creator(), highS(alice)}), none},
 		{"another CA of the name", "unknown authority", propose(t, impostor), none},

@@ -20,9 +20,10 @@ type Principal struct {
 	MSPID string
 	// Role is the role that they have in it.
 	Role Role
-	// OU is, without a Role, an organizational unit in the subjects of their certificates.
-	OU string
-	// Creator is the only one in the group: a marshalled SerializedIdentity. It is a string, so that principals can be
+	// OU is, without a Role, an organizational unit in the subjects of their certificates. Certifiers is the hash of the CAs
+	// that must have certified them: see Verified.Certifiers. If it is empty, nobody is in the group, as in Fabric.
+	OU, Certifiers string
+	// Creator is the only one in the group, in the form that Canonical returns. It is a string, so that principals can be
 	// compared.
 	Creator string
 }

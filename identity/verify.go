@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"slices"
 	"sync"
@@ -18,8 +19,9 @@ type Verifier struct {
 	organizations map[string]*organization
 
 	mu sync.Mutex
-	// seen has two generations, so that nothing needs to be ordered: when the young one is full, the old one goes.
-	seen, seenBefore map[string]*Verified
+	// seen has two generations, so that nothing needs to be ordered: when the young one is full, the old one goes. The keys
+	// are hashes, because what is sent may be of any size.
+	seen, seenBefore map[[sha256.Size]byte]*Verified
 }
 
 // remembered is how many identities a Verifier has in each of its generations at most.
@@ -27,7 +29,7 @@ const remembered = 200
 
 // NewVerifier returns a Verifier for the members of some organizations.
 func NewVerifier(organizations ...Organization) (*Verifier, error) {
-	v := &Verifier{organizations: map[string]*organization{}, seen: map[string]*Verified{}}
+	v := &Verifier{organizations: map[string]*organization{}, seen: map[[sha256.Size]byte]*Verified{}}
 	for _, o := range organizations {
 		ready, err := newOrganization(o)
 		if err != nil {
@@ -55,14 +57,15 @@ func (v *Verifier) MSPIDs() []string {
 // CA of its MSP, or was revoked, or has no role or several. Whether it has ended is not checked, because Fabric doesn't when
 // it validates blocks: see Verified.ExpiresAt. Identify only reads creator.
 func (v *Verifier) Identify(creator []byte) (*Verified, error) {
-	if m := v.recall(creator); m != nil {
+	key := sha256.Sum256(creator)
+	if m := v.recall(key); m != nil {
 		return m, nil
 	}
 	m, err := v.identify(creator)
 	if err != nil {
 		return nil, err
 	}
-	v.remember(creator, m)
+	v.remember(key, m)
 	return m, nil
 }
 
@@ -83,49 +86,72 @@ func (v *Verifier) identify(creator []byte) (*Verified, error) {
 	return m, errors.WithMessagef(err, "identity of MSP %s", o.MSPID)
 }
 
-func (v *Verifier) recall(creator []byte) *Verified {
+func (v *Verifier) recall(key [sha256.Size]byte) *Verified {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	m := v.seen[string(creator)]
+	m := v.seen[key]
 	if m == nil {
-		if m = v.seenBefore[string(creator)]; m != nil {
-			v.put(string(creator), m)
+		if m = v.seenBefore[key]; m != nil {
+			v.put(key, m)
 		}
 	}
 	return m
 }
 
-func (v *Verifier) remember(creator []byte, m *Verified) {
+func (v *Verifier) remember(key [sha256.Size]byte, m *Verified) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.put(string(creator), m)
+	v.put(key, m)
 }
 
 // put needs the lock.
-func (v *Verifier) put(creator string, m *Verified) {
+func (v *Verifier) put(key [sha256.Size]byte, m *Verified) {
 	if len(v.seen) >= remembered {
-		v.seen, v.seenBefore = map[string]*Verified{}, v.seen
+		v.seen, v.seenBefore = map[[sha256.Size]byte]*Verified{}, v.seen
 	}
-	v.seen[creator] = m
+	v.seen[key] = m
 }
 
 // Verified is an identity that a Verifier has checked: a member of an MSP. It is safe for concurrent use.
 type Verified struct {
-	mspID   string
-	cert    *x509.Certificate
-	creator string
-	role    Role // of NodeOUs; "" without them
-	admin   bool
+	mspID      string
+	cert       *x509.Certificate // with a low S
+	creators   [2]string         // canonical, with a low and a high S in the certificate
+	certifiers string
+	role       Role // of NodeOUs; "" without them
+	admin      bool
+}
+
+// newVerified is of a certificate with the chain that leads to a root. It has no role yet.
+func newVerified(mspID string, cert *x509.Certificate, chain []*x509.Certificate) (*Verified, error) {
+	m := &Verified{mspID: mspID, cert: withLowS(cert, chain[1])}
+	for i, form := range []*x509.Certificate{m.cert, withHighS(cert, chain[1])} {
+		creator, err := serialize(mspID, form)
+		if err != nil {
+			return nil, err
+		}
+		m.creators[i] = string(creator)
+	}
+	hash := sha256.New()
+	for _, ca := range chain[1:] {
+		hash.Write(ca.Raw)
+	}
+	m.certifiers = string(hash.Sum(nil))
+	return m, nil
 }
 
 // MSPID returns the ID of the MSP that has certified the member.
 func (m *Verified) MSPID() string { return m.mspID }
 
-// Certificate returns the certificate. It must not be modified.
+// Certificate returns the certificate. Its signature has a low S, whatever was sent. It must not be modified.
 func (m *Verified) Certificate() *x509.Certificate { return m.cert }
 
 // CertificatePEM returns the certificate as PEM, in a new slice.
 func (m *Verified) CertificatePEM() []byte { return certificatePEM(m.cert) }
+
+// Certifiers returns a hash of the CAs that have certified the member, from the issuer to the root, for Principal.Certifiers.
+// It is SHA-256 of their certificates, one behind the other (Fabric: the certifiers identifier of an OUIdentifier).
+func (m *Verified) Certifiers() string { return m.certifiers }
 
 // ExpiresAt returns when the certificate ends. An endorser refuses the proposals of those whose certificate has ended.
 func (m *Verified) ExpiresAt() time.Time { return m.cert.NotAfter }
@@ -138,7 +164,7 @@ func (m *Verified) Verify(message, signature []byte) error {
 // Satisfies reports whether the member belongs to a group (Fabric: SatisfiesPrincipal).
 func (m *Verified) Satisfies(p Principal) bool {
 	if p.Creator != "" {
-		return p.Creator == m.creator
+		return slices.Contains(m.creators[:], p.Creator)
 	}
 	if p.MSPID != m.mspID {
 		return false
@@ -151,13 +177,14 @@ func (m *Verified) Satisfies(p Principal) bool {
 	case Client, Peer, Orderer:
 		return m.role == p.Role
 	case "":
-		return p.OU != "" && slices.Contains(m.cert.Subject.OrganizationalUnit, p.OU)
+		return p.OU != "" && p.Certifiers == m.certifiers && slices.Contains(m.cert.Subject.OrganizationalUnit, p.OU)
 	}
 	return false
 }
 
 // Verify checks that the proposal is really its creator's: that v knows the creator, that the creator's certificate has not
-// ended at the given time, and that its key has signed. The zero time means now. Verify returns who it is.
+// ended at the given time, and that its key has signed. The zero time means now. A certificate that isn't valid yet is good: the
+// clocks of others may be fast, and Fabric doesn't ask either. Verify returns who it is.
 func (p *ParsedProposal) Verify(v *Verifier, at time.Time) (*Verified, error) {
 	if at.IsZero() {
 		at = time.Now()
@@ -166,9 +193,8 @@ func (p *ParsedProposal) Verify(v *Verifier, at time.Time) (*Verified, error) {
 	if err != nil {
 		return nil, errors.WithMessage(err, "verify proposal")
 	}
-	if at.After(m.ExpiresAt()) || at.Before(m.cert.NotBefore) {
-		return nil, errors.Errorf("verify proposal: creator's certificate is valid from %s to %s",
-			m.cert.NotBefore.Format(time.RFC3339), m.ExpiresAt().Format(time.RFC3339))
+	if at.After(m.ExpiresAt()) {
+		return nil, errors.Errorf("verify proposal: creator's certificate has ended on %s", m.ExpiresAt().Format(time.RFC3339))
 	}
 	if err := m.Verify(p.proposalBytes, p.signature); err != nil {
 		return nil, errors.WithMessage(err, "verify proposal")

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -232,7 +233,7 @@ func newCA(t *testing.T, parent *identity.MSP) *identity.MSP {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: fmt.Sprint("ca", now.UnixNano())},
 		NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	issuer, signer := template, crypto.Signer(key)
 	if parent != nil {
@@ -285,13 +286,15 @@ func TestOtherPrincipals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for p, want := range map[identity.Principal]bool{
-		{MSPID: "Org1MSP", OU: "eu"}:       true,
-		{MSPID: "Org1MSP", OU: "us"}:       false,
-		{MSPID: "Org2MSP", OU: "eu"}:       false,
-		{Creator: string(alice.Creator())}: true,
-		{Creator: string(bob.Creator())}:   false,
-		{}:                                 false,
-		{MSPID: "Org1MSP"}:                 false,
+		{MSPID: "Org1MSP", OU: "eu", Certifiers: who.Certifiers()}: true,
+		{MSPID: "Org1MSP", OU: "us", Certifiers: who.Certifiers()}: false,
+		{MSPID: "Org2MSP", OU: "eu", Certifiers: who.Certifiers()}: false,
+		{MSPID: "Org1MSP", OU: "eu", Certifiers: "x"}:              false,
+		{MSPID: "Org1MSP", OU: "eu"}:                               false, // as in Fabric
+		{Creator: string(alice.Creator())}:                         true,
+		{Creator: string(bob.Creator())}:                           false,
+		{}:                                                         false,
+		{MSPID: "Org1MSP"}:                                         false,
 	} {
 		if who.Satisfies(p) != want {
 			t.Errorf("%s: %t", p, !want)
@@ -310,6 +313,14 @@ func TestIntermediate(t *testing.T) {
 	org.Intermediates = []*x509.Certificate{ca.Certificate()}
 	if got := rolesBy(newVerifier(t, org), alice.Creator()); got != "member client" {
 		t.Errorf("with it: %s", got)
+	}
+	bob := issue(t, root, identity.Config{CommonName: "bob"})
+	if _, err := newVerifier(t, org).Identify(bob.Creator()); err == nil || !strings.Contains(err.Error(), "Parent certificate should be a leaf of the certification tree") {
+		t.Errorf("certified by the root: %v", err)
+	}
+	org.Intermediates = []*x509.Certificate{newCA(t, newCA(t, nil)).Certificate()}
+	if _, err := identity.NewVerifier(org); err == nil || !strings.Contains(err.Error(), "check certificate of CA ") {
+		t.Errorf("an intermediate CA of somebody else's: %v", err)
 	}
 }
 
@@ -364,10 +375,11 @@ func TestVerifierRefuses(t *testing.T) {
 	m := newMSP(t, "Org1MSP")
 	alice := issue(t, m, identity.Config{CommonName: "alice"})
 	for want, organizations := range map[string][]identity.Organization{
-		"MSPID is empty":                   {{Roots: []*x509.Certificate{m.Certificate()}}},
-		`MSP "Org1MSP" has no root`:        {{MSPID: "Org1MSP"}},
-		`two organizations have the MSP`:   {m.Organization(), m.Organization()},
-		"CN=alice,OU=client,O=org1msp.exa": {{MSPID: "Org1MSP", Roots: []*x509.Certificate{alice.Certificate()}}},
+		"MSPID is empty":                               {{Roots: []*x509.Certificate{m.Certificate()}}},
+		`MSP "Org1MSP" has no root`:                    {{MSPID: "Org1MSP"}},
+		`two organizations have the MSP`:               {m.Organization(), m.Organization()},
+		`unit "eu", but doesn't say certified by whom`: {{MSPID: "Org1MSP", Roots: []*x509.Certificate{m.Certificate()}, OUs: []identity.OU{{Name: "eu"}}}},
+		"CN=alice,OU=client,O=org1msp.example.com is to be a CA's, which it isn't": {{MSPID: "Org1MSP", Roots: []*x509.Certificate{alice.Certificate()}}},
 	} {
 		if _, err := identity.NewVerifier(organizations...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
@@ -405,4 +417,138 @@ func TestVerifierRemembers(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// withOtherS is the other valid form of a certificate, which needs no CA to make.
+func withOtherS(t *testing.T, cert *x509.Certificate) *x509.Certificate {
+	t.Helper()
+	var form struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}
+	var s struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(cert.Raw, &form); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asn1.Unmarshal(form.Signature.Bytes, &s); err != nil {
+		t.Fatal(err)
+	}
+	s.S.Sub(elliptic.P256().Params().N, s.S)
+	signature, err := asn1.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
+	der, err := asn1.Marshal(form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+// A certificate whose signature has a high S is the same identity: nobody becomes two signers, and who was listed is.
+func TestTwoFormsOfACertificate(t *testing.T) {
+	m := newMSP(t, "Org1MSP")
+	alice := issue(t, m, identity.Config{CommonName: "alice"})
+	other := withOtherS(t, alice.Certificate())
+	if other.Equal(alice.Certificate()) {
+		t.Fatal("the forms are equal")
+	}
+	org := m.Organization()
+	org.Admins = []*x509.Certificate{other}
+	v := newVerifier(t, org)
+	sent := serialized(t, "Org1MSP", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Raw}))
+	for _, creator := range [][]byte{alice.Creator(), sent} {
+		who, err := v.Identify(creator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !who.Certificate().Equal(alice.Certificate()) || roles(who) != "member admin client" {
+			t.Errorf("%x, %s", who.Certificate().Signature, roles(who))
+		}
+		for _, p := range [][]byte{alice.Creator(), sent} {
+			canonical, err := identity.Canonical(p)
+			if err != nil || !who.Satisfies(identity.Principal{Creator: string(canonical)}) {
+				t.Errorf("%v: isn't itself", err)
+			}
+		}
+	}
+}
+
+// The form of a certificate's text doesn't matter.
+func TestCanonical(t *testing.T) {
+	alice := issue(t, newMSP(t, "Org1MSP"), identity.Config{CommonName: "alice"})
+	text := string(alice.CertificatePEM())
+	for _, sent := range []string{text, strings.TrimSpace(text), "subject=alice\n" + text, strings.ReplaceAll(text, "\n", "\r\n")} {
+		got, err := identity.Canonical(serialized(t, "Org1MSP", []byte(sent)))
+		if err != nil || !bytes.Equal(got, alice.Creator()) {
+			t.Errorf("%q became %q, %v", sent, got, err)
+		}
+	}
+	for _, creator := range [][]byte{{0xff}, serialized(t, "Org1MSP", []byte("x"))} {
+		if _, err := identity.Canonical(creator); err == nil {
+			t.Errorf("%q has a form", creator)
+		}
+	}
+}
+
+// Which CA has certified a unit matters where that is said.
+func TestCertifiers(t *testing.T) {
+	first, second := newMSP(t, "Org1MSP"), newMSP(t, "Org1MSP")
+	org := first.Organization()
+	org.Roots = append(org.Roots, second.Certificate())
+	org.NodeOUs.Peer.Certifier = first.Certificate()
+	peer := func(m *identity.MSP, unit string) []byte {
+		return issue(t, m, identity.Config{CommonName: "p", OUs: []string{unit}}).Creator()
+	}
+	v := newVerifier(t, org)
+	for creator, want := range map[string]string{
+		string(peer(first, "peer")):    "member peer",
+		string(peer(second, "peer")):   "certifiersIdentifier does not match: OUs: [peer]",
+		string(peer(second, "client")): "member client",
+	} {
+		if got := rolesBy(v, []byte(creator)); !strings.Contains(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	org.NodeOUs, org.OUs = nil, []identity.OU{{Name: "eu", Certifier: first.Certificate()}}
+	v = newVerifier(t, org)
+	for creator, want := range map[string]string{
+		string(peer(first, "eu")):  "member",
+		string(peer(second, "eu")): "none of the identity's organizational units are in MSP Org1MSP",
+		string(peer(first, "us")):  "none of the identity's organizational units are in MSP Org1MSP",
+	} {
+		if got := rolesBy(v, []byte(creator)); !strings.Contains(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// What follows a signature is overlooked, as in Fabric.
+func TestPaddedSignature(t *testing.T) {
+	m := newMSP(t, "Org1MSP")
+	alice := issue(t, m, identity.Config{CommonName: "alice"})
+	who, err := newVerifier(t, m.Organization()).Identify(alice.Creator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature, err := alice.Sign([]byte("message"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := who.Verify([]byte("message"), append(signature, 0)); err != nil {
+		t.Error(err)
+	}
+	zero, err := asn1.Marshal(struct{ R, S int }{0, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := who.Verify([]byte("message"), zero); err == nil || !strings.Contains(err.Error(), "not larger than zero") {
+		t.Errorf("R is 0: %v", err)
+	}
 }

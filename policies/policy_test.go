@@ -175,10 +175,16 @@ func TestImplicitMeta(t *testing.T) {
 
 // What is sent is read as what was written.
 func TestEnvelope(t *testing.T) {
+	p := newPeople(t)
+	creator, err := proto.Marshal(&pb.SerializedIdentity{Mspid: "A", IdBytes: p.get("A.client").CertificatePEM()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice := string(creator)
 	policy := policies.All(
 		policies.SignedBy(identity.Principal{MSPID: "A", Role: identity.Orderer}),
-		policies.OutOf(3, policies.SignedBy(identity.Principal{MSPID: "A", OU: "eu"})),
-		policies.Any(policies.SignedBy(identity.Principal{Creator: "x"}), policies.SignedBy(identity.Principal{MSPID: "A", Role: identity.Orderer})),
+		policies.OutOf(3, policies.SignedBy(identity.Principal{MSPID: "A", OU: "eu", Certifiers: "x"})),
+		policies.Any(policies.SignedBy(identity.Principal{Creator: alice}), policies.SignedBy(identity.Principal{MSPID: "A", Role: identity.Orderer})),
 		policies.OutOf(0),
 	)
 	b, err := policy.Marshal()
@@ -207,34 +213,19 @@ func TestUnmarshalRefuses(t *testing.T) {
 	for range 10_000 {
 		wide.Rules = append(wide.Rules, &pb.SignaturePolicy{Type: &pb.SignaturePolicy_SignedBy{}})
 	}
-	role := func(number int32) *pb.MSPPrincipal {
-		b, err := proto.Marshal(&pb.MSPRole{MspIdentifier: "A", Role: pb.MSPRole_MSPRoleType(number)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &pb.MSPPrincipal{Principal: b}
-	}
-	unit, err := proto.Marshal(&pb.OrganizationUnit{MspIdentifier: "A", OrganizationalUnitIdentifier: "eu", CertifiersIdentifier: []byte("x")})
+	role, err := proto.Marshal(&pb.MSPRole{MspIdentifier: "A"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	member := []*pb.MSPPrincipal{{Principal: role}}
 	first := &pb.SignaturePolicy{Type: &pb.SignaturePolicy_SignedBy{}}
 	for want, e := range map[string]*pb.SignaturePolicyEnvelope{
-		"messages of version 0, but version was 1":      {Version: 1},
-		"policy has an empty rule":                      {},
-		"requested 0, but identities length is 0":       {Rule: first},
-		"requested -1, but identities length is 0":      {Rule: &pb.SignaturePolicy{Type: &pb.SignaturePolicy_SignedBy{SignedBy: -1}}},
-		"nested more than 100 deep":                     {Rule: deep, Identities: []*pb.MSPPrincipal{role(0)}},
-		"more than 10000 rules":                         {Rule: &pb.SignaturePolicy{Type: &pb.SignaturePolicy_NOutOf_{NOutOf: wide}}, Identities: []*pb.MSPPrincipal{role(0)}},
-		"identity 0 of policy: invalid MSP role type 5": {Rule: first, Identities: []*pb.MSPPrincipal{role(5)}},
-		"decode MSPRole":                                {Rule: first, Identities: []*pb.MSPPrincipal{{Principal: []byte{0xff}}}},
-		"decode OrganizationUnit": {Rule: first, Identities: []*pb.MSPPrincipal{
-			{PrincipalClassification: pb.MSPPrincipal_ORGANIZATION_UNIT, Principal: []byte{0xff}},
-		}},
-		`unit "eu" must be certified by a certain CA`: {Rule: first, Identities: []*pb.MSPPrincipal{
-			{PrincipalClassification: pb.MSPPrincipal_ORGANIZATION_UNIT, Principal: unit},
-		}},
-		"kind ANONYMITY are not supported": {Rule: first, Identities: []*pb.MSPPrincipal{{PrincipalClassification: pb.MSPPrincipal_ANONYMITY}}},
+		"messages of version 0, but version was 1": {Version: 1},
+		"policy has an empty rule":                 {},
+		"requested 0, but identities length is 0":  {Rule: first},
+		"requested -1, but identities length is 0": {Rule: &pb.SignaturePolicy{Type: &pb.SignaturePolicy_SignedBy{SignedBy: -1}}},
+		"nested more than 100 deep":                {Rule: deep, Identities: member},
+		"more than 10000 rules":                    {Rule: &pb.SignaturePolicy{Type: &pb.SignaturePolicy_NOutOf_{NOutOf: wide}}, Identities: member},
 	} {
 		if _, err := policies.FromEnvelope(e); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
@@ -242,6 +233,44 @@ func TestUnmarshalRefuses(t *testing.T) {
 	}
 	if _, err := policies.Unmarshal([]byte{0xff}); err == nil || !strings.Contains(err.Error(), "decode SignaturePolicyEnvelope") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A group that can't be told is nobody's: the rest of the policy counts.
+func TestUnknownPrincipals(t *testing.T) {
+	p := newPeople(t)
+	marshal := func(m proto.Message) []byte {
+		b, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	peer := &pb.MSPPrincipal{Principal: marshal(&pb.MSPRole{MspIdentifier: "A", Role: pb.MSPRole_PEER})}
+	signedBy := func(i int32) *pb.SignaturePolicy {
+		return &pb.SignaturePolicy{Type: &pb.SignaturePolicy_SignedBy{SignedBy: i}}
+	}
+	gate := func(n int32) *pb.SignaturePolicy {
+		return &pb.SignaturePolicy{Type: &pb.SignaturePolicy_NOutOf_{NOutOf: &pb.SignaturePolicy_NOutOf{N: n, Rules: []*pb.SignaturePolicy{signedBy(0), signedBy(1)}}}}
+	}
+	for _, unknown := range []*pb.MSPPrincipal{
+		{Principal: marshal(&pb.MSPRole{MspIdentifier: "A", Role: 5})},
+		{Principal: []byte{0xff}},
+		{PrincipalClassification: pb.MSPPrincipal_ORGANIZATION_UNIT, Principal: []byte{0xff}},
+		{PrincipalClassification: pb.MSPPrincipal_ORGANIZATION_UNIT, Principal: marshal(&pb.OrganizationUnit{MspIdentifier: "A", OrganizationalUnitIdentifier: "peer"})},
+		{PrincipalClassification: pb.MSPPrincipal_IDENTITY, Principal: []byte("x")},
+		{PrincipalClassification: pb.MSPPrincipal_ANONYMITY},
+		{PrincipalClassification: 9},
+	} {
+		for n, want := range map[int32]bool{1: true, 2: false} {
+			policy, err := policies.FromEnvelope(&pb.SignaturePolicyEnvelope{Rule: gate(n), Identities: []*pb.MSPPrincipal{unknown, peer}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := policy.Evaluate(p.all("A.peer A.peer2 A.client")); (err == nil) != want {
+				t.Errorf("%v, %d of 2: %v", unknown, n, err)
+			}
+		}
 	}
 }
 

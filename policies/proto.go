@@ -12,7 +12,8 @@ import (
 const maxRules = 10_000
 
 // Unmarshal reads a marshalled SignaturePolicyEnvelope. The metadata VALIDATION_PARAMETER of a key has that form. Groups by
-// role, organizational unit and identity are known, but not those of idemix, nor units that a certain CA must have certified.
+// role, organizational unit and identity are known. Other groups, such as those of idemix and those that several others make
+// together, are nobody here. A policy may be fulfilled without them.
 func Unmarshal(envelope []byte) (Signature, error) {
 	var e pb.SignaturePolicyEnvelope
 	if err := proto.Unmarshal(envelope, &e); err != nil {
@@ -27,12 +28,8 @@ func FromEnvelope(e *pb.SignaturePolicyEnvelope) (Signature, error) {
 		return Signature{}, errors.Errorf("this evaluator only understands messages of version 0, but version was %d", e.GetVersion())
 	}
 	d := decoder{}
-	for i, p := range e.GetIdentities() {
-		principal, err := principalOf(p)
-		if err != nil {
-			return Signature{}, errors.WithMessagef(err, "identity %d of policy", i)
-		}
-		d.principals = append(d.principals, principal)
+	for _, p := range e.GetIdentities() {
+		d.principals = append(d.principals, principalOf(p))
 	}
 	return d.rule(e.GetRule(), 1)
 }
@@ -75,32 +72,28 @@ func roles() map[pb.MSPRole_MSPRoleType]identity.Role {
 	}
 }
 
-func principalOf(p *pb.MSPPrincipal) (identity.Principal, error) {
+// principalOf returns the group that p names. What can't be decoded, or isn't known, is nobody: a policy may be fulfilled
+// without that group.
+func principalOf(p *pb.MSPPrincipal) identity.Principal {
 	switch p.GetPrincipalClassification() {
 	case pb.MSPPrincipal_ROLE:
 		var role pb.MSPRole
-		if err := proto.Unmarshal(p.GetPrincipal(), &role); err != nil {
-			return identity.Principal{}, errors.Wrap(err, "decode MSPRole")
+		if proto.Unmarshal(p.GetPrincipal(), &role) == nil && roles()[role.GetRole()] != "" {
+			return identity.Principal{MSPID: role.GetMspIdentifier(), Role: roles()[role.GetRole()]}
 		}
-		name, ok := roles()[role.GetRole()]
-		if !ok {
-			return identity.Principal{}, errors.Errorf("invalid MSP role type %d", role.GetRole())
-		}
-		return identity.Principal{MSPID: role.GetMspIdentifier(), Role: name}, nil
 	case pb.MSPPrincipal_ORGANIZATION_UNIT:
 		var unit pb.OrganizationUnit
-		if err := proto.Unmarshal(p.GetPrincipal(), &unit); err != nil {
-			return identity.Principal{}, errors.Wrap(err, "decode OrganizationUnit")
+		if proto.Unmarshal(p.GetPrincipal(), &unit) == nil && unit.GetOrganizationalUnitIdentifier() != "" && len(unit.GetCertifiersIdentifier()) > 0 {
+			return identity.Principal{
+				MSPID: unit.GetMspIdentifier(), OU: unit.GetOrganizationalUnitIdentifier(), Certifiers: string(unit.GetCertifiersIdentifier()),
+			}
 		}
-		if len(unit.GetCertifiersIdentifier()) > 0 {
-			return identity.Principal{}, errors.Errorf("organizational unit %.64q must be certified by a certain CA, which is not supported",
-				unit.GetOrganizationalUnitIdentifier())
-		}
-		return identity.Principal{MSPID: unit.GetMspIdentifier(), OU: unit.GetOrganizationalUnitIdentifier()}, nil
 	case pb.MSPPrincipal_IDENTITY:
-		return identity.Principal{Creator: string(p.GetPrincipal())}, nil
+		if creator, err := identity.Canonical(p.GetPrincipal()); err == nil {
+			return identity.Principal{Creator: string(creator)}
+		}
 	}
-	return identity.Principal{}, errors.Errorf("principals of kind %s are not supported", p.GetPrincipalClassification())
+	return identity.Principal{}
 }
 
 // Envelope returns the policy in the form in which it is sent. Each group is in it once.
@@ -172,7 +165,9 @@ func principalMessage(p identity.Principal) (*pb.MSPPrincipal, error) {
 		}
 		kind, m = pb.MSPPrincipal_ROLE, role
 	default:
-		kind, m = pb.MSPPrincipal_ORGANIZATION_UNIT, &pb.OrganizationUnit{MspIdentifier: p.MSPID, OrganizationalUnitIdentifier: p.OU}
+		kind, m = pb.MSPPrincipal_ORGANIZATION_UNIT, &pb.OrganizationUnit{
+			MspIdentifier: p.MSPID, OrganizationalUnitIdentifier: p.OU, CertifiersIdentifier: []byte(p.Certifiers),
+		}
 	}
 	b, err := proto.Marshal(m)
 	if err != nil {

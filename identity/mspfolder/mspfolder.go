@@ -9,7 +9,6 @@
 package mspfolder
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -99,16 +98,17 @@ func write(dir string, o identity.Organization, id *identity.Identity) error {
 
 // filesOf are the files of an MSP folder, by their paths in it.
 func filesOf(o identity.Organization, id *identity.Identity) (map[string][]byte, error) {
-	files := map[string][]byte{}
+	files, certifiers := map[string][]byte{}, map[string]string{}
 	for folder, certs := range map[string][]*x509.Certificate{caCerts: o.Roots, intermediateCerts: o.Intermediates, adminCerts: o.Admins} {
 		for i, cert := range certs {
-			files[filepath.Join(folder, fmt.Sprintf("%d-cert.pem", i))] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+			path := filepath.Join(folder, fmt.Sprintf("%d-cert.pem", i))
+			files[path], certifiers[string(cert.Raw)] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), path
 		}
 	}
 	for i, list := range o.RevocationLists {
 		files[filepath.Join(revocationLists, fmt.Sprintf("%d-crl.pem", i))] = pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list.Raw})
 	}
-	config, err := yaml.Marshal(configurationOf(o.NodeOUs))
+	config, err := yaml.Marshal(configurationOf(o, certifiers))
 	if err != nil {
 		return nil, errors.Wrap(err, "marshal "+configFile)
 	}
@@ -123,25 +123,32 @@ func filesOf(o identity.Organization, id *identity.Identity) (map[string][]byte,
 	return files, nil
 }
 
-func configurationOf(n *identity.NodeOUs) configuration {
-	if n == nil {
-		return configuration{}
-	}
-	of := func(name string) *unit {
-		if name == "" {
+// configurationOf is what config.yaml says. certifiers are the paths of the CAs' certificates, by their bytes.
+func configurationOf(o identity.Organization, certifiers map[string]string) configuration {
+	of := func(ou identity.OU) *unit {
+		if ou.Name == "" {
 			return nil
 		}
-		return &unit{OrganizationalUnitIdentifier: name}
+		u := &unit{OrganizationalUnitIdentifier: ou.Name}
+		if ou.Certifier != nil {
+			u.Certificate = certifiers[string(ou.Certifier.Raw)]
+		}
+		return u
 	}
-	return configuration{NodeOUs: &nodeOUs{
-		Enable: true, ClientOUIdentifier: of(n.Client), PeerOUIdentifier: of(n.Peer), AdminOUIdentifier: of(n.Admin), OrdererOUIdentifier: of(n.Orderer),
-	}}
+	var c configuration
+	for _, ou := range o.OUs {
+		c.OrganizationalUnitIdentifiers = append(c.OrganizationalUnitIdentifiers, *of(ou))
+	}
+	if n := o.NodeOUs; n != nil {
+		c.NodeOUs = &nodeOUs{
+			Enable: true, ClientOUIdentifier: of(n.Client), PeerOUIdentifier: of(n.Peer), AdminOUIdentifier: of(n.Admin), OrdererOUIdentifier: of(n.Orderer),
+		}
+	}
+	return c
 }
 
 // Read reads an MSP folder that Write, cryptogen or a client of Fabric's CA has written. A folder doesn't say which MSP it
 // is of, so you must. The identity is nil if the folder has none. Certificates for TLS are overlooked.
-//
-// An organization that only accepts certain units, or tells roles by units of a certain one of several CAs, is an error.
 func Read(dir, mspID string) (identity.Organization, *identity.Identity, error) {
 	o, id, err := read(dir, mspID)
 	if err != nil {
@@ -163,7 +170,7 @@ func read(dir, mspID string) (o identity.Organization, id *identity.Identity, er
 	if o.RevocationLists, err = readRevocationLists(filepath.Join(dir, revocationLists)); err != nil {
 		return o, nil, err
 	}
-	if o.NodeOUs, err = readConfiguration(dir, len(o.Roots)+len(o.Intermediates)); err != nil {
+	if err := readConfiguration(dir, &o); err != nil {
 		return o, nil, err
 	}
 	if _, err := identity.NewVerifier(o); err != nil { // which looks at the certificates
@@ -232,45 +239,62 @@ func readRevocationLists(dir string) ([]*x509.RevocationList, error) {
 	return lists, nil
 }
 
-// readConfiguration returns the units that config.yaml says, or nil. cas is how many CAs there are: a unit that one of
-// several must have certified isn't supported.
-func readConfiguration(dir string, cas int) (*identity.NodeOUs, error) {
+// readConfiguration puts into an organization what config.yaml says.
+func readConfiguration(dir string, o *identity.Organization) error {
 	path := filepath.Join(dir, configFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // without the file there are no units
+		return nil
 	}
 	if err != nil {
-		return nil, errors.Wrap(err, "read file")
+		return errors.Wrap(err, "read file")
 	}
 	var c configuration
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&c); err != nil && len(bytes.TrimSpace(text)) > 0 {
-		return nil, errors.Wrapf(err, "parse %s", path)
+	if err := yaml.Unmarshal(text, &c); err != nil {
+		return errors.Wrapf(err, "parse %s", path)
 	}
-	if len(c.OrganizationalUnitIdentifiers) > 0 {
-		return nil, errors.Errorf("%s has OrganizationalUnitIdentifiers, which are not supported", path)
+	for _, u := range c.OrganizationalUnitIdentifiers {
+		ou, err := u.read(dir)
+		if err != nil {
+			return errors.WithMessage(err, path)
+		}
+		o.OUs = append(o.OUs, ou)
 	}
 	if c.NodeOUs == nil || !c.NodeOUs.Enable {
-		return nil, nil //nolint:nilnil // as above
+		return nil
 	}
-	n := &identity.NodeOUs{}
-	for _, role := range []struct {
-		written *unit
-		into    *string
-	}{
-		{c.NodeOUs.ClientOUIdentifier, &n.Client}, {c.NodeOUs.PeerOUIdentifier, &n.Peer},
-		{c.NodeOUs.AdminOUIdentifier, &n.Admin}, {c.NodeOUs.OrdererOUIdentifier, &n.Orderer},
+	o.NodeOUs = &identity.NodeOUs{}
+	for into, u := range map[*identity.OU]*unit{
+		&o.NodeOUs.Client: c.NodeOUs.ClientOUIdentifier, &o.NodeOUs.Peer: c.NodeOUs.PeerOUIdentifier,
+		&o.NodeOUs.Admin: c.NodeOUs.AdminOUIdentifier, &o.NodeOUs.Orderer: c.NodeOUs.OrdererOUIdentifier,
 	} {
-		if role.written == nil {
+		if u == nil {
 			continue
 		}
-		if role.written.Certificate != "" && cas > 1 {
-			return nil, errors.Errorf("%s wants unit %q to be certified by %s. With several CAs that is not supported",
-				path, role.written.OrganizationalUnitIdentifier, role.written.Certificate)
+		if *into, err = u.read(dir); err != nil {
+			return errors.WithMessage(err, path)
 		}
-		*role.into = role.written.OrganizationalUnitIdentifier
 	}
-	return n, nil
+	return nil
+}
+
+// read returns the unit, with the certificate that it names.
+func (u unit) read(dir string) (identity.OU, error) {
+	ou := identity.OU{Name: u.OrganizationalUnitIdentifier}
+	if u.Certificate == "" {
+		return ou, nil
+	}
+	path := filepath.Join(dir, filepath.FromSlash(u.Certificate))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return ou, errors.Wrapf(err, "unit %q", ou.Name)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return ou, errors.Errorf("unit %q: %s is not PEM", ou.Name, path)
+	}
+	ou.Certifier, err = x509.ParseCertificate(block.Bytes)
+	return ou, errors.Wrapf(err, "unit %q: parse %s", ou.Name, path)
 }
 
 // readIdentity returns the identity that a folder has. Its key is the one in the keystore that fits the certificate.

@@ -136,10 +136,11 @@ func TestRead(t *testing.T) {
 		{"two certificates", "has 2 certificates, want 1", map[string]string{"signcerts/b.pem": string(stranger.CertificatePEM())}},
 		{"no CA", "has no certificate of a CA", map[string]string{"cacerts/0-cert.pem": "-"}},
 		{"no PEM", "0-cert.pem is not PEM", map[string]string{"cacerts/0-cert.pem": "x"}},
-		{"no CA's certificate", "for a CA, which it isn't", map[string]string{"cacerts/1-cert.pem": string(stranger.CertificatePEM())}},
+		{"no CA's certificate", "is to be a CA's, which it isn't", map[string]string{"cacerts/1-cert.pem": string(stranger.CertificatePEM())}},
 		{"no revocation list", "parse ", map[string]string{"crls/a.pem": "x"}},
 		{"no YAML", "parse ", map[string]string{"config.yaml": "{"}},
-		{"units that must be there", "OrganizationalUnitIdentifiers, which are not supported", map[string]string{"config.yaml": "OrganizationalUnitIdentifiers: [{OrganizationalUnitIdentifier: a}]"}},
+		{"units that must be there", `wants its members to have unit "a", but doesn't say certified by whom`, map[string]string{"config.yaml": "OrganizationalUnitIdentifiers: [{OrganizationalUnitIdentifier: a}]"}},
+		{"a certifier that isn't there", `unit "a": open `, map[string]string{"config.yaml": "OrganizationalUnitIdentifiers: [{OrganizationalUnitIdentifier: a, Certificate: cacerts/x}]"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m, alice := newMSP(t)
@@ -161,18 +162,35 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// A unit that one of several CAs must have certified would be told apart by a peer of Fabric.
-func TestReadSeveralCAs(t *testing.T) {
+// A unit that one of several CAs must have certified is read, and written again, with that CA.
+func TestSeveralCAs(t *testing.T) {
 	m, alice := newMSP(t)
-	second, _ := newMSP(t)
+	second, mallory := newMSP(t)
 	dir := filepath.Join(t.TempDir(), "msp")
 	if err := mspfolder.Write(dir, m.Organization(), alice); err != nil {
 		t.Fatal(err)
 	}
 	change(t, filepath.Join(dir, "config.yaml"), config)
 	change(t, filepath.Join(dir, "cacerts/1-cert.pem"), string(second.CertificatePEM()))
-	if _, _, err := mspfolder.Read(dir, "Org1MSP"); err == nil || !strings.Contains(err.Error(), `wants unit "client" to be certified by cacerts/0-cert.pem`) {
-		t.Error(err)
+	for range 2 {
+		o, _, err := mspfolder.Read(dir, "Org1MSP")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := identity.NewVerifier(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Identify(alice.Creator()); err != nil {
+			t.Error(err)
+		}
+		if _, err := v.Identify(mallory.Creator()); err == nil || !strings.Contains(err.Error(), "certifiersIdentifier does not match") {
+			t.Errorf("mallory: %v", err)
+		}
+		dir = filepath.Join(t.TempDir(), "again")
+		if err := mspfolder.Write(dir, o, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -52,6 +52,8 @@ type question struct {
 	Organizations []organization `json:",omitempty"`
 	Policy        *string        `json:",omitempty"`
 	Signers       [][]byte       `json:",omitempty"`
+	Envelope      []byte         `json:",omitempty"`
+	Signed        []signed       `json:",omitempty"`
 	Block         []byte         `json:",omitempty"`
 	Proposal      []byte         `json:",omitempty"`
 	Responses     [][]byte       `json:",omitempty"`
@@ -61,9 +63,13 @@ type question struct {
 }
 
 type organization struct {
-	MSPID string
-	Root  []byte
+	MSPID                        string
+	Root                         []byte
+	Intermediates, Admins, Lists [][]byte `json:",omitempty"`
+	NoUnits                      bool     `json:",omitempty"`
 }
+
+type signed struct{ Identity, Data, Signature []byte }
 
 type answer struct {
 	Envelope             []byte

@@ -33,7 +33,7 @@ func newPeople(t testing.TB, f *fabric) people {
 			t.Fatal(err)
 		}
 		known = append(known, m.Organization())
-		told = append(told, organization{mspID, m.CertificatePEM()})
+		told = append(told, organization{MSPID: mspID, Root: m.CertificatePEM()})
 		for _, role := range []string{"client", "peer", "peer", "admin", "orderer"} {
 			id, err := m.Issue(identity.Config{CommonName: role, OUs: []string{role}})
 			if err != nil {

@@ -22,7 +22,14 @@ import (
 type organization struct {
 	MSPID string
 	Root  []byte // PEM
+	// Intermediates and Admins are certificates, Lists revocation lists, all in PEM.
+	Intermediates, Admins, Lists [][]byte
+	// NoUnits says that roles are not told by units.
+	NoUnits bool
 }
+
+// signed is something that somebody has signed.
+type signed struct{ Identity, Data, Signature []byte }
 
 // question is a request. One of its fields is set.
 type question struct {
@@ -31,6 +38,9 @@ type question struct {
 	// Policy and Signers ask whether those who sign are enough. Without signers, Policy is only parsed.
 	Policy  *string
 	Signers [][]byte // marshalled SerializedIdentity
+	// Envelope and Signed ask whether those whose signatures are good are enough for a marshalled SignaturePolicyEnvelope.
+	Envelope []byte
+	Signed   []signed
 	// Block, a marshalled Block, asks for its hashes.
 	Block []byte
 	// Proposal, a marshalled Proposal, and Responses, marshalled ProposalResponses, ask for the transaction that the
@@ -89,6 +99,8 @@ func (o *oracle) answer(q question) (a answer, err error) {
 	switch {
 	case q.Organizations != nil:
 		return a, o.know(q.Organizations)
+	case q.Envelope != nil:
+		return o.evaluateSigned(q)
 	case q.Block != nil:
 		return hashes(q.Block)
 	case q.Proposal != nil:
@@ -176,6 +188,21 @@ func transaction(marshalled []byte, responses [][]byte) (a answer, err error) {
 	return answer{Payload: envelope.Payload}, nil
 }
 
+func (o *oracle) evaluateSigned(q question) (a answer, err error) {
+	policy, _, err := cauthdsl.NewPolicyProvider(o.msps).NewPolicy(q.Envelope)
+	if err != nil {
+		return answer{ParseError: err.Error()}, nil //nolint:nilerr // that is what was asked
+	}
+	var all []*protoutil.SignedData
+	for _, s := range q.Signed {
+		all = append(all, &protoutil.SignedData{Identity: s.Identity, Data: s.Data, Signature: s.Signature})
+	}
+	if err := policy.EvaluateSignedData(all); err != nil {
+		a.Error = err.Error()
+	}
+	return a, nil
+}
+
 func (o *oracle) evaluate(q question) (a answer, err error) {
 	envelope, err := policydsl.FromString(*q.Policy)
 	if err != nil {
@@ -217,9 +244,9 @@ func (o *oracle) know(organizations []organization) error {
 			return &mspproto.FabricOUIdentifier{OrganizationalUnitIdentifier: name}
 		}
 		config := protoutil.MarshalOrPanic(&mspproto.FabricMSPConfig{
-			Name: org.MSPID, RootCerts: [][]byte{org.Root},
+			Name: org.MSPID, RootCerts: [][]byte{org.Root}, IntermediateCerts: org.Intermediates, Admins: org.Admins, RevocationList: org.Lists,
 			FabricNodeOus: &mspproto.FabricNodeOUs{
-				Enable: true, ClientOuIdentifier: unit("client"), PeerOuIdentifier: unit("peer"), AdminOuIdentifier: unit("admin"), OrdererOuIdentifier: unit("orderer"),
+				Enable: !org.NoUnits, ClientOuIdentifier: unit("client"), PeerOuIdentifier: unit("peer"), AdminOuIdentifier: unit("admin"), OrdererOuIdentifier: unit("orderer"),
 			},
 			CryptoConfig: &mspproto.FabricCryptoConfig{SignatureHashFamily: "SHA2", IdentityIdentifierHashFunction: "SHA256"},
 		})

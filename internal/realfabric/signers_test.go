@@ -1,0 +1,324 @@
+package realfabric_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	mathrand "math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/policies"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// organizations are three: A has an intermediate CA, listed administrators and a revocation list, B is plain, and C tells no roles
+// by units.
+type organizations struct {
+	t        *testing.T
+	verifier *identity.Verifier
+	signers  map[string]*identity.Identity
+	names    []string
+}
+
+func newOrganizations(t *testing.T, f *fabric) *organizations {
+	t.Helper()
+	o := &organizations{t: t, signers: map[string]*identity.Identity{}}
+	rootA := newCA(t, "A", nil)
+	a, b, c := newCA(t, "A", rootA), newCA(t, "B", nil), newCA(t, "C", nil)
+	for _, unit := range []string{"client", "peer", "admin", "orderer", "eu"} {
+		o.issue("A."+unit, a, unit)
+		o.issue("B."+unit, b, unit)
+		o.issue("C."+unit, c, unit)
+	}
+	o.issue("A.client, listed", a, "client")
+	o.issue("A.peer, revoked", a, "peer")
+	o.issue("A.peer, by the root", rootA, "peer")
+	o.issue("B.peer, admin", b, "peer", "admin")
+	o.issue("C.client, listed", c, "client")
+	admin, listed := o.signers["A.client, listed"], o.signers["C.client, listed"]
+	list := revocation(t, a, o.signers["A.peer, revoked"])
+	plainC := identity.Organization{MSPID: "C", Roots: []*x509.Certificate{c.Certificate()}, Admins: []*x509.Certificate{listed.Certificate()}}
+	parsed, err := x509.ParseRevocationList(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wholeA := identity.Organization{
+		MSPID: "A", Roots: []*x509.Certificate{rootA.Certificate()}, Intermediates: []*x509.Certificate{a.Certificate()},
+		Admins: []*x509.Certificate{highS(t, admin.Certificate())}, RevocationLists: []*x509.RevocationList{parsed}, NodeOUs: identity.DefaultNodeOUs(),
+	}
+	if o.verifier, err = identity.NewVerifier(wholeA, b.Organization(), plainC); err != nil {
+		t.Fatal(err)
+	}
+	f.ask(question{Organizations: []organization{
+		{MSPID: "A", Root: rootA.CertificatePEM(), Intermediates: [][]byte{a.CertificatePEM()}, Admins: [][]byte{certText(highS(t, admin.Certificate()))}, Lists: [][]byte{pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list})}},
+		{MSPID: "B", Root: b.CertificatePEM()},
+		{MSPID: "C", Root: c.CertificatePEM(), Admins: [][]byte{listed.CertificatePEM()}, NoUnits: true},
+	}})
+	return o
+}
+
+func (o *organizations) issue(name string, m *identity.MSP, units ...string) {
+	o.t.Helper()
+	id, err := m.Issue(identity.Config{CommonName: name, OUs: units})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.signers[name] = id
+	o.names = append(o.names, name)
+}
+
+// newCA makes a CA that may certify others, and may not sign revocation lists, which Fabric overlooks.
+func newCA(t *testing.T, mspID string, parent *identity.MSP) *identity.MSP {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: fmt.Sprint("ca", now.UnixNano())}, SubjectKeyId: public[:20],
+		NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	issuer, signer := template, crypto.Signer(key)
+	if parent != nil {
+		issuer, signer = parent.Certificate(), keyOf(t, parent)
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := identity.LoadMSP(mspID, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func keyOf(t *testing.T, m *identity.MSP) crypto.Signer {
+	t.Helper()
+	text, err := m.KeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.(crypto.Signer)
+}
+
+// revocation is a list of a CA that may not sign lists. So that it can be made, it is given the right for a moment.
+func revocation(t *testing.T, m *identity.MSP, revoked *identity.Identity) []byte {
+	t.Helper()
+	issuer := *m.Certificate()
+	issuer.KeyUsage |= x509.KeyUsageCRLSign
+	now := time.Now()
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour),
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: revoked.Certificate().SerialNumber, RevocationTime: now}},
+	}, &issuer, keyOf(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func certText(cert *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+}
+
+// otherS is the other valid form of a signature.
+func otherS(t *testing.T, signature []byte) []byte {
+	t.Helper()
+	var s struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(signature, &s); err != nil {
+		t.Fatal(err)
+	}
+	s.S.Sub(elliptic.P256().Params().N, s.S)
+	b, err := asn1.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// highS is the other form of a certificate, which needs no CA to make.
+func highS(t *testing.T, cert *x509.Certificate) *x509.Certificate {
+	t.Helper()
+	var form struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(cert.Raw, &form); err != nil {
+		t.Fatal(err)
+	}
+	signature := otherS(t, form.Signature.Bytes)
+	form.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
+	der, err := asn1.Marshal(form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
+// sign has somebody sign, in one of many ways.
+func (o *organizations) sign(r *mathrand.Rand, name string) (signed, string) {
+	id := o.signers[name]
+	s := signed{Identity: id.Creator(), Data: []byte("message")}
+	var err error
+	if s.Signature, err = id.Sign(s.Data); err != nil {
+		o.t.Fatal(err)
+	}
+	pemText := string(id.CertificatePEM())
+	how := "well"
+	switch r.IntN(14) {
+	case 0:
+		how, s.Identity = "as another certificate", marshal(o.t, &pb.SerializedIdentity{Mspid: id.MSPID(), IdBytes: certText(highS(o.t, id.Certificate()))})
+	case 1:
+		how, s.Identity = "with more bytes", append(s.Identity, 0x98, 0x06, 1)
+	case 2:
+		how, s.Identity = "without the last newline", marshal(o.t, &pb.SerializedIdentity{Mspid: id.MSPID(), IdBytes: []byte(strings.TrimSpace(pemText))})
+	case 3:
+		how, s.Identity = "with a preface", marshal(o.t, &pb.SerializedIdentity{Mspid: id.MSPID(), IdBytes: []byte("subject\n" + pemText)})
+	case 4:
+		how, s.Identity = "as another organization's", marshal(o.t, &pb.SerializedIdentity{Mspid: "B", IdBytes: []byte(pemText)})
+	case 5:
+		how, s.Identity = "as a stranger", marshal(o.t, &pb.SerializedIdentity{Mspid: "D", IdBytes: []byte(pemText)})
+	case 6:
+		how, s.Signature = "with a high S", otherS(o.t, s.Signature)
+	case 7:
+		how, s.Signature = "with a byte behind it", append(s.Signature, 0)
+	case 8:
+		how, s.Data = "something else", []byte("messagf")
+	case 9:
+		how, s.Signature = "nothing", nil
+	}
+	return s, name + " " + how
+}
+
+// policy returns a random policy, of roles and single identities.
+func (o *organizations) policy(r *mathrand.Rand, depth int) policies.Signature {
+	if depth > 0 && r.IntN(3) > 0 {
+		if r.IntN(5) == 0 {
+			id := o.signers[o.names[r.IntN(len(o.names))]]
+			return policies.SignedBy(identity.Principal{Creator: string(id.Creator())})
+		}
+		return policies.SignedBy(identity.Principal{
+			MSPID: []string{"A", "B", "C"}[r.IntN(3)],
+			Role:  []identity.Role{identity.Member, identity.Client, identity.Peer, identity.Admin, identity.Orderer}[r.IntN(5)],
+		})
+	}
+	if depth > 2 {
+		return policies.SignedBy(identity.Principal{MSPID: "A", Role: identity.Member})
+	}
+	rules := make([]policies.Signature, 1+r.IntN(4))
+	for i := range rules {
+		rules[i] = o.policy(r, depth+1)
+	}
+	return policies.OutOf(r.IntN(len(rules)+1), rules...)
+}
+
+// TestSigners compares who counts: certificates and signatures of every kind, under policies of every kind.
+func TestSigners(t *testing.T) {
+	f := startFabric(t)
+	o := newOrganizations(t, f)
+	r := mathrand.New(mathrand.NewPCG(*seed, 4)) //nolint:gosec // a test is to be repeatable
+	fulfilled := 0
+	for range *rounds {
+		policy := o.policy(r, 0)
+		envelope, err := policy.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := question{Envelope: envelope}
+		var how []string
+		for _, i := range r.Perm(len(o.names))[:r.IntN(7)] {
+			for range 1 + r.IntN(3)/2 { // some sign twice
+				s, words := o.sign(r, o.names[i])
+				q.Signed, how = append(q.Signed, s), append(how, words)
+			}
+		}
+		theirs := f.ask(q)
+		ours := policy.Evaluate(policies.Unique(o.good(q.Signed)))
+		if (ours == nil) != (theirs.Error == "") || theirs.ParseError != "" {
+			t.Fatalf("%s, signed by %q: ours %v, Fabric's %q %q", policy, how, ours, theirs.Error, theirs.ParseError)
+		}
+		if ours == nil {
+			fulfilled++
+		}
+	}
+	t.Logf("%d of %d are fulfilled", fulfilled, *rounds)
+	if fulfilled < *rounds/10 || fulfilled > *rounds*9/10 {
+		t.Error("that is too one-sided to tell")
+	}
+}
+
+// TestSingleSigners compares each kind of person and each way to sign by itself.
+func TestSingleSigners(t *testing.T) {
+	f := startFabric(t)
+	o := newOrganizations(t, f)
+	r := mathrand.New(mathrand.NewPCG(*seed, 5)) //nolint:gosec // as above
+	good, bad := map[string]bool{}, map[string]bool{}
+	for range *rounds {
+		name := o.names[r.IntN(len(o.names))]
+		s, how := o.sign(r, name)
+		role := []identity.Role{identity.Member, identity.Client, identity.Peer, identity.Admin, identity.Orderer}[r.IntN(5)]
+		mspID, _, _ := strings.Cut(name, ".")
+		policy := policies.Any(policies.SignedBy(identity.Principal{MSPID: mspID, Role: role}))
+		envelope, err := policy.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := f.ask(question{Envelope: envelope, Signed: []signed{s}})
+		ours := policy.Evaluate(o.good([]signed{s}))
+		if (ours == nil) != (theirs.Error == "") {
+			t.Errorf("%s for %s: ours %v, Fabric's %q", how, policy, ours, theirs.Error)
+		}
+		if ours == nil {
+			good[how] = true
+		} else {
+			bad[how] = true
+		}
+	}
+	t.Logf("%d ways are good for some role, %d are not for some", len(good), len(bad))
+	if len(good) < 20 || len(bad) < 20 {
+		t.Error("that is too one-sided to tell")
+	}
+}
+
+// good are those whose identities are known and whose signatures are theirs.
+func (o *organizations) good(all []signed) []*identity.Verified {
+	var found []*identity.Verified
+	for _, s := range all {
+		who, err := o.verifier.Identify(bytes.Clone(s.Identity))
+		if err == nil && who.Verify(s.Data, s.Signature) == nil {
+			found = append(found, who)
+		}
+	}
+	return found
+}
