@@ -153,11 +153,20 @@ func ProposalHash(p *pb.Proposal) ([]byte, error) {
 	if err := decode(p.GetHeader(), &header); err != nil {
 		return nil, errors.WithMessage(err, "hash proposal")
 	}
-	visible, err := withoutTransient(p.GetPayload())
+	var payload pb.ChaincodeProposalPayload
+	if err := decode(p.GetPayload(), &payload); err != nil {
+		return nil, errors.WithMessage(err, "hash proposal")
+	}
+	return HashProposal(&header, &payload)
+}
+
+// HashProposal is ProposalHash for whoever has decoded the proposal.
+func HashProposal(h *pb.Header, payload *pb.ChaincodeProposalPayload) ([]byte, error) {
+	visible, err := marshalVisible(payload)
 	if err != nil {
 		return nil, errors.WithMessage(err, "hash proposal")
 	}
-	return proposalHash(&header, visible), nil
+	return proposalHash(h, visible), nil
 }
 
 func proposalHash(h *pb.Header, visible []byte) []byte {
@@ -174,6 +183,10 @@ func withoutTransient(payload []byte) ([]byte, error) {
 	if err := decode(payload, &p); err != nil {
 		return nil, err
 	}
+	return marshalVisible(&p)
+}
+
+func marshalVisible(p *pb.ChaincodeProposalPayload) ([]byte, error) {
 	b, err := proto.Marshal(&pb.ChaincodeProposalPayload{Input: p.GetInput()})
 	return b, errors.Wrap(err, "marshal ChaincodeProposalPayload")
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"slices"
+	"time"
 
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
@@ -109,4 +110,18 @@ func Canonical(creator []byte) ([]byte, error) {
 		return nil, err
 	}
 	return serialize(id.GetMspid(), cert)
+}
+
+// ExpiresAt returns when the certificate of a creator ends, a marshalled SerializedIdentity. The time is zero if that can't be
+// told (Fabric: common/crypto, expiration.go).
+func ExpiresAt(creator []byte) time.Time {
+	var id pb.SerializedIdentity
+	if proto.Unmarshal(creator, &id) != nil {
+		return time.Time{}
+	}
+	cert, err := parseCertificate(id.GetIdBytes())
+	if err != nil {
+		return time.Time{}
+	}
+	return cert.NotAfter
 }

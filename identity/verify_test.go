@@ -33,10 +33,10 @@ func newVerifier(t testing.TB, organizations ...identity.Organization) *identity
 	return v
 }
 
-// serialized is a creator.
-func serialized(t testing.TB, mspID string, cert []byte) []byte {
+// serialized is a creator of Org1MSP.
+func serialized(t testing.TB, cert []byte) []byte {
 	t.Helper()
-	b, err := proto.Marshal(&pb.SerializedIdentity{Mspid: mspID, IdBytes: cert})
+	b, err := proto.Marshal(&pb.SerializedIdentity{Mspid: "Org1MSP", IdBytes: cert})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,7 @@ func TestVerifierRemembers(t *testing.T) {
 	for i := range some {
 		some[i] = issue(t, m, identity.Config{CommonName: fmt.Sprint("client", i)})
 	}
-	bad := serialized(t, "Org1MSP", newMSP(t, "Org1MSP").CertificatePEM())
+	bad := serialized(t, newMSP(t, "Org1MSP").CertificatePEM())
 	var all sync.WaitGroup
 	for g := range 4 {
 		all.Go(func() {
@@ -462,7 +462,7 @@ func TestTwoFormsOfACertificate(t *testing.T) {
 	org := m.Organization()
 	org.Admins = []*x509.Certificate{other}
 	v := newVerifier(t, org)
-	sent := serialized(t, "Org1MSP", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Raw}))
+	sent := serialized(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Raw}))
 	for _, creator := range [][]byte{alice.Creator(), sent} {
 		who, err := v.Identify(creator)
 		if err != nil {
@@ -485,12 +485,12 @@ func TestCanonical(t *testing.T) {
 	alice := issue(t, newMSP(t, "Org1MSP"), identity.Config{CommonName: "alice"})
 	text := string(alice.CertificatePEM())
 	for _, sent := range []string{text, strings.TrimSpace(text), "subject=alice\n" + text, strings.ReplaceAll(text, "\n", "\r\n")} {
-		got, err := identity.Canonical(serialized(t, "Org1MSP", []byte(sent)))
+		got, err := identity.Canonical(serialized(t, []byte(sent)))
 		if err != nil || !bytes.Equal(got, alice.Creator()) {
 			t.Errorf("%q became %q, %v", sent, got, err)
 		}
 	}
-	for _, creator := range [][]byte{{0xff}, serialized(t, "Org1MSP", []byte("x"))} {
+	for _, creator := range [][]byte{{0xff}, serialized(t, []byte("x"))} {
 		if _, err := identity.Canonical(creator); err == nil {
 			t.Errorf("%q has a form", creator)
 		}

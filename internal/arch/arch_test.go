@@ -72,6 +72,9 @@ var allowed = map[string][]string{
 	"policies":           {"proto", "identity", protobuf},
 	"collections":        {"handler", "ledger", "proto", "identity", "policies", protobuf},
 
+	// A part of a peer, which another peer can take.
+	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
+
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
 	// The B-tree orders a block's own updates, for the ranges that are validated over them.

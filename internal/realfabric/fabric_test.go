@@ -57,6 +57,8 @@ type question struct {
 	Block         []byte         `json:",omitempty"`
 	Proposal      []byte         `json:",omitempty"`
 	Responses     [][]byte       `json:",omitempty"`
+	Endorse       bool           `json:",omitempty"`
+	Signature     []byte         `json:",omitempty"`
 	Folder        string         `json:",omitempty"`
 	MSPID         string         `json:",omitempty"`
 	Message       []byte         `json:",omitempty"`

@@ -14,6 +14,7 @@ import (
 	"github.com/hyperledger/fabric/bccsp/sw"
 	"github.com/hyperledger/fabric/common/cauthdsl"
 	"github.com/hyperledger/fabric/common/policydsl"
+	"github.com/hyperledger/fabric/core/endorser"
 	"github.com/hyperledger/fabric/msp"
 	"github.com/hyperledger/fabric/protoutil"
 )
@@ -47,6 +48,9 @@ type question struct {
 	// creator of the proposal makes of them.
 	Proposal  []byte
 	Responses [][]byte
+	// Signed proposal: Proposal with its Signature is checked as an endorser does, by the organizations.
+	Endorse   bool
+	Signature []byte
 	// Folder, an MSP folder, asks for the identity in it, and for its signature over Message.
 	Folder, MSPID string
 	Message       []byte
@@ -103,6 +107,8 @@ func (o *oracle) answer(q question) (a answer, err error) {
 		return o.evaluateSigned(q)
 	case q.Block != nil:
 		return hashes(q.Block)
+	case q.Endorse:
+		return o.check(q)
 	case q.Proposal != nil:
 		return transaction(q.Proposal, q.Responses)
 	case q.Folder != "":
@@ -152,6 +158,18 @@ func sign(q question) (a answer, err error) {
 	}
 	a.Signature, err = id.Sign(q.Message)
 	return a, err
+}
+
+// check does what an endorser checks of a proposal by itself.
+func (o *oracle) check(q question) (answer, error) {
+	up, err := endorser.UnpackProposal(&peer.SignedProposal{ProposalBytes: q.Proposal, Signature: q.Signature})
+	if err != nil {
+		return answer{ParseError: err.Error()}, nil //nolint:nilerr // that is what was asked
+	}
+	if err := up.Validate(o.msps); err != nil {
+		return answer{Error: err.Error()}, nil //nolint:nilerr // as above
+	}
+	return answer{Payload: up.ProposalHash}, nil
 }
 
 // creator stands for the one who has proposed. What it signs doesn't matter.
