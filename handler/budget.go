@@ -19,8 +19,8 @@ import (
 //   - take never waits. It takes what it needs, and tells the caller when that is more than there is.
 //   - takeUnasked never waits either, but takes nothing once twice the budget would be used.
 //
-// Who has room may need more of it, and then two could wait for one another. So one caller at a time may take more than there
-// is: grow waits for that turn, and adjust takes.
+// Who has room may need more of it, and then two could wait for one another. So one transaction at a time may take more than
+// there is: extend takes what there is, and otherwise waits for that turn.
 //
 // Nobody waits under the lock. A caller that finds no room leaves a claim in the queue, and waits for the claim's channel
 // instead.
@@ -33,14 +33,21 @@ type budget struct {
 	usedPlaces  int
 	waiting     []*claim // in the order in which they came
 	waitingSize int      // bytes of all claims
-	growing     bool     // somebody may take more than there is
-	growers     []*claim // who wait for that turn, in the order in which they came
+	turn        *turn    // may take more than there is; nil: none
+	growers     []*claim // who need more than they have, in the order in which they came
+}
+
+// turn is what a transaction needs to take more than there is.
+type turn struct {
+	in   *budget
+	over bool // the transaction has ended, and may have no turn any more. in's mu protects it
 }
 
 // claim is one caller's place in the queue for room.
 type claim struct {
 	size    int
-	grows   bool          // it is one for the turn to take more than there is; size is what its owner has already
+	held    int           // how many bytes its owner has already
+	turn    *turn         // of an owner that has room already and needs more of it; otherwise nil
 	granted chan struct{} // closed when the room has been taken for it
 }
 
@@ -102,20 +109,25 @@ func (b *budget) ask(n int) *claim {
 	return c
 }
 
-// withdraw gives up a claim. A claim that was granted meanwhile gives back its room.
+// withdraw gives up a claim. A claim that was granted meanwhile gives back its room. If it was for more of a place, the
+// owner keeps the place.
 func (b *budget) withdraw(c *claim) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.grows {
-		b.withdrawGrower(c)
-		return
+	queue, size := &b.waiting, &b.waitingSize
+	if c.turn != nil {
+		queue, size = &b.growers, new(int)
 	}
-	if i := slices.Index(b.waiting, c); i >= 0 {
-		b.waiting = slices.Delete(b.waiting, i, i+1)
-		b.waitingSize -= c.size
-	} else {
-		b.release(c.size)
-		return
+	i := slices.Index(*queue, c)
+	switch {
+	case i >= 0:
+		*queue = slices.Delete(*queue, i, i+1)
+		*size -= c.size
+	case c.turn != nil:
+		b.usedBytes -= c.size
+	default:
+		b.usedBytes -= c.size
+		b.usedPlaces--
 	}
 	b.grant()
 }
@@ -155,8 +167,16 @@ func (b *budget) release(n int) {
 	b.grant()
 }
 
-// grant lets in the first in the queue, as long as there is room for it. mu is held.
+// grant lets in those for whom there is room: first those who need more than they have, because they give room back when
+// they have it, and then the first in the queue. mu is held.
 func (b *budget) grant() {
+	b.growers = slices.DeleteFunc(b.growers, func(c *claim) bool {
+		granted := b.enlarge(c.turn, c.held, c.size)
+		if granted {
+			close(c.granted)
+		}
+		return granted
+	})
 	for len(b.waiting) > 0 && b.room(b.waiting[0].size) {
 		c := b.waiting[0]
 		b.occupy(c.size)
@@ -165,40 +185,62 @@ func (b *budget) grant() {
 		b.waiting[0] = nil // so that the array doesn't keep it
 		b.waiting = b.waiting[1:]
 	}
-	if len(b.growers) > 0 && !b.growing && b.usedBytes-b.growers[0].size <= b.bytes {
-		b.growing = true
-		close(b.growers[0].granted)
-		b.growers = b.growers[1:]
-	}
 }
 
-// grow waits for the turn to take more than there is, until ctx or the stream ends at the latest. The caller has taken held
-// bytes already. After a nil error it takes by adjust, and calls endGrowth later.
-func (b *budget) grow(ctx context.Context, done <-chan struct{}, held int) error {
-	c := &claim{size: held, grows: true, granted: make(chan struct{})}
+// enlarge takes n bytes for a place that has held already, if there is room for them, or if it is that place's turn to take
+// more than there is. A place has its turn when nobody else has one, and what others took in theirs was sent. mu is held.
+func (b *budget) enlarge(t *turn, held, n int) bool {
+	switch {
+	case b.usedBytes+n <= b.bytes, b.turn == t:
+	case b.turn == nil && b.usedBytes-held <= b.bytes && !t.over:
+		b.turn = t
+	default:
+		return false
+	}
+	b.usedBytes += n
+	return true
+}
+
+// extend takes n bytes more for a place that has held already. It waits for room or for its turn, until ctx, the stream or
+// the turn's transaction ends at the latest. The caller calls t.end when it needs no more.
+func (b *budget) extend(ctx context.Context, done <-chan struct{}, t *turn, held, n int) error {
 	b.mu.Lock()
+	if t.over {
+		b.mu.Unlock()
+		return context.Canceled
+	}
+	if b.enlarge(t, held, n) {
+		b.mu.Unlock()
+		return nil
+	}
+	c := &claim{size: n, held: held, turn: t, granted: make(chan struct{})}
 	b.growers = append(b.growers, c)
-	b.grant()
 	b.mu.Unlock()
 	return b.await(ctx, done, c)
 }
 
-// endGrowth lets the next one have its turn.
-func (b *budget) endGrowth() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.growing = false
-	b.grant()
+// end lets the next one have its turn, if it is t's.
+func (t *turn) end() {
+	t.in.mu.Lock()
+	defer t.in.mu.Unlock()
+	t.in.drop(t)
 }
 
-// withdrawGrower gives up a claim for a turn, or the turn. mu is held.
-func (b *budget) withdrawGrower(c *claim) {
-	if i := slices.Index(b.growers, c); i >= 0 {
-		b.growers = slices.Delete(b.growers, i, i+1)
-	} else {
-		b.growing = false
+// forsake ends a transaction's turn for good. The transaction has ended, but its operation may hang in the ledger for as
+// long as it likes. What it has taken stays taken until then.
+func (t *turn) forsake() {
+	t.in.mu.Lock()
+	defer t.in.mu.Unlock()
+	t.over = true
+	t.in.drop(t)
+}
+
+// drop ends t's turn, if it is t's. mu is held.
+func (b *budget) drop(t *turn) {
+	if b.turn == t {
+		b.turn = nil
+		b.grant()
 	}
-	b.grant()
 }
 
 // adjust changes by how many bytes one place is filled, even if there is no room.

@@ -77,6 +77,7 @@ func (h *Handler) newTransactionContext(ctx context.Context, p TxParams, typ pb.
 		done:       make(chan struct{}, 1),
 		leftBehind: &h.workers.leftBehind,
 		unserved:   h.inbox.unserved,
+		turn:       turn{in: h.sender.unsent},
 	}
 	tx.trust = &tx.own
 	if p.Simulation != nil {

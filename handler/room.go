@@ -20,18 +20,18 @@ const reserveBytes = 64 << 10
 // copy a value.
 //
 // An answer of many values is the hard case. Two workers that hold half of the room each, and wait for more, would wait for
-// one another. So only one worker at a time may go on from what it has taken first. It doesn't wait for room any more, but
-// takes more than there is. Before its turn comes, what others took that way must have been sent. So the most that can be
-// taken is the budget and one answer.
+// one another. So one transaction at a time may take more than there is. Before its turn comes, what others took that way
+// must have been sent. So the most that can be taken is the budget and one answer. While there is room, nobody needs a turn:
+// a worker that hangs in the ledger holds up no other. A turn ends with its transaction, although the worker may hang on.
 type room struct {
 	unsent *budget
 	done   <-chan struct{}
 	limit  int // of an answer
 
-	open  bool // a request is served whose answer needs room
-	read  int  // how many bytes the answer has so far
-	held  int  // how many were taken of the budget; 0: none, and no place either
-	grows bool // it is this answer's turn to take more than there is
+	open bool  // a request is served whose answer needs room
+	read int   // how many bytes the answer has so far
+	held int   // how many were taken of the budget; 0: none, and no place either
+	turn *turn // to take more than there is
 }
 
 var _ ledger.Reserver = (*room)(nil)
@@ -58,13 +58,9 @@ func (r *room) Reserve(ctx context.Context, n int) error {
 		r.held = r.read
 		return nil
 	}
-	if !r.grows {
-		if err := r.unsent.grow(ctx, r.done, r.held); err != nil {
-			return err
-		}
-		r.grows = true
+	if err := r.unsent.extend(ctx, r.done, r.turn, r.held, r.read-r.held); err != nil {
+		return err
 	}
-	r.unsent.adjust(r.read - r.held)
 	r.held = r.read
 	return nil
 }
@@ -97,10 +93,8 @@ func (r *room) leave() {
 }
 
 func (r *room) end() {
-	if r.grows {
-		r.unsent.endGrowth()
-	}
-	r.held, r.grows = 0, false
+	r.turn.end()
+	r.held = 0
 }
 
 // maxAnswer is how many bytes an answer of several parts may have. Without a limit for messages it is what gRPC's default

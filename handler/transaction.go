@@ -166,6 +166,7 @@ type transactionContext struct {
 	own        trust
 	leftBehind *atomic.Int64 // of the handler: how many transactions have left something behind
 	unserved   *budget       // of the handler: where the reply counts until Execute has it
+	turn       turn          // for answers that need more room than there is
 	worker     worker        // used once there was a request
 
 	wake chan struct{} // tells the worker to look at the state. Holds one. Nil: the worker was not started
@@ -349,7 +350,11 @@ func (tx *transactionContext) finish(cause error) (working, leftBehind bool) {
 	if tx.wake != nil {
 		signal(tx.wake)
 	}
-	return tx.wake != nil, tx.state.leftBehind()
+	leftBehind = tx.state.leftBehind()
+	if leftBehind {
+		tx.turn.forsake()
+	}
+	return tx.wake != nil, leftBehind
 }
 
 // trust says whether what was read and written through a simulator can be believed. It is lost once and for good, for

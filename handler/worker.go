@@ -53,7 +53,7 @@ type worker struct {
 func (ws *workshop) start(tx *transactionContext) {
 	tx.worker = worker{
 		workshop: ws, tx: tx, may: permit{session: ws.session, tx: tx}, queries: queries{workshop: ws, tx: tx},
-		room: room{unsent: ws.unsent, done: ws.done, limit: ws.cfg.maxAnswer()}, call: lease{from: ws.kept},
+		room: room{unsent: ws.unsent, done: ws.done, limit: ws.cfg.maxAnswer(), turn: &tx.turn}, call: lease{from: ws.kept},
 	}
 	tx.ctx.room = &tx.worker.room
 	ws.enroll()
