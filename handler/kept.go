@@ -17,6 +17,8 @@ const (
 	freeBytes = 16 << 10
 	// noteBytes is what a ledger is taken to need for one key that was read or written, beside the key and the value.
 	noteBytes = 64
+	// iteratorBytes is what a ledger is taken to need for an iterator until the transaction ends, beside the bounds.
+	iteratorBytes = 512
 )
 
 // account is how many bytes the peer keeps for one chaincode until a transaction or a part of it ends: what is written and
@@ -143,8 +145,20 @@ func (w *worker) charge(n int) error {
 	return w.tx.Simulation.charge(w.kept, w.cfg.MaxTransactionBytes, n)
 }
 
-// note counts a key that is about to be read.
-func (w *worker) note(key string) error { return w.charge(len(key) + noteBytes) }
+// note counts a key that is about to be read. The public state is collection "".
+func (w *worker) note(collection, key string) error {
+	return w.charge(len(collection) + len(key) + noteBytes)
+}
+
+// noteIterator counts an iterator that is about to be opened, with the names by which it was asked for. A ledger may keep them
+// until the transaction ends, as the read set keeps the bounds of a range.
+func (w *worker) noteIterator(names ...string) error {
+	n := iteratorBytes
+	for _, name := range names {
+		n += len(name)
+	}
+	return w.charge(n)
+}
 
 // bytes is what a simulator keeps of a write.
 func (c *stateWrite) bytes() int {

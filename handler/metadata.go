@@ -17,7 +17,7 @@ func (w *worker) getStateMetadata(ctx context.Context, req *pb.GetStateMetadata)
 	if err := w.may.checkKeyLevelEndorsement(ctx); err != nil {
 		return nil, err
 	}
-	if err := w.note(req.Key); err != nil {
+	if err := w.note(req.Collection, req.Key); err != nil {
 		return nil, err
 	}
 	m, err := w.metadata(ctx, req)

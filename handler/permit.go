@@ -72,6 +72,9 @@ func (p *permit) permission(ctx context.Context, collection string) (CollectionP
 	if err != nil || may == (CollectionPermission{}) { // a refusal isn't kept: chaincode can make up any number of names
 		return CollectionPermission{}, err
 	}
+	if err := p.tx.worker.note(collection, ""); err != nil { // what is allowed may be any number of names, too
+		return CollectionPermission{}, err
+	}
 	if p.permissions == nil {
 		p.permissions = map[string]CollectionPermission{}
 	}

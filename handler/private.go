@@ -20,7 +20,7 @@ func (w *worker) getPrivateData(ctx context.Context, req *pb.GetState) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	if err := w.note(req.Key); err != nil {
+	if err := w.note(req.Collection, req.Key); err != nil {
 		return nil, err
 	}
 	return p.GetPrivateData(ctx, w.tx.Namespace, req.Collection, req.Key)
@@ -34,7 +34,7 @@ func (w *worker) getPrivateDataHash(ctx context.Context, req *pb.GetState) ([]by
 	if err != nil {
 		return nil, err
 	}
-	if err := w.note(req.Key); err != nil {
+	if err := w.note(req.Collection, req.Key); err != nil {
 		return nil, err
 	}
 	return p.GetPrivateDataHash(ctx, w.tx.Namespace, req.Collection, req.Key)
@@ -49,6 +49,9 @@ func (w *worker) getPrivateDataRange(ctx context.Context, req *pb.GetStateByRang
 	if err != nil {
 		return nil, err
 	}
+	if err := w.noteIterator(req.Collection, req.StartKey, req.EndKey); err != nil {
+		return nil, err
+	}
 	it, err := p.GetPrivateDataRange(ctx, w.tx.Namespace, req.Collection, ledger.Range{Start: req.StartKey, End: req.EndKey})
 	return w.queries.openStates(ctx, it, err)
 }
@@ -60,6 +63,9 @@ func (w *worker) queryPrivateData(ctx context.Context, req *pb.GetQueryResult) (
 	q, ok := w.tx.sim().(ledger.PrivateRichQuerier)
 	if !ok {
 		return nil, errNoRichQuery
+	}
+	if err := w.noteIterator(req.Collection, req.Query); err != nil {
+		return nil, err
 	}
 	it, err := q.ExecuteQueryOnPrivateData(ctx, w.tx.Namespace, req.Collection, req.Query)
 	return w.queries.openStates(ctx, it, err)

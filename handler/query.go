@@ -34,6 +34,9 @@ func (w *worker) getStateByRange(ctx context.Context, req *pb.GetStateByRange) (
 		}
 		r.Start = p.bookmark
 	}
+	if err := w.noteIterator(r.Start, r.End); err != nil {
+		return nil, err
+	}
 	it, err := w.tx.sim().GetStateRange(ctx, w.tx.Namespace, r)
 	if err != nil {
 		return nil, err
@@ -59,6 +62,9 @@ func (w *worker) getQueryResult(ctx context.Context, req *pb.GetQueryResult) ([]
 	case !ok:
 		return nil, errNoRichQuery
 	}
+	if err := w.noteIterator(req.Query, p.bookmark); err != nil {
+		return nil, err
+	}
 	it, err := q.ExecuteQuery(ctx, w.tx.Namespace, req.Query, ledger.Page{Size: p.size, Bookmark: p.bookmark})
 	if err != nil {
 		return nil, err
@@ -73,6 +79,9 @@ func (w *worker) getHistoryForKey(ctx context.Context, req *pb.GetHistoryForKey)
 	l, ok := w.tx.sim().(ledger.HistoryReader)
 	if !ok {
 		return nil, errors.New("history database is not enabled")
+	}
+	if err := w.noteIterator(req.Key); err != nil {
+		return nil, err
 	}
 	it, err := l.GetHistoryForKey(ctx, w.tx.Namespace, req.Key)
 	if err != nil {

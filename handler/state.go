@@ -17,7 +17,7 @@ func (w *worker) getState(ctx context.Context, req *pb.GetState) ([]byte, error)
 	if req.Collection != "" {
 		return w.getPrivateData(ctx, req)
 	}
-	if err := w.note(req.Key); err != nil {
+	if err := w.note("", req.Key); err != nil {
 		return nil, err
 	}
 	return w.tx.sim().GetState(ctx, w.tx.Namespace, req.Key)
@@ -36,7 +36,7 @@ func (w *worker) getStateMultiple(ctx context.Context, req *pb.GetStateMultiple)
 	if limit := batch(w.cfg.Offer.MultipleKeys); len(req.Keys) > limit {
 		return nil, errors.Errorf("%d keys are asked for at once, the limit is %d", len(req.Keys), limit)
 	}
-	noted := 0
+	noted := len(req.Collection)
 	for _, key := range req.Keys {
 		noted += len(key) + noteBytes
 	}
