@@ -12,8 +12,8 @@ func (l *Limits) waitingBytes() int { return max(l.MaxBytes/4, 1) }
 func (l *Limits) keptBytes() int    { return l.MaxBytes - 2*l.waitingBytes() }
 
 const (
-	// freeBytes is how much a transaction, an iterator or a call may keep without an account. So the many small ones cost no
-	// more than a comparison.
+	// freeBytes is how much a transaction may read and write, its iterators may keep together, and its call may keep, without
+	// an account. So the many small ones cost no more than a comparison.
 	freeBytes = 16 << 10
 	// noteBytes is what a ledger is taken to need for one key that was read or written, beside the key and the value.
 	noteBytes = 64

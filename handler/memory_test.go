@@ -523,3 +523,38 @@ func TestSmallLookAhead(t *testing.T) {
 	c.stop()
 	p.check()
 }
+
+// F142: many iterators that have read something small ahead are counted by their sum.
+func TestManySmallLookAheads(t *testing.T) {
+	p := newPeer(t)
+	p.cfg.MaxPageBytes, p.cfg.MaxTransactionBytes = 1, 2<<20
+	for _, key := range []string{"a", "b"} {
+		p.memory[channel].put("cc", key, strings.Repeat("v", 15<<10))
+	}
+	c := p.register("cc:1")
+	x := c.begin("tx1")
+	opened := 0
+	for range 256 {
+		c.Deliver(in("tx1", getRange("", "")))
+		m := c.Next()
+		if m.GetType() == pb.ChaincodeMessage_ERROR {
+			if !strings.Contains(string(m.Payload), "the limit is 2097152: close those that are read") {
+				t.Errorf("got ERROR %s", m.Payload)
+			}
+			break
+		}
+		opened++
+	}
+	if opened < 120 || opened > 140 {
+		t.Errorf("%d iterators were opened in 2 MiB, each with 15 KiB and what is noted of it", opened)
+	}
+	if n := c.h.Stats().KeptBytes; n < opened*15<<10 {
+		t.Errorf("%d bytes are kept, want %d at least", n, opened*15<<10)
+	}
+	c.finish(t, "tx1", x)
+	for c.h.Stats().KeptBytes > 0 {
+		runtime.Gosched()
+	}
+	c.stop()
+	p.check()
+}

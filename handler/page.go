@@ -54,7 +54,7 @@ type query struct {
 	left      int     // records until the limit of a query
 	truncated bool    // there were more than the limit allows
 	room      *room   // of the answer
-	kept      lease   // of the record that was read early
+	kept      int     // bytes of the record that was read early, as far as they are counted
 	noted     int     // bytes that the ledger keeps of the records that were read since the last page
 }
 

@@ -17,7 +17,8 @@ type queries struct {
 	*workshop
 	tx    *transactionContext
 	open  map[string]*query
-	ahead int // how many bytes all of them have read ahead
+	ahead int   // how many bytes all of them have read ahead
+	kept  lease // of these bytes
 }
 
 // openStates adds the iterator that a ledger returned, for results that are never paginated. It answers the first page.
@@ -41,7 +42,7 @@ func (all *queries) add(ctx context.Context, p pagination, r results) ([]byte, e
 	q := &query{
 		id: strconv.FormatInt(all.queryIDs.Add(1), 10), results: r, pagination: p,
 		maxBytes: limits.MaxPageBytes, maxSize: limits.MaxSendMsgSize, left: limits.TotalQueryLimit,
-		room: &all.tx.worker.room, kept: lease{from: all.kept},
+		room: &all.tx.worker.room,
 	}
 	if all.open == nil {
 		all.open = map[string]*query{}
@@ -97,12 +98,11 @@ func (all *queries) keep(q *query, page *pb.QueryResponse) error {
 	return nil
 }
 
-// resize notes how many bytes a query has read ahead.
+// resize notes how many bytes a query has read ahead. If it returns an error, the caller closes the query.
 func (all *queries) resize(q *query, n int) error {
-	before := q.kept.bytes
-	err := q.kept.resize("a record that an iterator has read ahead", n)
-	all.ahead += q.kept.bytes - before
-	return err
+	all.ahead += n - q.kept
+	q.kept = n
+	return all.kept.resize("what iterators have read ahead", all.ahead)
 }
 
 // forget closes a query.
@@ -114,6 +114,7 @@ func (all *queries) forget(q *query) {
 
 // closeAll closes what is still open. It waits for an operation that a callee may have left running.
 func (all *queries) closeAll() {
+	defer all.kept.end()
 	if len(all.open) == 0 {
 		return
 	}

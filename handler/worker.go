@@ -52,7 +52,7 @@ type worker struct {
 // start starts the worker of a transaction.
 func (ws *workshop) start(tx *transactionContext) {
 	tx.worker = worker{
-		workshop: ws, tx: tx, may: permit{session: ws.session, tx: tx}, queries: queries{workshop: ws, tx: tx},
+		workshop: ws, tx: tx, may: permit{session: ws.session, tx: tx}, queries: queries{workshop: ws, tx: tx, kept: lease{from: ws.kept}},
 		room: room{unsent: ws.unsent, done: ws.done, limit: ws.cfg.maxAnswer(), turn: &tx.turn}, call: lease{from: ws.kept},
 	}
 	tx.ctx.room = &tx.worker.room
