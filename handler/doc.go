@@ -105,10 +105,10 @@
 // # What is kept
 //
 // The other half of Limits.MaxBytes is for what transactions keep: what they have written and read, and the names that they
-// leave behind, until their Simulation is done; what iterators have read ahead, until they are closed; inputs and answers of calls. A transaction that keeps something
-// and waits for room to keep more may wait for another one that does the same. So nobody waits for this room: the request is
-// refused, and the chaincode is told what the limit is. kept.go counts it. Limits.MaxTransactionBytes limits one Simulation,
-// whoever shares it.
+// leave behind, until their Simulation is done; what iterators keep, until they are closed; inputs and answers of calls. A
+// transaction that keeps something and waits for room to keep more may wait for another one that does the same. So nobody
+// waits for this room: the request is refused, and the chaincode is told what the limit is. kept.go counts it.
+// Limits.MaxTransactionBytes limits one Simulation, whoever shares it.
 //
 // # A slow stream
 //

@@ -19,6 +19,9 @@ const (
 	noteBytes = 64
 	// iteratorBytes is what a ledger is taken to need for an iterator until the transaction ends, beside the bounds.
 	iteratorBytes = 512
+	// queryFactor is how many bytes a ledger is taken to need for each byte of a rich query, while its iterator is open.
+	// kvledger needs up to 25 for long lists of conditions or values. It may need more for objects of one short value.
+	queryFactor = 24
 )
 
 // account is how many bytes the peer keeps for one chaincode until a transaction or a part of it ends: what is written and
@@ -148,16 +151,6 @@ func (w *worker) charge(n int) error {
 // note counts a key that is about to be read. The public state is collection "".
 func (w *worker) note(collection, key string) error {
 	return w.charge(len(collection) + len(key) + noteBytes)
-}
-
-// noteIterator counts an iterator that is about to be opened, with the names by which it was asked for. A ledger may keep them
-// until the transaction ends, as the read set keeps the bounds of a range.
-func (w *worker) noteIterator(names ...string) error {
-	n := iteratorBytes
-	for _, name := range names {
-		n += len(name)
-	}
-	return w.charge(n)
 }
 
 // bytes is what a simulator keeps of a write.

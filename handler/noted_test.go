@@ -1,10 +1,12 @@
 package handler_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -22,8 +24,8 @@ func TestMemoryOfNames(t *testing.T) {
 			return message(pb.ChaincodeMessage_GET_STATE_BY_RANGE, "", &pb.GetStateByRange{Collection: name, StartKey: name})
 		}},
 		{"key of a history", 2, getHistory},
-		{"query", 2, func(name string) *pb.ChaincodeMessage { return richQuery("", name, 0) }},
-		{"collection's query", 1, func(name string) *pb.ChaincodeMessage { return richQuery("c", name+name, 0) }},
+		{"query", 0, func(name string) *pb.ChaincodeMessage { return richQuery("", name, 0) }},
+		{"collection's query", 0, func(name string) *pb.ChaincodeMessage { return richQuery("c", name, 0) }},
 		{"collection", 1, func(name string) *pb.ChaincodeMessage { return getPrivate(name, "k") }},
 		{"hash in a collection", 2, func(name string) *pb.ChaincodeMessage { return getPrivateHash(name, "k") }},
 		{"keys of a collection", 1, func(name string) *pb.ChaincodeMessage { return getMultiple(name, "k") }},
@@ -39,7 +41,7 @@ func TestMemoryOfNames(t *testing.T) {
 					if i < test.fit {
 						c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
 					} else {
-						c.refused("tx1", "that the transaction has read and written, the limit is")
+						c.refused("tx1", "the limit is")
 					}
 				}
 				c.finish(t, "tx1", x)
@@ -63,4 +65,74 @@ func TestBytesOfIterators(t *testing.T) {
 	c.finish(t, "tx1", x)
 	c.stop()
 	p.check()
+}
+
+// keeping is a ledger whose queries find what has a v in it, whatever they say, and whose iterators keep that many bytes.
+type keeping struct {
+	*memory
+	bytes int
+}
+
+type keepingSimulator struct {
+	fullSimulator
+	bytes int
+}
+
+type keepingIterator struct {
+	ledger.QueryIterator
+	bytes int
+}
+
+func (k *keeping) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
+	s, err := k.memory.NewSimulator(ctx, txID)
+	return &keepingSimulator{s.(fullSimulator), k.bytes}, err
+}
+
+func (s *keepingSimulator) ExecuteQuery(ctx context.Context, namespace, _ string, p ledger.Page) (ledger.QueryIterator, error) {
+	it, err := s.fullSimulator.ExecuteQuery(ctx, namespace, "v", p)
+	return &keepingIterator{it, s.bytes}, err
+}
+
+func (it *keepingIterator) Kept() int { return it.bytes }
+
+// F143: queries that are open are refused when their texts, or what their iterators keep, find no room. Closing one makes
+// room.
+func TestMemoryOfOpenQueries(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		text, kept int // how large the text is, and how much the iterator keeps, in units
+		fit        int // how many are open in 256 units
+	}{
+		{"text", 5, 0, 2}, // five to the end of the transaction, and 120 while the query is open
+		{"iterator", 0, 60, 4},
+		{"iterator that says nonsense", 0, -60, 20},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			memoryTest(t, func(c *chaincode, _ *vast) {
+				p := c.peer
+				p.rows(101)
+				p.ledgers[channel] = ledgertest.NewFaulty(&keeping{p.memory[channel], test.kept * unit()})
+				x := c.begin("tx1")
+				query := richQuery("", "v"+strings.Repeat(" ", test.text*unit()), 0)
+				for i := range 20 {
+					c.Deliver(in("tx1", query))
+					if i < test.fit {
+						c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+					} else {
+						c.refused("tx1", "the limit is")
+					}
+					if n, want := c.h.Stats().KeptBytes, min(i+1, test.fit)*max(test.kept, 24*test.text)*unit(); n < want {
+						t.Errorf("%d bytes are kept for %d queries, want %d at least", n, i+1, want)
+					}
+				}
+				if test.kept > 0 {
+					for _, request := range []*pb.ChaincodeMessage{closeQuery("1"), query} {
+						c.Deliver(in("tx1", request))
+						c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+					}
+				}
+				c.finish(t, "tx1", x)
+			})
+		})
+	}
 }

@@ -54,7 +54,8 @@ type query struct {
 	left      int     // records until the limit of a query
 	truncated bool    // there were more than the limit allows
 	room      *room   // of the answer
-	kept      int     // bytes of the record that was read early, as far as they are counted
+	parsed    int     // how many bytes the ledger is taken to need for the query's text
+	kept      int     // bytes that are counted of what the query keeps
 	noted     int     // bytes that the ledger keeps of the records that were read since the last page
 }
 

@@ -49,11 +49,12 @@ func (w *worker) getPrivateDataRange(ctx context.Context, req *pb.GetStateByRang
 	if err != nil {
 		return nil, err
 	}
-	if err := w.noteIterator(req.Collection, req.StartKey, req.EndKey); err != nil {
+	query, err := w.queries.begin(pagination{}, "", req.Collection, req.StartKey, req.EndKey)
+	if err != nil {
 		return nil, err
 	}
 	it, err := p.GetPrivateDataRange(ctx, w.tx.Namespace, req.Collection, ledger.Range{Start: req.StartKey, End: req.EndKey})
-	return w.queries.openStates(ctx, it, err)
+	return w.queries.openStates(ctx, query, it, err)
 }
 
 func (w *worker) queryPrivateData(ctx context.Context, req *pb.GetQueryResult) ([]byte, error) {
@@ -64,9 +65,10 @@ func (w *worker) queryPrivateData(ctx context.Context, req *pb.GetQueryResult) (
 	if !ok {
 		return nil, errNoRichQuery
 	}
-	if err := w.noteIterator(req.Collection, req.Query); err != nil {
+	query, err := w.queries.begin(pagination{}, req.Query, req.Collection)
+	if err != nil {
 		return nil, err
 	}
 	it, err := q.ExecuteQueryOnPrivateData(ctx, w.tx.Namespace, req.Collection, req.Query)
-	return w.queries.openStates(ctx, it, err)
+	return w.queries.openStates(ctx, query, it, err)
 }

@@ -34,17 +34,12 @@ func (w *worker) getStateByRange(ctx context.Context, req *pb.GetStateByRange) (
 		}
 		r.Start = p.bookmark
 	}
-	if err := w.noteIterator(r.Start, r.End); err != nil {
-		return nil, err
-	}
-	it, err := w.tx.sim().GetStateRange(ctx, w.tx.Namespace, r)
+	query, err := w.queries.begin(p, "", r.Start, r.End)
 	if err != nil {
 		return nil, err
 	}
-	if it == nil {
-		return nil, errNoIterator
-	}
-	return w.queries.add(ctx, p, rangeResults{it})
+	it, err := w.tx.sim().GetStateRange(ctx, w.tx.Namespace, r)
+	return w.queries.openStates(ctx, query, it, err)
 }
 
 func (w *worker) getQueryResult(ctx context.Context, req *pb.GetQueryResult) ([]byte, error) {
@@ -62,17 +57,15 @@ func (w *worker) getQueryResult(ctx context.Context, req *pb.GetQueryResult) ([]
 	case !ok:
 		return nil, errNoRichQuery
 	}
-	if err := w.noteIterator(req.Query, p.bookmark); err != nil {
-		return nil, err
-	}
-	it, err := q.ExecuteQuery(ctx, w.tx.Namespace, req.Query, ledger.Page{Size: p.size, Bookmark: p.bookmark})
+	query, err := w.queries.begin(p, req.Query)
 	if err != nil {
 		return nil, err
 	}
-	if it == nil {
-		return nil, errNoIterator
+	it, err := q.ExecuteQuery(ctx, w.tx.Namespace, req.Query, ledger.Page{Size: p.size, Bookmark: p.bookmark})
+	if err != nil || it == nil {
+		return w.queries.openStates(ctx, query, nil, err)
 	}
-	return w.queries.add(ctx, p, richResults{rangeResults{it}, it})
+	return w.queries.open(ctx, query, richResults{rangeResults{it}, it})
 }
 
 func (w *worker) getHistoryForKey(ctx context.Context, req *pb.GetHistoryForKey) ([]byte, error) {
@@ -80,17 +73,15 @@ func (w *worker) getHistoryForKey(ctx context.Context, req *pb.GetHistoryForKey)
 	if !ok {
 		return nil, errors.New("history database is not enabled")
 	}
-	if err := w.noteIterator(req.Key); err != nil {
-		return nil, err
-	}
-	it, err := l.GetHistoryForKey(ctx, w.tx.Namespace, req.Key)
+	query, err := w.queries.begin(pagination{}, "", req.Key)
 	if err != nil {
 		return nil, err
 	}
-	if it == nil {
-		return nil, errNoIterator
+	it, err := l.GetHistoryForKey(ctx, w.tx.Namespace, req.Key)
+	if err != nil || it == nil {
+		return w.queries.openStates(ctx, query, nil, err)
 	}
-	return w.queries.add(ctx, pagination{}, historyResults{it})
+	return w.queries.open(ctx, query, historyResults{it})
 }
 
 func (w *worker) queryStateNext(ctx context.Context, req *pb.QueryStateNext) ([]byte, error) {
@@ -98,7 +89,7 @@ func (w *worker) queryStateNext(ctx context.Context, req *pb.QueryStateNext) ([]
 }
 
 func (w *worker) queryStateClose(_ context.Context, req *pb.QueryStateClose) ([]byte, error) {
-	if q := w.queries.open[req.Id]; q != nil {
+	if q := w.queries.opened[req.Id]; q != nil {
 		w.queries.forget(q)
 	}
 	return marshal(&pb.QueryResponse{Id: req.Id})
@@ -108,7 +99,17 @@ func (w *worker) queryStateClose(_ context.Context, req *pb.QueryStateClose) ([]
 type results interface {
 	// next returns the next result, or nil after the last one.
 	next(ctx context.Context) (*record, error)
+	// kept returns how many bytes the ledger says that the iterator keeps.
+	kept() int
 	close()
+}
+
+// keptBy is how many bytes a ledger's iterator says that it keeps.
+func keptBy(iterator any) int {
+	if k, ok := iterator.(ledger.Keeper); ok {
+		return max(k.Kept(), 0)
+	}
+	return 0
 }
 
 // record is one result, marshalled.
@@ -131,7 +132,8 @@ func (r rangeResults) next(ctx context.Context) (*record, error) {
 	return &record{bytes: b, key: kv.Key}, nil
 }
 
-func (r rangeResults) close() { r.Close() }
+func (r rangeResults) kept() int { return keptBy(r.Iterator) }
+func (r rangeResults) close()    { r.Close() }
 
 // richResults are the results of a rich query. The ledger makes its bookmarks.
 type richResults struct {
@@ -157,7 +159,8 @@ func (r historyResults) next(ctx context.Context) (*record, error) {
 	return &record{bytes: b}, nil
 }
 
-func (r historyResults) close() { r.Close() }
+func (r historyResults) kept() int { return keptBy(r.HistoryIterator) }
+func (r historyResults) close()    { r.Close() }
 
 func marshal(m proto.Message) ([]byte, error) {
 	b, err := proto.Marshal(m)

@@ -3,7 +3,7 @@
 // Two interfaces are required: [Ledger], which has one method, and [Simulator], which has five. Everything else that
 // chaincode can ask for is an optional interface that a Simulator may also have: [HistoryReader], [MultiGetter],
 // [RichQuerier], [MetadataState], [PrivateState], [PrivateMetadataState], [PrivateRichQuerier]. If one is missing, chaincode
-// gets the error text that Fabric's peer gives it, as far as there is one.
+// gets the error text that Fabric's peer gives it, as far as there is one. An iterator may be a [Keeper] as well.
 //
 // The reference implementation is package kvledger. Package ledgertest is the suite that every ledger should pass.
 package ledger

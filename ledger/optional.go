@@ -64,6 +64,14 @@ type QueryIterator interface {
 	Bookmark(ctx context.Context) (string, error)
 }
 
+// Keeper is implemented by an iterator that keeps more in memory than its position, such as a query that was parsed, or
+// results that were read together. It is optional for each kind of iterator.
+type Keeper interface {
+	// Kept returns how many bytes the iterator keeps now. The goroutine that uses the iterator calls it, after Next has
+	// returned. It should take no longer than adding a few numbers.
+	Kept() int
+}
+
 // MetadataState is implemented by a Simulator whose ledger keeps metadata of keys. Key-level endorsement needs it. Without
 // it, GET_STATE_METADATA and PUT_STATE_METADATA are refused.
 type MetadataState interface {

@@ -122,6 +122,7 @@ type iterator[T any] struct {
 var (
 	_ ledger.Iterator        = (*iterator[ledger.KV])(nil)
 	_ ledger.HistoryIterator = (*iterator[ledger.KeyModification])(nil)
+	_ ledger.Keeper          = (*iterator[ledger.KV])(nil)
 )
 
 // opened calls the method that opens an iterator. The result is nil if the fault or the simulator made it nil.
@@ -148,6 +149,15 @@ func opened[T any](ctx context.Context, s *simulator, method Method, open func()
 func (it *iterator[T]) Next(ctx context.Context) (*T, error) {
 	it.wantOpen(Next)
 	return value(ctx, it.sim, Next, func() (*T, error) { return it.inner.Next(ctx) })
+}
+
+// Kept is what the wrapped iterator says that it keeps, and 0 if it says nothing.
+func (it *iterator[T]) Kept() int {
+	it.wantOpen("Kept")
+	if k, ok := it.inner.(ledger.Keeper); ok {
+		return k.Kept()
+	}
+	return 0
 }
 
 // wantOpen notes a violation if the iterator is closed already.
