@@ -47,6 +47,7 @@ type lookup struct {
 	many      int         // how many documents are read at once; at first as many as the query may want
 	found     []candidate // entries whose documents were not read yet
 	pending   []candidate // documents that were read and not yielded yet
+	portion   portion     // how many of them are read at once
 }
 
 // openLookup opens a lookup, which the caller closes.
@@ -126,5 +127,5 @@ func (it *lookup) values(ctx context.Context) ([][]byte, error) {
 	for i := range it.found {
 		keys[i] = it.documents + it.found[i].key
 	}
-	return readSome(ctx, it.view.snapshot, keys)
+	return it.portion.read(ctx, it.view.snapshot, keys)
 }

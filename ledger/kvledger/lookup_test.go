@@ -42,6 +42,9 @@ func (s *reservingSnapshot) GetMany(ctx context.Context, keys []string) ([][]byt
 	read := 0
 	s.store.calls++
 	for i, v := range values {
+		if v == nil {
+			continue // as Pebble does
+		}
 		if err := ledger.Reserve(ctx, len(v)); err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ type Config struct {
 func Run(t *testing.T, open func(t *testing.T) store.Store) { Config{Open: open}.Run(t) }
 
 // Run tests ledgers in the engine's stores. They must do what package ledger says. Channels in one store must not see one
-// another. Private data must expire, and indexes must be kept, as definitions say. What many submitters commit at the same
+// another. Private data must expire, and indexes must be kept, as definitions say. Absent keys must cost little. What many submitters commit at the same
 // time must be what they would have committed one after the other.
 func (c Config) Run(t *testing.T) {
 	if c.Rounds == 0 {
@@ -42,5 +42,6 @@ func (c Config) Run(t *testing.T) {
 	t.Run("channels", func(t *testing.T) { testChannels(t, c.Open(t)) })
 	t.Run("definitions", func(t *testing.T) { testDefinitions(t, c.Open(t)) })
 	t.Run("indexes", func(t *testing.T) { testIndexes(t, c.Open(t)) })
+	t.Run("absent keys", func(t *testing.T) { testAbsent(t, c.Open(t)) })
 	t.Run("submitters", func(t *testing.T) { testSubmitters(t, c) })
 }
