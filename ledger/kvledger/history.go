@@ -25,7 +25,7 @@ func (s *Simulator) GetHistoryForKey(_ context.Context, namespace, key string) (
 	prefix := s.view.ledger.keys.historyPrefix(namespace, key)
 	inner := s.view.snapshot.Scan(prefix, historyEnd(prefix), store.ScanOptions{Fetch: usualPage})
 	it := &historyIterator{view: &s.view, key: key, inner: inner}
-	s.view.iterators = append(s.view.iterators, it)
+	s.view.add(it)
 	return it, nil
 }
 
@@ -62,6 +62,7 @@ func (it *historyIterator) Next(ctx context.Context) (*ledger.KeyModification, e
 func (it *historyIterator) Close() {
 	it.closed = true
 	it.inner.Close()
+	it.view.forget(it)
 }
 
 // encodeModification returns what the store holds for one write of a key.

@@ -68,6 +68,7 @@ func (it *lookup) nextCandidate(ctx context.Context) (candidate, bool, error) {
 		return candidate{}, false, nil
 	}
 	c := it.pending[0]
+	it.pending[0] = candidate{} // the rest keeps the list
 	it.pending = it.pending[1:]
 	return c, true, nil
 }
@@ -83,10 +84,10 @@ func (it *lookup) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	documents := it.found[:len(values)]
-	it.found = it.found[len(values):]
-	for i := range documents {
-		d := &documents[i]
+	pending := make([]candidate, len(values)) // a list of its own, since found is kept for longer than these documents
+	for i := range pending {
+		d := &pending[i]
+		*d = it.found[i]
 		if d.version, d.value, err = decodeValue(values[i]); err != nil {
 			return errors.Wrapf(err, "read key %q", d.key)
 		}
@@ -94,7 +95,7 @@ func (it *lookup) read(ctx context.Context) error {
 			return errors.Errorf("an index has key %q, which is not there: the store is damaged", d.key)
 		}
 	}
-	it.pending = documents
+	it.found, it.pending = it.found[len(values):], pending
 	return nil
 }
 
@@ -118,6 +119,13 @@ func (it *lookup) find(ctx context.Context) error {
 	}
 	it.found = found
 	return nil
+}
+
+// Close implements candidates. Nothing is kept of what was read.
+func (it *lookup) Close() {
+	it.scan.Close()
+	it.found, it.pending = nil, nil
+	it.view.forget(it)
 }
 
 // values reads as many documents as have room, from the first entry on. Most may not match the query, and are no part of the

@@ -75,7 +75,8 @@ func TestIndexOfLargeDocuments(t *testing.T) {
 				commitResults(t, l, results(t, l, put(fmt.Sprintf("k%03d", i), document)))
 			}
 			defineIndexes(t, l, `["n"]`)
-			s.most, s.calls = 0, 0
+			s.most, s.calls, s.kept = 0, 0, 0
+			before := heapInUse()
 			it, err := newSimulator(t, l, "tx").ExecuteQuery(t.Context(), ns, `{"selector":{"n":{"$gte":0}},"sort":["n"]}`, ledger.Page{})
 			if err != nil {
 				t.Fatal(err)
@@ -90,9 +91,10 @@ func TestIndexOfLargeDocuments(t *testing.T) {
 			if kv, err := it.Next(t.Context()); kv != nil || err != nil {
 				t.Errorf("one more: %.100v, %v", kv, err)
 			}
-			t.Logf("%d documents: %d bytes at once, %d calls", n, s.most, s.calls)
-			if s.most > test.most || s.calls > test.calls {
-				t.Errorf("%d bytes at once in %d calls, want %d in %d at most", s.most, s.calls, test.most, test.calls)
+			kept := s.kept - before
+			t.Logf("%d documents: %d bytes at once, %d calls, %d bytes kept between them", n, s.most, s.calls, kept)
+			if s.most > test.most || s.calls > test.calls || kept > 1<<20 {
+				t.Errorf("%d bytes at once in %d calls, want %d in %d at most; %d kept between them", s.most, s.calls, test.most, test.calls, kept)
 			}
 		})
 	}
@@ -165,4 +167,53 @@ func TestCommitOverLargeDocuments(t *testing.T) {
 	if kv, err := it.Next(t.Context()); kv != nil || err != nil {
 		t.Errorf("the index still has %.100v, %v", kv, err)
 	}
+}
+
+// F151: nothing is kept of an iterator that is closed, neither what it has read and not yielded, nor that it was there.
+func TestClosedIteratorsKeepNothing(t *testing.T) {
+	s := &reservingStore{Store: memory.New()}
+	t.Cleanup(func() { _ = s.Close() })
+	l := open(t, kvledger.NewProvider(s), "ch")
+	defineIndexes(t, l, `["n"]`)
+	for i := range 8 {
+		document := fmt.Sprintf(`{"n":%d,"text":"%s"}`, i, strings.Repeat("x", 512<<10))
+		commitResults(t, l, results(t, l, put(fmt.Sprint("k", i), document)))
+	}
+	sim := newSimulator(t, l, "tx")
+	const byIndex = `{"selector":{"n":{"$gte":0}}}`
+	before := heapInUse()
+	it, err := sim.ExecuteQuery(t.Context(), ns, byIndex, ledger.Page{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kv, err := it.Next(t.Context()); kv == nil || err != nil {
+		t.Fatal(kv, err)
+	}
+	open := heapInUse() - before
+	it.Close()
+	if closed := heapInUse() - before; open < 2<<20 || closed > 1<<20 {
+		t.Errorf("an iterator that has read ahead keeps %d bytes, and %d when it is closed", open, closed)
+	}
+	runtime.KeepAlive(it)
+
+	for name, open := range map[string]func() (interface{ Close() }, error){
+		"query by index": func() (interface{ Close() }, error) { return sim.ExecuteQuery(t.Context(), ns, byIndex, ledger.Page{}) },
+		"query":          func() (interface{ Close() }, error) { return sim.ExecuteQuery(t.Context(), ns, `{"selector":{}}`, ledger.Page{}) },
+		"private query":  func() (interface{ Close() }, error) { return sim.ExecuteQueryOnPrivateData(t.Context(), ns, coll, byIndex) },
+		"private range":  func() (interface{ Close() }, error) { return sim.GetPrivateDataRange(t.Context(), ns, coll, ledger.Range{}) },
+		"history":        func() (interface{ Close() }, error) { return sim.GetHistoryForKey(t.Context(), ns, "k0") },
+	} {
+		before := heapInUse()
+		for range 5000 {
+			it, err := open()
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			it.Close()
+		}
+		if kept := heapInUse() - before; kept > 200<<10 {
+			t.Errorf("5000 iterators of a %s that are closed keep %d bytes", name, kept)
+		}
+	}
+	runtime.KeepAlive(sim)
 }

@@ -125,7 +125,7 @@ func (v *view) openCandidates(of documents, plan *mango.Plan, o store.ScanOption
 		end = prefix + string(plan.Hi)
 	}
 	it := open(prefix+string(plan.Lo), end, o)
-	v.iterators = append(v.iterators, it)
+	v.add(it)
 	return it, func(columns string) *lookup {
 		return open(prefix+columns, indexEnd, store.ScanOptions{Fetch: o.Fetch})
 	}

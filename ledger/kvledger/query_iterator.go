@@ -50,7 +50,8 @@ func (it *queryIterator) Next(ctx context.Context) (*ledger.KV, error) {
 		it.set.reads.set(r.position.Key, r.version)
 	}
 	it.limit--
-	it.last = &r.position
+	last := r.position // a copy, so that the value isn't kept with it
+	it.last = &last
 	return &ledger.KV{Namespace: it.namespace, Key: r.position.Key, Value: r.value}, nil
 }
 
@@ -193,5 +194,8 @@ func (it *queryIterator) Bookmark(ctx context.Context) (string, error) {
 	return bookmark, errors.Wrapf(err, "make bookmark after key %q", it.last.Key)
 }
 
-// Close implements ledger.Iterator. What was yielded stays noted.
-func (it *queryIterator) Close() { it.from.Close() }
+// Close implements ledger.Iterator. What was yielded stays noted. There can still be a bookmark.
+func (it *queryIterator) Close() {
+	it.from.Close()
+	it.run, it.ahead = run{}, nil
+}

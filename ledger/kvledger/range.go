@@ -78,10 +78,13 @@ func (it *rangeIterator) Next(ctx context.Context) (*ledger.KV, error) {
 	return &ledger.KV{Namespace: it.namespace, Key: key, Value: value}, nil
 }
 
-// Close implements ledger.Iterator. What was read stays noted.
+// Close implements ledger.Iterator. What was read stays noted, and nothing else is kept.
 func (it *rangeIterator) Close() {
-	it.closed = true
-	it.inner.Close()
+	if !it.closed {
+		it.closed = true
+		it.inner.Close()
+		it.inner = nil
+	}
 }
 
 // info returns what was noted, as Fabric does. If the range was read to its end, the end is the one that was asked for.

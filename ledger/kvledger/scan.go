@@ -25,7 +25,7 @@ var _ ledger.Iterator = (*scan)(nil)
 // openScan opens a scan, which ends with the view.
 func (v *view) openScan(it scan, lo, hi string, o store.ScanOptions) *scan {
 	it.view, it.inner = v, v.snapshot.Scan(lo, hi, o)
-	v.iterators = append(v.iterators, &it)
+	v.add(&it)
 	return &it
 }
 
@@ -80,4 +80,5 @@ func (it *scan) fail(err error) error {
 func (it *scan) Close() {
 	it.closed = true
 	it.inner.Close()
+	it.view.forget(it)
 }

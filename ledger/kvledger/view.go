@@ -11,13 +11,25 @@ import (
 type view struct {
 	ledger    *Ledger
 	snapshot  store.Snapshot
-	iterators []interface{ Close() } // those over the public state's ranges are in notes
+	iterators map[closer]struct{} // that are open; those over the public state's ranges are in notes
 	closed    bool
 }
 
+// closer is an iterator. The view knows of one until it is closed, and keeps nothing of it after that.
+type closer interface{ Close() }
+
+func (v *view) add(it closer) {
+	if v.iterators == nil {
+		v.iterators = map[closer]struct{}{}
+	}
+	v.iterators[it] = struct{}{}
+}
+
+func (v *view) forget(it closer) { delete(v.iterators, it) }
+
 // close closes the iterators that are still open, and then the snapshot.
 func (v *view) close() {
-	for _, it := range v.iterators {
+	for it := range v.iterators {
 		it.Close()
 	}
 	v.snapshot.Close()
