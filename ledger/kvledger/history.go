@@ -23,7 +23,7 @@ func (s *Simulator) GetHistoryForKey(_ context.Context, namespace, key string) (
 		return nil, err
 	}
 	prefix := s.view.ledger.keys.historyPrefix(namespace, key)
-	inner := s.view.snapshot.Scan(prefix, historyEnd(prefix), store.ScanOptions{Fetch: usualPage})
+	inner := s.view.snapshot.Scan(prefix, historyEnd(prefix), store.ScanOptions{Fetch: usualPage, Reserve: true})
 	it := &historyIterator{view: &s.view, key: key, inner: inner}
 	s.view.add(it)
 	return it, nil

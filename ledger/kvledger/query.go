@@ -86,7 +86,7 @@ func (v *view) openQuery(ctx context.Context, of documents, query string, p ledg
 	if err := plan.ResumeContext(ctx, bookmark); err != nil {
 		return nil, queryError(err)
 	}
-	it := &queryIterator{query: q, plan: plan, namespace: of.namespace, skip: q.Skip, limit: -1, run: run{plan: plan}}
+	it := &queryIterator{query: q, plan: plan, view: v, of: of, skip: q.Skip, limit: -1, run: run{plan: plan}}
 	o := store.ScanOptions{Reverse: plan.Reverse, Fetch: usualPage}
 	if p.Size > 0 {
 		it.limit = int(p.Size)

@@ -19,16 +19,17 @@ import (
 type queryIterator struct {
 	query *mango.Query
 	plan  *mango.Plan
+	view  *view
+	of    documents
 	from  candidates    // everything that may be a result
 	set   *namespaceSet // where the results are noted as read; nil if they are not noted
 
-	namespace string
-	skip      int
-	limit     int        // how many results may still come; negative: any number
-	run       run        // results that were read together
-	ahead     *candidate // was read after the run, and belongs to the next one
-	again     func(columns string) *lookup
-	last      *mango.Position
+	skip  int
+	limit int        // how many results may still come; negative: any number
+	run   run        // results that were read together
+	ahead *candidate // was read after the run, and belongs to the next one
+	again func(columns string) *lookup
+	last  *mango.Position
 }
 
 var _ ledger.QueryIterator = (*queryIterator)(nil)
@@ -46,13 +47,57 @@ func (it *queryIterator) Next(ctx context.Context) (*ledger.KV, error) {
 	if !ok || err != nil {
 		return nil, err
 	}
+	if err := it.reserve(ctx, &r); err != nil {
+		return nil, it.from.fail(err)
+	}
 	if it.set != nil {
 		it.set.reads.set(r.position.Key, r.version)
 	}
 	it.limit--
 	last := r.position // a copy, so that the value isn't kept with it
 	it.last = &last
-	return &ledger.KV{Namespace: it.namespace, Key: r.position.Key, Value: r.value}, nil
+	return &ledger.KV{Namespace: it.of.namespace, Key: r.position.Key, Value: r.value}, nil
+}
+
+// largeResult is from how many bytes on a result is let go while it waits for room in the answer.
+const largeResult = 64 << 10
+
+// reserve waits for room for a result.
+//
+// Most of what a query reads may not match, and is no part of the answer. So a document is read before there is room for it,
+// and stays in memory only until it is known to be a result. A large one is let go then, and read again when there is room.
+// Otherwise all transactions that wait would hold theirs.
+func (it *queryIterator) reserve(ctx context.Context, r *queryResult) error {
+	size := len(r.value)
+	if size <= largeResult {
+		return ledger.Reserve(ctx, size)
+	}
+	r.value = nil
+	if err := ledger.Reserve(ctx, size); err != nil {
+		return err
+	}
+	first, _, keyAt := it.view.ledger.keys.documentRange(it.of.namespace, it.of.collection, "")
+	key := r.position.Key
+	b, err := it.view.snapshot.Get(ledger.WithReserver(ctx, nil), first[:keyAt]+key)
+	if err != nil {
+		return errors.Wrapf(err, "read key %q again", key)
+	}
+	_, value, err := decodeValue(b)
+	if err != nil {
+		return errors.Wrapf(err, "read key %q again", key)
+	}
+	if it.query.Projects() {
+		d, err := mango.NewDocumentContext(ctx, key, value)
+		if err != nil {
+			return errors.Wrapf(err, "decode key %q again", key)
+		}
+		value, err = it.query.ProjectContext(ctx, d)
+		if err != nil {
+			return errors.Wrapf(err, "project key %q again", key)
+		}
+	}
+	r.value = value
+	return nil
 }
 
 // next returns the next result, without regard to how many are to be skipped.

@@ -294,6 +294,9 @@ func (q *Query) match(w *work, d *Document) bool {
 	return q.Selector.matches(w, d.fields)
 }
 
+// Projects says whether the query wants only some fields of a document.
+func (q *Query) Projects() bool { return q.selected }
+
 // Project returns what the query wants of a document: all of it, as it is stored, or the fields that it names, as
 // compact JSON with sorted names, as Fabric's peer returns them. Fields that the document lacks are left out, and so is
 // _id. An element of an array, "a.0", becomes a member, {"a": {"0": ...}}. The caller must not modify the result.

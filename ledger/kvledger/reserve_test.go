@@ -1,0 +1,167 @@
+package kvledger_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+)
+
+// copyingStore copies whatever is read of it, and asks for room before that.
+type copyingStore struct{ store.Store }
+
+func (s copyingStore) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	inner, err := s.Store.Snapshot(ctx)
+	return copyingSnapshot{inner}, err
+}
+
+type copyingSnapshot struct{ store.Snapshot }
+
+func (s copyingSnapshot) Get(ctx context.Context, key string) ([]byte, error) {
+	values, err := s.GetMany(ctx, []string{key})
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
+}
+
+func (s copyingSnapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
+	values, err := s.Snapshot.GetMany(ctx, keys)
+	for i, v := range values {
+		if v == nil {
+			continue
+		}
+		if err := ledger.Reserve(ctx, len(v)); err != nil {
+			return nil, err
+		}
+		values[i] = bytes.Clone(v)
+	}
+	return values, err
+}
+
+func (s copyingSnapshot) Scan(lo, hi string, o store.ScanOptions) store.Iterator {
+	return copyingIterator{s.Snapshot.Scan(lo, hi, o), o.Reserve}
+}
+
+type copyingIterator struct {
+	store.Iterator
+	reserve bool
+}
+
+func (it copyingIterator) Next(ctx context.Context) (string, []byte, bool, error) {
+	key, value, ok, err := it.Iterator.Next(ctx)
+	if ok && it.reserve {
+		err = ledger.Reserve(ctx, len(value))
+	}
+	return key, bytes.Clone(value), ok && err == nil, err
+}
+
+var errNoRoom = errors.New("there is no room")
+
+// answerRoom is the ledger.Reserver of an answer. It notes how much is on the heap when a large value asks for room.
+type answerRoom struct {
+	sum, live int
+	full      bool
+}
+
+func (r *answerRoom) Reserve(_ context.Context, n int) error {
+	r.sum += n
+	if n > 1<<20 {
+		r.live = max(r.live, heapInUse())
+	}
+	if r.full {
+		return errNoRoom
+	}
+	return nil
+}
+
+// F152: a transaction that waits for room for a large result of a query, or for a large value of a key's history, doesn't hold
+// it meanwhile.
+func TestLargeResultsWait(t *testing.T) {
+	const size = 16 << 20
+	l := open(t, kvledger.NewProvider(copyingStore{openStore(t)}), "ch")
+	defineIndexes(t, l, `["n"]`)
+	large := fmt.Sprintf(`{"n":1,"text":"%s"}`, strings.Repeat("x", size))
+	commitResults(t, l, results(t, l, putBoth("k1", large), putBoth("k2", `{"n":1,"text":"y"}`), putBoth("k3", `{"n":2}`)))
+	for name, test := range map[string]struct {
+		want int // results
+		open func(sim *kvledger.Simulator) (any, error)
+	}{
+		"history": {1, func(sim *kvledger.Simulator) (any, error) { return sim.GetHistoryForKey(t.Context(), ns, "k1") }},
+		"query": {2, func(sim *kvledger.Simulator) (any, error) {
+			return sim.ExecuteQuery(t.Context(), ns, `{"selector":{"n":{"$lt":2}},"use_index":"no"}`, ledger.Page{})
+		}},
+		"query without an index": {2, func(sim *kvledger.Simulator) (any, error) {
+			return sim.ExecuteQuery(t.Context(), ns, `{"selector":{"text":{"$gt":0}}}`, ledger.Page{})
+		}},
+		"query of fields": {2, func(sim *kvledger.Simulator) (any, error) {
+			return sim.ExecuteQuery(t.Context(), ns, `{"selector":{"n":1},"fields":["text"]}`, ledger.Page{})
+		}},
+		"query of small fields": {2, func(sim *kvledger.Simulator) (any, error) {
+			return sim.ExecuteQuery(t.Context(), ns, `{"selector":{"n":1},"fields":["n"]}`, ledger.Page{})
+		}},
+		"skipped": {1, func(sim *kvledger.Simulator) (any, error) {
+			return sim.ExecuteQuery(t.Context(), ns, `{"selector":{"n":1},"skip":1}`, ledger.Page{})
+		}},
+		"private query": {2, func(sim *kvledger.Simulator) (any, error) {
+			return sim.ExecuteQueryOnPrivateData(t.Context(), ns, coll, `{"selector":{"n":1}}`)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sim := newSimulator(t, l, "tx")
+			before := heapInUse()
+			r := &answerRoom{}
+			it, err := test.open(sim)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, sum, err := readAll(ledger.WithReserver(t.Context(), r), it)
+			if err != nil || n != test.want || r.sum < sum || r.sum > sum+1000 {
+				t.Errorf("%d results of %d bytes, for which %d are reserved, %v; want %d results", n, sum, r.sum, err, test.want)
+			}
+			if held := r.live - before; r.live > 0 && held > size/4 {
+				t.Errorf("it holds %d bytes when it waits", held)
+			}
+			if (r.live > 0) != (sum > size) {
+				t.Errorf("%d bytes were read, and the reader has waited with %d on the heap", sum, r.live)
+			}
+			if it, err = test.open(sim); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := readAll(ledger.WithReserver(t.Context(), &answerRoom{full: true}), it); !errors.Is(err, errNoRoom) {
+				t.Errorf("without room: %v", err)
+			}
+		})
+	}
+}
+
+// readAll reads an iterator to its end, and returns how many results there were and how large they were.
+func readAll(ctx context.Context, it any) (n, sum int, err error) {
+	for {
+		var value []byte
+		switch it := it.(type) {
+		case ledger.Iterator:
+			kv, err := it.Next(ctx)
+			if kv == nil || err != nil {
+				return n, sum, err
+			}
+			value = kv.Value
+		case ledger.HistoryIterator:
+			m, err := it.Next(ctx)
+			if m == nil || err != nil {
+				return n, sum, err
+			}
+			value = m.Value
+		}
+		n++
+		sum += len(value)
+	}
+}
+
