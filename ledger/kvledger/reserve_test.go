@@ -165,3 +165,28 @@ func readAll(ctx context.Context, it any) (n, sum int, err error) {
 	}
 }
 
+
+// A document with more values than a query decodes is committed, and is no result, whether or not there is an index.
+func TestDocumentOfManyValues(t *testing.T) {
+	l := openMemory(t)
+	commitResults(t, l, results(t, l, putBoth("few", `{"n":1}`)))
+	many := `{"n":1,"a":[` + strings.Repeat("0,", 1_000_000) + `0]}`
+	for _, fields := range [][]string{{}, {`["n"]`}} {
+		defineIndexes(t, l, fields...)
+		if codes := commitResults(t, l, results(t, l, putBoth("many", many))); codes[0] != valid {
+			t.Errorf("the transaction is %s", codes[0])
+		}
+		if got := find(t, l, `{"selector":{"n":1}}`); got != "few" {
+			t.Errorf("with the indexes %q it finds %q", fields, got)
+		}
+		commitResults(t, l, results(t, l, putBoth("many", `{"n":1}`)))
+		if got := find(t, l, `{"selector":{"n":1}}`); got != "few many" {
+			t.Errorf("with the indexes %q it finds %q after the document is small", fields, got)
+		}
+	}
+	sim := newSimulator(t, l, "tx")
+	query := `{"selector":{"n":{"$eq":[` + strings.Repeat("0,", 250_000) + `0]}}}`
+	if _, err := sim.ExecuteQuery(t.Context(), ns, query, ledger.Page{}); err == nil || !strings.Contains(err.Error(), "more than 250000") {
+		t.Errorf("a query of many values: %v", err)
+	}
+}

@@ -20,13 +20,16 @@ type Position struct {
 	Key string
 }
 
+// MaxBookmark is how many bytes a bookmark may have.
+const MaxBookmark = 8 << 20
+
 // checksumSize is how many bytes of a SHA-256 stand before a bookmark's content.
 const checksumSize = 8
 
 // BookmarkAfter returns the text from which Resume finds the position again: a checksum and JSON, in base64url. It is
 // not secret, nor does it keep anybody from making one of their own: whoever may query may read on from wherever they
 // like. The checksum is there to tell a damaged bookmark, and that of another order, from a good one. A bookmark is as long
-// as the values are.
+// as the values are. ErrLargeBookmark is returned for one that would be longer than MaxBookmark.
 func (p *Plan) BookmarkAfter(at Position) (string, error) { return p.bookmarkAfter(nil, at) }
 
 // BookmarkAfterContext is BookmarkAfter until ctx ends, whose error it returns then.
@@ -53,6 +56,9 @@ func (p *Plan) bookmarkAfter(w *work, at Position) (string, error) {
 	}
 	content.WriteString(`,"k":"` + toBase64(w, base64.StdEncoding, []byte(at.Key)) + `"}`)
 	text := content.Bytes()
+	if n := base64.RawURLEncoding.EncodedLen(len(text)); n > MaxBookmark {
+		return "", largeBookmark(n)
+	}
 	copy(text, p.checksum(w, text[checksumSize:]))
 	return toBase64(w, base64.RawURLEncoding, text), nil
 }
@@ -60,7 +66,7 @@ func (p *Plan) bookmarkAfter(w *work, at Position) (string, error) {
 // Resume lets the plan begin after a bookmark: its bounds are moved, and Follows is true only of what comes after it.
 // Whatever was inserted or deleted meanwhile, no result is left out or returned twice. It does nothing for the beginning,
 // which is "", or "nil" as CouchDB says after an empty page. The error for a bookmark that isn't one, or is of a plan with
-// another index or another direction, is an [*Error] named invalid_bookmark.
+// another index or another direction, is an [*Error] named invalid_bookmark. One that is too long is ErrLargeBookmark.
 func (p *Plan) Resume(text string) error { return p.resume(nil, text) }
 
 // ResumeContext is Resume until ctx ends, whose error it returns then.
@@ -76,6 +82,9 @@ func (p *Plan) ResumeContext(ctx context.Context, text string) error {
 func (p *Plan) resume(w *work, text string) error {
 	if text == "" || text == "nil" {
 		return nil
+	}
+	if len(text) > MaxBookmark {
+		return largeBookmark(len(text))
 	}
 	data, ok := fromBase64(w, base64.RawURLEncoding, text)
 	if !ok || len(data) < checksumSize {
@@ -101,7 +110,7 @@ func (p *Plan) resume(w *work, text string) error {
 
 // decodeBookmark returns the position that a bookmark's content says. What isn't there is left empty.
 func decodeBookmark(w *work, content []byte) (at Position, ok bool) {
-	value, _, err := decodeDeep(w, content)
+	value, _, err := decodeDeep(w, content, MaxDocumentValues)
 	if err != nil {
 		return at, false
 	}
@@ -162,6 +171,10 @@ func fromBase64(w *work, as *base64.Encoding, text string) (data []byte, ok bool
 		data, text = decoded, text[len(piece):]
 	}
 	return data, true
+}
+
+func largeBookmark(size int) error {
+	return errors.Wrapf(ErrLargeBookmark, "it has %d bytes, with the values that the results are sorted by: %d are the most", size, MaxBookmark)
 }
 
 // invalidBookmark returns the error that CouchDB has for it (mango_json_bookmark).

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -14,15 +15,15 @@ import (
 const largeJSON = 64 << 10
 
 // decode makes nil, bool, json.Number, string, []any and map[string]any of the JSON value that data begins with. It
-// returns what follows the value. into is for any value, or only for an object or null.
+// returns what follows the value. into is for any value, or only for an object or null. There may be so many values.
 //
 // Package json can't be stopped, and takes a second for a value of 100 MiB. So values are taken apart here, down to
 // single strings and pieces of them. Package json still says what those mean.
-func decode[T any | map[string]any](w *work, data []byte, into *T) (rest []byte, err error) {
+func decode[T any | map[string]any](w *work, data []byte, into *T, maxValues int) (rest []byte, err error) {
 	if err := checkLimits(w, data, MaxDepth); err != nil {
 		return nil, err
 	}
-	value, rest, err := decodeDeep(w, data)
+	value, rest, err := decodeDeep(w, data, maxValues)
 	if value == nil || err != nil {
 		return rest, err
 	}
@@ -34,25 +35,31 @@ func decode[T any | map[string]any](w *work, data []byte, into *T) (rest []byte,
 	return rest, nil
 }
 
-// decodeDeep is decode without its limits.
-func decodeDeep(w *work, data []byte) (value any, rest []byte, err error) {
-	d := decoder{work: w, data: data}
+// decodeDeep is decode for any depth.
+func decodeDeep(w *work, data []byte, maxValues int) (value any, rest []byte, err error) {
+	d := decoder{work: w, data: data, most: maxValues}
+	return d.decode()
+}
+
+// decode decodes the value that the data begins with.
+func (d *decoder) decode() (value any, rest []byte, err error) {
 	value = d.value()
-	if err := w.ended(); err != nil {
+	if err := d.work.ended(); err != nil {
 		return nil, nil, err
 	}
 	if d.err != nil {
 		return nil, nil, d.err
 	}
-	return value, data[d.at:], nil
+	return value, d.data[d.at:], nil
 }
 
-// valid says whether data is a JSON value, whatever its depth.
+// valid says whether data is a JSON value, whatever its depth and however many values are in it. It keeps nothing of it.
 func valid(w *work, data []byte) bool {
 	if len(data) < largeJSON {
 		return json.Valid(data)
 	}
-	_, rest, err := decodeDeep(w, data)
+	d := decoder{work: w, data: data, most: math.MaxInt, discards: true}
+	_, rest, err := d.decode()
 	return err == nil && len(bytes.TrimLeft(rest, " \t\r\n")) == 0
 }
 
@@ -90,7 +97,11 @@ type decoder struct {
 	data  []byte
 	at    int // where the next byte is read
 	depth int
-	err   *malformed
+	err   error
+
+	values   int  // that objects and lists have so far, together
+	most     int  // how many they may have
+	discards bool // nothing is kept of what is decoded
 }
 
 // refuse notes what is wrong.
@@ -136,7 +147,10 @@ func (d *decoder) value() any {
 }
 
 func (d *decoder) object() any {
-	members := map[string]any{}
+	var members map[string]any
+	if !d.discards {
+		members = map[string]any{}
+	}
 	d.items('}', func() {
 		if d.next() != '"' {
 			d.refuse("a member's name")
@@ -148,14 +162,23 @@ func (d *decoder) object() any {
 			return
 		}
 		d.at++
-		members[name] = d.value()
+		if value := d.value(); !d.discards {
+			members[name] = value
+		}
 	})
 	return members
 }
 
 func (d *decoder) list() any {
-	values := []any{}
-	d.items(']', func() { values = append(values, d.value()) })
+	var values []any
+	if !d.discards {
+		values = []any{}
+	}
+	d.items(']', func() {
+		if value := d.value(); !d.discards {
+			values = append(values, value)
+		}
+	})
 	return values
 }
 
@@ -172,6 +195,10 @@ func (d *decoder) items(end byte, one func()) {
 		return
 	}
 	for d.ok() {
+		if d.values++; d.values > d.most {
+			d.err = errors.Wrapf(ErrManyValues, "there are more than %d", d.most)
+			return
+		}
 		one()
 		switch d.next() {
 		case ',':
@@ -205,6 +232,9 @@ func (d *decoder) word() any {
 	if !json.Valid(word) {
 		d.at = from
 		return d.refuse("a value")
+	}
+	if d.discards {
+		return nil
 	}
 	return json.Number(word)
 }
@@ -270,6 +300,9 @@ func (d *decoder) piece(b []byte) string {
 	plain := utf8.Valid(b)
 	for i := 0; plain && i < len(b); i++ {
 		plain = b[i] >= ' ' && b[i] != '\\'
+	}
+	if plain && d.discards {
+		return ""
 	}
 	if plain {
 		return string(b)

@@ -14,6 +14,7 @@ func TestDocumentedLimits(t *testing.T) {
 	want := map[string]int{
 		"MaxQuery": mango.MaxQuery, "MaxDepth": mango.MaxDepth, "MaxDigits": mango.MaxDigits, "MaxSelector": mango.MaxSelector,
 		"MaxList": mango.MaxList, "MaxPatterns": mango.MaxPatterns, "MaxPatternBytes": mango.MaxPatternBytes,
+		"MaxQueryValues": mango.MaxQueryValues, "MaxDocumentValues": mango.MaxDocumentValues, "MaxBookmark": mango.MaxBookmark,
 		"MaxPatternSize": mango.MaxPatternSize, "MaxMatchWork": mango.MaxMatchWork,
 	}
 	for _, row := range doctable.Read(t, "../../../../docs/protocol.md", "Limits of rich queries") {

@@ -20,8 +20,8 @@ type Document struct {
 	fields map[string]any
 }
 
-// NewDocument decodes a value. Its errors are ErrNotObject, for anything but a JSON object, ErrTooDeep and ErrLongNumber;
-// each means that no query returns the value, and that the next may be tried. The document keeps value, which must not be modified
+// NewDocument decodes a value. Its errors are ErrNotObject, for anything but a JSON object, ErrTooDeep, ErrLongNumber and
+// ErrManyValues; each means that no query returns the value, and that the next may be tried. The document keeps value, which must not be modified
 // any more. A member _id of the value is hidden by the key.
 func NewDocument(key string, value []byte) (*Document, error) {
 	return newDocument(nil, key, value)
@@ -40,11 +40,11 @@ func NewDocumentContext(ctx context.Context, key string, value []byte) (*Documen
 
 func newDocument(w *work, key string, value []byte) (*Document, error) {
 	var fields map[string]any
-	rest, err := decode(w, value, &fields)
+	rest, err := decode(w, value, &fields, MaxDocumentValues)
 	if err := w.ended(); err != nil {
 		return nil, err
 	}
-	if (errors.Is(err, ErrTooDeep) || errors.Is(err, ErrLongNumber)) && valid(w, value) {
+	if (errors.Is(err, ErrTooDeep) || errors.Is(err, ErrLongNumber)) && valid(w, value) || errors.Is(err, ErrManyValues) {
 		return nil, err
 	}
 	if err := w.ended(); err != nil {

@@ -14,6 +14,10 @@ var (
 	ErrTooDeep = errors.New("JSON is nested too deep")
 	// ErrLongNumber is returned for a query or document with a number that has more than MaxDigits digits in a row.
 	ErrLongNumber = errors.New("JSON has a number that is too long")
+	// ErrManyValues is returned for a query or document that has more values than MaxQueryValues or MaxDocumentValues.
+	ErrManyValues = errors.New("JSON has too many values")
+	// ErrLargeBookmark is returned for a bookmark that is longer than MaxBookmark, or would be.
+	ErrLargeBookmark = errors.New("bookmark is too large")
 	// ErrLargeSelector is returned for a query whose selector has more conditions and longer names than MaxSelector.
 	ErrLargeSelector = errors.New("selector is too large")
 	// ErrLargeQuery is returned for a query that is longer than MaxQuery.

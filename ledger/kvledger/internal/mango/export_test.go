@@ -1,9 +1,14 @@
 package mango
 
-import "regexp/syntax"
+import (
+	"math"
+	"regexp/syntax"
+)
 
 // Decode decodes JSON whatever its depth.
-func Decode(data []byte) (value any, rest []byte, err error) { return decodeDeep(nil, data) }
+func Decode(data []byte) (value any, rest []byte, err error) {
+	return decodeDeep(nil, data, math.MaxInt)
+}
 
 // SizeOf is what a pattern is taken for before it is compiled.
 func SizeOf(parsed *syntax.Regexp) int { return sizeOf(parsed) }

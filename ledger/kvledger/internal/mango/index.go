@@ -53,7 +53,7 @@ type indexFields struct {
 // validators.go) or CouchDB would refuse is an error, for people to read; so are no fields, and the same field twice.
 func ParseIndex(file []byte) (*Index, error) {
 	var value any
-	rest, err := decode(nil, file, &value)
+	rest, err := decode(nil, file, &value, MaxQueryValues)
 	if err != nil {
 		return nil, errors.Wrap(jsonError[any](file, err), "decode index")
 	}

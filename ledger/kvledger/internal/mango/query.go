@@ -68,7 +68,7 @@ func (n IndexName) names(x *Index) bool {
 const MaxQuery = 8 << 20
 
 // Parse parses a query. It returns an [*Error] for one that CouchDB would refuse, ErrFields, ErrTooDeep, ErrLongNumber,
-// ErrLargeQuery, ErrLargeSelector, ErrLargePattern, and encoding/json's error for what is not even JSON.
+// ErrManyValues, ErrLargeQuery, ErrLargeSelector, ErrLargePattern, and encoding/json's error for what is not even JSON.
 func Parse(query []byte) (*Query, error) { return parseQuery(nil, query) }
 
 // ParseContext is Parse until ctx ends, whose error it returns then.
@@ -81,7 +81,7 @@ func parseQuery(w *work, query []byte) (*Query, error) {
 		return nil, errors.Wrapf(ErrLargeQuery, "it has %d bytes: %d are the most", len(query), MaxQuery)
 	}
 	var members map[string]any
-	if _, err := decode(w, query, &members); err != nil {
+	if _, err := decode(w, query, &members, MaxQueryValues); err != nil {
 		return nil, errors.WithMessage(jsonError[map[string]any](query, err), "decode query")
 	}
 	if members == nil {
