@@ -41,14 +41,14 @@ func TestAbandonedKeys(t *testing.T) {
 	if err != nil || len(held) != 1 {
 		t.Fatalf("the other peer's keys are in %q, %v", held, err)
 	}
-	outside, young, link := t.TempDir(), filepath.Join(tmp, "chaincode-tls-young"), filepath.Join(tmp, "chaincode-tls-link")
+	outside, young, link := t.TempDir(), filepath.Join(tmp, "chaincode-tls-1"), filepath.Join(tmp, "chaincode-tls-2")
 	if err := os.Mkdir(young, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(outside, link); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(tmp, "chaincode-tls-file")
+	file := filepath.Join(tmp, "chaincode-tls-3")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +58,10 @@ func TestAbandonedKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	rt := newRuntime(t, process.Config{Command: "/bin/sh", Args: []string{"-c", ""}, PeerAddress: "127.0.0.1:7052", TLS: &issuer{}})
 	runOnce := func() {
 		t.Helper()
-		cfg := process.Config{Command: "/bin/sh", Args: []string{"-c", ""}, PeerAddress: "127.0.0.1:7052", TLS: &issuer{}}
-		wantExit(t, newRuntime(t, cfg).Run(t.Context(), "cc:1", nil), 0, 0)
+		wantExit(t, rt.Run(t.Context(), "cc:1", nil), 0, 0)
 	}
 	there := func(names ...string) {
 		t.Helper()
@@ -77,10 +77,66 @@ func TestAbandonedKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = other.Wait()
+	now := time.Now() // the peer was killed right after the launch
+	if err := os.Chtimes(held[0], now, now); err != nil {
+		t.Fatal(err)
+	}
+	runOnce()
+	there(held[0])
+	if err := os.Chtimes(held[0], longAgo, longAgo); err != nil {
+		t.Fatal(err)
+	}
 	runOnce()
 	there(young, link, file, outside)
 	if _, err := os.Lstat(held[0]); !os.IsNotExist(err) {
 		t.Errorf("the keys of the peer that was killed are still there: %v", err)
+	}
+}
+
+// F160: what somebody else keeps in a folder with a similar name stays, however old it is.
+func TestForeignFolders(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	all := []string{
+		"chaincode-tls-certs/client.key",         // named by a person
+		"chaincode-tls-certs2/ca/key.pem",        // and with other things
+		"chaincode-tls-17/notes.txt",             // by chance named as ours
+		"chaincode-tls-18/client.crt/client.crt", // with a folder that is named as our file
+		"chaincode-tls-19/client.crt",            // with a file of ours beside somebody's
+		"chaincode-tls-19/thesis.txt",
+	}
+	longAgo := time.Now().Add(-time.Hour)
+	for _, name := range append(all, "chaincode-tls-20/client.key", "chaincode-tls-21/") {
+		path := filepath.Join(tmp, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "/") {
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	folders, err := filepath.Glob(filepath.Join(tmp, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range folders {
+		if err := os.Chtimes(name, longAgo, longAgo); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := process.Config{Command: "/bin/sh", Args: []string{"-c", ""}, PeerAddress: "127.0.0.1:7052", TLS: &issuer{}}
+	wantExit(t, newRuntime(t, cfg).Run(t.Context(), "cc:1", nil), 0, 0)
+	for _, name := range all {
+		if _, err := os.Lstat(filepath.Join(tmp, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"chaincode-tls-20", "chaincode-tls-21"} { // a peer was killed while it wrote them
+		if _, err := os.Lstat(filepath.Join(tmp, name)); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", name, err)
+		}
 	}
 }
 

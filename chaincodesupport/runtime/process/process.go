@@ -21,8 +21,6 @@ package process
 import (
 	"context"
 	"os"
-	"sync"
-	"time"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -30,7 +28,6 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
-	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/internal/loglimit"
 )
 
@@ -38,13 +35,9 @@ import (
 // use.
 type Runtime struct {
 	cfg     Config
-	clear   sync.Once      // of what other peers have left behind
 	started loglimit.Lines // that say so; chaincode may start others as often as it likes
 	rooms   group.Rooms    // for what each chaincode prints
 }
-
-// keysPrefix is how the folder begins in which a chaincode finds its keys.
-const keysPrefix = "chaincode-tls-"
 
 var _ runtime.Runtime = (*Runtime)(nil)
 
@@ -103,33 +96,16 @@ func (r *Runtime) settings(chaincodeID string) (s *shimenv.Settings, forget func
 	if s.Credential, err = c.TLS.Issue(chaincodeID); err != nil {
 		return nil, nil, err
 	}
-	r.clear.Do(clearKeys)
-	if s.Dir, err = shimenv.WriteTemp("", keysPrefix, s.Files()...); err != nil {
-		s.Credential.Revoke()
-		return nil, nil, errors.WithMessage(err, "write the chaincode's TLS files")
-	}
-	unlock, err := lockdir.Lock(s.Dir)
+	unlock, err := writeKeys(s)
 	if err != nil {
 		s.Credential.Revoke()
-		_ = os.RemoveAll(s.Dir) // the first error says more
-		return nil, nil, errors.WithMessage(err, "mark the chaincode's TLS files as used")
+		return nil, nil, err
 	}
 	return s, func() error {
 		defer unlock()
 		s.Credential.Revoke()
 		return os.RemoveAll(s.Dir)
 	}, nil
-}
-
-// justMade is how long a folder with keys may take to be locked after it was made.
-const justMade = time.Minute
-
-// clearKeys removes the keys that a peer of the same user has left behind.
-func clearKeys() {
-	for _, left := range lockdir.Abandoned(os.TempDir(), keysPrefix, justMade) {
-		_ = os.RemoveAll(left.Path) // what can't be removed is for the next peer
-		left.Unlock()
-	}
 }
 
 func (r *Runtime) group(s *shimenv.Settings) group.Config {
