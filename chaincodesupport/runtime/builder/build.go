@@ -14,9 +14,9 @@ import (
 
 // A build is there as a whole, or not at all. Everything in this file is for that.
 //
-// A package is built in a workspace. That is a folder whose name says that it may be thrown away (scratch.go). When all scripts have succeeded, the workspace has the layout of a build. It is written to disk,
-// and renamed to the name of its package. With the rename, the build comes to be. If you find a folder of that name, you
-// need not ask whether it is complete.
+// A package is built in a workspace. That is a folder whose name says that it may be thrown away (scratch.go). When all
+// scripts have succeeded, the workspace has the layout of a build. It is written to disk, and renamed to the name of its
+// package. With the rename, the build comes to be. If you find a folder of that name, you need not ask whether it is complete.
 //
 // Packages are never rebuilt, because a package ID has the hash of what was built. So a build needs no lock. Only building
 // does: claim makes sure that one caller builds each package while the others wait.

@@ -51,7 +51,8 @@ var _ runtime.Runtime = (*Runtime)(nil)
 // New returns a Runtime, or an error that says which part of cfg is wrong. A peer that was killed may have left unfinished
 // builds and keys of chaincode in Config.Dir. New removes these, and leaves alone what another Runtime is using.
 //
-// If others than its owner have access to Config.Dir, New takes it from them, and logs that. Whoever can write there can have
+// If there is anything else in Config.Dir, which is nobody's folder for builds then, New refuses it and leaves it as it is. If
+// others than its owner have access to Config.Dir, New takes it from them, and logs that. Whoever can write there can have
 // the peer run what they like.
 func New(cfg Config) (*Runtime, error) {
 	if err := cfg.validate(); err != nil {
@@ -60,6 +61,9 @@ func New(cfg Config) (*Runtime, error) {
 	cfg = cfg.complete()
 	if err := makeFolder(cfg.Dir, syncFile); err != nil {
 		return nil, errors.Wrap(err, "make folder for builds")
+	}
+	if err := checkFolder(cfg.Dir); err != nil {
+		return nil, errors.WithMessage(err, "configure builder runtime")
 	}
 	before, err := privatedir.Tighten(cfg.Dir)
 	if err != nil {

@@ -52,8 +52,8 @@ func (b *Builder) environ() []string { return group.PassedOn(b.PropagateEnvironm
 type Config struct {
 	// Builders are asked in this order whether they can build a package. At least one is required.
 	Builders []Builder
-	// Dir is the absolute path of the folder in which builds are kept. It is made if it is not there. Several Runtimes may use
-	// it at the same time, though not on Windows. Required.
+	// Dir is the absolute path of the folder in which builds are kept. It is made if it is not there, and must have nothing
+	// else in it. Several Runtimes on one machine may use it at the same time, though not on Windows. Required.
 	Dir string
 	// Packages gives Run the package of a chaincode that has not been built in Dir. An error says that there is none. Nil:
 	// Run runs only what is built.

@@ -4,6 +4,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/pkg/errors"
 )
 
 // disk is what makes a build last. After a power failure, a name in a folder is there only if the folder was synced, and a
@@ -39,6 +42,25 @@ func makeFolder(dir string, sync func(path string) error) error {
 	for _, at := range missing {
 		if err := sync(filepath.Dir(at)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// lostAndFound is what some file systems have in their topmost folder.
+const lostAndFound = "lost+found"
+
+// checkFolder refuses a folder that has anything in it but builds, and what is thrown away. Access to a folder for builds is
+// taken from others, and things in it are removed. So it must be no folder that has another purpose.
+func checkFolder(dir string) error {
+	inside, err := os.ReadDir(dir)
+	if err != nil {
+		return errors.Wrap(err, "read folder for builds")
+	}
+	for _, e := range inside {
+		name := e.Name()
+		if !e.IsDir() || !isBuild(name) && !strings.HasPrefix(name, scratchPrefix) && name != lostAndFound {
+			return errors.Errorf("folder for builds %s has %q in it, which is no build: choose an empty folder, or one that isn't there yet", dir, name)
 		}
 	}
 	return nil

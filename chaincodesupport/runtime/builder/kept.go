@@ -44,6 +44,12 @@ func (r *Runtime) folder(packageID string) string {
 	return filepath.Join(r.cfg.Dir, strings.Replace(packageID, ":", "-", 1))
 }
 
+// isBuild reports whether a name is such as folder makes.
+func isBuild(name string) bool {
+	dash := strings.LastIndexByte(name, '-') // a label may have others; a hash has none
+	return dash > 0 && isPackageID(name[:dash]+":"+name[dash+1:])
+}
+
 // Built returns the build of a package, or ErrNotBuilt.
 func (r *Runtime) Built(packageID string) (*Build, error) {
 	if !isPackageID(packageID) {

@@ -11,7 +11,7 @@ import (
 	"github.com/ccpeer/ccpeer/internal/lockdir"
 )
 
-// Two peers may have one folder for their builds. Each must tell what the other is working on from what was left behind by a
+// Two peers on one machine may have one folder for their builds. Each must tell what the other works on from what was left by a
 // peer that was killed. So whatever is thrown away after its use is a folder that is locked while it is used. While it is being
 // made, the folder for builds is locked, too.
 
