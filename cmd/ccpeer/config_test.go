@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
 	"github.com/ccpeer/ccpeer/handler"
 )
 
@@ -21,11 +23,43 @@ func configFolder(t testing.TB) string {
 		t.Fatal(err)
 	}
 	write1(t, filepath.Join(dir, "connection.json"), `{"address": "127.0.0.1:9999", "dial_timeout": "7s"}`)
+	write1(t, filepath.Join(dir, "secure.json"), secureConnection(t, "asset.invalid:9999"))
 	write1(t, filepath.Join(dir, "collections.json"), collectionsConfig)
 	write1(t, filepath.Join(dir, "src/META-INF/statedb/couchdb/indexes/size.json"),
 		`{"index":{"fields":["size"]},"ddoc":"sizeDoc","name":"size","type":"json"}`)
 	write1(t, filepath.Join(dir, "pkg.tar.gz"), packageText(t, "packaged", "ccaas", nil))
 	return dir
+}
+
+// secureConnection returns a connection.json for a server by TLS.
+func secureConnection(t testing.TB, address string) string {
+	t.Helper()
+	auth, err := accesscontrol.New(accesscontrol.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := auth.Issue("a:1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]any{"address": address, "dial_timeout": "7s", "tls_required": true, "root_cert": string(c.RootCert)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// F162: a server by TLS that the peer starts, whose name isn't that of this machine.
+func TestStartedServerWithHostName(t *testing.T) {
+	dir := configFolder(t)
+	s, err := readText(dir, "chaincodes: {a: {runtime: {server: {connection: secure.json, command: asset}}}}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.node.chaincodes["a"]
+	if _, err := (&node{cfg: s.node}).runtime("a", &c); err != nil || c.server.Address != "asset.invalid:9999" {
+		t.Errorf("runtime for %s: %v", c.server.Address, err)
+	}
 }
 
 // readText reads a configuration from a file ccpeer.yaml in dir.

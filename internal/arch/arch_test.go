@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/inproc":  {"chaincodesupport/runtime", "proto", "internal/pipe"},
 	"chaincodesupport/runtime/process": {"chaincodesupport/runtime", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/lockdir", "internal/loglimit", zap},
 	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "chaincodesupport/internal/gate", "proto", "proto/pbgrpc", grpc, zap},
-	"chaincodesupport/runtime/server":  {"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/process", "proto"},
+	"chaincodesupport/runtime/server":  {"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/process", "proto"},
 	"chaincodesupport/runtime/builder": {
 		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/lockdir", "internal/privatedir", zap,
 	},

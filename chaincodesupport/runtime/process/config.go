@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,8 @@ type Config struct {
 	// LastLines is how many of the last lines an ExitError keeps of the chaincode's standard output, and as many of its
 	// standard error. Go writes errors to the one, Node to the other. The first lines are kept besides. Zero means 20.
 	LastLines int
+
+	server group.ServerAddress // where a chaincode listens that is a server; empty for one that dials the peer
 }
 
 func (c *Config) validate() error {
@@ -68,8 +71,10 @@ func (c *Config) validate() error {
 	if c.Dir != "" && !filepath.IsAbs(c.Dir) {
 		return errors.Errorf("working directory %q is not an absolute path", c.Dir)
 	}
-	if err := shimenv.CheckAddress(c.PeerAddress, c.TLS != nil); err != nil {
-		return err
+	if c.server == "" { // that of a server is checked by whoever dials it
+		if err := shimenv.CheckAddress(c.PeerAddress, c.TLS != nil); err != nil {
+			return err
+		}
 	}
 	for _, kv := range c.Env {
 		if strings.Index(kv, "=") < 1 {
@@ -97,7 +102,7 @@ func cause(err error) error {
 
 // complete returns a copy in which everything that has a default is set.
 func (c Config) complete() Config {
-	if c.Args == nil {
+	if c.Args == nil && c.server == "" {
 		c.Args = []string{"-peer.address", "{{.PeerAddress}}"}
 	}
 	c.Args = slices.Clone(c.Args)
@@ -116,7 +121,7 @@ func (c Config) complete() Config {
 
 // fill returns texts with what is to be replaced in them.
 func (c *Config) fill(texts []string, chaincodeID string) []string {
-	r := strings.NewReplacer("{{.PeerAddress}}", c.PeerAddress, "{{.ChaincodeID}}", chaincodeID)
+	r := strings.NewReplacer("{{.PeerAddress}}", cmp.Or(string(c.server), c.PeerAddress), "{{.ChaincodeID}}", chaincodeID)
 	filled := make([]string, len(texts))
 	for i, t := range texts {
 		filled[i] = r.Replace(t)

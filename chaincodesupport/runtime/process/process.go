@@ -49,6 +49,14 @@ func New(cfg Config) (*Runtime, error) {
 	return &Runtime{cfg: cfg.complete()}, nil
 }
 
+// NewServer is as New, for a chaincode that listens at an address and is dialled. It is for package server, which knows that the
+// address is good. The chaincode is told of no peer: cfg.PeerAddress and cfg.TLS are empty. Nil cfg.Args are no arguments. Where
+// cfg has {{.PeerAddress}}, it stands for the server's own address.
+func NewServer(cfg Config, at group.ServerAddress) (*Runtime, error) {
+	cfg.server = at
+	return New(cfg)
+}
+
 // Run starts the chaincode. It returns when the chaincode, and every process that it has started, have ended. It doesn't use
 // the stream handler, because the chaincode dials the peer.
 //

@@ -23,6 +23,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -64,7 +65,7 @@ func New(cfg Config) (*Runtime, error) {
 	if err != nil {
 		return nil, errors.WithMessage(err, "configure server runtime")
 	}
-	p, err := process.New(told(cfg.Process, cfg.Dial.Address))
+	p, err := process.NewServer(told(cfg.Process, cfg.Dial.Address), group.ServerAddress(cfg.Dial.Address))
 	if err != nil {
 		return nil, errors.WithMessage(err, "configure server runtime")
 	}
@@ -73,9 +74,7 @@ func New(cfg Config) (*Runtime, error) {
 
 // told returns how to start a server that is told where to listen, and which chaincode it is.
 func told(cfg process.Config, address string) process.Config {
-	cfg.PeerAddress = address
-	cfg.Args = append([]string{}, cfg.Args...) // nil would be those of chaincode that dials
-	cfg.Env = append([]string{"CHAINCODE_SERVER_ADDRESS={{.PeerAddress}}", "CHAINCODE_ID={{.ChaincodeID}}", "CORE_CHAINCODE_ID={{.ChaincodeID}}"}, cfg.Env...)
+	cfg.Env = append([]string{"CHAINCODE_SERVER_ADDRESS=" + address, "CHAINCODE_ID={{.ChaincodeID}}", "CORE_CHAINCODE_ID={{.ChaincodeID}}"}, cfg.Env...)
 	return cfg
 }
 

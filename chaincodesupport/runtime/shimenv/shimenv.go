@@ -43,7 +43,7 @@ type Settings struct {
 	// ChaincodeID is what the chaincode registers as. Required.
 	ChaincodeID string
 	// PeerAddress is where the chaincode finds the peer: host:port or unix:///path, as seen from where the chaincode runs.
-	// CheckAddress checks its form. Required.
+	// CheckAddress checks its form. Empty for a chaincode that is a server: it is told of no peer.
 	PeerAddress string
 	// MSPID is the ID of the peer's organization. Shims fail if chaincode asks for it and it is not set. Empty means
 	// SampleOrg, as in Fabric's core.yaml.
@@ -64,13 +64,15 @@ func (s *Settings) LocalMSPID() string { return cmp.Or(s.MSPID, "SampleOrg") }
 
 // Environ returns the variables, as KEY=value.
 func (s *Settings) Environ() []string {
-	env := []string{
-		"CORE_CHAINCODE_ID_NAME=" + s.ChaincodeID,
-		"CORE_PEER_ADDRESS=" + s.PeerAddress,
-		"CORE_PEER_LOCALMSPID=" + s.LocalMSPID(),
-		"CORE_CHAINCODE_LOGGING_LEVEL=" + cmp.Or(s.LogLevel, "info"),
-		"CORE_CHAINCODE_LOGGING_SHIM=" + cmp.Or(s.ShimLogLevel, "warning"),
+	env := []string{"CORE_CHAINCODE_ID_NAME=" + s.ChaincodeID}
+	if s.PeerAddress != "" {
+		env = append(env, "CORE_PEER_ADDRESS="+s.PeerAddress)
 	}
+	env = append(env,
+		"CORE_PEER_LOCALMSPID="+s.LocalMSPID(),
+		"CORE_CHAINCODE_LOGGING_LEVEL="+cmp.Or(s.LogLevel, "info"),
+		"CORE_CHAINCODE_LOGGING_SHIM="+cmp.Or(s.ShimLogLevel, "warning"),
+	)
 	if s.LogFormat != "" {
 		env = append(env, "CORE_CHAINCODE_LOGGING_FORMAT="+s.LogFormat)
 	}

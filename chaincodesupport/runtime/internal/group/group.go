@@ -34,6 +34,10 @@ import (
 // shims exit within half a second.
 const lastMoment = 500 * time.Millisecond
 
+// ServerAddress is where a program listens that is dialled. It has a type of its own, so that only this library's packages
+// can say it.
+type ServerAddress string
+
 // Config says what to run, and how.
 type Config struct {
 	// Path is the absolute path of the program, which is run as it is, without a shell. Args are its arguments, without
