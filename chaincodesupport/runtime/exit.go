@@ -22,7 +22,9 @@ type Exit struct {
 	FirstLines []string
 	Omitted    int
 	// Reason is the line by which the program's language names the error that ended it, and where that was, such as
-	// "panic: no contract (main.go:16)". Go, Node, Java and Python are understood. It is empty if there is no such line.
+	// "panic: no contract (main.go:16)". Go, Node, Java and Python are understood. If the program went on to print something
+	// else on the same stream, the last line of that follows, because it may have survived the error. Reason is empty if there
+	// is no such line, or if it was printed before all of that stream's LastLines.
 	Reason string
 }
 

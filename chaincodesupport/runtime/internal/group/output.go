@@ -147,6 +147,7 @@ func (o *output) remember(stream int, line []byte, cut int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reasons[stream].look(text)
+	o.reasons[stream].forget(o.keep)
 	o.last = append(o.last, lastLine{stream, o.printed[stream], text})
 	o.printed[stream]++
 	oldest, kept := 0, 0

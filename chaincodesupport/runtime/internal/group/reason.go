@@ -13,12 +13,19 @@ import (
 // Before the block there may be any number of ordinary lines, and in it any number of frames. So the lines are looked at as
 // they come, and no more than a few texts are kept of them. If there are several such blocks, the last one counts: the
 // program has survived the others.
+//
+// A program may also survive the last one: it prints an error that it has dealt with, and ends a day later of something else.
+// So lines are counted that come after a block and don't belong to it. After a few, the last one of them is told beside the
+// error. After as many as an Exit keeps, the error is forgotten.
 type reason struct {
 	head   string // the line that names the error
 	cause  string // the last line of a chain of causes, as Java prints them
 	place  string // where it happened, "main.go:16", if the block says so
 	block  block  // what the lines that come belong to
 	thrown string // where Node says that what follows was thrown
+	framed bool   // the block has come to its frames; before, there may be further lines of its text
+	after  int    // how many lines have come after the block
+	last   string // the last one of them
 }
 
 // block is the form of what a program prints at its end.
@@ -38,8 +45,11 @@ var (
 	nodePlace   = regexp.MustCompile(`^(?:file://)?(/.*\.[cm]?[jt]s:\d+)$`)
 	javaFrame   = regexp.MustCompile(`^\s+at (.*)\(([\w$]+\.(?:java|kt|scala):\d+)\)`)
 	pythonFrame = regexp.MustCompile(`^\s+File "([^"]+)", line (\d+)`)
-	goFrame     = regexp.MustCompile(`^\t(.*\.go:\d+)(?: \+0x[0-9a-f]+)?$`)
-	ofJVM       = regexp.MustCompile(`^(?:java|javax|jdk|sun)\.`)
+	// partOf is what may follow the line that names an error, beside what is indented. Go's has functions and goroutines.
+	partOf  = regexp.MustCompile(`^(?:goroutine \d+ |created by |Caused by: |\[signal |Node\.js v|\}$|\S+\(.*\)$)`)
+	frame   = regexp.MustCompile(`^(?:\s+at |\t.*\.go:\d+|goroutine \d+ )`)
+	goFrame = regexp.MustCompile(`^\t(.*\.go:\d+)(?: \+0x[0-9a-f]+)?$`)
+	ofJVM   = regexp.MustCompile(`^(?:java|javax|jdk|sun)\.`)
 )
 
 // look takes the next line.
@@ -57,7 +67,27 @@ func (r *reason) look(line string) {
 		if at := nodePlace.FindStringSubmatch(line); at != nil {
 			r.thrown = path.Base(at[1])
 		}
+		r.count(line)
 		r.follow(line)
+	}
+}
+
+// count notes a line that begins no block, if it doesn't belong to one either.
+func (r *reason) count(line string) {
+	indented := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t")
+	switch {
+	case r.head == "":
+	case !r.framed && frame.MatchString(line):
+		r.framed, r.after, r.last = true, 0, "" // what came between is the rest of the error's text
+	case !indented && !partOf.MatchString(line):
+		r.after, r.last = r.after+1, line
+	}
+}
+
+// forget forgets an error after which more than most lines have come.
+func (r *reason) forget(most int) {
+	if r.after > most {
+		*r = reason{thrown: r.thrown}
 	}
 }
 
@@ -74,8 +104,8 @@ func (r *reason) follow(line string) {
 			r.place, r.block = path.Base(f[1]), noBlock
 		}
 	case javaBlock:
-		if strings.HasPrefix(line, "Caused by: ") {
-			r.cause, r.place = line, ""
+		if strings.HasPrefix(line, "Caused by: ") && r.after == 0 {
+			r.cause, r.place, r.framed = line, "", false
 		} else if f := javaFrame.FindStringSubmatch(line); f != nil && r.place == "" && !ofJVM.MatchString(f[1]) {
 			r.place = f[2]
 		}
@@ -83,12 +113,12 @@ func (r *reason) follow(line string) {
 		if f := pythonFrame.FindStringSubmatch(line); f != nil {
 			r.place = path.Base(f[1]) + ":" + f[2]
 		} else if line != "" && line[0] != ' ' && line[0] != '\t' {
-			r.head, r.cause, r.block = line, "", noBlock
+			*r = reason{head: line, place: r.place, framed: true}
 		}
 	}
 }
 
-// String returns what went wrong and where, in one line, or "" if nothing says so.
+// String returns what went wrong and where, in one line, and what was printed last since. It is "" if nothing says so.
 func (r *reason) String() string {
 	if r.head == "" {
 		return ""
@@ -99,6 +129,9 @@ func (r *reason) String() string {
 	}
 	if r.place != "" {
 		text += " (" + r.place + ")"
+	}
+	if r.after > 0 {
+		text += " | " + r.last
 	}
 	return text
 }

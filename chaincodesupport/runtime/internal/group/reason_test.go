@@ -3,6 +3,7 @@
 package group_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,6 +58,40 @@ func TestReasonAmongManyLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if exit := printed(t, test.script); exit.Reason != test.want {
 				t.Errorf("reason is %q, want %q", exit.Reason, test.want)
+			}
+		})
+	}
+}
+
+// F163: a program prints an error that it has dealt with. What it dies of later is told beside it, or alone when other lines
+// have come since.
+func TestReasonSurvived(t *testing.T) {
+	const (
+		handled = `echo "Error: no asset a1" >&2; echo "    at get (/src/a.js:1:1)" >&2; `
+		thread  = `echo 'Exception in thread "w" java.lang.Error: no asset' >&2; printf '\tat T.w(T.java:2)\n' >&2; `
+		logged  = `echo "WARN java.lang.Error: late" >&2; printf '\tat U.f(U.java:9)\nCaused by: java.lang.Error: slow\n\tat U.g(U.java:8)\n' >&2; `
+		expired = `echo licence expired >&2; exit 3`
+	)
+	lines := func(n int) string { return fmt.Sprintf(`for i in $(seq %d); do echo line $i >&2; done; `, n) }
+	for name, test := range map[string]struct{ script, reason, summary string }{
+		"soon after":     {handled + expired, "Error: no asset a1 | licence expired", ""},
+		"later":          {handled + lines(19) + expired, "Error: no asset a1 | licence expired", ""},
+		"much later":     {handled + lines(20) + expired, "", "line 20 | licence expired"},
+		"and again":      {handled + lines(30) + handled + expired, "Error: no asset a1 | licence expired", ""},
+		"without frames": {`echo "Error: no asset a1" >&2; ` + expired, "Error: no asset a1 | licence expired", ""},
+		"a long text":    {`printf 'Error: no asset a1\nnor a2\nnor a3\n    at get (/src/a.js:1:1)\n' >&2; exit 3`, "Error: no asset a1", ""},
+		"in a thread":    {thread + logged + logged, `Exception in thread "w" java.lang.Error: no asset (T.java:2) | WARN java.lang.Error: late`, ""},
+		"in a JVM":       {thread + lines(20) + logged, "", "\tat U.g(U.java:8)"},
+		"goroutines": {`printf 'panic: a\nb\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/m.go:7 +0x1\n' >&2; for i in $(seq 99); do ` +
+			`printf "\ngoroutine $i [select]:\nmain.(*T[...]).f({0x1, 0x2})\n\t/src/m.go:9 +0x1\ncreated by main.g in goroutine 1\n\t/src/m.go:8 +0x1\n" >&2; done`, "panic: a (m.go:7)", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			exit := printed(t, test.script)
+			if exit.Reason != test.reason {
+				t.Errorf("reason is %q, want %q", exit.Reason, test.reason)
+			}
+			if text := group.Summary(&exit.Exit); !strings.HasSuffix(text, test.reason+test.summary) {
+				t.Errorf("summary is %q", text)
 			}
 		})
 	}
