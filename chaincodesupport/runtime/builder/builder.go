@@ -32,6 +32,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
+	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/internal/privatedir"
 )
 
@@ -40,6 +41,7 @@ type Runtime struct {
 	cfg   Config
 	rooms group.Rooms // for what the scripts of each package print
 	disk  disk
+	locks locks
 
 	mu sync.Mutex
 	// building has a channel for each package that is being built. It is closed when the package is no longer being built.
@@ -65,18 +67,21 @@ func New(cfg Config) (*Runtime, error) {
 	if err := checkFolder(cfg.Dir); err != nil {
 		return nil, errors.WithMessage(err, "configure builder runtime")
 	}
+	log := cfg.Logger.Named("chaincode.externalbuilder")
 	before, err := privatedir.Tighten(cfg.Dir)
 	if err != nil {
 		return nil, errors.Wrap(err, "keep folder for builds from others")
 	}
 	if before != 0 {
-		cfg.Logger.Named("chaincode.externalbuilder").Warn("others had access to the folder for builds: now only its owner has",
+		log.Warn("others had access to the folder for builds: now only its owner has",
 			zap.String("folder", cfg.Dir), zap.Stringer("mode", before))
 	}
-	if err := clearScratch(cfg.Dir); err != nil {
+	r := &Runtime{cfg: cfg, disk: disk{syncFile, os.Rename}, building: map[string]chan struct{}{}}
+	r.locks.wait, r.locks.log = lockdir.Wait, log
+	if err := r.clearScratch(); err != nil {
 		return nil, errors.Wrap(err, "remove what an earlier peer has left")
 	}
-	return &Runtime{cfg: cfg, disk: disk{syncFile, os.Rename}, building: map[string]chan struct{}{}}, nil
+	return r, nil
 }
 
 // Run runs the chaincode that was built of the package chaincodeID, and returns when nothing of it is left running. If the

@@ -1,5 +1,7 @@
 package builder
 
+import "context"
+
 // Folder is where the build of a package is kept.
 func Folder(r *Runtime, packageID string) string { return r.folder(packageID) }
 
@@ -39,3 +41,11 @@ func WatchDisk(r *Runtime, note func(operation, path string) error) {
 
 // MakeFolder is makeFolder.
 func MakeFolder(dir string, sync func(path string) error) error { return makeFolder(dir, sync) }
+
+// SetWait replaces how folders are locked.
+func SetWait(r *Runtime, wait func(ctx context.Context, dir string) (unlock func(), err error)) {
+	r.locks.wait = wait
+}
+
+// ClearScratch removes what was left behind, as New does.
+func ClearScratch(r *Runtime) error { return r.clearScratch() }

@@ -2,11 +2,14 @@ package builder
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/pkg/errors"
+	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/internal/lockdir"
 )
@@ -19,10 +22,35 @@ import (
 // a dot.
 const scratchPrefix = ".scratch-"
 
+// Where folders can't be locked, which some network file systems can't, all that is left behind is taken for nobody's. The
+// folder for builds must be one peer's alone then.
+
+// locks locks folders, where that works.
+type locks struct {
+	wait    func(ctx context.Context, dir string) (unlock func(), err error)
+	log     *zap.Logger
+	without sync.Once // it was said that it doesn't work
+}
+
+// take locks a folder, and waits for it until ctx ends. Where that doesn't work, unlock does nothing.
+func (l *locks) take(ctx context.Context, dir string) (unlock func(), works bool, err error) {
+	unlock, err = l.wait(ctx, dir)
+	switch {
+	case errors.Is(err, lockdir.ErrLocked), errors.Is(err, fs.ErrNotExist):
+		return nil, true, err
+	case err != nil:
+		l.without.Do(func() {
+			l.log.Warn("folders can't be locked here: no other peer may use the folder for builds", zap.Error(err))
+		})
+		return func() {}, false, nil
+	}
+	return unlock, lockdir.Works, nil
+}
+
 // scratch calls makeFolder to make a folder whose name begins with scratchPrefix, and locks it. done removes the folder, if it is
 // still there. If the error isn't nil, nothing is left.
 func (r *Runtime) scratch(ctx context.Context, makeFolder func() (dir string, err error)) (dir string, done func() error, err error) {
-	ready, err := lockdir.Wait(ctx, r.cfg.Dir)
+	ready, _, err := r.locks.take(ctx, r.cfg.Dir)
 	if err != nil {
 		return "", nil, err
 	}
@@ -30,7 +58,7 @@ func (r *Runtime) scratch(ctx context.Context, makeFolder func() (dir string, er
 	if dir, err = makeFolder(); err != nil {
 		return "", nil, err
 	}
-	unlock, err := lockdir.Lock(dir)
+	unlock, _, err := r.locks.take(ctx, dir)
 	if err != nil {
 		_ = removeAll(dir) // the first error says more
 		return "", nil, err
@@ -42,8 +70,8 @@ func (r *Runtime) scratch(ctx context.Context, makeFolder func() (dir string, er
 }
 
 // clearScratch removes what a peer that was killed has left in the folder for builds.
-func clearScratch(dir string) error {
-	left, err := abandoned(dir)
+func (r *Runtime) clearScratch() error {
+	left, err := r.abandoned()
 	for _, f := range left {
 		if removing := removeAll(f.Path); err == nil {
 			err = removing
@@ -53,25 +81,24 @@ func clearScratch(dir string) error {
 	return err
 }
 
-// abandoned finds what was left behind. Where no folder can be locked, that is everything, so that the folder for builds must be
-// one peer's alone.
-func abandoned(dir string) ([]lockdir.Folder, error) {
-	if lockdir.Works {
-		ready, err := lockdir.Wait(context.Background(), dir) // for as long as it takes to make a folder
-		if err != nil {
-			return nil, err
-		}
-		defer ready()
-		return lockdir.Abandoned(dir, scratchPrefix, 0), nil
+// abandoned finds what was left behind. Where no folder can be locked, that is everything.
+func (r *Runtime) abandoned() ([]lockdir.Folder, error) {
+	ready, works, err := r.locks.take(context.Background(), r.cfg.Dir) // for as long as it takes to make a folder
+	if err != nil {
+		return nil, err
 	}
-	inside, err := os.ReadDir(dir)
+	defer ready()
+	if works {
+		return lockdir.Abandoned(r.cfg.Dir, scratchPrefix, 0), nil
+	}
+	inside, err := os.ReadDir(r.cfg.Dir)
 	if err != nil {
 		return nil, errors.Wrap(err, "read folder for builds")
 	}
 	var found []lockdir.Folder
 	for _, e := range inside {
 		if strings.HasPrefix(e.Name(), scratchPrefix) {
-			found = append(found, lockdir.Folder{Path: filepath.Join(dir, e.Name()), Unlock: func() {}})
+			found = append(found, lockdir.Folder{Path: filepath.Join(r.cfg.Dir, e.Name()), Unlock: func() {}})
 		}
 	}
 	return found, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pkg/errors"
+	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
 	"github.com/ccpeer/ccpeer/internal/lockdir"
@@ -30,14 +31,21 @@ const (
 
 // writeKeys writes a chaincode's files into a new folder, which becomes s.Dir. The folder is marked as used until unlock is
 // called. If there is an error, nothing is left of it.
-func writeKeys(s *shimenv.Settings) (unlock func(), err error) {
+func (r *Runtime) writeKeys(s *shimenv.Settings) (unlock func(), err error) {
 	clearKeys()
 	if s.Dir, err = shimenv.WriteTemp("", keysPrefix, s.Files()...); err != nil {
 		return nil, errors.WithMessage(err, "write the chaincode's TLS files")
 	}
-	if unlock, err = lockdir.Lock(s.Dir); err != nil {
+	unlock, err = r.lock(s.Dir)
+	switch {
+	case errors.Is(err, lockdir.ErrLocked):
 		_ = os.RemoveAll(s.Dir) // the first error says more
 		return nil, errors.WithMessage(err, "mark the chaincode's TLS files as used")
+	case err != nil: // the mark is only for those who clean up
+		r.unmarked.Do(func() {
+			r.cfg.Logger.Named("container").Warn("folders can't be locked here: if the peer is killed, keys of chaincode stay", zap.Error(err))
+		})
+		return func() {}, nil
 	}
 	return unlock, nil
 }

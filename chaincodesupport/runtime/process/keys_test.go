@@ -9,12 +9,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+	"github.com/ccpeer/ccpeer/internal/lockdir"
 )
 
 // F106: a peer that was killed has left keys behind. The next one removes them, and nothing else.
@@ -137,6 +141,32 @@ func TestForeignFolders(t *testing.T) {
 		if _, err := os.Lstat(filepath.Join(tmp, name)); !os.IsNotExist(err) {
 			t.Errorf("%s is still there: %v", name, err)
 		}
+	}
+}
+
+// F164: the folder for temporary files is on a file system that has no locks. Chaincode is started all the same.
+func TestKeysWithoutLocks(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	core, logs := observer.New(zap.WarnLevel)
+	rt := newRuntime(t, process.Config{Command: "/bin/sh", Args: []string{"-c", `test -f "$CORE_TLS_CLIENT_KEY_PATH"`},
+		PeerAddress: "127.0.0.1:7052", TLS: &issuer{}, Logger: zap.New(core)})
+	process.SetLock(rt, func(string) (func(), error) { return nil, syscall.EOPNOTSUPP })
+	for range 3 {
+		wantExit(t, rt.Run(t.Context(), "cc:1", nil), 0, 0)
+	}
+	if all := logs.All(); len(all) != 1 || all[0].ContextMap()["error"] != syscall.EOPNOTSUPP.Error() {
+		t.Errorf("logged: %v", all)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	process.SetLock(rt, func(string) (func(), error) { return nil, lockdir.ErrLocked })
+	if err := rt.Run(t.Context(), "cc:1", nil); !errors.Is(err, lockdir.ErrLocked) {
+		t.Errorf("Run: %v", err)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }
 

@@ -21,6 +21,7 @@ package process
 import (
 	"context"
 	"os"
+	"sync"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -28,6 +29,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/shimenv"
+	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/internal/loglimit"
 )
 
@@ -37,6 +39,9 @@ type Runtime struct {
 	cfg     Config
 	started loglimit.Lines // that say so; chaincode may start others as often as it likes
 	rooms   group.Rooms    // for what each chaincode prints
+
+	lock     func(dir string) (unlock func(), err error)
+	unmarked sync.Once // it was said that folders can't be locked
 }
 
 var _ runtime.Runtime = (*Runtime)(nil)
@@ -46,7 +51,7 @@ func New(cfg Config) (*Runtime, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, errors.Wrap(err, "configure process runtime")
 	}
-	return &Runtime{cfg: cfg.complete()}, nil
+	return &Runtime{cfg: cfg.complete(), lock: lockdir.Lock}, nil
 }
 
 // NewServer is as New, for a chaincode that listens at an address and is dialled. It is for package server, which knows that the
@@ -104,7 +109,7 @@ func (r *Runtime) settings(chaincodeID string) (s *shimenv.Settings, forget func
 	if s.Credential, err = c.TLS.Issue(chaincodeID); err != nil {
 		return nil, nil, err
 	}
-	unlock, err := writeKeys(s)
+	unlock, err := r.writeKeys(s)
 	if err != nil {
 		s.Credential.Revoke()
 		return nil, nil, err
