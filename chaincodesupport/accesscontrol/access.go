@@ -5,11 +5,9 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
@@ -42,8 +40,8 @@ type Config struct {
 	// Hosts are the names and IP addresses under which chaincode finds the peer. Chaincode that dials a Unix socket knows
 	// the peer as "localhost". Nil: localhost, 127.0.0.1 and ::1.
 	Hosts []string
-	// Logger gets a line for each connection or stream that is refused, at most ten a minute, under the name
-	// "chaincode.accesscontrol". Nil: nothing is logged.
+	// Logger gets a line for each connection or stream that is refused, under the name "chaincode.accesscontrol": ten at once,
+	// and then one a second, which says how many were left out. Nil: nothing is logged.
 	Logger *zap.Logger
 }
 
@@ -79,10 +77,7 @@ func New(cfg Config) (*Authenticator, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
 	}
-	limited := zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(core, time.Minute, 10, 0)
-	})
-	a := &Authenticator{log: cfg.Logger.Named("chaincode.accesscontrol").WithOptions(limited), launches: map[certHash]*launch{}}
+	a := &Authenticator{log: cfg.Logger.Named("chaincode.accesscontrol"), launches: map[certHash]*launch{}}
 	var err error
 	if a.ca, err = newCA(); err != nil {
 		return nil, errors.WithMessage(err, "make CA for chaincode")
@@ -170,4 +165,10 @@ func (a *Authenticator) refuse(what string, from net.Addr, err error) {
 		fields = append(fields, zap.Stringer("from", from))
 	}
 	a.refused.Log(a.log, zap.WarnLevel, what, fields...)
+}
+
+// Flush logs how many refusals were left out since the last line, if any were. Call it when nobody can connect any more.
+func (a *Authenticator) Flush() {
+	defer func() { _ = recover() }()
+	a.refused.Tell(a.log, zap.WarnLevel, "connections or streams of chaincode were refused", true)
 }

@@ -201,27 +201,49 @@ func handshake(t *testing.T, a *accesscontrol.Authenticator, host string) error 
 	return nil
 }
 
-// Whoever knocks at the door does not fill the log, nor does a Logger that panics open it.
+// F165: whoever knocks at the door does not fill the log, and every knock is counted, nor does a Logger that panics open it.
 func TestRefusalsAreLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.DebugLevel)
 		a := newAuth(t, accesscontrol.Config{Logger: zap.New(core)})
-		for range 100 {
-			_, _ = a.Identify(under(t.Context()))
+		knock := func(times, lines int) {
+			t.Helper()
+			before := logs.Len()
+			for range times {
+				_, _ = a.Identify(under(t.Context()))
+			}
+			if n := logs.Len() - before; n != lines {
+				t.Errorf("%d lines of %d refusals, want %d", n, times, lines)
+			}
 		}
-		if n := logs.FilterLoggerName("chaincode.accesscontrol").FilterMessage("refused a chaincode's stream").Len(); n != 10 {
-			t.Errorf("%d lines, want 10", n)
+		knock(100, 10)
+		for range 20 { // as long as a minute's sampler would leave them out
+			<-time.After(time.Second)
+			knock(50, 1)
 		}
-		<-time.After(2 * time.Minute)
-		_, _ = a.Identify(under(t.Context()))
-		if n := logs.Len(); n != 11 {
-			t.Errorf("%d lines after two minutes, want 11", n)
+		knock(7, 0)
+		if n := logs.FilterLoggerName("chaincode.accesscontrol").FilterMessage("refused a chaincode's stream").Len(); n != logs.Len() {
+			t.Errorf("%d lines of %d", n, logs.Len())
+		}
+		for range 2 {
+			a.Flush()
+		}
+		counted := int64(logs.Len() - 1) // one line only counts
+		for _, line := range logs.All() {
+			n, _ := line.ContextMap()["skipped"].(int64)
+			counted += n
+		}
+		if counted != 100+20*50+7 || logs.Len() != 31 {
+			t.Errorf("%d refusals are written or counted in %d lines", counted, logs.Len())
 		}
 	})
 	a := newAuth(t, accesscontrol.Config{Logger: zap.New(brokenCore{zapcore.NewNopCore()})})
-	if _, err := a.Identify(under(t.Context())); !errors.Is(err, accesscontrol.ErrNoCertificate) {
-		t.Errorf("Identify: %v", err)
+	for range 12 {
+		if _, err := a.Identify(under(t.Context())); !errors.Is(err, accesscontrol.ErrNoCertificate) {
+			t.Errorf("Identify: %v", err)
+		}
 	}
+	a.Flush()
 }
 
 // brokenCore is a logger that panics.

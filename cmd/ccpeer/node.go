@@ -188,6 +188,9 @@ func (n *node) newSupport(ctx context.Context) (*chaincodesupport.ChaincodeSuppo
 func (n *node) close(ctx context.Context) error {
 	err := n.support.Close(ctx)
 	<-n.served
+	if n.auth != nil {
+		n.auth.Flush()
+	}
 	n.using.Lock()
 	defer n.using.Unlock()
 	n.closed = true
