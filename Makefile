@@ -123,6 +123,10 @@ model: ## Compare a stream, and the registry, with their reference models for a 
 hostile: ## Attack a peer whose memory is limited to 1 GiB with gigabytes (make test: a sixteenth of the sizes)
 	CCPEER_LONG=1 go test ./internal/hostile -v -count=1 -timeout 60m
 
+.PHONY: hostile-short
+hostile-short: ## Attack it with a sixteenth, without the race detector, beside which memory can't be measured
+	go test ./internal/hostile -count=1
+
 # The packages whose tests have a long form, which CCPEER_LONG asks for. A test keeps the list.
 LONG := ./chaincodesupport ./chaincodesupport/runtime/internal/group ./handler ./internal/hostile ./ledger/kvledger/internal/mango
 
