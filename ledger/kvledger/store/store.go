@@ -67,6 +67,9 @@ type Write struct {
 // Snapshot is a consistent view of a store. All methods are safe for concurrent use. But call Close only after the others
 // have returned and the iterators are closed.
 //
+// An engine that copies what it reads asks ledger.Reserve for each value before it holds it, in the order of the keys. A value
+// of up to 64 KiB may be there before.
+//
 // If its context has ended, Get or GetMany returns that context's error. GetMany of many keys looks every few milliseconds
 // whether it has.
 type Snapshot interface {
@@ -76,7 +79,7 @@ type Snapshot interface {
 	// be kept for ever, and must not be modified.
 	Get(ctx context.Context, key string) ([]byte, error)
 	// GetMany returns the values of several keys, in the order of the keys. As with Get, nil is an absent key. An engine
-	// that makes round trips makes only one.
+	// that makes round trips makes only one, and another one for what is large.
 	GetMany(ctx context.Context, keys []string) ([][]byte, error)
 	// Scan returns the pairs whose keys are in [lo, hi), in order. An empty lo is the first key. An empty hi is the end of
 	// the store. Otherwise the range is empty if lo >= hi. Scan reads nothing yet: Next does, little by little.

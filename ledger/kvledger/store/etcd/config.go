@@ -10,6 +10,7 @@ import (
 	"github.com/pkg/errors"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 )
 
 // Config says where a store is, and what it may use.
@@ -44,6 +45,10 @@ const (
 
 	// A server that doesn't answer is noticed after both together. Servers refuse a client that asks every 5 seconds.
 	keepAliveTime, keepAliveTimeout = 10 * time.Second, 3 * time.Second
+
+	// windowBytes is how much of an answer may be under way, also of one that is too large to be taken. gRPC would raise it to
+	// 16 MiB on its own.
+	windowBytes = 256 << 10
 )
 
 // complete returns the configuration with defaults in place of zero values.
@@ -77,6 +82,10 @@ func (c Config) connect(ctx context.Context) (*clientv3.Client, error) {
 		DialTimeout: c.Timeout, DialKeepAliveTime: keepAliveTime, DialKeepAliveTimeout: keepAliveTimeout,
 		MaxCallSendMsgSize: math.MaxInt32, // it is the servers that have a limit
 		Logger:             c.Logger.Named("client"),
+		DialOptions: []grpc.DialOption{
+			grpc.WithChainUnaryInterceptor(limitAnswer),
+			grpc.WithStaticStreamWindowSize(windowBytes), grpc.WithStaticConnWindowSize(4 * windowBytes),
+		},
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		cfg.DialTimeout = min(cfg.DialTimeout, max(time.Until(deadline), 1)) // 0 would be no limit

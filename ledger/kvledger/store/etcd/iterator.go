@@ -6,7 +6,9 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
 const (
@@ -23,6 +25,7 @@ type iterator struct {
 	lo, hi   string // etcd keys of what is not read yet
 	size     int    // of the next page
 	pairs    []*mvccpb.KeyValue
+	reserved bool  // they have had room before they were read
 	ended    bool  // there is no next page
 	err      error // why there is nothing more to be had, if not because it has ended
 }
@@ -51,13 +54,49 @@ func (it *iterator) Next(ctx context.Context) (string, []byte, bool, error) {
 		return "", nil, false, it.err
 	}
 	found := it.pairs[:1]
+	if it.options.Reserve && !it.reserved {
+		if it.err = ledger.Reserve(ctx, len(found[0].Value)); it.err != nil {
+			return "", nil, false, it.err
+		}
+	}
 	it.pairs = it.pairs[1:]
 	return string(found[0].Key[len(it.snapshot.view.store.keys.lo):]), valueOf(found), true, nil
 }
 
+// fetch reads the next page. If it is too large, it reads a smaller one, but not less than a pair. For that there must be
+// room then.
 func (it *iterator) fetch(ctx context.Context) error {
+	limit := it.bytes()
+	for it.reserved = false; ; {
+		resp, err := it.page(withAnswer(ctx, limit+littleBytes))
+		size := tooLarge(err)
+		switch {
+		case err == nil:
+			it.pairs, it.ended = resp.Kvs, !resp.More || len(resp.Kvs) == 0
+			if !it.ended {
+				it.advance()
+			}
+			return nil
+		case size == 0:
+			return err
+		case it.size > 1:
+			it.size = max(1, it.size/(1+size/limit))
+			continue
+		}
+		if it.options.Reserve {
+			if err := ledger.Reserve(ctx, size); err != nil {
+				return err
+			}
+			it.reserved = true
+		}
+		limit = size
+	}
+}
+
+// page asks for the next page.
+func (it *iterator) page(ctx context.Context) (resp *clientv3.GetResponse, err error) {
 	if it.snapshot.closed.Load() {
-		return store.ErrClosed
+		return nil, store.ErrClosed
 	}
 	s := it.snapshot.view.store
 	options := []clientv3.OpOption{clientv3.WithRange(it.hi), clientv3.WithLimit(int64(it.size))}
@@ -67,21 +106,22 @@ func (it *iterator) fetch(ctx context.Context) error {
 	if it.options.Reverse {
 		options = append(options, clientv3.WithSort(clientv3.SortByKey, clientv3.SortDescend))
 	}
-	var resp *clientv3.GetResponse
-	err := s.life.Call(ctx, "read snapshot", func(ctx context.Context) error {
+	err = s.life.Call(ctx, "read snapshot", func(ctx context.Context) error {
 		return s.read(ctx, it.snapshot.view.revision.Load(), func(ctx context.Context, how ...clientv3.OpOption) (err error) {
 			resp, err = s.client.Get(ctx, it.lo, append(how, options...)...)
 			return err
 		})
 	})
-	if err != nil {
-		return err
+	return resp, err
+}
+
+// bytes is about how large a page may be. If it is for an answer, it waits until chaincode asks for more, and there may be
+// many such pages.
+func (it *iterator) bytes() int {
+	if it.options.Reserve {
+		return remote.LittleBytes
 	}
-	it.pairs, it.ended = resp.Kvs, !resp.More || len(resp.Kvs) == 0
-	if !it.ended {
-		it.advance()
-	}
-	return nil
+	return maxPageBytes
 }
 
 // advance sets what the next page is, after the one that was read.
@@ -96,7 +136,7 @@ func (it *iterator) advance() {
 	for _, kv := range it.pairs {
 		size += len(kv.Value)
 	}
-	it.size = max(1, min(2*it.size, maxPage, maxPageBytes*len(it.pairs)/size))
+	it.size = max(1, min(2*it.size, maxPage, it.bytes()*len(it.pairs)/size))
 }
 
 func (it *iterator) Close() {

@@ -2,7 +2,6 @@ package etcd
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 
 	"github.com/pkg/errors"
@@ -35,8 +34,9 @@ var _ store.Snapshot = (*snapshot)(nil)
 type lookup struct {
 	key   string
 	value []byte
+	left  int // not 0: the value is not there yet, because all of them together are so many bytes
 	err   error
-	done  chan struct{} // closed when the value or the error is there
+	done  chan struct{} // closed when the rest is there
 }
 
 func (s *snapshot) Head() store.Head { return s.view.at.Head }
@@ -52,13 +52,18 @@ func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	select {
 	case <-l.done:
-		return l.value, s.view.store.life.Failure(l.err, "read snapshot")
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if l.err != nil {
+		return nil, s.view.store.life.Failure(l.err, "read snapshot")
+	}
+	value := []([]byte){l.value}
+	err := s.finish(ctx, &part{keys: []string{key}, values: value, left: l.left})
+	return value[0], err
 }
 
-// lookUp serves all who want to look something up.
+// lookUp serves all who want to look something up. If their values are too large together, each has to read its own.
 func (v *view) lookUp(all []*lookup) {
 	ctx, cancel := v.store.life.Limited()
 	defer cancel()
@@ -70,11 +75,16 @@ func (v *view) lookUp(all []*lookup) {
 			keys = append(keys, l.key)
 		}
 	}
-	values := make([][]byte, len(keys))
-	err := v.store.getMany(ctx, v.revision.Load(), keys, values)
+	parts := partsOf(keys)
+	err := v.store.getParts(ctx, v.revision.Load(), parts)
 	for _, l := range all {
 		if l.err = err; err == nil {
-			l.value = values[at[l.key]]
+			i := at[l.key]
+			p := parts[i/maxOps]
+			l.value, l.left = p.values[i%maxOps], p.left
+			if l.left > 0 && len(p.keys) > 1 {
+				l.left = unknown
+			}
 		}
 		close(l.done)
 	}
@@ -84,12 +94,26 @@ func (s *snapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error)
 	if s.closed.Load() {
 		return nil, store.ErrClosed
 	}
-	values := make([][]byte, len(keys))
-	err := s.view.store.life.Call(ctx, "read snapshot", func(ctx context.Context) error {
-		return s.view.store.getMany(ctx, s.view.revision.Load(), keys, values)
-	})
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	values := make([][]byte, 0, len(keys))
+	parts := partsOf(keys)
+	for len(parts) > 0 {
+		some := parts[:min(maxRequests, len(parts))]
+		parts = parts[len(some):]
+		err := s.view.store.life.Call(ctx, "read snapshot", func(ctx context.Context) error {
+			return s.view.store.getParts(ctx, s.view.revision.Load(), some)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range some {
+			if err := s.finish(ctx, p); err != nil {
+				return nil, err
+			}
+			values = append(values, p.values...)
+		}
 	}
 	return values, nil
 }
@@ -102,30 +126,6 @@ func (s *snapshot) Close() {
 	if !s.closed.Swap(true) {
 		s.view.store.views.Release(s.view)
 	}
-}
-
-// getMany sets the values of the keys. It makes its requests at the same time.
-func (s *Store) getMany(ctx context.Context, revision int64, keys []string, values [][]byte) error {
-	requests := (len(keys) + maxOps - 1) / maxOps
-	if requests <= 1 {
-		return s.get(ctx, revision, keys, values)
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(requests, maxRequests) {
-		wg.Go(func() {
-			for lo := int(next.Add(1)-1) * maxOps; lo < len(keys) && ctx.Err() == nil; lo = int(next.Add(1)-1) * maxOps {
-				hi := min(lo+maxOps, len(keys))
-				if err := s.get(ctx, revision, keys[lo:hi], values[lo:hi]); err != nil {
-					cancel(err) // the first one counts
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return context.Cause(ctx)
 }
 
 // get sets the values of up to maxOps keys.

@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
 const (
@@ -12,6 +14,15 @@ const (
 	// maxPageBytes is when a page ends even though it has fewer pairs.
 	maxPageBytes = 4 << 20
 )
+
+// bytes is when the page ends even though it has fewer pairs. If it is for an answer, it waits until chaincode asks for more,
+// and there may be many such pages.
+func (p *page) bytes() int {
+	if p.options.Reserve {
+		return remote.LittleBytes
+	}
+	return maxPageBytes
+}
 
 // iterator reads a range page by page, each from where the last one ended. Between two pages it holds nothing.
 type iterator struct {
@@ -44,7 +55,25 @@ func (it *iterator) Next(ctx context.Context) (string, []byte, bool, error) {
 	}
 	p := it.pairs[0]
 	it.pairs = it.pairs[1:]
+	if it.next.options.Reserve {
+		if it.err = it.reserve(ctx, &p); it.err != nil {
+			return "", nil, false, it.err
+		}
+	}
 	return p.key, p.value, true, nil
+}
+
+// reserve asks for room for a value, and reads it if it was left out.
+func (it *iterator) reserve(ctx context.Context, p *pair) error {
+	if err := ledger.Reserve(ctx, p.size); err != nil || p.value != nil || it.next.options.KeysOnly {
+		return err
+	}
+	r := &read{keys: []string{p.key}, whole: true}
+	if err := it.snapshot.read(ctx, r); err != nil {
+		return err
+	}
+	p.value = r.values[p.key].value
+	return nil
 }
 
 func (it *iterator) fetch(ctx context.Context) error {
@@ -56,9 +85,9 @@ func (it *iterator) fetch(ctx context.Context) error {
 	it.pairs = r.pairs
 	size := 0
 	for _, p := range r.pairs {
-		size += len(p.value)
+		size += p.size
 	}
-	if len(r.pairs) < asked.size && size < maxPageBytes {
+	if len(r.pairs) < asked.size && size < asked.bytes() {
 		it.ended = true
 		return nil
 	}
@@ -75,17 +104,4 @@ func (it *iterator) fetch(ctx context.Context) error {
 
 func (it *iterator) Close() {
 	it.ended, it.pairs = true, nil
-}
-
-// statement returns the page's SQL and its arguments.
-func (p *page) statement(q statements) (string, []any) {
-	args := []any{[]byte(p.lo)}
-	if p.hi != "" {
-		args = append(args, []byte(p.hi))
-	}
-	args = append(args, p.size)
-	if !p.options.KeysOnly {
-		args = append(args, maxPageBytes)
-	}
-	return q.page(p.hi != "", p.options.Reverse, p.options.KeysOnly), args
 }

@@ -3,11 +3,14 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/internal/remote"
 )
 
 // snapshot is one caller's use of a view.
@@ -20,12 +23,13 @@ var _ store.Snapshot = (*snapshot)(nil)
 
 // read is something that is read in one round trip, perhaps together with others.
 type read struct {
-	keys []string // to look up
-	page *page    // to read
-	end  bool     // of the view; nothing comes after it
+	keys  []string // to look up
+	whole bool     // there is room for their values, however large they are
+	page  *page    // to read
+	end   bool     // of the view; nothing comes after it
 
-	values map[string][]byte // of the keys, and of others that were looked up with them
-	pairs  []pair            // of the page
+	values map[string]found // of the keys, and of others that were looked up with them
+	pairs  []pair           // of the page
 	err    error
 	done   chan struct{} // closed when the result is there
 }
@@ -38,31 +42,61 @@ type page struct {
 }
 
 type pair struct {
-	key   string
+	key string
+	found
+}
+
+// found is a value that was looked up. If it is too large to be read before there is room for it, only its size is there.
+type found struct {
 	value []byte
+	size  int
 }
 
 func (s *snapshot) Head() store.Head { return s.view.head }
 
 func (s *snapshot) Get(ctx context.Context, key string) ([]byte, error) {
-	r := &read{keys: []string{key}}
-	if err := s.read(ctx, r); err != nil {
+	values, err := s.GetMany(ctx, []string{key})
+	if err != nil {
 		return nil, err
 	}
-	return r.values[key], nil
+	return values[0], nil
 }
 
+// GetMany implements store.Snapshot. The first round trip returns the values that are little together, and how large the
+// others are. When there is room for those, a second one reads them.
 func (s *snapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
 	values := make([][]byte, len(keys))
 	if len(keys) == 0 {
 		return values, nil
 	}
-	r := &read{keys: keys}
-	if err := s.read(ctx, r); err != nil {
+	first := &read{keys: keys}
+	if err := s.read(ctx, first); err != nil {
+		return nil, err
+	}
+	var large []string
+	for i, key := range keys {
+		f, ok := first.values[key]
+		if !ok {
+			continue
+		}
+		if err := ledger.Reserve(ctx, f.size); err != nil {
+			return nil, err
+		}
+		if values[i] = f.value; f.value == nil {
+			large = append(large, key)
+		}
+	}
+	if len(large) == 0 {
+		return values, nil
+	}
+	rest := &read{keys: large, whole: true}
+	if err := s.read(ctx, rest); err != nil {
 		return nil, err
 	}
 	for i, key := range keys {
-		values[i] = r.values[key]
+		if values[i] == nil {
+			values[i] = rest.values[key].value
+		}
 	}
 	return values, nil
 }
@@ -112,29 +146,24 @@ func (v *view) do(all []*read) {
 
 func (v *view) roundTrip(all []*read) error {
 	b := new(pgx.Batch)
-	values := map[string][]byte{}
-	var keys [][]byte
+	// Whoever has only looked for little values may wait for room, and must not hold other readers' large ones meanwhile.
+	little, whole := lookups{values: map[string]found{}}, lookups{values: map[string]found{}}
 	for _, r := range all {
-		for _, key := range r.keys {
-			if _, known := values[key]; !known {
-				values[key] = nil
-				keys = append(keys, []byte(key))
-			}
+		if r.whole {
+			whole.add(r)
+		} else {
+			little.add(r)
 		}
-		r.values = values
 		if r.page != nil {
-			sql, args := r.page.statement(v.store.sql)
+			sql, args := v.store.sql.page(r.page)
 			b.Queue(sql, args...).Query(r.scan)
 		}
 	}
-	if len(keys) > 0 {
-		b.Queue(v.store.sql.get, keys).Query(func(rows pgx.Rows) error {
-			for rows.Next() {
-				raw := rows.RawValues() // valid until the next row
-				values[string(raw[0])] = clone(raw[1])
-			}
-			return rows.Err()
-		})
+	if len(little.keys) > 0 {
+		b.Queue(v.store.sql.getLittle, little.keys, remote.LittleBytes*little.reads).Query(little.scan)
+	}
+	if len(whole.keys) > 0 {
+		b.Queue(v.store.sql.get, whole.keys).Query(whole.scan)
 	}
 	if b.Len() == 0 {
 		return nil
@@ -144,16 +173,60 @@ func (v *view) roundTrip(all []*read) error {
 	return v.conn.SendBatch(ctx, b).Close()
 }
 
+// lookups are keys that are looked up together.
+type lookups struct {
+	reads  int // how many ask for them
+	keys   [][]byte
+	known  map[string]bool
+	values map[string]found
+}
+
+func (l *lookups) add(r *read) {
+	r.values = l.values
+	if len(r.keys) == 0 {
+		return
+	}
+	l.reads++
+	for _, key := range r.keys {
+		if !l.known[key] {
+			if l.known == nil {
+				l.known = map[string]bool{}
+			}
+			l.known[key] = true
+			l.keys = append(l.keys, []byte(key))
+		}
+	}
+}
+
+func (l *lookups) scan(rows pgx.Rows) error {
+	for rows.Next() {
+		raw := rows.RawValues() // valid until the next row
+		l.values[string(raw[0])] = foundIn(raw)
+	}
+	return rows.Err()
+}
+
 func (r *read) scan(rows pgx.Rows) error {
 	for rows.Next() {
 		raw := rows.RawValues()
-		p := pair{key: string(raw[0])}
-		if len(raw) > 1 {
-			p.value = clone(raw[1])
-		}
-		r.pairs = append(r.pairs, p)
+		r.pairs = append(r.pairs, pair{string(raw[0]), foundIn(raw)})
 	}
 	return rows.Err()
+}
+
+// foundIn returns what a row has of a value: after the key perhaps the value, and perhaps its length.
+func foundIn(raw [][]byte) (f found) {
+	if len(raw) > 2 {
+		f.size = int(binary.BigEndian.Uint32(raw[2]))
+		if raw[1] == nil {
+			return f
+		}
+	}
+	if len(raw) > 1 {
+		f.value = clone(raw[1])
+		f.size = len(f.value)
+	}
+	return f
 }
 
 // clone copies a value that is not null, which nil would stand for.

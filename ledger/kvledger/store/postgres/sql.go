@@ -28,7 +28,7 @@ type statements struct {
 
 	createTable, createHead, insertHead string
 	readFormat, readHead, settle        string
-	commit, get                         string
+	commit, get, getLittle              string
 }
 
 func newStatements(schema, table, keyOrder string) statements {
@@ -55,28 +55,39 @@ func newStatements(schema, table, keyOrder string) statements {
 			DELETE FROM %[1]s WHERE k = ANY ($7::bytea[]) AND EXISTS (SELECT FROM moved)
 		) SELECT FROM moved`, q.table, q.head, remote.KeptEpochs)
 	q.get = fmt.Sprintf("SELECT k, v FROM %s WHERE k = ANY ($1::bytea[])", q.table)
+	// The shortest values come first, so that a large one keeps none of the others out. A length is known without the value.
+	q.getLittle = fmt.Sprintf(`SELECT k, CASE WHEN sum(length(v)) OVER (ORDER BY length(v), k ROWS UNBOUNDED PRECEDING) <= $2 THEN v END,
+		length(v) FROM %s WHERE k = ANY ($1::bytea[])`, q.table)
 	return q
 }
 
-// page returns the statement that reads a page: of the pairs from $1 on and before $2, at most $3, and none once those
-// before it have $4 bytes of values. Without values there is no $4, and without an end no $2.
-func (q statements) page(bounded, reverse, keysOnly bool) string {
-	next, end, order := 2, "", ""
-	if bounded {
-		next, end = 3, " AND k < $2"
+// page returns the statement that reads a page: of the pairs from p.lo on, at most p.size, and none once those before it have
+// p.bytes bytes of values. If the values are for an answer, the one that would be more than that is left out: only its
+// length is there.
+func (q statements) page(p *page) (sql string, args []any) {
+	end, order, columns := "", "", "k, v"
+	args = []any{[]byte(p.lo)}
+	if p.hi != "" {
+		args = append(args, []byte(p.hi))
+		end = " AND k < $2"
 	}
-	if reverse {
+	args = append(args, p.size)
+	if p.options.Reverse {
 		order = " DESC"
 	}
-	columns := "k, v"
-	if keysOnly {
+	if p.options.KeysOnly {
 		columns = "k"
 	}
-	page := fmt.Sprintf("SELECT %s FROM %s WHERE k >= $1%s ORDER BY k%s LIMIT $%d", columns, q.table, end, order, next)
-	if keysOnly {
-		return page
+	inner := fmt.Sprintf("SELECT %s FROM %s WHERE k >= $1%s ORDER BY k%s LIMIT $%d", columns, q.table, end, order, len(args))
+	if p.options.KeysOnly {
+		return inner, args
 	}
-	return fmt.Sprintf(`SELECT k, v FROM (
+	args = append(args, p.bytes())
+	limit := fmt.Sprint("$", len(args))
+	if p.options.Reserve {
+		columns = "k, CASE WHEN before + length(v) <= " + limit + " THEN v END, length(v)"
+	}
+	return fmt.Sprintf(`SELECT %[4]s FROM (
 			SELECT k, v, sum(length(v)) OVER (ORDER BY k%[2]s ROWS UNBOUNDED PRECEDING) - length(v) AS before FROM (%[1]s) AS page
-		) AS counted WHERE before < $%[3]d ORDER BY k%[2]s`, page, order, next+1)
+		) AS counted WHERE before < %[3]s ORDER BY k%[2]s`, inner, order, limit, columns), args
 }
