@@ -121,14 +121,14 @@ model: ## Compare a stream, and the registry, with their reference models for a 
 
 .PHONY: hostile
 hostile: ## Attack a peer whose memory is limited to 1 GiB with gigabytes (make test: a sixteenth of the sizes)
-	CCPEER_LONG=1 go test ./internal/hostile -v -count=1 -timeout 60m
+	CCPEER_LONG=1 go test -p 1 ./internal/hostile ./cmd/ccpeer/internal/hostile -v -count=1 -timeout 60m
 
 .PHONY: hostile-short
 hostile-short: ## Attack it with a sixteenth, without the race detector, beside which memory can't be measured
 	go test ./internal/hostile -count=1
 
 # The packages whose tests have a long form, which CCPEER_LONG asks for. A test keeps the list.
-LONG := ./chaincodesupport ./chaincodesupport/runtime/internal/group ./handler ./internal/hostile ./ledger/kvledger/internal/mango
+LONG := ./chaincodesupport ./chaincodesupport/runtime/internal/group ./cmd/ccpeer/internal/hostile ./handler ./internal/hostile ./ledger/kvledger/internal/mango
 
 .PHONY: long
 long: ## Run the long form of every test that has one, at real sizes: some minutes, and 2 GiB of memory

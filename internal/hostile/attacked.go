@@ -1,6 +1,6 @@
 //go:build linux
 
-package hostile_test
+package hostile
 
 import (
 	"bufio"
@@ -33,6 +33,7 @@ const honest = "honest:1"
 // attacked is a peer that runs as a process.
 type attacked struct {
 	t       *testing.T
+	disk    bool // its store is on disk
 	address string
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
@@ -45,11 +46,11 @@ type attacked struct {
 
 // startPeer starts a peer with the honest chaincode. Both end with the test, which fails if the peer has ended before, or has
 // used more than its memory.
-func startPeer(t *testing.T) *attacked {
+func startPeer(t *testing.T, disk bool) *attacked {
 	t.Helper()
-	p := &attacked{t: t, waiting: map[string]chan string{}, gone: make(chan struct{})}
+	p := &attacked{t: t, disk: disk, waiting: map[string]chan string{}, gone: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(os.Environ(), peerVar+"=1", fmt.Sprint("GOMEMLIMIT=", collectorLimit()), "GODEBUG=")
+	p.cmd.Env = append(os.Environ(), peerVar+"="+t.TempDir(), fmt.Sprint("GOMEMLIMIT=", collectorLimit(disk)), "GODEBUG=")
 	p.cmd.Stderr = &p.stderr
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
@@ -93,7 +94,7 @@ func (p *attacked) listen(lines *bufio.Reader) {
 func (p *attacked) end() {
 	peak := p.peak()
 	p.t.Logf("the peer has used %d MiB at most", peak>>20)
-	if peak > memoryLimit() && !raced() {
+	if peak > memoryLimit(p.disk) && !raced() {
 		p.t.Errorf("the peer has used %d MiB", peak>>20)
 	}
 	_ = p.stdin.Close() // the peer's end

@@ -1,10 +1,6 @@
 //go:build linux
 
-// Package hostile_test attacks a peer that is a process of its own, whose memory is limited to 1 GiB, as chaincode would that
-// wants it dead. Whatever is done, the peer lives, and an honest chaincode is served before, during and after.
-//
-// That moves gigabytes, so make hostile does it. Otherwise the same is done at a sixteenth of the size, limits included.
-package hostile_test
+package hostile
 
 import (
 	"bufio"
@@ -26,10 +22,10 @@ import (
 	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
-// peerVar is set for the process that is the peer.
+// peerVar is set for the process that is the peer, to the folder of its store.
 const peerVar = "CCPEER_HOSTILE_PEER"
 
 // long reports whether the attacks have their real size.
@@ -43,17 +39,21 @@ func mib() int {
 	return 1 << 16
 }
 
-// memoryLimit is how many bytes the peer may use. A program needs some whatever it does, so a sixteenth wouldn't do.
-func memoryLimit() int {
-	if long() {
+// memoryLimit is how many bytes the peer may use. A program needs some whatever it does, so a sixteenth wouldn't do. A store on
+// disk has caches, too, and what is read from it in portions has portions of 4 MiB in any form.
+func memoryLimit(disk bool) int {
+	switch {
+	case long():
 		return 1 << 30
+	case disk:
+		return 1<<30/16 + 160<<20
 	}
 	return 1<<30/16 + 64<<20
 }
 
 // collectorLimit is what its garbage collector is told (GOMEMLIMIT). It is less, as Go's documentation advises: the collector
 // runs beside the program, which goes on allocating meanwhile.
-func collectorLimit() int { return memoryLimit() / 4 * 3 }
+func collectorLimit(disk bool) int { return memoryLimit(disk) / 4 * 3 }
 
 // limits are the peer's. The sizes are the defaults. No time is so short that a busy machine could use it up: the attacks are
 // on memory.
@@ -72,15 +72,19 @@ func limits() handler.Limits {
 // channel is the peer's only channel.
 const channel = "ch"
 
-func TestMain(m *testing.M) {
-	if os.Getenv(peerVar) != "" {
-		if err := playPeer(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+// Main is for TestMain, with the store that the peer keeps its ledger in. The folder is for the store, and is gone with the
+// test. It doesn't return.
+func Main(m *testing.M, open func(dir string) (store.Store, error)) {
+	dir := os.Getenv(peerVar)
+	if dir == "" {
+		goleak.VerifyTestMain(m)
+		return
 	}
-	goleak.VerifyTestMain(m)
+	if err := playPeer(dir, open); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // raced reports whether this is a program of go test -race. Such a one needs much more memory.
@@ -106,18 +110,21 @@ type server struct {
 
 // playPeer is the peer's process. It says where it listens. For each line "chaincode transaction [argument ...]" that it
 // reads it runs a transaction, and says "transaction outcome". It ends when there is nothing more to read.
-func playPeer() error {
-	if long() && !raced() {
-		// The system limits addresses. Go gives memory back, but keeps its addresses, and the holes between large values are
-		// addresses too. So this is more than what may be used, which end checks; it is there to keep the machine alive.
-		addresses := uint64(memoryLimit() / 2 * 3)
-		limit := syscall.Rlimit{Cur: addresses, Max: addresses}
-		if err := syscall.Setrlimit(syscall.RLIMIT_DATA, &limit); err != nil {
-			return errors.Wrap(err, "limit memory")
-		}
+func playPeer(dir string, open func(dir string) (store.Store, error)) (err error) {
+	if err := limitAddresses(); err != nil {
+		return err
 	}
 	ctx := context.Background()
-	l, err := kvledger.NewProvider(copying{memory.New()}).Open(ctx, channel)
+	kept, err := open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := kept.Close(); err == nil {
+			err = closed
+		}
+	}()
+	l, err := openLedger(ctx, kept)
 	if err != nil {
 		return err
 	}
@@ -150,6 +157,33 @@ func playPeer() error {
 		return err
 	}
 	return <-served
+}
+
+// limitAddresses has the system limit addresses. Go gives memory back, but keeps its addresses, and the holes between large
+// values are addresses too. So this is more than what may be used, which end checks; it is there to keep the machine alive.
+func limitAddresses() error {
+	if !long() || raced() {
+		return nil
+	}
+	addresses := uint64(memoryLimit(true) / 2 * 3)
+	return errors.Wrap(syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: addresses, Max: addresses}), "limit memory")
+}
+
+// openLedger opens the peer's ledger, where the villain has two indexes.
+func openLedger(ctx context.Context, kept store.Store) (*kvledger.Ledger, error) {
+	l, err := kvledger.NewProvider(kept).Open(ctx, channel)
+	if err != nil {
+		return nil, err
+	}
+	var d kvledger.Definition
+	for _, field := range []string{"n", "c"} {
+		x, err := kvledger.ParseIndex([]byte(`{"index":{"fields":["` + field + `"]},"name":"` + field + `","type":"json"}`))
+		if err != nil {
+			return nil, err
+		}
+		d.Indexes = append(d.Indexes, x)
+	}
+	return l, l.Define(ctx, "hostile", d)
 }
 
 func (s *server) say(line string) {
