@@ -14,7 +14,9 @@ import (
 
 func TestMain(m *testing.M) {
 	// The cache comes on top of what the attacks are about, so it is small.
-	hostile.Main(m, func(dir string) (store.Store, error) { return pebble.Open(pebble.Config{Dir: dir, CacheSize: 16 << 20}) })
+	hostile.Main(m, func(dir string) (store.Store, error) {
+		return pebble.Open(pebble.Config{Dir: dir, CacheSize: 16 << 20})
+	})
 }
 
 // F94: the same over Pebble.
