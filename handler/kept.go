@@ -112,6 +112,22 @@ func (s *Simulation) charge(a *account, limit, n int) error {
 	return nil
 }
 
+// chargeNoted counts n bytes that the simulator keeps already, whether or not there is room for them. It returns an error
+// like charge.
+func (s *Simulation) chargeNoted(a *account, limit, n int) error {
+	err := s.charge(a, limit, n)
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.give(-n) // taken, without asking for room
+	s.chargeOf(a).bytes += n
+	s.charged += n
+	s.taken += n
+	return err
+}
+
 // chargedBytes is how many bytes were charged.
 func (s *Simulation) chargedBytes() int {
 	s.mu.Lock()
@@ -146,6 +162,12 @@ func (s *Simulation) finish() {
 // charge counts what the transaction's simulator is about to keep: keys and values of n bytes in all.
 func (w *worker) charge(n int) error {
 	return w.tx.Simulation.charge(w.kept, w.cfg.MaxTransactionBytes, n)
+}
+
+// chargeNoted counts the key of a record that the ledger has noted.
+func (q *query) chargeNoted(key string) error {
+	w := q.worker
+	return w.tx.Simulation.chargeNoted(w.kept, w.cfg.MaxTransactionBytes, len(key))
 }
 
 // note counts a key that is about to be read. The public state is collection "".

@@ -53,10 +53,9 @@ type query struct {
 	maxSize   int     // of a page that must not end early; 0: any
 	left      int     // records until the limit of a query
 	truncated bool    // there were more than the limit allows
-	room      *room   // of the answer
 	parsed    int     // how many bytes the ledger is taken to need for the query's text
 	kept      int     // bytes that are counted of what the query keeps
-	noted     int     // bytes that the ledger keeps of the records that were read since the last page
+	worker    *worker // counts what the ledger notes of each record
 }
 
 // page reads the next page. It reads one record further than it returns, so that HasMore is exact.
@@ -90,23 +89,29 @@ func (q *query) page(ctx context.Context) (*pb.QueryResponse, error) {
 	return resp, nil
 }
 
-// take returns the next record: the one read ahead, if there is one. The record has room in the answer. One that is read
+// take returns the next record: the one read ahead, if there is one. What the ledger notes of it is counted at once, because
+// it stays noted even if the page fails. The record has room in the answer. One that is read
 // ahead takes that room before it is known to be for a later page.
 func (q *query) take(ctx context.Context) (*record, error) {
 	if r := q.ahead; r != nil {
-		if err := q.room.Reserve(ctx, len(r.bytes)); err != nil {
+		if err := q.worker.room.Reserve(ctx, len(r.bytes)); err != nil {
 			return nil, err
 		}
 		q.ahead = nil
 		return r, nil
 	}
-	before := q.room.read
+	if err := q.worker.charge(noteBytes); err != nil {
+		return nil, err
+	}
+	before := q.worker.room.read
 	r, err := q.results.next(ctx)
 	if err != nil || r == nil {
 		return nil, err
 	}
-	q.noted += len(r.key) + noteBytes
-	return r, q.room.atLeast(ctx, before, len(r.bytes))
+	if err := q.chargeNoted(r.key); err != nil {
+		return nil, err
+	}
+	return r, q.worker.room.atLeast(ctx, before, len(r.bytes))
 }
 
 // full reports whether a page of n records is full already, if one more record would bring it to size bytes.

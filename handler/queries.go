@@ -39,7 +39,7 @@ func (all *queries) begin(p pagination, text string, names ...string) (*query, e
 	}
 	q := &query{
 		pagination: p, maxBytes: limits.MaxPageBytes, maxSize: limits.MaxSendMsgSize, left: limits.TotalQueryLimit,
-		room: &all.tx.worker.room, parsed: queryFactor*len(text) + len(p.bookmark),
+		worker: &all.tx.worker, parsed: queryFactor*len(text) + len(p.bookmark),
 	}
 	if err := all.keep(q, 0); err != nil {
 		all.release(q)
@@ -97,13 +97,8 @@ func (all *queries) answerPage(ctx context.Context, q *query) ([]byte, error) {
 	return marshal(page)
 }
 
-// keepPage counts what a query keeps after a page: the record that was read ahead, a note of each one that was read, and
-// what the ledger's iterator keeps.
+// keepPage counts what a query keeps after a page: the record that was read ahead, and what the ledger's iterator keeps.
 func (all *queries) keepPage(q *query, page *pb.QueryResponse) error {
-	if err := all.tx.worker.charge(q.noted); err != nil {
-		return err
-	}
-	q.noted = 0
 	if !page.HasMore {
 		return nil // it is closed now
 	}
