@@ -36,12 +36,13 @@ type account struct {
 	used int
 }
 
-// take takes n bytes, or returns an error that says for what there is no room. One thing of any size is kept while it is the
-// only one, as one message of any size may wait.
-func (a *account) take(what string, n int) error {
+// take takes n bytes for an owner that has own bytes already, or returns an error that says for what there is no room. One
+// thing of any size is kept while nobody else keeps anything, as one message of any size may wait. An owner who keeps more
+// than the limit already may keep no more.
+func (a *account) take(what string, n, own int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.used > 0 && n > a.limit-a.used {
+	if alone := a.used == own && own <= a.limit; !alone && n > a.limit-a.used {
 		return errors.Errorf("%s of %d bytes: the peer keeps %d bytes for the transactions of this chaincode already, and the limit is %d; "+
 			"end transactions, or close iterators, and try again", what, n, a.used, a.limit)
 	}
@@ -76,7 +77,7 @@ func (l *lease) resize(what string, n int) error {
 	}
 	switch {
 	case n > l.bytes:
-		if err := l.from.take(what, n-l.bytes); err != nil {
+		if err := l.from.take(what, n-l.bytes, l.bytes); err != nil {
 			return err
 		}
 	case n < l.bytes:
@@ -102,10 +103,11 @@ func (s *Simulation) charge(a *account, limit, n int) error {
 		return errors.Errorf("%d bytes more would make %d bytes that the transaction has read and written, the limit is %d", n, all, limit)
 	}
 	if small := all - s.taken; small > freeBytes {
-		if err := a.take("a transaction's reads and writes", small); err != nil {
+		taken := s.chargeOf(a)
+		if err := a.take("a transaction's reads and writes", small, taken.bytes); err != nil {
 			return err
 		}
-		s.chargeOf(a).bytes += small
+		taken.bytes += small
 		s.taken = all
 	}
 	s.charged = all

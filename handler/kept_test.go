@@ -1,0 +1,31 @@
+package handler_test
+
+import (
+	"testing"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// F145: what is larger than its account finds room when only its owner has something there, and only once.
+func TestMemoryOfOneOwner(t *testing.T) {
+	p := newPeer(t)
+	p.cfg.MaxBytes = 128 * unit() // of which 64 are for what is kept
+	c, b := p.register("cc:1"), p.register("b:1")
+	x := c.begin("tx1")
+	c.ask(pb.ChaincodeMessage_INVOKE_CHAINCODE, "tx1", &pb.ChaincodeSpec{
+		ChaincodeId: &pb.ChaincodeID{Name: "b"}, Input: &pb.ChaincodeInput{Args: [][]byte{make([]byte, 20<<10)}},
+	})
+	b.want(pb.ChaincodeMessage_TRANSACTION, "tx1")
+	b.ask(pb.ChaincodeMessage_COMPLETED, "tx1", &pb.Response{Status: 200, Payload: make([]byte, 90*unit())})
+	c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+	for _, size := range []int{20 << 10, 90 * unit()} {
+		c.Deliver(in("tx1", putState("a", string(make([]byte, size)))))
+		c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+	}
+	c.Deliver(in("tx1", putState("a", string(make([]byte, 20<<10)))))
+	c.refused("tx1", "the peer keeps")
+	c.finish(t, "tx1", x)
+	b.stop()
+	c.stop()
+	p.check()
+}
