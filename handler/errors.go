@@ -124,6 +124,18 @@ func quotedCause(s string) string {
 	return strconv.Quote(s[:causeHead]) + fmt.Sprintf(" … (%d bytes cut) ", cut) + strconv.Quote(s[len(s)-causeTail:])
 }
 
+// maxText is how many bytes of a text chaincode is told in an ERROR. Hooks and ledgers repeat names in their errors, which
+// may be as long as a message.
+const maxText = 64 << 10
+
+// cut returns a text that has no more than maxText bytes, and a word about what is missing. It stays UTF-8.
+func cut(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return fmt.Sprintf("%s … (%d bytes cut)", strings.ToValidUTF8(s[:maxText], ""), len(s)-maxText)
+}
+
 // short is the part of a transaction ID that logs and errors show, as Fabric's do.
 func short(txID string) string {
 	const shown = 8

@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"strings"
 	"testing"
 
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -26,6 +27,25 @@ func TestMemoryOfOneOwner(t *testing.T) {
 	c.refused("tx1", "the peer keeps")
 	c.finish(t, "tx1", x)
 	b.stop()
+	c.stop()
+	p.check()
+}
+
+// F146: an ERROR doesn't repeat a long name whole.
+func TestTextsAreCut(t *testing.T) {
+	p := newPeer(t)
+	collectionsOf("w")(p)
+	c := p.register("cc:1")
+	x := c.begin("tx1")
+	long := strings.Repeat("n", 10*unit())
+	for txID, request := range map[string]*pb.ChaincodeMessage{"tx1": getPrivate(long, "k"), long: getState("k")} {
+		c.Deliver(in(txID, request))
+		m := c.want(pb.ChaincodeMessage_ERROR, txID)
+		if n := len(m.Payload); n < 64<<10 || n > 65<<10 || !strings.Contains(string(m.Payload), " bytes cut)") {
+			t.Errorf("got ERROR of %d bytes, which ends in %q", n, m.Payload[max(n-200, 0):])
+		}
+	}
+	c.finish(t, "tx1", x)
 	c.stop()
 	p.check()
 }

@@ -202,7 +202,7 @@ func newAnswer(tx *transactionContext, request *pb.ChaincodeMessage, payload []b
 
 // errorText is what chaincode is told of a request that failed.
 func errorText(msg *pb.ChaincodeMessage, cause error) []byte {
-	return []byte(msg.Type.String() + " failed: transaction ID: " + msg.Txid + ": " + cause.Error())
+	return []byte(msg.Type.String() + " failed: transaction ID: " + cut(msg.Txid) + ": " + cut(cause.Error()))
 }
 
 // newMessage returns a message of a transaction. It must not be used again after Send, because tools that trace gRPC streams
