@@ -1,11 +1,13 @@
 package handler
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 
 	"github.com/ccpeer/ccpeer/internal/diagram"
 	"github.com/ccpeer/ccpeer/internal/limit"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // StateDiagram is what the diagram of a stream's states in docs/architecture.md must be: an arrow for each change of state, and for each state the
@@ -83,3 +85,31 @@ func LimitRows() []limit.Row { return new(Limits).table() }
 
 // Watched says whether a timer runs for the handler's sending.
 func (h *Handler) Watched() bool { return h.sender.watch.armed.Load() }
+
+// AnswerAfterEnd has a worker answer requests whose answers have room, after the stream has ended but before Execute knows. It returns how
+// much of the room is taken in the end.
+func AnswerAfterEnd(answers int) int {
+	h, _, err := newHandler(context.Background(), Config{Registry: noRegistry{}}, nil)
+	if err != nil {
+		return -1
+	}
+	close(h.done)
+	tx := &transactionContext{turn: turn{in: h.sender.unsent}, leftBehind: &h.workers.leftBehind}
+	tx.worker = worker{workshop: h.workers, tx: tx, room: room{unsent: h.sender.unsent, done: h.done, turn: &tx.turn}}
+	w := &tx.worker
+	for range answers {
+		w.room.begin()
+		_ = w.room.Reserve(context.Background(), 2*reserveBytes)
+		msg := &pb.ChaincodeMessage{Type: pb.ChaincodeMessage_INVOKE_CHAINCODE}
+		w.answer(received{msg: msg, row: protocol.row(msg.Type)}, serving, make([]byte, 2*reserveBytes), nil)
+	}
+	h.goroutines.Wait()
+	return h.sender.unsent.total()
+}
+
+// noRegistry accepts everything.
+type noRegistry struct{}
+
+func (noRegistry) Register(*Handler) error { return nil }
+func (noRegistry) Ready(*Handler)          {}
+func (noRegistry) Deregister(*Handler)     {}

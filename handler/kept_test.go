@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -48,4 +49,11 @@ func TestTextsAreCut(t *testing.T) {
 	c.finish(t, "tx1", x)
 	c.stop()
 	p.check()
+}
+
+// F147: an answer that finds its stream ended gives its room back once.
+func TestAnswersAfterTheEnd(t *testing.T) {
+	if n := handler.AnswerAfterEnd(100); n < 0 {
+		t.Errorf("%d bytes are taken, want 0 or more", n)
+	}
 }

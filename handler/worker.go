@@ -177,7 +177,7 @@ func (w *worker) answer(in received, state txState, payload []byte, err error) {
 	} else {
 		err = w.answers.triggerNextState(&w.tx.ctx, o)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrStreamTerminated) { // then its room was given back, and nobody waits for it
 		w.sendLate(o)
 	}
 }
