@@ -76,14 +76,14 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 	defer snapshot.Close()
 	b, err := snapshot.Get(ctx, l.keys.txIDKey(txID))
 	if err != nil {
-		return nil, errors.Wrapf(err, "read transaction %q", txID)
+		return nil, errors.Wrapf(err, "read transaction %q", shown(txID))
 	}
 	if b == nil {
-		return nil, errors.Wrapf(ErrNotFound, "read transaction %q", txID)
+		return nil, errors.Wrapf(ErrNotFound, "read transaction %q", shown(txID))
 	}
 	at, _, err := decodeValue(b) // the code comes after the version, where a value would be
 	if err != nil {
-		return nil, errors.Wrapf(err, "read transaction %q", txID)
+		return nil, errors.Wrapf(err, "read transaction %q", shown(txID))
 	}
 	parts := snapshot.Scan(l.keys.blockKey(at.block, 0), l.keys.blockKey(at.block, at.tx)+"\x00", store.ScanOptions{Reverse: true, Fetch: 1})
 	defer parts.Close()

@@ -174,7 +174,7 @@ func (c *change) buildEntries(ctx context.Context, snapshot store.Snapshot, x *i
 		key := storeKey[keyAt:]
 		_, value, err := decodeValue(b)
 		if err != nil {
-			return nil, errors.Wrapf(err, "read key %q", key)
+			return nil, errors.Wrapf(err, "read key %q", shown(key))
 		}
 		d, err := document(ctx, key, value)
 		if err != nil {

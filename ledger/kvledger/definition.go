@@ -114,7 +114,7 @@ func (l *Ledger) definitionAt(ctx context.Context, snapshot store.Snapshot, name
 	storeKey := l.keys.definitionKey(namespace)
 	b, err := snapshot.Get(ctx, storeKey)
 	if err != nil {
-		return nil, errors.Wrapf(err, "read definition of namespace %q", namespace)
+		return nil, errors.Wrapf(err, "read definition of namespace %q", shown(namespace))
 	}
 	return l.provider.definitions.decode(storeKey, namespace, b)
 }
@@ -143,7 +143,7 @@ func (c *definitionCache) decode(storeKey, namespace string, b []byte) (*definit
 	}
 	d := new(definition)
 	if err := json.Unmarshal(b, d); err != nil {
-		return nil, errors.Wrapf(err, "decode definition of namespace %q", namespace)
+		return nil, errors.Wrapf(err, "decode definition of namespace %q", shown(namespace))
 	}
 	c.decoded.Store(storeKey, decodedDefinition{string(b), d})
 	return d, nil

@@ -63,7 +63,7 @@ func (e *effects) updateIndexes(ctx context.Context) error {
 func (e *effects) updateEntries(ctx context.Context, u indexed, committed []byte) error {
 	_, before, err := decodeValue(committed)
 	if err != nil {
-		return errors.Wrapf(err, "read key %q", u.of.key)
+		return errors.Wrapf(err, "read key %q", shown(u.of.key))
 	}
 	was, err := document(ctx, u.of.key, before)
 	if err != nil {
@@ -107,7 +107,7 @@ func document(ctx context.Context, key string, value []byte) (*mango.Document, e
 	}
 	d, err := mango.NewDocumentContext(ctx, key, value)
 	if ctx.Err() != nil {
-		return nil, errors.Wrapf(ctx.Err(), "decode key %q for its indexes", key)
+		return nil, errors.Wrapf(ctx.Err(), "decode key %q for its indexes", shown(key))
 	}
 	if err != nil {
 		return nil, nil //nolint:nilerr // only documents are in an index
@@ -149,5 +149,5 @@ func columnsOf(ctx context.Context, x *index, d *mango.Document) ([]byte, bool, 
 	if errors.Is(err, mango.ErrLongMatch) {
 		return nil, false, nil
 	}
-	return columns, ok, errors.Wrapf(err, "make the entry of key %q in index %q", d.Key(), x.Of.Name)
+	return columns, ok, errors.Wrapf(err, "make the entry of key %q in index %q", shown(d.Key()), shown(x.Of.Name))
 }

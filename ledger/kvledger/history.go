@@ -47,14 +47,14 @@ func (it *historyIterator) Next(ctx context.Context) (*ledger.KeyModification, e
 	}
 	_, b, ok, err := it.inner.Next(ctx)
 	if err != nil {
-		return nil, errors.Wrapf(err, "read history of key %q", it.key)
+		return nil, errors.Wrapf(err, "read history of key %q", shown(it.key))
 	}
 	if !ok {
 		return nil, nil
 	}
 	var m pb.KeyModification
 	if err := proto.Unmarshal(b, &m); err != nil {
-		return nil, errors.Wrapf(err, "decode history of key %q", it.key)
+		return nil, errors.Wrapf(err, "decode history of key %q", shown(it.key))
 	}
 	return &ledger.KeyModification{TxID: m.TxId, Value: m.Value, Timestamp: m.Timestamp.AsTime(), IsDelete: m.IsDelete}, nil
 }
@@ -71,7 +71,7 @@ func encodeModification(txID string, at time.Time, w write) ([]byte, error) {
 		TxId: txID, Value: w.value, Timestamp: timestamppb.New(at), IsDelete: w.value == nil,
 	})
 	if err != nil {
-		return nil, errors.Wrapf(err, "marshal modification of key %q", w.key)
+		return nil, errors.Wrapf(err, "marshal modification of key %q", shown(w.key))
 	}
 	return b, nil
 }

@@ -165,9 +165,9 @@ func checkName(what, name string) error {
 	case name == "":
 		return errors.Errorf("%s must not be an empty string", what)
 	case !utf8.ValidString(name):
-		return errors.Errorf("invalid %s [%x], must be a UTF-8 string", what, name)
+		return errors.Errorf("invalid %s [%x], must be a UTF-8 string", what, shown(name))
 	case strings.Contains(name, "\x00"):
-		return errors.Errorf("invalid %s %q, must not contain U+0000", what, name)
+		return errors.Errorf("invalid %s %q, must not contain U+0000", what, shown(name))
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func checkName(what, name string) error {
 // checkReadKey refuses keys that a read/write set can't hold. The text is that of Fabric's state database.
 func checkReadKey(key string) error {
 	if !utf8.ValidString(key) {
-		return errors.Errorf("invalid key [%x], must be a UTF-8 string", key)
+		return errors.Errorf("invalid key [%x], must be a UTF-8 string", shown(key))
 	}
 	return nil
 }

@@ -25,18 +25,18 @@ func (l *Ledger) KeyState(ctx context.Context, namespace, key string) (*KeyState
 	defer snapshot.Close()
 	b, err := snapshot.GetMany(ctx, []string{l.keys.stateKey(namespace, key), l.keys.metadataKey(namespace, key)})
 	if err != nil {
-		return nil, errors.Wrapf(err, "read key %q", key)
+		return nil, errors.Wrapf(err, "read key %q", shown(key))
 	}
 	at, value, err := decodeValue(b[0])
 	if err != nil {
-		return nil, errors.Wrapf(err, "read key %q", key)
+		return nil, errors.Wrapf(err, "read key %q", shown(key))
 	}
 	if !at.present {
 		return nil, nil
 	}
 	m, err := decodeMetadata(b[1])
 	if err != nil {
-		return nil, errors.Wrapf(err, "read key %q", key)
+		return nil, errors.Wrapf(err, "read key %q", shown(key))
 	}
 	return &KeyState{Value: value, Version: Version{at.block, at.tx}, Metadata: m}, nil
 }
@@ -69,11 +69,11 @@ func (l *Ledger) PrivateKeyState(ctx context.Context, namespace, collection, key
 		l.keys.privateKey(namespace, collection, key),
 	})
 	if err != nil {
-		return nil, errors.Wrapf(err, "read private key %q", key)
+		return nil, errors.Wrapf(err, "read private key %q", shown(key))
 	}
 	s, err := decodePrivateKeyState(b[0], b[1], b[2])
 	if err != nil {
-		return nil, errors.Wrapf(err, "read private key %q", key)
+		return nil, errors.Wrapf(err, "read private key %q", shown(key))
 	}
 	return s, nil
 }

@@ -61,7 +61,7 @@ func (it *lookup) nextCandidate(ctx context.Context) (candidate, bool, error) {
 	}
 	if len(it.pending) == 0 && (len(it.found) > 0 || !it.ended) {
 		if err := it.read(ctx); err != nil {
-			return candidate{}, false, it.fail(errors.Wrapf(err, "read an index of namespace %q", it.namespace))
+			return candidate{}, false, it.fail(errors.Wrapf(err, "read an index of namespace %q", shown(it.namespace)))
 		}
 	}
 	if len(it.pending) == 0 {
@@ -89,10 +89,10 @@ func (it *lookup) read(ctx context.Context) error {
 		d := &pending[i]
 		*d = it.found[i]
 		if d.version, d.value, err = decodeValue(values[i]); err != nil {
-			return errors.Wrapf(err, "read key %q", d.key)
+			return errors.Wrapf(err, "read key %q", shown(d.key))
 		}
 		if !d.version.present {
-			return errors.Errorf("an index has key %q, which is not there: the store is damaged", d.key)
+			return errors.Errorf("an index has key %q, which is not there: the store is damaged", shown(d.key))
 		}
 	}
 	it.found, it.pending = it.found[len(values):], pending

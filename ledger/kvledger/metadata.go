@@ -26,7 +26,7 @@ func (s *Simulator) GetStateMetadata(ctx context.Context, namespace, key string)
 	}
 	v, m, err := s.view.readMetadata(ctx, s.view.ledger.keys.stateKey(namespace, key), s.view.ledger.keys.metadataKey(namespace, key))
 	if err != nil {
-		return nil, errors.Wrapf(err, "read metadata of key %q", key)
+		return nil, errors.Wrapf(err, "read metadata of key %q", shown(key))
 	}
 	set.reads.set(key, v)
 	return m, nil
@@ -55,7 +55,7 @@ func sortMetadata(m map[string][]byte) (metadata, error) {
 	var sorted metadata
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		if !utf8.ValidString(name) {
-			return nil, errors.Errorf("invalid metadata name [%x], must be a UTF-8 string", name)
+			return nil, errors.Errorf("invalid metadata name [%x], must be a UTF-8 string", shown(name))
 		}
 		sorted = append(sorted, &pb.KVMetadataEntry{Name: name, Value: m[name]})
 	}

@@ -50,5 +50,5 @@ func (p *past) beforePrivateQuery() error {
 
 // unsupported returns Fabric's error for what may not follow what the transaction did before. The spelling is Fabric's.
 func (p *past) unsupported(why string) error {
-	return errors.Errorf("txid [%s]: unsuppored transaction. %s", p.txID, why)
+	return errors.Errorf("txid [%s]: unsuppored transaction. %s", shown(p.txID), why)
 }

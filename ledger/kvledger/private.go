@@ -26,15 +26,15 @@ func (s *Simulator) GetPrivateData(ctx context.Context, namespace, collection, k
 		s.view.ledger.keys.privateKey(namespace, collection, key), s.view.ledger.keys.hashKey(namespace, collection, hash(key)),
 	})
 	if err != nil {
-		return nil, errors.Wrapf(err, "read private key %q", key)
+		return nil, errors.Wrapf(err, "read private key %q", shown(key))
 	}
 	v, value, err := decodeValue(b[0])
 	if err != nil {
-		return nil, errors.Wrapf(err, "read private key %q", key)
+		return nil, errors.Wrapf(err, "read private key %q", shown(key))
 	}
 	hashed, _, err := decodeValue(b[1])
 	if err != nil {
-		return nil, errors.Wrapf(err, "read hash of private key %q", key)
+		return nil, errors.Wrapf(err, "read hash of private key %q", shown(key))
 	}
 	if v != hashed {
 		return nil, errors.Errorf("private data matching public hash version is not available. "+
@@ -52,11 +52,11 @@ func (s *Simulator) GetPrivateDataHash(ctx context.Context, namespace, collectio
 	}
 	b, err := s.view.snapshot.Get(ctx, s.view.ledger.keys.hashKey(namespace, collection, hash(key)))
 	if err != nil {
-		return nil, errors.Wrapf(err, "read hash of private key %q", key)
+		return nil, errors.Wrapf(err, "read hash of private key %q", shown(key))
 	}
 	v, value, err := decodeValue(b)
 	if err != nil {
-		return nil, errors.Wrapf(err, "read hash of private key %q", key)
+		return nil, errors.Wrapf(err, "read hash of private key %q", shown(key))
 	}
 	set.reads.set(key, v)
 	return value, nil
@@ -103,7 +103,7 @@ func (s *Simulator) GetPrivateDataMetadata(ctx context.Context, namespace, colle
 	valueKey, metadataKey := s.view.ledger.keys.hashKey(namespace, collection, h), s.view.ledger.keys.hashMetadataKey(namespace, collection, h)
 	v, m, err := s.view.readMetadata(ctx, valueKey, metadataKey)
 	if err != nil {
-		return nil, errors.Wrapf(err, "read metadata of private key %q", key)
+		return nil, errors.Wrapf(err, "read metadata of private key %q", shown(key))
 	}
 	set.reads.set(key, v)
 	return m, nil
@@ -166,7 +166,7 @@ func (s *Simulator) collection(ctx context.Context, namespace, collection, key s
 		}
 		if !d.has(collection) {
 			// The text is Fabric's (core/ledger, InvalidCollNameError).
-			return nil, errors.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", collection, namespace)
+			return nil, errors.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", shown(collection), shown(namespace))
 		}
 		rare.collections[collection] = new(collectionSet)
 	}

@@ -80,20 +80,20 @@ func (it *queryIterator) reserve(ctx context.Context, r *queryResult) error {
 	key := r.position.Key
 	b, err := it.view.snapshot.Get(ledger.WithReserver(ctx, nil), first[:keyAt]+key)
 	if err != nil {
-		return errors.Wrapf(err, "read key %q again", key)
+		return errors.Wrapf(err, "read key %q again", shown(key))
 	}
 	_, value, err := decodeValue(b)
 	if err != nil {
-		return errors.Wrapf(err, "read key %q again", key)
+		return errors.Wrapf(err, "read key %q again", shown(key))
 	}
 	if it.query.Projects() {
 		d, err := mango.NewDocumentContext(ctx, key, value)
 		if err != nil {
-			return errors.Wrapf(err, "decode key %q again", key)
+			return errors.Wrapf(err, "decode key %q again", shown(key))
 		}
 		value, err = it.query.ProjectContext(ctx, d)
 		if err != nil {
-			return errors.Wrapf(err, "project key %q again", key)
+			return errors.Wrapf(err, "project key %q again", shown(key))
 		}
 	}
 	r.value = value
@@ -197,14 +197,14 @@ func (it *queryIterator) nextCandidate(ctx context.Context) (candidate, bool, er
 func (it *queryIterator) addResult(ctx context.Context, c candidate) error {
 	d, err := mango.NewDocumentContext(ctx, c.key, c.value)
 	if ctx.Err() != nil {
-		return it.from.fail(errors.Wrapf(ctx.Err(), "decode key %q", c.key))
+		return it.from.fail(errors.Wrapf(ctx.Err(), "decode key %q", shown(c.key)))
 	}
 	if err != nil {
 		return nil //nolint:nilerr // only documents are results
 	}
 	matched, err := it.query.MatchContext(ctx, d)
 	if err != nil {
-		return it.from.fail(errors.Wrapf(err, "match key %q", c.key))
+		return it.from.fail(errors.Wrapf(err, "match key %q", shown(c.key)))
 	}
 	if !matched {
 		return nil
@@ -215,14 +215,14 @@ func (it *queryIterator) addResult(ctx context.Context, c candidate) error {
 		follows, err = it.run.wants(ctx, position)
 	}
 	if err != nil {
-		return it.from.fail(errors.Wrapf(err, "order key %q", c.key))
+		return it.from.fail(errors.Wrapf(err, "order key %q", shown(c.key)))
 	}
 	if !follows {
 		return nil
 	}
 	projected, err := it.query.ProjectContext(ctx, d)
 	if err != nil {
-		return it.from.fail(errors.Wrapf(err, "project key %q", c.key))
+		return it.from.fail(errors.Wrapf(err, "project key %q", shown(c.key)))
 	}
 	if err := it.run.add(ctx, queryResult{version: c.version, position: position, value: projected}, len(c.value)+len(projected)); err != nil {
 		return it.from.fail(errors.Wrap(err, "sort results"))
@@ -236,7 +236,7 @@ func (it *queryIterator) Bookmark(ctx context.Context) (string, error) {
 		return "nil", nil
 	}
 	bookmark, err := it.plan.BookmarkAfterContext(ctx, *it.last)
-	return bookmark, errors.Wrapf(err, "make bookmark after key %q", it.last.Key)
+	return bookmark, errors.Wrapf(err, "make bookmark after key %q", shown(it.last.Key))
 }
 
 // Close implements ledger.Iterator. What was yielded stays noted. There can still be a bookmark.

@@ -58,7 +58,7 @@ func (it *rangeIterator) Next(ctx context.Context) (*ledger.KV, error) {
 	}
 	storeKey, b, ok, err := it.inner.Next(ctx)
 	if err != nil {
-		it.failed = errors.Wrapf(err, "read range [%q, %q)", it.start, it.end)
+		it.failed = errors.Wrapf(err, "read range [%q, %q)", shown(it.start), shown(it.end))
 		return nil, it.failed
 	}
 	if !ok {
@@ -68,7 +68,7 @@ func (it *rangeIterator) Next(ctx context.Context) (*ledger.KV, error) {
 	key := storeKey[it.keyAt:]
 	v, value, err := decodeValue(b)
 	if err != nil {
-		it.failed = errors.Wrapf(err, "read key %q", key)
+		it.failed = errors.Wrapf(err, "read key %q", shown(key))
 		return nil, it.failed
 	}
 	if err := it.reads.add(key, v.version); err != nil {

@@ -57,7 +57,7 @@ func (s *Simulator) Results() (*Results, error) {
 	for _, set := range s.notes.namespaces {
 		ns, nsPrivate, err := set.results()
 		if err != nil {
-			return nil, errors.Wrapf(err, "marshal read/write set of namespace %q", set.name)
+			return nil, errors.Wrapf(err, "marshal read/write set of namespace %q", shown(set.name))
 		}
 		if len(ns.Rwset) > 0 || len(ns.CollectionHashedRwset) > 0 {
 			public.NsRwset = append(public.NsRwset, ns)

@@ -18,7 +18,7 @@ func (r *rareSet) collectionResults(ns *pb.NsReadWriteSet) (*pb.NsPvtReadWriteSe
 		set := r.collections[name]
 		hashed, err := marshal(set.hashed())
 		if err != nil {
-			return nil, errors.Wrapf(err, "marshal hashes of collection %q", name)
+			return nil, errors.Wrapf(err, "marshal hashes of collection %q", shown(name))
 		}
 		if len(hashed) == 0 {
 			continue // there was only a query
@@ -27,7 +27,7 @@ func (r *rareSet) collectionResults(ns *pb.NsReadWriteSet) (*pb.NsPvtReadWriteSe
 		ns.CollectionHashedRwset = append(ns.CollectionHashedRwset, public)
 		b, err := marshal(set.private())
 		if err != nil {
-			return nil, errors.Wrapf(err, "marshal writes of collection %q", name)
+			return nil, errors.Wrapf(err, "marshal writes of collection %q", shown(name))
 		}
 		if len(b) == 0 {
 			continue // nothing was written

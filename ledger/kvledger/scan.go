@@ -45,7 +45,7 @@ func (it *scan) next(ctx context.Context) (key string, v readVersion, value []by
 	}
 	storeKey, b, ok, err := it.inner.Next(ctx)
 	if err != nil {
-		return "", v, nil, false, it.fail(errors.Wrapf(err, "read keys of namespace %q", it.namespace))
+		return "", v, nil, false, it.fail(errors.Wrapf(err, "read keys of namespace %q", shown(it.namespace)))
 	}
 	if !ok {
 		it.ended = true
@@ -54,7 +54,7 @@ func (it *scan) next(ctx context.Context) (key string, v readVersion, value []by
 	key = storeKey[it.keyAt:]
 	v, value, err = decodeValue(b)
 	if err != nil {
-		return "", v, nil, false, it.fail(errors.Wrapf(err, "read key %q", key))
+		return "", v, nil, false, it.fail(errors.Wrapf(err, "read key %q", shown(key)))
 	}
 	return key, v, value, true, nil
 }

@@ -46,11 +46,11 @@ func (s *Simulator) GetState(ctx context.Context, namespace, key string) ([]byte
 	}
 	b, err := s.view.snapshot.Get(ctx, s.view.ledger.keys.stateKey(namespace, key))
 	if err != nil {
-		return nil, errors.Wrapf(err, "read key %q", key)
+		return nil, errors.Wrapf(err, "read key %q", shown(key))
 	}
 	v, value, err := decodeValue(b)
 	if err != nil {
-		return nil, errors.Wrapf(err, "read key %q", key)
+		return nil, errors.Wrapf(err, "read key %q", shown(key))
 	}
 	set.reads.set(key, v)
 	return value, nil
@@ -76,7 +76,7 @@ func (s *Simulator) GetStateMultipleKeys(ctx context.Context, namespace string, 
 	versions := make([]readVersion, len(keys))
 	for i, b := range values {
 		if versions[i], values[i], err = decodeValue(b); err != nil {
-			return nil, errors.Wrapf(err, "read key %q", keys[i])
+			return nil, errors.Wrapf(err, "read key %q", shown(keys[i]))
 		}
 	}
 	for i, key := range keys {

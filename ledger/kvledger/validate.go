@@ -79,14 +79,14 @@ func look(ctx context.Context, i int) error {
 func (v *validation) transaction(ctx context.Context, tx transaction, at version) error {
 	code, err := v.judge(ctx, tx, at)
 	if err != nil {
-		return errors.Wrapf(err, "validate transaction %q", tx.TxID)
+		return errors.Wrapf(err, "validate transaction %q", shown(tx.TxID))
 	}
 	v.codes = append(v.codes, code)
 	if code != Valid {
 		return nil
 	}
 	if err := v.effects.apply(ctx, tx, at); err != nil {
-		return errors.Wrapf(err, "apply transaction %q", tx.TxID)
+		return errors.Wrapf(err, "apply transaction %q", shown(tx.TxID))
 	}
 	return nil
 }
