@@ -23,6 +23,8 @@ type candidates interface {
 	usable() error
 	// fail makes usable return err from now on.
 	fail(err error) error
+	// kept is how many bytes were read and not yielded yet.
+	kept() int
 	Close()
 }
 
@@ -119,6 +121,18 @@ func (it *lookup) find(ctx context.Context) error {
 	}
 	it.found = found
 	return nil
+}
+
+// size is how many bytes a candidate has.
+func (c *candidate) size() int { return len(c.columns) + len(c.key) + len(c.value) }
+
+func (it *lookup) kept() (n int) {
+	for _, list := range [][]candidate{it.found, it.pending} {
+		for i := range list {
+			n += list[i].size()
+		}
+	}
+	return n
 }
 
 // Close implements candidates. Nothing is kept of what was read.

@@ -198,10 +198,16 @@ func TestClosedIteratorsKeepNothing(t *testing.T) {
 
 	for name, open := range map[string]func() (interface{ Close() }, error){
 		"query by index": func() (interface{ Close() }, error) { return sim.ExecuteQuery(t.Context(), ns, byIndex, ledger.Page{}) },
-		"query":          func() (interface{ Close() }, error) { return sim.ExecuteQuery(t.Context(), ns, `{"selector":{}}`, ledger.Page{}) },
-		"private query":  func() (interface{ Close() }, error) { return sim.ExecuteQueryOnPrivateData(t.Context(), ns, coll, byIndex) },
-		"private range":  func() (interface{ Close() }, error) { return sim.GetPrivateDataRange(t.Context(), ns, coll, ledger.Range{}) },
-		"history":        func() (interface{ Close() }, error) { return sim.GetHistoryForKey(t.Context(), ns, "k0") },
+		"query": func() (interface{ Close() }, error) {
+			return sim.ExecuteQuery(t.Context(), ns, `{"selector":{}}`, ledger.Page{})
+		},
+		"private query": func() (interface{ Close() }, error) {
+			return sim.ExecuteQueryOnPrivateData(t.Context(), ns, coll, byIndex)
+		},
+		"private range": func() (interface{ Close() }, error) {
+			return sim.GetPrivateDataRange(t.Context(), ns, coll, ledger.Range{})
+		},
+		"history": func() (interface{ Close() }, error) { return sim.GetHistoryForKey(t.Context(), ns, "k0") },
 	} {
 		before := heapInUse()
 		for range 5000 {

@@ -239,6 +239,19 @@ func (it *queryIterator) Bookmark(ctx context.Context) (string, error) {
 	return bookmark, errors.Wrapf(err, "make bookmark after key %q", shown(it.last.Key))
 }
 
+// Kept is about how many bytes of memory the iterator keeps between two calls: the query, what was read and not yielded, and
+// the position of the last result.
+func (it *queryIterator) Kept() int {
+	n := it.query.Kept() + it.from.kept() + it.run.bytes
+	if it.ahead != nil {
+		n += it.ahead.size()
+	}
+	if it.last != nil {
+		n += it.last.Kept()
+	}
+	return n
+}
+
 // Close implements ledger.Iterator. What was yielded stays noted. There can still be a bookmark.
 func (it *queryIterator) Close() {
 	it.from.Close()

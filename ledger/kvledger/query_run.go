@@ -26,8 +26,8 @@ type run struct {
 	most    int             // how many results are wanted
 
 	results []queryResult
-	taken   int // how many of them were yielded
-	bytes   int
+	taken   int            // how many of them were yielded
+	bytes   int            // of those that were not
 	more    bool           // there are more results than these; all of them come after last
 	last    mango.Position // of what the run keeps
 }
@@ -82,6 +82,7 @@ func (r *run) take() (queryResult, bool) {
 	first := r.results[r.taken]
 	r.results[r.taken] = queryResult{}
 	r.taken++
+	r.bytes -= first.size
 	return first, true
 }
 

@@ -165,7 +165,6 @@ func readAll(ctx context.Context, it any) (n, sum int, err error) {
 	}
 }
 
-
 // A document with more values than a query decodes is committed, and is no result, whether or not there is an index.
 func TestDocumentOfManyValues(t *testing.T) {
 	l := openMemory(t)

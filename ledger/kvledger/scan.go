@@ -76,6 +76,9 @@ func (it *scan) fail(err error) error {
 	return err
 }
 
+// kept implements candidates. What the store's iterator has read ahead is little.
+func (it *scan) kept() int { return 0 }
+
 // Close implements ledger.Iterator.
 func (it *scan) Close() {
 	it.closed = true

@@ -29,6 +29,7 @@ type Query struct {
 	UseIndex IndexName
 
 	nothing  bool // the selector is an $and or $or of nothing, which CouchDB doesn't run (mango_cursor's maybe_noop_range)
+	kept     int  // bytes, about
 	fields   []SortField
 	selected bool // there are fields, if only an empty list
 
@@ -115,6 +116,10 @@ func parseQuery(w *work, query []byte) (*Query, error) {
 	}
 	if err := checkNames(w, members); err != nil {
 		return nil, err
+	}
+	q.kept = sizeOfSelector(q.Selector) + len(q.Bookmark)
+	for _, name := range []string{"sort", "fields"} {
+		q.kept += 4 * sizeInMemory(members[name]) // with the paths
 	}
 	return q, nil
 }
