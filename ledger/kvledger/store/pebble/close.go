@@ -72,7 +72,7 @@ func (s *Store) closeDatabase() error {
 
 // flush writes tables of all that is in the log alone.
 func (s *Store) flush() error {
-	changed, _, err := s.guard.tables.state()
+	changed, err := s.guard.tables.state()
 	if err != nil {
 		return nil // logged already
 	}
@@ -87,7 +87,7 @@ func (s *Store) flush() error {
 		case <-flushed:
 			return nil
 		case <-changed:
-			changed, _, err = s.guard.tables.state()
+			changed, err = s.guard.tables.state()
 		case <-timeout.C:
 			s.log.Warn("the store is closed without its log being written to tables", zap.Duration("timeout", flushTimeout))
 			return nil

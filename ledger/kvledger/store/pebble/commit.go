@@ -28,7 +28,8 @@ func (a *attempt) givenUp(ctx context.Context, dir string) error {
 // Commit implements store.Store. A batch may have up to 1 GiB. Commit returns when ctx ends, even if the disk doesn't answer
 // then. The batch may still be written after that. Until that is settled, Snapshot waits, and so does the next Commit.
 //
-// As long as tables can't be written, nothing is committed. The error says why.
+// As long as tables can't be written, nothing is committed. The error says why. While a merge of tables that has failed is tried
+// again, Commit waits for it, and fails only if it fails again.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -101,25 +102,29 @@ func (s *Store) commit(ctx context.Context, a *attempt, b *store.Batch) error {
 	return nil
 }
 
-// waitForTables returns when there is room for what a batch leaves to be written to tables, or says why there won't be.
+// waitForTables returns when there is room for what a batch leaves to be written to tables, or says why there won't be. If a
+// merge has failed and is tried again, its end tells whether tables can be written, so it is waited for.
 func (s *Store) waitForTables(ctx context.Context, a *attempt) error {
+	before := s.guard.tables.failedMerges()
 	for {
-		changed, room, err := s.guard.tables.state()
+		now := s.guard.tables.chances(before)
 		switch {
-		case err != nil:
-			return errors.Wrapf(err, "write tables of data folder %s: "+
+		case now.err != nil:
+			return errors.Wrapf(now.err, "write tables of data folder %s: "+
 				"see that the disk is writable and has room, and commit again", s.dir)
-		case room:
+		case now.retried:
+		case now.room:
 			return nil
-		}
-		m := s.db.Metrics()
-		if m.MemTable.Size <= maxMemTables*s.memTableSize && m.Levels[0].Sublevels < maxSublevels {
-			s.guard.tables.hasRoom(changed)
-			return nil
+		default:
+			m := s.db.Metrics()
+			if m.MemTable.Size <= maxMemTables*s.memTableSize && m.Levels[0].Sublevels < maxSublevels {
+				s.guard.tables.hasRoom(now.changed)
+				return nil
+			}
 		}
 		a.stalls.Store(true)
 		select {
-		case <-changed:
+		case <-now.changed:
 		case <-s.closing:
 			return store.ErrClosed
 		case <-ctx.Done():

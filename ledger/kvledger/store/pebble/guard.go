@@ -86,7 +86,7 @@ func (g *guard) MaybeError(op errorfs.Op) error {
 		<-time.After(retryDelay)
 		return err
 	case strings.HasSuffix(op.Path, ".sst"):
-		if _, _, err := g.tables.state(); err != nil {
+		if _, err := g.tables.state(); err != nil {
 			<-time.After(retryDelay)
 		}
 	case strings.HasPrefix(g.fs.PathBase(op.Path), manifestMarker):

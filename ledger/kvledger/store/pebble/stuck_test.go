@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -236,7 +237,7 @@ func TestCloseOnStalledDisk(t *testing.T) {
 }
 
 // F110: tables can't be merged, though they can be written. What fails is tried again soon, or put off. Commits fail only
-// while it is tried again, so that they go on when there is nothing left to fail.
+// when it has been tried again in vain, so that they go on when there is nothing left to fail.
 func TestTablesCannotBeMerged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := on(".sst", func() error { return syscall.EIO }, errorfs.OpFileReadAt)
@@ -258,6 +259,87 @@ func TestTablesCannotBeMerged(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// F166: a merge that has failed is tried again. A commit waits for it, and has its outcome: it goes on at once when the disk is
+// as it was, fails when the merge does, and ends with its context.
+func TestMergeIsTriedAgain(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		answer func(giveUp func(), answers chan<- error)
+		want   error
+	}{
+		{"good again", func(_ func(), answers chan<- error) { close(answers) }, nil},
+		{"as before", func(_ func(), answers chan<- error) {
+			select {
+			case answers <- syscall.EIO:
+			case <-time.After(time.Minute): // nobody asks, which the outcome shows
+			}
+		}, syscall.EIO},
+		{"no answer", func(giveUp func(), _ chan<- error) { giveUp() }, context.Canceled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var holds atomic.Bool
+				answers := make(chan error)
+				failing := on(".sst", func() error {
+					if holds.Load() {
+						return <-answers
+					}
+					return syscall.EIO
+				}, errorfs.OpFileReadAt)
+				s := openStore(t, pebble.Config{Dir: "data", FS: errorfs.Wrap(vfs.NewMem(), failing), CacheSize: 8 << 20})
+				failing.On()
+				n, err := commitUntilError(t.Context(), s, 0)
+				if !errors.Is(err, syscall.EIO) {
+					t.Fatalf("commit: %v", err)
+				}
+				holds.Store(true)
+				synctest.Wait() // what has failed already is reported
+				ctx, giveUp := context.WithCancel(t.Context())
+				defer giveUp()
+				n, waiting := commitUntilOneWaits(ctx, s, n)
+				test.answer(giveUp, answers)
+				if err := <-waiting; !errors.Is(err, test.want) {
+					t.Errorf("the commit that waits for a merge: %v, want %v", err, test.want)
+				}
+				if test.want != nil {
+					failing.Off()
+					holds.Store(false)
+					close(answers)
+				}
+				if test.want == nil {
+					n++
+				}
+				if head := headOf(t, s); head != n {
+					t.Errorf("%d batches are committed, want %d", head, n)
+				}
+			})
+		})
+	}
+}
+
+// commitUntilOneWaits commits batches, in a bubble, until one waits for the disk, and returns its number.
+func commitUntilOneWaits(ctx context.Context, s store.Store, n uint64) (uint64, <-chan error) {
+	for ; ; n++ {
+		committed := make(chan error, 1)
+		go func() { committed <- commitNext(ctx, s, n) }()
+		synctest.Wait()
+		if len(committed) == 0 {
+			return n, committed
+		}
+		if err := <-committed; err != nil {
+			committed <- err
+			return n, committed
+		}
+	}
+}
+
+func headOf(t *testing.T, s store.Store) uint64 {
+	t.Helper()
+	snap := snapshot(t, s)
+	defer snap.Close()
+	return snap.Head().Blocks
 }
 
 // The log can't be written. That is the end of the store, which says so from then on. It can be closed, and it can be opened

@@ -31,11 +31,12 @@ type tables struct {
 
 	mu       sync.Mutex
 	flush    error         // why the last flush has failed; nil if it has not. Pebble tries again at once
-	compact  error         // the same of the last merge
+	compact  error         // the same of the last merge, which Pebble tries again soon or puts off
+	failures int           // merges that have failed
 	merging  int           // merges that run
 	room     bool          // there is room until the next log is begun
 	changed  chan struct{} // closed, and made anew, when anything here has changed
-	failures string        // the last failure that was logged: it repeats for as long as the disk is as it is
+	logged   string        // the last failure that was logged: it repeats for as long as the disk is as it is
 }
 
 func newTables(log *zap.Logger) *tables { return &tables{log: log, changed: make(chan struct{})} }
@@ -52,6 +53,9 @@ func (t *tables) listen(l *pebble.EventListener) {
 			t.merging--
 			if !errors.Is(info.Err, pebble.ErrCancelledCompaction) {
 				t.compact = tableError(info.Err)
+			}
+			if info.Err != nil && t.compact != nil {
+				t.failures++
 			}
 		})
 	}
@@ -73,10 +77,10 @@ func tableError(err error) error {
 func (t *tables) change(do func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before := t.failure()
+	broken := t.flush != nil || t.compact != nil
 	do()
-	if before != nil && t.flush == nil && t.compact == nil {
-		t.failures = ""
+	if broken && t.flush == nil && t.compact == nil {
+		t.logged = ""
 		t.log.Info("tables of the store can be written again")
 	}
 	close(t.changed)
@@ -91,8 +95,8 @@ func (t *tables) failed(err error) {
 	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
 		cause = next
 	}
-	if text := cause.Error(); text != t.failures {
-		t.failures = text
+	if text := cause.Error(); text != t.logged {
+		t.logged = text
 		t.log.Error("a background job of the store has failed", zap.Error(err))
 	}
 }
@@ -106,12 +110,38 @@ func (t *tables) failure() error {
 	return t.flush
 }
 
-// state returns why tables can't be written, or nil, and whether there is known to be room. The channel is closed when any of
-// that may have changed.
-func (t *tables) state() (changed <-chan struct{}, room bool, err error) {
+// state returns why tables can't be written, or nil. The channel is closed when that may have changed.
+func (t *tables) state() (changed <-chan struct{}, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.changed, t.room, t.failure()
+	return t.changed, t.failure()
+}
+
+// failedMerges returns how many merges have failed.
+func (t *tables) failedMerges() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failures
+}
+
+// chances are what a commit has to know.
+type chances struct {
+	changed <-chan struct{} // closed when any of the following may have changed
+	room    bool            // there is known to be room
+	retried bool            // a merge that has failed is tried again
+	err     error           // why tables can't be written
+}
+
+// chances returns how it stands with a commit that began when so many merges had failed. While one is tried again, its end
+// tells whether tables can be written. Only one that has failed since counts.
+func (t *tables) chances(failures int) chances {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := chances{changed: t.changed, room: t.room, retried: t.compact != nil && t.merging > 0, err: t.flush}
+	if c.err == nil && t.failures > failures {
+		c.err = t.compact
+	}
+	return c
 }
 
 // hasRoom notes that there was room, unless anything has changed since changed was returned.
