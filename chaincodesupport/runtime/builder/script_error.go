@@ -17,8 +17,8 @@ type ScriptError struct {
 	Cause error
 }
 
-// Error names the script, its exit status, why it was stopped, and the reason that it gave or else its last lines. If the script is the chaincode itself,
-// the text begins with Fabric's, "container exited with <n>".
+// Error names the script, its exit status, why it was stopped, and the reason that it gave or else its last lines. If the
+// script is the chaincode itself, the text begins with Fabric's, "container exited with <n>".
 func (e *ScriptError) Error() string {
 	name := fmt.Sprintf("bin/%s of builder %q", e.Script, e.Builder)
 	var b strings.Builder

@@ -54,7 +54,8 @@ type Config struct {
 	// DefaultDialTimeout.
 	DialTimeout time.Duration
 	// RetryFor is how long Run goes on trying while there is no connection. No attempt begins later than that after the
-	// first one. The pauses are about 1 s for the first 10 s, and grow up to 5 s then. A server that cannot prove its name isn't tried again. Zero means one attempt.
+	// first one. The pauses are about 1 s for the first 10 s, and grow up to 5 s then. A server that cannot prove its name
+	// isn't tried again. Zero means one attempt.
 	RetryFor time.Duration
 	// MaxRecvMsgSize and MaxSendMsgSize are how many bytes a message may have. Zero means 100 MiB, which shims allow.
 	MaxRecvMsgSize int
