@@ -26,11 +26,11 @@ func unit() int {
 }
 
 // times is how often a test does what leaves something small behind each time, which is too much in small units.
-func times(real, small int) int {
+func times(long, short int) int {
 	if unit() == 1<<20 {
-		return real
+		return long
 	}
-	return small
+	return short
 }
 
 // vast is a ledger that makes its values when they are read: the name of a key is the size of its value, in units.
