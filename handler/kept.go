@@ -22,6 +22,8 @@ const (
 	// queryFactor is how many bytes a ledger is taken to need for each byte of a rich query, while its iterator is open.
 	// kvledger needs up to 25 for long lists of conditions or values. It may need more for objects of one short value.
 	queryFactor = 24
+	// maxParsed is the most that is counted for a query's text. A ledger says best itself that a text is too long for it.
+	maxParsed = queryFactor * 8 << 20
 )
 
 // account is how many bytes the peer keeps for one chaincode until a transaction or a part of it ends: what is written and

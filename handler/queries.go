@@ -39,7 +39,7 @@ func (all *queries) begin(p pagination, text string, names ...string) (*query, e
 	}
 	q := &query{
 		pagination: p, maxBytes: limits.MaxPageBytes, maxSize: limits.MaxSendMsgSize, left: limits.TotalQueryLimit,
-		worker: &all.tx.worker, parsed: queryFactor*len(text) + len(p.bookmark),
+		worker: &all.tx.worker, parsed: min(queryFactor*len(text), maxParsed) + len(p.bookmark),
 	}
 	if err := all.keep(q, 0); err != nil {
 		all.release(q)
