@@ -42,11 +42,13 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 		defer unlock()
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
-	if old := abandoned(ctx, path); errors.Is(err, errAddressInUse) && old != nil {
-		if err := removeSocket(path, old); err != nil {
-			return nil, err
+	if errors.Is(err, errAddressInUse) {
+		if old := abandoned(ctx, path); old != nil {
+			if err := removeSocket(path, old); err != nil {
+				return nil, err
+			}
+			l, err = new(net.ListenConfig).Listen(ctx, "unix", path)
 		}
-		l, err = new(net.ListenConfig).Listen(ctx, "unix", path)
 	}
 	if err != nil {
 		return nil, err

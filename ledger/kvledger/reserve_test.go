@@ -85,7 +85,7 @@ func (r *answerRoom) Reserve(_ context.Context, n int) error {
 // F152: a transaction that waits for room for a large result of a query, or for a large value of a key's history, doesn't hold
 // it meanwhile.
 func TestLargeResultsWait(t *testing.T) {
-	const size = 16 << 20
+	const size = 4 << 20
 	l := open(t, kvledger.NewProvider(copyingStore{openStore(t)}), "ch")
 	defineIndexes(t, l, `["n"]`)
 	large := fmt.Sprintf(`{"n":1,"text":"%s"}`, strings.Repeat("x", size))

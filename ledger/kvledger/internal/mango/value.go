@@ -15,9 +15,10 @@ const (
 	// MaxDigits is how many digits in a row a number in a query or a document may have. To compare long
 	// ones takes long, and a selector may do it often.
 	MaxDigits = 1000
-	// MaxQueryValues and MaxDocumentValues are how many values the objects and lists of a query or a document may have together.
-	// Decoded, a value may take a hundred times as many bytes as it has in the text.
-	MaxQueryValues    = 250_000
+	// MaxQueryValues is how many values the objects and lists of a query may have together. Decoded, a value may take a
+	// hundred times as many bytes as it has in the text.
+	MaxQueryValues = 250_000
+	// MaxDocumentValues is the same for a document.
 	MaxDocumentValues = 1_000_000
 )
 
