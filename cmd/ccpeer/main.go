@@ -29,13 +29,21 @@ import (
 // The exit statuses.
 const (
 	exitOK     = 0
-	exitFailed = 1 // the transaction, or anything else
-	exitUsage  = 2 // the command line makes no sense
+	exitFailed = 1   // the transaction, or anything else
+	exitUsage  = 2   // the command line makes no sense
+	exitAtOnce = 130 // a second Ctrl-C: the status that a shell gives to an end by one
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C doesn't wait for anything
+	ctx, end := context.WithCancelCause(context.Background())
+	// Both are asked for at once: the second may come before anybody has seen the first.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		end(errors.Errorf("%s signal received", <-signals))
+		<-signals
+		os.Exit(exitAtOnce) // a second Ctrl-C doesn't wait for anything
+	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
