@@ -84,11 +84,14 @@ func (m *mod) publishedViolations() []string {
 	return bad
 }
 
-// workViolations is about the workspace: it has every module, and finds here what isn't published yet.
+// workViolations is about the workspace: it has every module that requires another one of here, and finds here what isn't
+// published yet. A module that requires none may have to be by itself, with dependencies of another time.
 func (t *tree) workViolations(version string) []string {
 	var bad []string
 	for _, m := range t.modules {
-		if !slices.ContainsFunc(t.work.Use, func(u *modfile.Use) bool { return path.Clean(u.Path) == m.folder }) {
+		ours := func(r *modfile.Require) bool { _, own := folderOf(r.Mod.Path); return own }
+		alone := m.folder != "." && !slices.ContainsFunc(m.file.Require, ours)
+		if !alone && !slices.ContainsFunc(t.work.Use, func(u *modfile.Use) bool { return path.Clean(u.Path) == m.folder }) {
 			bad = append(bad, fmt.Sprintf("go.work: it doesn't use ./%s", m.folder))
 		}
 	}
