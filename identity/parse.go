@@ -140,7 +140,7 @@ func (l *layers) check() error {
 	if t := l.channel.GetTimestamp(); t != nil && !t.IsValid() {
 		return errors.Errorf("timestamp of %d s and %d ns is out of range", t.GetSeconds(), t.GetNanos())
 	}
-	if got, want := l.channel.GetTxId(), computeTxID(l.signature.GetNonce(), l.signature.GetCreator()); got != want {
+	if got, want := l.channel.GetTxId(), ComputeTxID(l.signature.GetNonce(), l.signature.GetCreator()); got != want {
 		return errors.Errorf("transaction ID is %.64q, want %s, which follows from nonce and creator", got, want)
 	}
 	return nil

@@ -85,7 +85,7 @@ func NewProposal(p ProposalParams) (*Proposal, error) {
 	if p.Timestamp.IsZero() {
 		p.Timestamp = time.Now()
 	}
-	txID := computeTxID(p.Nonce, p.Creator)
+	txID := ComputeTxID(p.Nonce, p.Creator)
 	b, err := p.marshal(txID)
 	if err != nil {
 		return nil, errors.Wrap(err, "make proposal")
@@ -104,7 +104,9 @@ func NewProposal(p ProposalParams) (*Proposal, error) {
 	}, nil
 }
 
-func computeTxID(nonce, creator []byte) string {
+// ComputeTxID returns the transaction ID that follows from nonce and creator: SHA-256 over both, in lower-case hex (Fabric:
+// protoutil.ComputeTxID). It only reads them.
+func ComputeTxID(nonce, creator []byte) string {
 	h := sha256.New()
 	h.Write(nonce)
 	h.Write(creator)

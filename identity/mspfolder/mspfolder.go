@@ -206,17 +206,23 @@ func readCertificates(dir string) ([]*x509.Certificate, error) {
 	}
 	var certs []*x509.Certificate
 	for _, path := range slices.Sorted(maps.Keys(files)) {
-		block, _ := pem.Decode(files[path])
-		if block == nil {
-			return nil, errors.Errorf("%s is not PEM", path)
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
+		cert, err := parseCertificate(path, files[path])
 		if err != nil {
-			return nil, errors.Wrapf(err, "parse %s", path)
+			return nil, err
 		}
 		certs = append(certs, cert)
 	}
 	return certs, nil
+}
+
+// parseCertificate reads a certificate in PEM. The path is for errors.
+func parseCertificate(path string, text []byte) (*x509.Certificate, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.Errorf("%s is not PEM", path)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	return cert, errors.Wrapf(err, "parse %s", path)
 }
 
 func readRevocationLists(dir string) ([]*x509.RevocationList, error) {
@@ -289,12 +295,8 @@ func (u unit) read(dir string) (identity.OU, error) {
 	if err != nil {
 		return ou, errors.Wrapf(err, "unit %q", ou.Name)
 	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return ou, errors.Errorf("unit %q: %s is not PEM", ou.Name, path)
-	}
-	ou.Certifier, err = x509.ParseCertificate(block.Bytes)
-	return ou, errors.Wrapf(err, "unit %q: parse %s", ou.Name, path)
+	ou.Certifier, err = parseCertificate(path, text)
+	return ou, errors.WithMessagef(err, "unit %q", ou.Name)
 }
 
 // readIdentity returns the identity that a folder has. Its key is the one in the keystore that fits the certificate.

@@ -2,8 +2,6 @@ package endorser
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"time"
 
@@ -124,8 +122,7 @@ func (e *Endorser) validate(p *proposal, verifier *identity.Verifier) (*identity
 	default:
 		return nil, errors.Errorf("invalid header type %s", t)
 	}
-	id := sha256.Sum256(slices.Concat(p.signature.GetNonce(), p.signature.GetCreator()))
-	switch want := hex.EncodeToString(id[:]); {
+	switch want := identity.ComputeTxID(p.signature.GetNonce(), p.signature.GetCreator()); {
 	case p.channel.GetEpoch() != 0:
 		return nil, errors.New("epoch is non-zero")
 	case len(p.signature.GetNonce()) == 0:
@@ -141,22 +138,21 @@ func (e *Endorser) validate(p *proposal, verifier *identity.Verifier) (*identity
 }
 
 // authenticate returns who has signed. Why somebody isn't believed is logged, and not told.
-func (e *Endorser) authenticate(p *proposal, verifier *identity.Verifier) (*identity.Verified, error) {
-	log := e.cfg.Logger.With(zap.String("channel", p.channel.GetChannelId()), zap.String("txID", p.channel.GetTxId()))
-	mspID, known := claimed(p.signature.GetCreator())
-	if verifier == nil || !known || !slices.Contains(verifier.MSPIDs(), mspID) {
-		log.Warn("access denied: the creator's organization isn't known, or the creator can't be decoded", zap.String("mspID", mspID))
-		return nil, errors.Errorf("access denied: channel [%s] creator org unknown, creator is malformed", p.channel.GetChannelId())
-	}
-	who, err := verifier.Identify(p.signature.GetCreator())
-	if err == nil {
+func (e *Endorser) authenticate(p *proposal, verifier *identity.Verifier) (who *identity.Verified, err error) {
+	if verifier == nil {
+		err = errors.New("nobody is known here")
+	} else if who, err = verifier.Identify(p.signature.GetCreator()); err == nil {
 		err = who.Verify(p.signed.GetProposalBytes(), p.signed.GetSignature())
 	}
-	if err != nil {
-		log.Warn("access denied", zap.String("mspID", mspID), zap.String("cause", err.Error()))
-		return nil, errors.Errorf("access denied: channel [%s] creator org [%s]", p.channel.GetChannelId(), mspID)
+	if err == nil {
+		return who, nil
 	}
-	return who, nil
+	e.cfg.Logger.Warn("access denied", zap.String("channel", p.channel.GetChannelId()), zap.String("txID", p.channel.GetTxId()), zap.String("cause", err.Error()))
+	mspID, known := claimed(p.signature.GetCreator())
+	if verifier == nil || !known || !slices.Contains(verifier.MSPIDs(), mspID) {
+		return nil, errors.Errorf("access denied: channel [%s] creator org unknown, creator is malformed", p.channel.GetChannelId())
+	}
+	return nil, errors.Errorf("access denied: channel [%s] creator org [%s]", p.channel.GetChannelId(), mspID)
 }
 
 // claimed returns the ID of the MSP that a creator claims to be of. It is not known if its certificate can't be read.
