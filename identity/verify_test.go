@@ -2,16 +2,11 @@ package identity_test
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 	"sync"
@@ -21,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/internal/certtest"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -222,54 +218,6 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// newCA makes a CA that another one has certified, or that is a root.
-func newCA(t *testing.T, parent *identity.MSP) *identity.MSP {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: fmt.Sprint("ca", now.UnixNano())},
-		NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	issuer, signer := template, crypto.Signer(key)
-	if parent != nil {
-		issuer, signer = parent.Certificate(), keyOf(t, parent)
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := identity.LoadMSP("Org1MSP", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
-		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-// keyOf is the key of a CA.
-func keyOf(t *testing.T, m *identity.MSP) crypto.Signer {
-	t.Helper()
-	text, err := m.KeyPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key.(crypto.Signer)
-}
-
 func rolesBy(v *identity.Verifier, creator []byte) string {
 	who, err := v.Identify(creator)
 	if err != nil {
@@ -303,8 +251,8 @@ func TestOtherPrincipals(t *testing.T) {
 }
 
 func TestIntermediate(t *testing.T) {
-	root := newCA(t, nil)
-	ca := newCA(t, root)
+	root := certtest.NewCA(t, "Org1MSP", nil)
+	ca := certtest.NewCA(t, "Org1MSP", root)
 	alice := issue(t, ca, identity.Config{CommonName: "alice"})
 	org := identity.Organization{MSPID: "Org1MSP", Roots: []*x509.Certificate{root.Certificate()}, NodeOUs: identity.DefaultNodeOUs()}
 	if _, err := newVerifier(t, org).Identify(alice.Creator()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
@@ -318,7 +266,7 @@ func TestIntermediate(t *testing.T) {
 	if _, err := newVerifier(t, org).Identify(bob.Creator()); err == nil || !strings.Contains(err.Error(), "Parent certificate should be a leaf of the certification tree") {
 		t.Errorf("certified by the root: %v", err)
 	}
-	org.Intermediates = []*x509.Certificate{newCA(t, newCA(t, nil)).Certificate()}
+	org.Intermediates = []*x509.Certificate{certtest.NewCA(t, "Org1MSP", certtest.NewCA(t, "Org1MSP", nil)).Certificate()}
 	if _, err := identity.NewVerifier(org); err == nil || !strings.Contains(err.Error(), "check certificate of CA ") {
 		t.Errorf("an intermediate CA of somebody else's: %v", err)
 	}
@@ -341,19 +289,7 @@ func TestRevoked(t *testing.T) {
 // revocation is a list of the CA of m. It may pretend to be another CA's.
 func revocation(t *testing.T, m *identity.MSP, keyID []byte, revoked *identity.Identity) *x509.RevocationList {
 	t.Helper()
-	issuer := *m.Certificate()
-	if keyID != nil {
-		issuer.SubjectKeyId = keyID
-	}
-	now := time.Now()
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-		Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour),
-		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: revoked.Certificate().SerialNumber, RevocationTime: now}},
-	}, &issuer, keyOf(t, m))
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := x509.ParseRevocationList(der)
+	list, err := x509.ParseRevocationList(certtest.Revoke(t, m, keyID, revoked))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -419,43 +355,11 @@ func TestVerifierRemembers(t *testing.T) {
 	all.Wait()
 }
 
-// withOtherS is the other valid form of a certificate, which needs no CA to make.
-func withOtherS(t *testing.T, cert *x509.Certificate) *x509.Certificate {
-	t.Helper()
-	var form struct {
-		TBS       asn1.RawValue
-		Algorithm pkix.AlgorithmIdentifier
-		Signature asn1.BitString
-	}
-	var s struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(cert.Raw, &form); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := asn1.Unmarshal(form.Signature.Bytes, &s); err != nil {
-		t.Fatal(err)
-	}
-	s.S.Sub(elliptic.P256().Params().N, s.S)
-	signature, err := asn1.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	form.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
-	der, err := asn1.Marshal(form)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return other
-}
-
 // A certificate whose signature has a high S is the same identity: nobody becomes two signers, and who was listed is.
 func TestTwoFormsOfACertificate(t *testing.T) {
 	m := newMSP(t, "Org1MSP")
 	alice := issue(t, m, identity.Config{CommonName: "alice"})
-	other := withOtherS(t, alice.Certificate())
+	other := certtest.OtherForm(t, alice.Certificate())
 	if other.Equal(alice.Certificate()) {
 		t.Fatal("the forms are equal")
 	}

@@ -94,6 +94,8 @@ var allowed = map[string][]string{
 	"shim/cid": {"proto", protobuf},
 
 	"internal/arch":       {},
+	"internal/certtest":   {"identity"},
+	"internal/copying":    {"ledger", "ledger/kvledger/store"},
 	"internal/doctable":   {},
 	"internal/goroutines": {},
 	// It is a peer with its ledger, and the chaincode that attacks it.

@@ -2,22 +2,14 @@ package realfabric_test
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/pem"
-	"fmt"
-	"math/big"
 	mathrand "math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/internal/certtest"
 	"github.com/ccpeer/ccpeer/policies"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -34,8 +26,8 @@ type organizations struct {
 func newOrganizations(t *testing.T, f *fabric) *organizations {
 	t.Helper()
 	o := &organizations{t: t, signers: map[string]*identity.Identity{}}
-	rootA := newCA(t, "A", nil)
-	a, b, c := newCA(t, "A", rootA), newCA(t, "B", nil), newCA(t, "C", nil)
+	rootA := certtest.NewCA(t, "A", nil)
+	a, b, c := certtest.NewCA(t, "A", rootA), certtest.NewCA(t, "B", nil), certtest.NewCA(t, "C", nil)
 	for _, unit := range []string{"client", "peer", "admin", "orderer", "eu"} {
 		o.issue("A."+unit, a, unit)
 		o.issue("B."+unit, b, unit)
@@ -47,7 +39,7 @@ func newOrganizations(t *testing.T, f *fabric) *organizations {
 	o.issue("B.peer, admin", b, "peer", "admin")
 	o.issue("C.client, listed", c, "client")
 	admin, listed := o.signers["A.client, listed"], o.signers["C.client, listed"]
-	list := revocation(t, a, o.signers["A.peer, revoked"])
+	list := certtest.Revoke(t, a, nil, o.signers["A.peer, revoked"])
 	plainC := identity.Organization{MSPID: "C", Roots: []*x509.Certificate{c.Certificate()}, Admins: []*x509.Certificate{listed.Certificate()}}
 	parsed, err := x509.ParseRevocationList(list)
 	if err != nil {
@@ -55,13 +47,13 @@ func newOrganizations(t *testing.T, f *fabric) *organizations {
 	}
 	wholeA := identity.Organization{
 		MSPID: "A", Roots: []*x509.Certificate{rootA.Certificate()}, Intermediates: []*x509.Certificate{a.Certificate()},
-		Admins: []*x509.Certificate{highS(t, admin.Certificate())}, RevocationLists: []*x509.RevocationList{parsed}, NodeOUs: identity.DefaultNodeOUs(),
+		Admins: []*x509.Certificate{certtest.OtherForm(t, admin.Certificate())}, RevocationLists: []*x509.RevocationList{parsed}, NodeOUs: identity.DefaultNodeOUs(),
 	}
 	if o.verifier, err = identity.NewVerifier(wholeA, b.Organization(), plainC); err != nil {
 		t.Fatal(err)
 	}
 	f.ask(question{Organizations: []organization{
-		{MSPID: "A", Root: rootA.CertificatePEM(), Intermediates: [][]byte{a.CertificatePEM()}, Admins: [][]byte{certText(highS(t, admin.Certificate()))}, Lists: [][]byte{pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list})}},
+		{MSPID: "A", Root: rootA.CertificatePEM(), Intermediates: [][]byte{a.CertificatePEM()}, Admins: [][]byte{certText(certtest.OtherForm(t, admin.Certificate()))}, Lists: [][]byte{pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list})}},
 		{MSPID: "B", Root: b.CertificatePEM()},
 		{MSPID: "C", Root: c.CertificatePEM(), Admins: [][]byte{listed.CertificatePEM()}, NoUnits: true},
 	}})
@@ -78,112 +70,8 @@ func (o *organizations) issue(name string, m *identity.MSP, units ...string) {
 	o.names = append(o.names, name)
 }
 
-// newCA makes a CA that may certify others, and may not sign revocation lists, which Fabric overlooks.
-func newCA(t *testing.T, mspID string, parent *identity.MSP) *identity.MSP {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: fmt.Sprint("ca", now.UnixNano())}, SubjectKeyId: public[:20],
-		NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	issuer, signer := template, crypto.Signer(key)
-	if parent != nil {
-		issuer, signer = parent.Certificate(), keyOf(t, parent)
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := identity.LoadMSP(mspID, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-func keyOf(t *testing.T, m *identity.MSP) crypto.Signer {
-	t.Helper()
-	text, err := m.KeyPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key.(crypto.Signer)
-}
-
-// revocation is a list of a CA that may not sign lists. So that it can be made, it is given the right for a moment.
-func revocation(t *testing.T, m *identity.MSP, revoked *identity.Identity) []byte {
-	t.Helper()
-	issuer := *m.Certificate()
-	issuer.KeyUsage |= x509.KeyUsageCRLSign
-	now := time.Now()
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-		Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour),
-		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: revoked.Certificate().SerialNumber, RevocationTime: now}},
-	}, &issuer, keyOf(t, m))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return der
-}
-
 func certText(cert *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
-}
-
-// otherS is the other valid form of a signature.
-func otherS(t *testing.T, signature []byte) []byte {
-	t.Helper()
-	var s struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(signature, &s); err != nil {
-		t.Fatal(err)
-	}
-	s.S.Sub(elliptic.P256().Params().N, s.S)
-	b, err := asn1.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// highS is the other form of a certificate, which needs no CA to make.
-func highS(t *testing.T, cert *x509.Certificate) *x509.Certificate {
-	t.Helper()
-	var form struct {
-		TBS       asn1.RawValue
-		Algorithm pkix.AlgorithmIdentifier
-		Signature asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(cert.Raw, &form); err != nil {
-		t.Fatal(err)
-	}
-	signature := otherS(t, form.Signature.Bytes)
-	form.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
-	der, err := asn1.Marshal(form)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return other
 }
 
 // sign has somebody sign, in one of many ways.
@@ -198,7 +86,7 @@ func (o *organizations) sign(r *mathrand.Rand, name string) (signed, string) {
 	how := "well"
 	switch r.IntN(14) {
 	case 0:
-		how, s.Identity = "as another certificate", marshal(o.t, &pb.SerializedIdentity{Mspid: id.MSPID(), IdBytes: certText(highS(o.t, id.Certificate()))})
+		how, s.Identity = "as another certificate", marshal(o.t, &pb.SerializedIdentity{Mspid: id.MSPID(), IdBytes: certText(certtest.OtherForm(o.t, id.Certificate()))})
 	case 1:
 		how, s.Identity = "with more bytes", append(s.Identity, 0x98, 0x06, 1)
 	case 2:
@@ -210,7 +98,7 @@ func (o *organizations) sign(r *mathrand.Rand, name string) (signed, string) {
 	case 5:
 		how, s.Identity = "as a stranger", marshal(o.t, &pb.SerializedIdentity{Mspid: "D", IdBytes: []byte(pemText)})
 	case 6:
-		how, s.Signature = "with a high S", otherS(o.t, s.Signature)
+		how, s.Signature = "with a high S", certtest.OtherS(o.t, s.Signature)
 	case 7:
 		how, s.Signature = "with a byte behind it", append(s.Signature, 0)
 	case 8:

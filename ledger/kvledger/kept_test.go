@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/internal/copying"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
 // A query's iterator says how much it keeps, at least about as much as there is.
 func TestKept(t *testing.T) {
-	l := open(t, kvledger.NewProvider(copyingStore{openStore(t)}), "ch")
+	l := open(t, kvledger.NewProvider(copying.Store{Store: openStore(t)}), "ch")
 	defineIndexes(t, l, `["n"]`)
 	for i := range 8 {
 		document := fmt.Sprintf(`{"n":%d,"text":"%s"}`, i, strings.Repeat("x", 512<<10))

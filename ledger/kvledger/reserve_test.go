@@ -1,7 +1,6 @@
 package kvledger_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -9,59 +8,10 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/internal/copying"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
-
-// copyingStore copies whatever is read of it, and asks for room before that.
-type copyingStore struct{ store.Store }
-
-func (s copyingStore) Snapshot(ctx context.Context) (store.Snapshot, error) {
-	inner, err := s.Store.Snapshot(ctx)
-	return copyingSnapshot{inner}, err
-}
-
-type copyingSnapshot struct{ store.Snapshot }
-
-func (s copyingSnapshot) Get(ctx context.Context, key string) ([]byte, error) {
-	values, err := s.GetMany(ctx, []string{key})
-	if err != nil {
-		return nil, err
-	}
-	return values[0], nil
-}
-
-func (s copyingSnapshot) GetMany(ctx context.Context, keys []string) ([][]byte, error) {
-	values, err := s.Snapshot.GetMany(ctx, keys)
-	for i, v := range values {
-		if v == nil {
-			continue
-		}
-		if err := ledger.Reserve(ctx, len(v)); err != nil {
-			return nil, err
-		}
-		values[i] = bytes.Clone(v)
-	}
-	return values, err
-}
-
-func (s copyingSnapshot) Scan(lo, hi string, o store.ScanOptions) store.Iterator {
-	return copyingIterator{s.Snapshot.Scan(lo, hi, o), o.Reserve}
-}
-
-type copyingIterator struct {
-	store.Iterator
-	reserve bool
-}
-
-func (it copyingIterator) Next(ctx context.Context) (string, []byte, bool, error) {
-	key, value, ok, err := it.Iterator.Next(ctx)
-	if ok && it.reserve {
-		err = ledger.Reserve(ctx, len(value))
-	}
-	return key, bytes.Clone(value), ok && err == nil, err
-}
 
 var errNoRoom = errors.New("there is no room")
 
@@ -86,7 +36,7 @@ func (r *answerRoom) Reserve(_ context.Context, n int) error {
 // it meanwhile.
 func TestLargeResultsWait(t *testing.T) {
 	const size = 4 << 20
-	l := open(t, kvledger.NewProvider(copyingStore{openStore(t)}), "ch")
+	l := open(t, kvledger.NewProvider(copying.Store{Store: openStore(t)}), "ch")
 	defineIndexes(t, l, `["n"]`)
 	large := fmt.Sprintf(`{"n":1,"text":"%s"}`, strings.Repeat("x", size))
 	commitResults(t, l, results(t, l, putBoth("k1", large), putBoth("k2", `{"n":1,"text":"y"}`), putBoth("k3", `{"n":2}`)))
