@@ -20,7 +20,8 @@ type Config struct {
 	Registry Registry
 	// Invoker serves INVOKE_CHAINCODE. Nil: chaincode can't call chaincode.
 	Invoker Invoker
-	// LogLimiter limits what is logged of faults, and of streams that begin and end. Handlers may share it. Nil: the handler has one of its own.
+	// LogLimiter limits what is logged of faults, and of streams that begin and end. Handlers may share it. Nil: the handler has
+	// one of its own.
 	LogLimiter *LogLimiter
 }
 

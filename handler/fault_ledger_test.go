@@ -137,6 +137,18 @@ func TestFaultsOfQueries(t *testing.T) {
 			c.complete("tx1")
 			x.want(t, handler.ErrPoisoned)
 		}},
+		{"F53", "query panics before there is an iterator", func(t *testing.T, c *chaincode) {
+			x := c.begin("tx1")
+			c.peer.ledger().On(ledgertest.ExecuteQuery, ledgertest.Once(ledgertest.Panic("secret")))
+			query := richQuery("", strings.Repeat("v", 2<<10), 0) // what is counted for it is given back
+			c.Deliver(in("tx1", query))
+			c.wantError("tx1", failed(query, "tx1", "panic during execution"))
+			c.complete("tx1")
+			x.want(t, handler.ErrPoisoned)
+			if n := c.h.Stats().KeptBytes; n != 0 {
+				t.Errorf("%d bytes are kept for a transaction that has ended", n)
+			}
+		}},
 		{"F71", "start behind end", func(t *testing.T, c *chaincode) {
 			x := c.begin("tx1")
 			c.Deliver(in("tx1", getRange("k050", "k010")))

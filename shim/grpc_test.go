@@ -176,6 +176,7 @@ func TestRunStops(t *testing.T) {
 			p.begin(pb.ChaincodeMessage_TRANSACTION, "late")
 			m, err := p.Recv()
 			if err != nil {
+				t.Errorf("the stream has ended before a transaction was refused: %v", err)
 				return err
 			}
 			if m.GetType() == pb.ChaincodeMessage_ERROR {
