@@ -1,7 +1,8 @@
 // Package memory is a store in memory: a copy-on-write B-tree. Nothing outlives the process.
 //
 // A snapshot is a pointer to an immutable tree, so it costs nothing, and readers and writers never wait for one
-// another. A commit copies the nodes that it changes.
+// another. A commit copies the nodes that it changes. For the same reason Save and Restore are quick: tests go back to an
+// earlier state with them.
 package memory
 
 import (
@@ -78,6 +79,8 @@ func (s *Store) Close() error {
 type snapshot struct {
 	tree *btree.Map[string, []byte]
 	head store.Head
+
+	copying sync.Mutex // held while tree is copied
 }
 
 var _ store.Snapshot = (*snapshot)(nil)
