@@ -1,8 +1,6 @@
 # make help lists the targets. Go and make, and node, npm and PostgreSQL for the tests, are all that is needed; tools are
 # built into .bin at the versions below.
 
-BUF_VERSION           := v1.75.0
-PROTOC_GEN_GO_VERSION := v1.36.12
 GOLANGCI_LINT_VERSION := v2.15.0
 APIDIFF_VERSION       := v0.0.0-20261113113407-e3970619a1a4
 
@@ -18,9 +16,9 @@ RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race,$(warning no C compile
 # How long each fuzz target runs: a duration, or a number of inputs such as 10000x.
 FUZZTIME ?= 1m
 
-# Modules that know nothing of the others, and are to build where somebody has copied them to. go.work has them for those
-# who work on them here.
-ALONE := ./examples/chaincode/contract ./examples/chaincode/officialgo ./internal/realfabric/fabric
+# Modules that know nothing of the others. Those of chaincode are to build where somebody has copied them to, and go.work has
+# them for those who work on them here.
+ALONE := ./examples/chaincode/contract ./examples/chaincode/officialgo ./internal/protogen ./internal/realfabric/fabric
 
 # $(call each_module,command) runs the command in every module, $(call each_of,modules,command) in some. It fails at the end
 # if the command failed in one of them.
@@ -142,21 +140,20 @@ BUSY_COUNT ?= 10
 test-busy: ## Run every test BUSY_COUNT (10) times on a machine that is busy with something else
 	$(call each_module,sh $(CURDIR)/.ci/busy go test $(RACE) -count=$(BUSY_COUNT) -timeout 120m $(BUSY))
 
-# buf generates with the protoc-gen-go that it finds first.
-GENERATE := PATH="$(BIN):$$PATH" buf generate
-GENERATORS := $(BIN)/.buf-$(BUF_VERSION) $(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION)
+# Outside of the workspace, where what is made would depend on which protobuf the other modules want.
+PROTOGEN := GOWORK=off go build -C internal/protogen -o $(BIN)/ . && $(BIN)/protogen proto
 
 .PHONY: generate
-generate: $(GENERATORS) ## Generate the Go code of the .proto files, and what documents have of other files
-	$(GENERATE)
+generate: ## Generate the Go code of the .proto files, and what documents have of other files
+	$(PROTOGEN) .
 	go test ./handler -run Diagram -update
 	go test ./chaincodesupport -run TestInstanceDiagram -update
 	go test ./internal/arch -run TestReadme -update
 
 .PHONY: checkgenerate
-checkgenerate: $(GENERATORS) ## Fail, showing the difference, unless generated code is what generate makes
+checkgenerate: ## Fail, showing the difference, unless generated code is what generate makes
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
-	mkdir "$$tmp/committed" && cp proto/*.pb.go "$$tmp/committed" && $(GENERATE) -o "$$tmp" && \
+	mkdir "$$tmp/committed" && cp proto/*.pb.go "$$tmp/committed" && $(PROTOGEN) "$$tmp" && \
 	{ diff -ru "$$tmp/committed" "$$tmp/proto" || { echo "run make generate" >&2; exit 1; }; }
 
 # Outside of the workspace, so that it runs, and says what is wrong, also when the workspace can't be loaded.
@@ -190,14 +187,6 @@ clean: ## Remove what make has built, tools included
 	rm -rf $(BIN)
 
 # A tool is installed when the file that is named after its version is there.
-$(BIN)/.buf-$(BUF_VERSION):
-	GOBIN=$(BIN) go install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
-	@touch $@
-
-$(BIN)/.protoc-gen-go-$(PROTOC_GEN_GO_VERSION):
-	GOBIN=$(BIN) go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO_VERSION)
-	@touch $@
-
 $(BIN)/.apidiff-$(APIDIFF_VERSION):
 	GOBIN=$(BIN) go install golang.org/x/exp/cmd/apidiff@$(APIDIFF_VERSION)
 	@touch $@
