@@ -78,7 +78,7 @@ var allowed = map[string][]string{
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
 	// The B-tree orders a block's own updates, for the ranges that are validated over them.
-	"ledger/kvledger":                {"ledger", "proto", "ledger/kvledger/internal/...", "ledger/kvledger/store", protobuf, btree},
+	"ledger/kvledger":                {"ledger", "block", "proto", "ledger/kvledger/internal/...", "ledger/kvledger/store", protobuf, btree},
 	"ledger/kvledger/internal/mango": {},
 	"ledger/kvledger/kvledgertest":   {"ledger", "ledger/ledgertest", "ledger/kvledger", "ledger/kvledger/store"},
 	// A store knows keys and values, not what a ledger makes of them.

@@ -51,17 +51,20 @@ func TestBlocks(t *testing.T) {
 		for j, tx := range b.Transactions {
 			want := kvledger.CommittedTransaction{
 				TxID: txs[j].TxID, Timestamp: txs[j].Timestamp, Version: kvledger.Version{Block: uint64(i), Tx: uint64(j)},
-				Code: codes[j], RWSet: txs[j].RWSet,
+				Code: codes[j], Envelope: tx.Envelope, RWSet: txs[j].RWSet,
+			}
+			if parsed, err := tx.Parse(); err != nil || parsed.TxID != tx.TxID || !bytes.Equal(parsed.RWSet, tx.RWSet) || !parsed.Timestamp.Equal(tx.Timestamp) {
+				t.Errorf("transaction %d of block %d is parsed as %+v, %v", j, i, parsed, err)
 			}
 			if !reflect.DeepEqual(tx, want) {
-				t.Errorf("transaction %d of block %d is read as %+v, want %+v", j, i, tx, want)
+				t.Errorf("transaction %d of block %d is read as %.200v, want %.200v", j, i, tx, want)
 			}
 			got, err := l.Transaction(t.Context(), tx.TxID)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if again := codes[j] == kvledger.DuplicateTxID; !again && !reflect.DeepEqual(*got, want) || again && got.Version == want.Version {
-				t.Errorf("transaction %q is read as %+v, want %+v", tx.TxID, got, want)
+				t.Errorf("transaction %q is read as %.200v, want %.200v", tx.TxID, got, want)
 			}
 		}
 	}

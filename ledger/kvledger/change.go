@@ -80,10 +80,10 @@ func (c *change) try(ctx context.Context, step changeStep) (bool, error) {
 		return more, nil // nothing has changed
 	}
 	writes = append(writes, store.Write{Key: l.keys.definitionKey(c.namespace), Value: b})
-	if height, err := l.heightAt(ctx, snapshot); err != nil {
+	if at, err := l.tipAt(ctx, snapshot); err != nil {
 		return false, err
-	} else if height == 0 { // the channel is empty yet: what it will have is of this format
-		writes = append(writes, store.Write{Key: l.keys.heightKey(), Value: encodeHeight(0)})
+	} else if at.height == 0 { // the channel is empty yet: what it will have is of this format
+		writes = append(writes, store.Write{Key: l.keys.heightKey(), Value: tip{}.encode()})
 	}
 	return more, l.provider.commit(ctx, snapshot.Head(), writes)
 }

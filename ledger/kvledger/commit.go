@@ -3,25 +3,41 @@ package kvledger
 import (
 	"context"
 	"time"
-	"unicode/utf8"
 
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // Block is what is committed at once: transactions, in the order in which they take effect.
 type Block struct {
+	// Header is the header that an ordering service has made. It must continue this ledger: an error says whether its number,
+	// its previous hash or its data hash is wrong. If it is nil, the ledger makes one. It is only read.
+	Header *pb.BlockHeader
+	// Metadata are the ordering service's slots, by pb.BlockMetadataIndex. They are kept as they are, except
+	// TRANSACTIONS_FILTER and COMMIT_HASH, which are the ledger's. It may be nil. It is only read.
+	Metadata     [][]byte
 	Transactions []Transaction
 }
 
 // Transaction is a transaction that was simulated, here or by another peer.
 type Transaction struct {
-	// TxID must be unique on the channel: a second transaction with the same ID is invalid.
+	// TxID must be unique on the channel: a second transaction with the same ID is invalid. It is UTF-8 of up to 1,024 bytes.
+	//
+	// An envelope that can't be decoded has no ID, and that of a config transaction need not have one. So if Envelope is there,
+	// and the caller's Code is not Valid or the envelope is a config transaction, TxID may be empty. The transaction is then
+	// not found by its ID. If Code is not Valid, the same goes for an ID that breaks the rules.
 	TxID string
 	// Timestamp is the timestamp of the proposal. The history shows it.
 	Timestamp time.Time
+	// Envelope is the marshalled Envelope, as it stands in the block. The block's data hash covers it, and it is kept. If it is
+	// nil, the ledger makes one that nobody has signed: see block.NewUnsigned. It is only read.
+	Envelope []byte
 	// RWSet is the public read/write set, a marshalled TxReadWriteSet. It is only read.
+	//
+	// It is kept as a part of the envelope. So leave it nil if Envelope is there, and it is taken from the envelope. If both
+	// are there and differ, Commit returns an error. A config transaction has none: it is valid, and changes nothing.
 	RWSet []byte
 	// PrivateRWSet is what is known of the private data that the transaction writes: a marshalled TxPvtReadWriteSet. It is
 	// nil if the transaction writes none, or if nothing is known. It is only read.
@@ -35,9 +51,6 @@ type Transaction struct {
 	Code ValidationCode
 }
 
-// maxTxID is how many bytes a transaction's ID may have. Fabric's have 64.
-const maxTxID = 1024
-
 // Commit validates the transactions of a block, and commits those that are valid: state, private data, history, indexes and
 // the block itself, all at once. It returns a code for each transaction, in their order.
 //
@@ -49,16 +62,9 @@ const maxTxID = 1024
 // After an error there are no codes, and nothing was committed. There is one exception: the store's Commit may fail in a way
 // that leaves this open. The height then tells.
 func (l *Ledger) Commit(ctx context.Context, b Block) ([]ValidationCode, error) {
-	txs, decoder := make([]transaction, len(b.Transactions)), rwsetDecoder{l.keys}
-	for i, tx := range b.Transactions {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if tx.TxID == "" || !utf8.ValidString(tx.TxID) || len(tx.TxID) > maxTxID {
-			return nil, errors.Errorf("transaction %d of the block has the ID %.100q, which must be UTF-8, not empty, and of up to %d bytes",
-				i, tx.TxID, maxTxID)
-		}
-		txs[i] = decoder.decode(tx)
+	in, err := l.receive(ctx, b)
+	if err != nil {
+		return nil, err
 	}
 	release, err := l.provider.lock(ctx)
 	if err != nil {
@@ -66,7 +72,7 @@ func (l *Ledger) Commit(ctx context.Context, b Block) ([]ValidationCode, error) 
 	}
 	defer release()
 	for {
-		codes, err := l.tryCommit(ctx, txs)
+		codes, err := l.tryCommit(ctx, in)
 		if !errors.Is(err, store.ErrHeadMoved) {
 			return codes, err
 		}
@@ -91,18 +97,23 @@ func (l *Ledger) CommitTx(ctx context.Context, tx Transaction) (ValidationCode, 
 // once only one could be applied.
 
 // tryCommit validates at a snapshot, and commits if that is still the store's head.
-func (l *Ledger) tryCommit(ctx context.Context, txs []transaction) ([]ValidationCode, error) {
-	v, err := l.validate(ctx, txs)
+func (l *Ledger) tryCommit(ctx context.Context, in *incoming) ([]ValidationCode, error) {
+	v, err := l.validate(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	writes, err := v.writes(ctx, txs)
+	link, err := in.link(v)
+	if err != nil {
+		return nil, err
+	}
+	writes, err := v.writes(ctx, in.txs, link)
 	if err != nil {
 		return nil, err
 	}
 	if err := l.provider.commit(ctx, v.committed.head, writes); err != nil {
 		return nil, errors.Wrapf(err, "commit block %d", v.committed.block)
 	}
+	l.provider.tips.saw(l.keys.channelID, link.tip)
 	return v.codes, nil
 }
 

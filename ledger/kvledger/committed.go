@@ -20,6 +20,7 @@ type committed struct {
 	decoder  *definitionCache
 	snapshot store.Snapshot
 	head     store.Head // the snapshot's head
+	tip      tip        // where the chain ends
 	block    uint64     // number of the block that is validated
 
 	// reads are the committed versions, for the transactions in their order. For each there is first its ID, and then the keys
@@ -35,7 +36,7 @@ type committed struct {
 func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
 	var keys []string
 	for _, tx := range txs {
-		keys = append(keys, c.keys.txIDKey(tx.TxID))
+		keys = append(keys, c.keys.txIDKey(findable(tx.TxID)))
 		for _, ns := range tx.namespaces {
 			for _, r := range ns.reads {
 				keys = append(keys, r.storeKey)
@@ -62,9 +63,10 @@ func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
 	if err != nil {
 		return errors.Wrap(err, "read committed versions")
 	}
-	if c.block, err = decodeHeight(c.fetched[c.keys.heightKey()]); err != nil {
+	if c.tip, err = decodeTip(c.fetched[c.keys.heightKey()]); err != nil {
 		return err
 	}
+	c.block = c.tip.height
 	return c.decodeDefinitions()
 }
 

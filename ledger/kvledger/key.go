@@ -26,6 +26,7 @@ const (
 	tagDefinition   = "\x00c"
 	tagIndex        = "\x00i"
 	tagBlock        = "\x00k"
+	tagBlockHash    = "\x00u"
 )
 
 // tagSize is how many bytes each tag has.
@@ -89,6 +90,16 @@ func (k keyspace) indexPrefix(namespace string, id uint32) string {
 // blockKey is the store's key of the part of a block that begins with the transaction at a position.
 func (k keyspace) blockKey(block, position uint64) string {
 	return k.channelID + tagBlock + bigEndian(block) + bigEndian(position)
+}
+
+// headerKey is the store's key of a block's header and metadata. The block's parts come after it.
+func (k keyspace) headerKey(block uint64) string {
+	return k.channelID + tagBlock + bigEndian(block)
+}
+
+// blockHashKey is the store's key of a block's number, by the hash of its header.
+func (k keyspace) blockHashKey(hash []byte) string {
+	return k.channelID + tagBlockHash + string(hash)
 }
 
 func bigEndian(n uint64) string {

@@ -20,6 +20,7 @@ type Provider struct {
 	maxKey     int           // bytes that a key of the store may have; 0 is any number
 
 	definitions definitionCache
+	tips        tips
 }
 
 // NewProvider returns the Provider of a store. The caller still has to close the store, when nothing uses the provider's
@@ -96,12 +97,8 @@ func (p *Provider) Open(ctx context.Context, channelID string) (*Ledger, error) 
 
 // Height returns the number of blocks that are committed. The first block has number 0.
 func (l *Ledger) Height(ctx context.Context) (uint64, error) {
-	snapshot, err := l.snapshot(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer snapshot.Close()
-	return l.heightAt(ctx, snapshot)
+	t, err := l.tip(ctx)
+	return t.height, err
 }
 
 // snapshot returns a snapshot of what is committed now.
@@ -111,14 +108,6 @@ func (l *Ledger) snapshot(ctx context.Context) (store.Snapshot, error) {
 		return nil, errors.Wrap(err, "take snapshot")
 	}
 	return snapshot, nil
-}
-
-func (l *Ledger) heightAt(ctx context.Context, snapshot store.Snapshot) (uint64, error) {
-	b, err := snapshot.Get(ctx, l.keys.heightKey())
-	if err != nil {
-		return 0, errors.Wrap(err, "read height")
-	}
-	return decodeHeight(b)
 }
 
 // NewSimulator implements ledger.Ledger. It returns a *Simulator on what is committed now. ResultsOf says what was

@@ -31,12 +31,12 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	b := &store.Batch{Next: store.Head{Blocks: 1}, Writes: []store.Write{
-		{Key: "later\x00b", Value: []byte{99, 1}}, {Key: "empty\x00b", Value: []byte{}}, {Key: "cut\x00b", Value: []byte{2}},
+		{Key: "later\x00b", Value: []byte{99, 1}}, {Key: "empty\x00b", Value: []byte{}}, {Key: "cut\x00b", Value: []byte{3}},
 	}}
 	if err := s.Commit(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	for channelID, want := range map[string]string{"later": "another format (63 01)", "empty": "another format", "cut": "damaged"} {
+	for channelID, want := range map[string]string{"later": "format 99 (63 01)", "empty": "unknown format", "cut": "damaged"} {
 		if _, err := p.Open(t.Context(), channelID); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("open %q: %v, want %s", channelID, err, want)
 		}

@@ -27,10 +27,12 @@ type validation struct {
 
 	txIDs map[string]bool  // of this block, so far
 	codes []ValidationCode // so far
+
+	commitHash []byte // of the block, once all have their codes
 }
 
 // validate gives every transaction its code. The snapshot is closed when it returns.
-func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, error) {
+func (l *Ledger) validate(ctx context.Context, in *incoming) (*validation, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {
 		return nil, err
@@ -45,13 +47,16 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 			updates: btree.NewMap[string, update](0), metadata: map[string][]byte{},
 			renewed: map[collectionKey]bool{}, names: map[collectionKey]string{},
 		},
-		txIDs: make(map[string]bool, len(txs)),
+		txIDs: make(map[string]bool, len(in.txs)),
 	}
 	v.effects.committed = &v.committed
-	if err := v.committed.prefetch(ctx, txs); err != nil {
+	if err := v.committed.prefetch(ctx, in.txs); err != nil {
 		return nil, err
 	}
-	for i, tx := range txs {
+	if err := in.check(v.committed.tip); err != nil {
+		return nil, err
+	}
+	for i, tx := range in.txs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -59,6 +64,7 @@ func (l *Ledger) validate(ctx context.Context, txs []transaction) (*validation, 
 			return nil, err
 		}
 	}
+	v.commitHash = v.hashCommit() // before what expires is added: as in Fabric, it is no part of it
 	if err := v.effects.finish(ctx); err != nil {
 		return nil, err
 	}
@@ -97,7 +103,10 @@ func (v *validation) judge(ctx context.Context, tx transaction, at version) (Val
 	if used {
 		code = DuplicateTxID
 	}
-	v.txIDs[tx.TxID] = true
+	indexed := isTxID(tx.TxID)
+	if indexed {
+		v.txIDs[tx.TxID] = true
+	}
 	for _, ns := range tx.namespaces {
 		// They are taken even if the transaction has failed already, because those that follow come after them.
 		committed := v.committed.take(len(ns.reads) + len(ns.hashedReads))
@@ -109,7 +118,7 @@ func (v *validation) judge(ctx context.Context, tx transaction, at version) (Val
 			return code, err
 		}
 	}
-	if !used { // even if the code is the caller's DuplicateTxID
+	if indexed && !used { // even if the code is the caller's DuplicateTxID
 		v.effects.write(v.committed.keys.txIDKey(tx.TxID), encodeTxID(at, code))
 	}
 	return code, nil
@@ -150,13 +159,19 @@ func (v *validation) unchanged(ctx context.Context, reads []read, committed [][]
 }
 
 // writes returns what the store writes for a validated block.
-func (v *validation) writes(ctx context.Context, txs []transaction) ([]store.Write, error) {
+func (v *validation) writes(ctx context.Context, txs []transaction, link *link) ([]store.Write, error) {
 	keys, block := v.committed.keys, v.committed.block
 	// Most updates are of public keys, each of which has an entry in the history.
-	writes := make([]store.Write, 0, 2*v.effects.updates.Len()+len(v.effects.metadata)+len(v.effects.also)+2)
-	writes = append(writes, store.Write{Key: keys.heightKey(), Value: encodeHeight(block + 1)})
+	writes := make([]store.Write, 0, 2*v.effects.updates.Len()+len(v.effects.metadata)+len(v.effects.also)+4)
+	header, err := headerWrite(keys, link.header, link.metadata)
+	if err != nil {
+		return nil, err
+	}
+	writes = append(writes, header,
+		store.Write{Key: keys.heightKey(), Value: link.tip.encode()},
+		store.Write{Key: keys.blockHashKey(link.tip.hash), Value: []byte(bigEndian(block))})
 	writes = v.effects.appendWrites(writes)
-	writes = append(writes, blockWrites(keys, block, txs, v.codes)...)
+	writes = append(writes, partWrites(keys, block, txs, v.codes)...)
 	for i, tx := range txs {
 		if v.codes[i] != Valid {
 			continue

@@ -80,25 +80,6 @@ func cutUvarint(b []byte) (uint64, []byte, bool) {
 	return v, b[n:len(b):len(b)], true
 }
 
-// format is the version of the form that the store's keys and values have.
-const format = 2
-
-func encodeHeight(height uint64) []byte { return binary.AppendUvarint([]byte{format}, height) }
-
-func decodeHeight(b []byte) (uint64, error) {
-	if b == nil {
-		return 0, nil
-	}
-	if len(b) == 0 || b[0] != format {
-		return 0, errors.Errorf("the store holds a ledger of another format (% x), this version can read format %d", b, format)
-	}
-	height, rest, ok := cutUvarint(b[1:])
-	if !ok || len(rest) != 0 {
-		return 0, errors.Errorf("the store holds a ledger's height that is damaged (% x)", b)
-	}
-	return height, nil
-}
-
 // encodeTxID returns what the store holds for a transaction's ID.
 func encodeTxID(v version, code ValidationCode) []byte {
 	b := binary.AppendUvarint(nil, v.block)
