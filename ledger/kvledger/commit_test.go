@@ -214,7 +214,8 @@ func TestCommitWaits(t *testing.T) {
 func TestCodeNames(t *testing.T) {
 	for code, want := range map[kvledger.ValidationCode]string{
 		0: "VALID", 9: "DUPLICATE_TXID", 11: "MVCC_READ_CONFLICT", 12: "PHANTOM_READ_CONFLICT", 22: "BAD_RWSET",
-		24: "INVALID_WRITESET", 255: "INVALID_OTHER_REASON", 3: "code 3",
+		24: "INVALID_WRITESET", 255: "INVALID_OTHER_REASON", 3: "BAD_COMMON_HEADER", 25: "INVALID_CHAINCODE", 26: "code 26",
+		254: "NOT_VALIDATED", -1: "code -1",
 	} {
 		if code.String() != want {
 			t.Errorf("code %d is %v, want %s", int(code), code, want)
