@@ -17,7 +17,7 @@ import (
 type deadline struct {
 	parent context.Context
 	endsAt time.Time
-	room   *room // of the answer to the transaction's request; nil before the first one
+	worker *worker // which has the room of the answer, and counts what the transaction costs; nil before the first request
 
 	mu   sync.Mutex
 	done chan struct{} // made when somebody first asks for it
@@ -58,10 +58,15 @@ func (d *deadline) Err() error {
 	return d.err
 }
 
-// Value implements context.Context. A ledger finds in it the room for its answer.
+// Value implements context.Context. A ledger finds in it the room for its answer, and who counts what the transaction costs.
 func (d *deadline) Value(key any) any {
-	if _, ok := key.(ledger.ReserverKey); ok && d.room != nil {
-		return d.room
+	if d.worker != nil {
+		switch key.(type) {
+		case ledger.ReserverKey:
+			return &d.worker.room
+		case ledger.ChargerKey:
+			return charger{d.worker}
+		}
 	}
 	return d.parent.Value(key)
 }

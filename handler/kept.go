@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger"
 )
 
 // The accounts of Limits.MaxBytes. What a chaincode has sent and what waits to be sent have a quarter each, and wait for
@@ -166,6 +168,19 @@ func (s *Simulation) finish() {
 // charge counts what the transaction's simulator is about to keep: keys and values of n bytes in all.
 func (w *worker) charge(n int) error {
 	return w.tx.Simulation.charge(w.kept, w.cfg.MaxTransactionBytes, n)
+}
+
+// charger counts what the ledger says that the request costs which a worker serves.
+type charger struct{ *worker }
+
+var _ ledger.Charger = charger{}
+
+// Charge implements ledger.Charger.
+func (c charger) Charge(n int) error {
+	if n < 0 {
+		return errors.Errorf("the ledger counts %d bytes, which is a fault of it", n)
+	}
+	return c.charge(n)
 }
 
 // chargeNoted counts the key of a record that the ledger has noted.

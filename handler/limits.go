@@ -50,8 +50,9 @@ type Limits struct {
 	// be served, and a quarter for what waits to be sent. Half is for what transactions keep until they end. The package's
 	// documentation says more. 0: 512 MiB.
 	MaxBytes int
-	// MaxTransactionBytes is how many bytes a transaction may write, with keys, values and metadata. What it reads counts
-	// its keys. The chaincodes that it calls on its channel count as well. A request beyond that gets an ERROR. 0: 256 MiB.
+	// MaxTransactionBytes is how many bytes a transaction may write, with keys, values and metadata, and what the ledger
+	// charges for them beside. What it reads counts its keys. The chaincodes that it calls on its channel count as well. A
+	// request beyond that gets an ERROR. 0: 256 MiB.
 	MaxTransactionBytes int
 	// SendQueue is how many messages may wait to be sent. 0: 256.
 	SendQueue int

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/ledgertest"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -162,4 +163,65 @@ func TestMemoryOfRefusedPages(t *testing.T) {
 		}
 		c.finish(t, "tx1", x)
 	})
+}
+
+// rewriting is a ledger that writes 60 units again for each key whose metadata is written.
+type rewriting struct{ *memory }
+
+type rewritingSimulator struct{ fullSimulator }
+
+func (r rewriting) NewSimulator(ctx context.Context, txID string) (ledger.Simulator, error) {
+	s, err := r.memory.NewSimulator(ctx, txID)
+	return rewritingSimulator{s.(fullSimulator)}, err
+}
+
+func (s rewritingSimulator) SetStateMetadata(ctx context.Context, namespace, key string, m map[string][]byte) error {
+	if err := ledger.Charge(ctx, 60*unit()); err != nil {
+		return err
+	}
+	return s.fullSimulator.SetStateMetadata(ctx, namespace, key, m)
+}
+
+// F167: what the ledger must write beyond what a request says counts like what the request says.
+func TestMemoryOfRewrites(t *testing.T) {
+	memoryTest(t, func(c *chaincode, _ *vast) {
+		p := c.peer
+		p.ledgers[channel] = ledgertest.NewFaulty(rewriting{p.memory[channel]})
+		x := c.begin("tx1")
+		for i := range 6 {
+			c.Deliver(in("tx1", putMetadata("", fmt.Sprint("k", i))))
+			if i < 4 {
+				c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+			} else {
+				c.refused("tx1", "that the transaction has read and written, the limit is")
+			}
+		}
+		if n := c.h.Stats().KeptBytes; n < 240*unit() || n > 241*unit() {
+			t.Errorf("%d bytes are kept, want those that the ledger has counted", n)
+		}
+		c.finish(t, "tx1", x)
+	})
+}
+
+// What the ledger charges is counted behind an interceptor as well. A ledger that miscounts gets no room by it.
+func TestChargeOfNothing(t *testing.T) {
+	p := newPeer(t)
+	refused := make(chan error, 2)
+	p.cfg.Requests = []handler.RequestInterceptor{func(ctx context.Context, _ handler.Request, next handler.RequestFunc) ([]byte, error) {
+		refused <- ledger.Charge(ctx, -1)
+		refused <- ledger.Charge(ctx, 1<<40)
+		return next(ctx)
+	}}
+	c := p.register("cc:1")
+	x := c.begin("tx1")
+	c.Deliver(in("tx1", getState("k")))
+	c.want(pb.ChaincodeMessage_RESPONSE, "tx1")
+	for range 2 {
+		if <-refused == nil {
+			t.Error("an amount is charged that can't be")
+		}
+	}
+	c.finish(t, "tx1", x)
+	c.stop()
+	p.check()
 }

@@ -55,7 +55,7 @@ func (ws *workshop) start(tx *transactionContext) {
 		workshop: ws, tx: tx, may: permit{session: ws.session, tx: tx}, queries: queries{workshop: ws, tx: tx, kept: lease{from: ws.kept}},
 		room: room{unsent: ws.unsent, done: ws.done, limit: ws.cfg.maxAnswer(), turn: &tx.turn}, call: lease{from: ws.kept},
 	}
-	tx.ctx.room = &tx.worker.room
+	tx.ctx.worker = &tx.worker
 	ws.enroll()
 	go tx.worker.run()
 }

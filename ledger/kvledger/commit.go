@@ -110,11 +110,12 @@ func (l *Ledger) tryCommit(ctx context.Context, in *incoming) ([]ValidationCode,
 	if err != nil {
 		return nil, err
 	}
-	if err := l.provider.commit(ctx, v.committed.head, writes); err != nil {
-		return nil, errors.Wrapf(err, "commit block %d", v.committed.block)
+	codes, head, block := v.codes, v.committed.head, v.committed.block // what was read to validate isn't needed meanwhile
+	if err := l.provider.commit(ctx, head, writes); err != nil {
+		return nil, errors.Wrapf(err, "commit block %d", block)
 	}
 	l.provider.tips.saw(l.keys.channelID, link.tip)
-	return v.codes, nil
+	return codes, nil
 }
 
 // modifications returns the history entries of a valid transaction. There is one for each public key that it writes or

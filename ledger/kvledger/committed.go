@@ -75,16 +75,33 @@ func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
 func (c *committed) appendOthers(keys []string, tx transaction) []string {
 	for _, ns := range tx.namespaces {
 		keys = c.appendDefinition(keys, ns.name)
-		for _, m := range ns.metadata {
-			keys = append(keys, m.storeKey)
-		}
+		keys = appendRewritten(keys, ns.writeSet)
 		for _, set := range ns.collections {
+			keys = appendRewritten(keys, set.writeSet)
 			for _, m := range set.metadata {
-				keys = append(keys, m.storeKey, c.keys.privateNameKey(ns.name, set.name, m.key))
+				keys = append(keys, c.keys.privateNameKey(ns.name, set.name, m.key))
 			}
 			for _, keyHash := range set.purges {
 				keys = append(keys, c.keys.privateNameKey(ns.name, set.name, keyHash))
 			}
+		}
+	}
+	return keys
+}
+
+// appendRewritten appends the keys of the values that get a new version because of metadata. Those that the transaction writes
+// as well are not read: its writes come first.
+func appendRewritten(keys []string, set writeSet) []string {
+	if len(set.metadata) == 0 {
+		return keys
+	}
+	written := make(map[string]bool, len(set.writes))
+	for _, w := range set.writes {
+		written[w.storeKey] = true
+	}
+	for _, m := range set.metadata {
+		if !written[m.storeKey] {
+			keys = append(keys, m.storeKey)
 		}
 	}
 	return keys

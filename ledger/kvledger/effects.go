@@ -64,7 +64,7 @@ func (e *effects) apply(ctx context.Context, tx transaction, at version) error {
 		}
 		for _, c := range ns.collections {
 			if err := e.applyCollection(ctx, ns.name, c, at); err != nil {
-				return errors.Wrapf(err, "collection %q", c.name)
+				return errors.Wrapf(err, "collection %q", shown(c.name))
 			}
 		}
 	}

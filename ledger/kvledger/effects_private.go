@@ -2,8 +2,6 @@ package kvledger
 
 import (
 	"context"
-	"maps"
-	"slices"
 )
 
 // Of a key of private data the store holds up to three things. There is the value with its version, at the key. There is the
@@ -74,9 +72,11 @@ func (e *effects) noteName(of collectionKey, u update) {
 // its hash. If this ledger was not given the value that the hash is of now, it has another one, or none.
 //
 // It is done once for the block, on the hashes that the block leaves: a later transaction may overwrite a hash that an
-// earlier one renews. It reads what it needs in two round trips for all hashes, first the names and then the values.
+// earlier one renews. It reads what it needs in two goes for all hashes, first the names and then the values. Of the values
+// it keeps those that are written again.
 func (e *effects) renew(ctx context.Context) error {
-	values := map[string]update{} // the hashes, by the store's keys of the values
+	hashes := map[string]update{} // by the store's keys of the values
+	var unread []string           // keys of the values that the block has not written
 	for of := range e.renewed {
 		hashed, ok := e.updates.Get(e.committed.hashKey(of))
 		if !ok || hashed.value == nil {
@@ -86,21 +86,30 @@ func (e *effects) renew(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if name != "" {
-			values[e.committed.keys.privateKey(of.namespace, of.collection, name)] = hashed
+		if name == "" {
+			continue
 		}
+		storeKey := e.committed.keys.privateKey(of.namespace, of.collection, name)
+		if u, ok := e.updates.Get(storeKey); ok {
+			e.renewValue(storeKey, hashed, u.value)
+			continue
+		}
+		hashes[storeKey] = hashed
+		unread = append(unread, storeKey)
 	}
-	if err := e.committed.fetch(ctx, slices.Collect(maps.Keys(values))); err != nil {
-		return err
-	}
-	for storeKey, hashed := range values {
-		value, err := e.latest(ctx, storeKey)
+	return readEach(ctx, e.committed.snapshot, unread, func(i int, stored []byte) error {
+		_, value, err := decodeValue(stored)
 		if err != nil {
 			return err
 		}
-		if value != nil && isHashOf(hashed.value, value) {
-			e.updates.Set(storeKey, update{hashed.version, value})
-		}
+		e.renewValue(unread[i], hashes[unread[i]], value)
+		return ctx.Err() // a value may take its time to be hashed
+	})
+}
+
+// renewValue gives a private value the version of a hash, if the hash is that of the value.
+func (e *effects) renewValue(storeKey string, hashed update, value []byte) {
+	if value != nil && isHashOf(hashed.value, value) {
+		e.updates.Set(storeKey, update{hashed.version, value})
 	}
-	return nil
 }

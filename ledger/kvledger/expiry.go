@@ -48,7 +48,8 @@ func (e *effects) expire(ctx context.Context) error {
 	if err != nil || len(notes) == 0 {
 		return err
 	}
-	if err := e.committed.fetchExpiring(ctx, notes); err != nil {
+	versions, err := e.committed.fetchExpiring(ctx, notes)
+	if err != nil {
 		return err
 	}
 	for i, n := range notes {
@@ -56,7 +57,7 @@ func (e *effects) expire(ctx context.Context) error {
 			return err
 		}
 		e.write(n.noteKey, nil)
-		if err := e.expireOne(n); err != nil {
+		if err := e.expireOne(n, versions); err != nil {
 			return err
 		}
 	}
@@ -65,9 +66,11 @@ func (e *effects) expire(ctx context.Context) error {
 
 // expireOne deletes what a note is about, as far as that is due. If the hash is due, the value goes, too. If it isn't, the
 // hash was written since. The value may still be the one of the note, if this ledger was not given the new one.
-func (e *effects) expireOne(n expiry) error {
+//
+// versions are those of the values.
+func (e *effects) expireOne(n expiry, versions map[string][]byte) error {
 	hashKey, at := e.committed.hashKey(n.of), version{block: e.committed.block}
-	gone, err := e.isDue(hashKey, n)
+	gone, err := e.isDue(hashKey, e.committed.fetched[hashKey], n)
 	if err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func (e *effects) expireOne(n expiry) error {
 	}
 	valueKey := e.committed.keys.privateKey(n.of.namespace, n.of.collection, string(name))
 	if !gone {
-		if gone, err = e.isDue(valueKey, n); err != nil {
+		if gone, err = e.isDue(valueKey, versions[valueKey], n); err != nil {
 			return err
 		}
 	}
@@ -91,12 +94,13 @@ func (e *effects) expireOne(n expiry) error {
 	return nil
 }
 
-// isDue reports whether a hash or a value is there that nobody has written since the note was made.
-func (e *effects) isDue(storeKey string, n expiry) (bool, error) {
+// isDue reports whether a hash or a value is there that nobody has written since the note was made. committed is what the
+// store holds of it, as far as the version.
+func (e *effects) isDue(storeKey string, committed []byte, n expiry) (bool, error) {
 	if _, written := e.updates.Get(storeKey); written {
 		return false, nil
 	}
-	now, _, err := decodeValue(e.committed.fetched[storeKey])
+	now, _, err := decodeValue(committed)
 	return now.present && now.block <= n.version.block, err
 }
 
@@ -117,15 +121,15 @@ func (e *effects) noteExpiry(of collectionKey, u update) {
 }
 
 // fetchExpiring reads what the notes are about. That may be in other namespaces than those that the block's transactions
-// touch.
-func (c *committed) fetchExpiring(ctx context.Context, notes []expiry) error {
+// touch. It returns the versions of the values, by the store's keys.
+func (c *committed) fetchExpiring(ctx context.Context, notes []expiry) (map[string][]byte, error) {
 	var keys []string
 	for _, n := range notes {
 		keys = append(keys, c.hashKey(n.of), c.nameKey(n.of))
 		keys = c.appendDefinition(keys, n.of.namespace)
 	}
 	if err := c.fetch(ctx, keys); err != nil {
-		return err
+		return nil, err
 	}
 	var values []string
 	for _, n := range notes {
@@ -133,10 +137,15 @@ func (c *committed) fetchExpiring(ctx context.Context, notes []expiry) error {
 			values = append(values, c.keys.privateKey(n.of.namespace, n.of.collection, string(name)))
 		}
 	}
-	if err := c.fetch(ctx, values); err != nil {
-		return err
+	versions := make(map[string][]byte, len(values))
+	err := readEach(ctx, c.snapshot, values, func(i int, value []byte) error {
+		versions[values[i]] = versionPart(value)
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Wrap(err, "read versions of what expires")
 	}
-	return c.decodeDefinitions()
+	return versions, c.decodeDefinitions()
 }
 
 // dueNotes returns the notes that are due with this block, or were due with an earlier one.

@@ -9,6 +9,7 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -34,7 +35,10 @@ func (s *Simulator) GetStateMetadata(ctx context.Context, namespace, key string)
 
 // SetStateMetadata implements ledger.MetadataState. It refuses the keys that SetState refuses. If the key is not there when
 // the transaction is committed, nothing happens, as in Fabric.
-func (s *Simulator) SetStateMetadata(_ context.Context, namespace, key string, m map[string][]byte) error {
+//
+// Metadata gives the value a new version, and the two are stored together. So the commit writes the whole value again, and
+// the transaction is charged for it: see ledger.Charge. The value is not read for that if it is large.
+func (s *Simulator) SetStateMetadata(ctx context.Context, namespace, key string, m map[string][]byte) error {
 	set, err := s.namespace(namespace)
 	if err != nil {
 		return err
@@ -46,8 +50,36 @@ func (s *Simulator) SetStateMetadata(_ context.Context, namespace, key string, m
 	if err != nil {
 		return err
 	}
+	if !set.writes.has(key) { // otherwise the value is the transaction's own
+		if err := s.view.chargeRewrite(ctx, s.view.ledger.keys.stateKey(namespace, key)); err != nil {
+			return errors.Wrapf(err, "write metadata of key %q", shown(key))
+		}
+	}
 	set.needRare().metadata.set(key, sorted)
 	return nil
+}
+
+// errSized says that the size of a value is known, and that the value itself is not needed.
+var errSized = errors.New("only the size is asked for")
+
+// sizeRoom is the ledger.Reserver of a value of which only the size is wanted.
+type sizeRoom struct{ size int }
+
+// Reserve implements ledger.Reserver.
+func (r *sizeRoom) Reserve(_ context.Context, n int) error {
+	r.size = n
+	return errSized
+}
+
+// chargeRewrite charges the transaction for a value that the commit will write again. A store that would copy the value asks
+// for room first, and so tells the size.
+func (v *view) chargeRewrite(ctx context.Context, storeKey string) error {
+	var room sizeRoom
+	b, err := v.snapshot.Get(ledger.WithReserver(ctx, &room), storeKey)
+	if err != nil && !errors.Is(err, errSized) {
+		return err
+	}
+	return ledger.Charge(ctx, max(room.size, len(b)))
 }
 
 // sortMetadata returns metadata in the order that a read/write set has: by name.

@@ -42,6 +42,20 @@ func (m *noted[V]) set(key string, value V) {
 	m.many[key] = value
 }
 
+// has reports whether anything was noted of a key.
+func (m *noted[V]) has(key string) bool {
+	if m.many != nil {
+		_, ok := m.many[key]
+		return ok
+	}
+	for i := range m.n {
+		if m.few[i].key == key {
+			return true
+		}
+	}
+	return false
+}
+
 // sorted returns what was noted, by key.
 func (m *noted[V]) sorted() []entry[V] {
 	all := slices.Clone(m.few[:m.n])

@@ -110,7 +110,8 @@ func (s *Simulator) GetPrivateDataMetadata(ctx context.Context, namespace, colle
 }
 
 // SetPrivateDataMetadata implements ledger.PrivateMetadataState. It refuses the keys that SetState refuses. If the key is
-// not there when the transaction is committed, nothing happens, as in Fabric.
+// not there when the transaction is committed, nothing happens, as in Fabric. Like SetStateMetadata it charges the
+// transaction for the value.
 func (s *Simulator) SetPrivateDataMetadata(ctx context.Context, namespace, collection, key string, m map[string][]byte) error {
 	set, err := s.collection(ctx, namespace, collection, key)
 	if err != nil {
@@ -122,6 +123,11 @@ func (s *Simulator) SetPrivateDataMetadata(ctx context.Context, namespace, colle
 	sorted, err := sortMetadata(m)
 	if err != nil {
 		return err
+	}
+	if !set.writes.has(key) {
+		if err := s.view.chargeRewrite(ctx, s.view.ledger.keys.privateKey(namespace, collection, key)); err != nil {
+			return errors.Wrapf(err, "write metadata of private key %q", shown(key))
+		}
 	}
 	set.metadata.set(key, sorted)
 	return nil
