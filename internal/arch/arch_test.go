@@ -74,6 +74,8 @@ var allowed = map[string][]string{
 
 	// A part of a peer, which another peer can take.
 	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
+	// It runs no chaincode.
+	"peer/committer": {"ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", protobuf, zap},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
