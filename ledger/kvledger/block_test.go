@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestBlocks(t *testing.T) {
 		},
 		{},
 		many,
-		{{TxID: "b", Timestamp: at, RWSet: simulate(t, l), Code: kvledger.EndorsementPolicyFailure}},
+		{{TxID: "b", Timestamp: at, RWSet: simulate(t, l)}},
 	}
 	var all []kvledger.ValidationCode
 	for i, txs := range blocks {
@@ -128,6 +129,32 @@ func TestListChannels(t *testing.T) {
 			if err := l.Define(t.Context(), ns, kvledger.Definition{}); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// The caller's code decides before the ID does. Who is invalid by the caller's code has not used up the ID in its own block.
+func TestUsedIDs(t *testing.T) {
+	l := openMemory(t)
+	tx := func(id string, code kvledger.ValidationCode) kvledger.Transaction {
+		return kvledger.Transaction{TxID: id, Code: code, RWSet: simulate(t, l, put("k"+id, "1"))}
+	}
+	bad, dup := kvledger.EndorsementPolicyFailure, kvledger.DuplicateTxID
+	for i, step := range []struct {
+		block []kvledger.Transaction
+		want  []kvledger.ValidationCode
+	}{
+		{[]kvledger.Transaction{tx("a", bad), tx("a", bad), tx("a", valid), tx("a", valid), tx("a", bad)}, codes(bad, bad, valid, dup, bad)},
+		{[]kvledger.Transaction{tx("a", bad), tx("a", valid), tx("b", bad)}, codes(bad, dup, bad)},
+		{[]kvledger.Transaction{tx("b", valid), {TxID: "c", RWSet: []byte("garbage")}, tx("c", valid)}, codes(dup, kvledger.BadRWSet, valid)},
+	} {
+		if got, err := l.Commit(t.Context(), kvledger.Block{Transactions: step.block}); err != nil || !slices.Equal(got, step.want) {
+			t.Errorf("block %d: codes are %v (%v), want %v", i, got, err, step.want)
+		}
+	}
+	for id, want := range map[string]kvledger.Version{"a": {Block: 0, Tx: 0}, "b": {Block: 1, Tx: 2}, "c": {Block: 2, Tx: 1}} {
+		if got, err := l.Transaction(t.Context(), id); err != nil || got.Version != want {
+			t.Errorf("transaction %q is found at %v (%v), want %v", id, got, err, want)
 		}
 	}
 }

@@ -55,9 +55,10 @@ type Transaction struct {
 // the block itself, all at once. It returns a code for each transaction, in their order.
 //
 // A transaction is valid if nothing that it read has changed: neither by an earlier block, nor by an earlier valid
-// transaction of this one. Invalid transactions change nothing, but their IDs are used up. An ID that was used before
-// decides first, and then the caller's code. Read/write sets may come from anywhere. A set that can't be decoded makes its
-// transaction invalid, and does no other harm.
+// transaction of this one. The caller's code decides first, and then the transaction's ID: one that an earlier block has is
+// used up, even by an invalid transaction, and so is one that stands before in this block, unless the caller has found that
+// transaction invalid. Read/write sets may come from anywhere. A set that can't be decoded makes its transaction invalid, and
+// does no other harm.
 //
 // After an error there are no codes, and nothing was committed. There is one exception: the store's Commit may fail in a way
 // that leaves this open. The height then tells.

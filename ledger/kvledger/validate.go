@@ -25,7 +25,7 @@ type validation struct {
 	committed committed
 	effects   effects
 
-	txIDs map[string]bool  // of this block, so far
+	txIDs map[string]bool  // of this block, so far; true is used up
 	codes []ValidationCode // so far
 
 	commitHash []byte // of the block, once all have their codes
@@ -97,15 +97,19 @@ func (v *validation) transaction(ctx context.Context, tx transaction, at version
 	return nil
 }
 
-// judge returns the code of the next transaction. The first failure decides. It notes the ID if that was not used before.
+// judge returns the code of the next transaction. The first failure decides.
+//
+// An ID is used up by each transaction of an earlier block. In its own block a transaction that the caller has found invalid
+// doesn't use up its ID: Fabric compares the IDs of those that are left (core/committer/txvalidator/v20, markTXIdDuplicates).
 func (v *validation) judge(ctx context.Context, tx transaction, at version) (ValidationCode, error) {
-	code, used := tx.code, v.committed.take(1)[0] != nil || v.txIDs[tx.TxID]
-	if used {
+	code, before := tx.code, v.committed.take(1)[0] != nil
+	used, known := v.txIDs[tx.TxID]
+	if tx.Code == Valid && (before || used && code == Valid) {
 		code = DuplicateTxID
 	}
 	indexed := isTxID(tx.TxID)
 	if indexed {
-		v.txIDs[tx.TxID] = true
+		v.txIDs[tx.TxID] = used || code == Valid
 	}
 	for _, ns := range tx.namespaces {
 		// They are taken even if the transaction has failed already, because those that follow come after them.
@@ -118,7 +122,7 @@ func (v *validation) judge(ctx context.Context, tx transaction, at version) (Val
 			return code, err
 		}
 	}
-	if indexed && !used { // even if the code is the caller's DuplicateTxID
+	if indexed && !before && !known { // the first one is found by its ID, valid or not
 		v.effects.write(v.committed.keys.txIDKey(tx.TxID), encodeTxID(at, code))
 	}
 	return code, nil
