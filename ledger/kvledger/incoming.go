@@ -58,7 +58,7 @@ func (l *Ledger) enclose(tx Transaction) (_ Transaction, err error) {
 		return tx, err
 	}
 	results, ok := block.Results(tx.Envelope)
-	if tx.RWSet != nil && !(ok && bytes.Equal(tx.RWSet, results)) {
+	if tx.RWSet != nil && (!ok || !bytes.Equal(tx.RWSet, results)) {
 		return tx, errors.New("the read/write set is not the one in the envelope")
 	}
 	tx.RWSet = results
@@ -66,7 +66,7 @@ func (l *Ledger) enclose(tx Transaction) (_ Transaction, err error) {
 		return tx, nil
 	}
 	config := !ok && isConfig(tx.Envelope)
-	if !isTxID(tx.TxID) && !(tx.TxID == "" && config) {
+	if !isTxID(tx.TxID) && (tx.TxID != "" || !config) {
 		return tx, errTxID(tx.TxID)
 	}
 	if !ok && !config {

@@ -1,7 +1,6 @@
 package kvledger_test
 
 import (
-	"bufio"
 	"encoding/hex"
 	"os"
 	"strings"
@@ -14,14 +13,13 @@ import (
 // TestOldFormat opens a store that the version before blocks had headers has written: three blocks of channel mychannel. It is
 // refused with a word that says what to do, and nothing is written to it.
 func TestOldFormat(t *testing.T) {
-	file, err := os.Open("testdata/format2.txt")
+	recorded, err := os.ReadFile("testdata/format2.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
 	b := &store.Batch{Next: store.Head{Blocks: 3, Epoch: 1}}
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		key, value, _ := strings.Cut(lines.Text(), " ")
+	for line := range strings.Lines(string(recorded)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		b.Writes = append(b.Writes, store.Write{Key: unhex(t, key), Value: []byte(unhex(t, value))})
 	}
 	s := openStore(t)
