@@ -73,6 +73,7 @@ var allowed = map[string][]string{
 	"collections":        {"handler", "ledger", "proto", "identity", "policies", protobuf},
 
 	// A part of a peer, which another peer can take.
+	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
 	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
 	// It runs no chaincode.
 	"peer/committer": {"ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", protobuf, zap},
