@@ -78,6 +78,13 @@ var allowed = map[string][]string{
 	// It runs no chaincode.
 	"peer/committer": {"ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", protobuf, zap},
 
+	// The kit is a peer with everything that belongs to one, and the chaincode's half for chaincode in its process.
+	"chaincodetest": {
+		"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "chaincodesupport/runtime/process", "chaincodesupport/runtime/dial",
+		"chaincodetest/internal/guard", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store/memory", "proto", "shim", protobuf, zap,
+	},
+	"chaincodetest/internal/guard": {},
+
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
 	// The B-tree orders a block's own updates, for the ranges that are validated over them.

@@ -1,0 +1,134 @@
+package chaincodetest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/collections"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+)
+
+// DeployOption is a setting of Net.Deploy.
+type DeployOption func(*deploying) error
+
+// deploying is what options say about a chaincode.
+type deploying struct {
+	definition   kvledger.Definition
+	defined      bool
+	initRequired bool
+}
+
+// Collections defines the chaincode's collections by a file in the form of Fabric's collections_config.json.
+func Collections(file string) DeployOption {
+	return func(d *deploying) error {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return errors.Wrap(err, "read collections")
+		}
+		list, err := collections.Parse(b)
+		if err != nil {
+			return errors.Wrapf(err, "read collections of %s", file)
+		}
+		return CollectionConfigs(list...)(d)
+	}
+}
+
+// CollectionConfigs defines the chaincode's collections. A collection that isn't defined doesn't exist, except for the implicit
+// ones of organizations.
+func CollectionConfigs(list ...ledger.CollectionConfig) DeployOption {
+	return func(d *deploying) error {
+		d.definition.Collections, d.defined = append(d.definition.Collections, list...), true
+		return nil
+	}
+}
+
+// MetaInf gives the chaincode the indexes of a folder META-INF, which has them as Fabric's packages do:
+// statedb/couchdb/indexes/*.json, and statedb/couchdb/collections/<name>/indexes/*.json.
+func MetaInf(folder string) DeployOption {
+	return func(d *deploying) error {
+		if filepath.Base(folder) != "META-INF" {
+			folder = filepath.Join(folder, "META-INF")
+		}
+		if _, err := os.Stat(folder); err != nil {
+			return errors.Wrap(err, "read indexes")
+		}
+		indexes, err := kvledger.LoadIndexes(os.DirFS(filepath.Dir(folder)))
+		if err != nil {
+			return errors.Wrapf(err, "read indexes of %s", folder)
+		}
+		d.definition.Indexes, d.defined = append(d.definition.Indexes, indexes...), true
+		return nil
+	}
+}
+
+// InitRequired says that the chaincode has to be initialized before anything else: by Client.AsInit, once for each Deploy.
+func InitRequired() DeployOption {
+	return func(d *deploying) error {
+		d.initRequired = true
+		return nil
+	}
+}
+
+// Deploy makes a chaincode known by a name, on all channels, and starts it. To deploy under a name that is taken is an upgrade: the
+// old chaincode is stopped, and its state is kept. Definitions are kept, too, unless options give new ones.
+func (n *Net) Deploy(name string, cc Chaincode, options ...DeployOption) {
+	n.t.Helper()
+	if name == "" || strings.ContainsAny(name, ":/\x00") {
+		n.fatal("Deploy(%q): a chaincode's name is not empty, and has no colon and no slash", name)
+	}
+	if cc == nil {
+		n.fatal("Deploy(%q): the chaincode is nil", name)
+	}
+	var with deploying
+	for _, o := range options {
+		if err := o(&with); err != nil {
+			n.fatal("Deploy(%q): %v", name, err)
+		}
+	}
+	if err := n.deploy(name, cc, with); err != nil {
+		n.fatal("Deploy(%q): %v", name, err)
+	}
+}
+
+func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
+	ctx := context.Background()
+	rt, err := cc.Runtime(Host{MSPID: n.settings.mspID, PeerAddress: n.backend.listen, Fell: n.notes.fell, Output: n.t.Output()})
+	if err != nil {
+		return err
+	}
+	if with.defined {
+		if err := n.backend.define(ctx, n.channel, name, with.definition); err != nil {
+			return err
+		}
+	}
+	version := fmt.Sprint(n.backend.versions.Add(1))
+	d := &deployment{id: name + ":" + version, version: version, initRequired: with.initRequired, runtime: rt}
+	return n.backend.deploy(ctx, name, d)
+}
+
+// define gives a chaincode's namespace its collections and indexes.
+func (b *backend) define(ctx context.Context, channel, name string, d kvledger.Definition) error {
+	l, err := b.ledger(ctx, channel)
+	if err != nil {
+		return err
+	}
+	return l.Define(ctx, name, d)
+}
+
+// hint names the chaincodes that are deployed.
+func (n *Net) hint() string {
+	n.backend.mu.Lock()
+	defer n.backend.mu.Unlock()
+	if len(n.backend.deployed) == 0 {
+		return "; call net.Deploy first"
+	}
+	return "; there is " + strings.Join(slices.Sorted(maps.Keys(n.backend.deployed)), ", ")
+}

@@ -1,0 +1,122 @@
+package chaincodetest
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/handler"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// Fault is something that goes wrong when chaincode asks its peer for something. One of Fail, Delay and Lose says what.
+type Fault struct {
+	// Chaincode is the name of the chaincode whose requests are meant. Empty: those of any.
+	Chaincode string
+	// Request is the type of the requests that are meant, such as GET_STATE or QUERY_STATE_NEXT. Empty: any.
+	Request string
+	// Nth is which of these goes wrong, from 1 on. 0: each of them.
+	Nth int
+
+	// Fail refuses the request with this text.
+	Fail string
+	// Delay serves it that much later.
+	Delay time.Duration
+	// Lose never answers it. The transaction then ends as if its time were up.
+	Lose bool
+}
+
+// faults are what has been injected.
+type faults struct {
+	mu   sync.Mutex
+	all  []*injected
+	lost func(txID string)
+}
+
+type injected struct {
+	Fault
+	typ  pb.ChaincodeMessage_Type
+	any  bool
+	seen int
+}
+
+// Inject has something go wrong from now on, until the function that it returns is called, or the test ends. While there is
+// a fault, Submit runs a chaincode once only.
+//
+//	defer net.Inject(chaincodetest.Fault{Request: "GET_STATE", Nth: 2, Fail: "disk is gone"})()
+func (n *Net) Inject(f Fault) (remove func()) {
+	n.t.Helper()
+	typ, known := pb.ChaincodeMessage_Type_value[f.Request]
+	if !known && f.Request != "" {
+		n.fatal("Inject: there is no request %q: want a type of message such as GET_STATE", f.Request)
+	}
+	if f.Fail == "" && f.Delay == 0 && !f.Lose {
+		n.fatal("Inject: say what goes wrong: Fail, Delay or Lose")
+	}
+	i := &injected{Fault: f, typ: pb.ChaincodeMessage_Type(typ), any: f.Request == ""}
+	n.faults.mu.Lock()
+	n.faults.all = append(n.faults.all, i)
+	n.faults.lost = n.notes.giveUp
+	n.faults.mu.Unlock()
+	remove = func() {
+		n.faults.mu.Lock()
+		defer n.faults.mu.Unlock()
+		n.faults.all = slices.DeleteFunc(n.faults.all, func(other *injected) bool { return other == i })
+	}
+	n.t.Cleanup(remove)
+	return remove
+}
+
+func (f *faults) active() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.all) > 0
+}
+
+// next returns the fault that a request meets, or nil.
+func (f *faults) next(r handler.Request) *injected {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range f.all {
+		if !i.any && i.typ != r.Type || i.Chaincode != "" && i.Chaincode != r.Transaction.Chaincode {
+			continue
+		}
+		if i.seen++; i.Nth == 0 || i.Nth == i.seen {
+			return i
+		}
+	}
+	return nil
+}
+
+// intercept is a handler.RequestInterceptor.
+func (f *faults) intercept(ctx context.Context, r handler.Request, next handler.RequestFunc) ([]byte, error) {
+	i := f.next(r)
+	switch {
+	case i == nil:
+	case i.Fail != "":
+		return nil, errors.New(i.Fail)
+	case i.Lose:
+		f.lost(r.Transaction.TxID)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	default:
+		t := time.NewTimer(i.Delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return next(ctx)
+}
+
+// giveUp ends a running transaction, as if its time were up.
+func (n *notes) giveUp(txID string) {
+	if c := n.find(txID); c != nil {
+		c.expire()
+	}
+}

@@ -1,0 +1,139 @@
+package chaincodetest
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+
+	"github.com/ccpeer/ccpeer/handler"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// notes keep the conversations of the transactions that are running.
+type notes struct {
+	mu      sync.Mutex
+	running map[string]*conversation // by transaction ID
+}
+
+// conversation is what chaincode and peer have said to one another in a run of a transaction.
+type conversation struct {
+	expire func() // ends the transaction, as if its time were up
+
+	mu      sync.Mutex
+	said    []message
+	omitted int // messages that are not in said
+	kept    int // bytes of said
+	cost    cost
+	falls   []Fall
+}
+
+// message is one message of a conversation.
+type message struct {
+	chaincode string // its name
+	received  bool   // from the chaincode
+	typ       pb.ChaincodeMessage_Type
+	payload   []byte
+	size      int // of the payload, of which only a part may be kept
+	event     string
+}
+
+// How much of a conversation is kept.
+const (
+	keptMessages = 500
+	keptBytes    = 4 << 20
+)
+
+var _ handler.MessageObserver = (*notes)(nil)
+
+func (n *notes) begin(txID string, expire func()) *conversation {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.running == nil {
+		n.running = map[string]*conversation{}
+	}
+	c := &conversation{expire: expire}
+	n.running[txID] = c
+	return c
+}
+
+func (n *notes) end(txID string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.running, txID)
+}
+
+func (n *notes) find(txID string) *conversation {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.running[txID]
+}
+
+// Message implements handler.MessageObserver.
+func (n *notes) Message(chaincodeID string, d handler.Direction, m *pb.ChaincodeMessage) {
+	if m.GetTxid() == "" {
+		return
+	}
+	if c := n.find(m.GetTxid()); c != nil {
+		c.add(chaincodeID, d == handler.Received, m)
+	}
+}
+
+// fell notes that chaincode has panicked in a transaction.
+func (n *notes) fell(f Fall) {
+	if c := n.find(f.TxID); c != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.falls = append(c.falls, f)
+	}
+}
+
+func (c *conversation) add(chaincodeID string, received bool, m *pb.ChaincodeMessage) {
+	name, _, _ := strings.Cut(chaincodeID, ":")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cost.count(received, m)
+	size := len(m.GetPayload())
+	if len(c.said) >= keptMessages || c.kept+size > keptBytes {
+		c.omitted++
+		return
+	}
+	c.kept += size
+	c.said = append(c.said, message{
+		chaincode: name, received: received, typ: m.GetType(), payload: bytes.Clone(m.GetPayload()), size: size, event: m.GetChaincodeEvent().GetEventName(),
+	})
+}
+
+// fallen returns the first panic of the conversation, or nil.
+func (c *conversation) fallen() *Fall {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.falls) == 0 {
+		return nil
+	}
+	return &c.falls[0]
+}
+
+// shortStack returns the lines of a stack from the panic on, without what is only this package's or the shims'.
+func shortStack(stack []byte) []string {
+	lines := strings.Split(strings.TrimSpace(string(stack)), "\n")
+	var out []string
+	begun := false
+	for i := 1; i+1 < len(lines); i += 2 { // a line for the function, and one for its place
+		function := lines[i]
+		switch {
+		case strings.HasPrefix(function, "panic("), strings.HasPrefix(function, "runtime.Goexit("):
+			begun, out = true, nil
+			continue
+		case strings.Contains(function, "chaincodetest.guarded.call.func"), strings.Contains(function, "fabricshim.(*guarded).call.func"),
+			strings.Contains(function, "chaincodetest/internal/guard."):
+			if begun {
+				return out
+			}
+			continue
+		case strings.HasPrefix(function, "runtime."):
+			continue
+		}
+		out = append(out, function, lines[i+1])
+	}
+	return out
+}

@@ -1,0 +1,199 @@
+package chaincodetest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/shim"
+)
+
+// Tx is a transaction that has run. Its methods say what the test expects of it. Each fails the test if it isn't so, and returns
+// the transaction, so that they can be chained:
+//
+//	alice.Submit("basic", "Transfer", "a1", "bob").OK().Writes("a1", want).Event("Transferred", want)
+type Tx struct {
+	// ID is the transaction's ID.
+	ID string
+
+	net                 *Net
+	client              *Client
+	verb                string // submitted, simulated or evaluated
+	number              int
+	chaincode, function string
+	call                call
+
+	outcome      outcome
+	conversation *conversation
+	rwset        *rwset
+	divergence   []string // in what a second run differed
+	committed    bool     // it is in a block
+	code         kvledger.ValidationCode
+	asked        atomic.Bool // the test has looked how it ended
+}
+
+// run runs the transaction.
+func (tx *Tx) run(ctx context.Context) {
+	tx.outcome, tx.conversation = tx.once(ctx)
+}
+
+// once runs the transaction, and returns what came of it.
+func (tx *Tx) once(ctx context.Context) (outcome, *conversation) {
+	within := newExpiring(ctx)
+	defer within.expire()
+	c := tx.net.notes.begin(tx.ID, within.expire)
+	defer tx.net.notes.end(tx.ID)
+	return tx.net.backend.simulate(within, tx.call), c
+}
+
+// settle fails the test if the transaction went in a way that no test can want. If it failed otherwise, the test has to ask.
+func (n *Net) settle(tx *Tx) {
+	n.t.Helper()
+	if tx.outcome.err == nil {
+		set, err := decodeRWSet(tx.outcome.tx)
+		if err != nil {
+			n.fatal("%s: %v", tx.name(), err)
+		}
+		tx.rwset = set
+	}
+	if fall := tx.conversation.fallen(); fall != nil {
+		n.t.Fatalf("%s: %s\n\n%s\n%s", tx.name(), fall.Text(), indent(shortStack(fall.Stack)), tx.report())
+	}
+	if len(tx.divergence) > 0 {
+		n.t.Fatalf("%s isn't deterministic. It was run twice on the same state, and did different things:\n%s\n%s\n%s", tx.name(),
+			indent(tx.divergence), advice, tx.report())
+	}
+	if tx.failure() != "" {
+		n.noteUnasked(tx)
+	}
+}
+
+// name is a transaction as one would call it: its function, who called it, and its number.
+func (tx *Tx) name() string {
+	return fmt.Sprintf("%s.%s by %s (transaction %d)", tx.chaincode, tx.function, tx.client.name, tx.number)
+}
+
+// failure says why the transaction has failed, or nothing if it hasn't.
+func (tx *Tx) failure() string {
+	switch {
+	case tx.outcome.err != nil:
+		return tx.outcome.err.Error()
+	case tx.outcome.status >= shim.ERRORTHRESHOLD:
+		return fmt.Sprintf("status %d: %s", tx.outcome.status, tx.outcome.message)
+	case tx.committed && tx.code != kvledger.Valid:
+		return "it was committed as invalid: " + tx.code.String()
+	}
+	return ""
+}
+
+// message is the text by which the transaction has failed, without a status.
+func (tx *Tx) message() string {
+	switch {
+	case tx.outcome.err != nil:
+		return tx.outcome.err.Error()
+	case tx.outcome.status >= shim.ERRORTHRESHOLD:
+		return tx.outcome.message
+	case tx.committed && tx.code != kvledger.Valid:
+		return tx.code.String()
+	}
+	return ""
+}
+
+// Err returns nil if the transaction succeeded, and else an error that says why it did not. It is for tests that decide by
+// themselves.
+func (tx *Tx) Err() error {
+	tx.asked.Store(true)
+	if tx.failure() == "" {
+		return nil
+	}
+	return &Failure{Tx: tx, Text: tx.message()}
+}
+
+// Failure is how a transaction failed: the error that Tx.Err returns.
+type Failure struct {
+	Tx *Tx
+	// Text is what the chaincode has said, or else the peer.
+	Text string
+}
+
+// Error is Text.
+func (f *Failure) Error() string { return f.Text }
+
+// Payload returns what the chaincode has returned. The caller must not modify it.
+func (tx *Tx) Payload() []byte { return tx.outcome.payload }
+
+// String returns all that is known of the transaction: t.Log(tx) shows it.
+func (tx *Tx) String() string { return tx.name() + "\n" + tx.report() }
+
+// report is all that is known of the transaction, for a test's output.
+func (tx *Tx) report() string {
+	lines := []string{""}
+	add := func(title string, what []string) {
+		lines = append(append(lines, "  "+title), prefixed("    ", what)...)
+	}
+	add("call", []string{fmt.Sprintf("%s %s on %s: %s", tx.client.name, tx.verb, tx.call.channel, tx.showCall())})
+	add("answer", tx.answerLines())
+	if tx.rwset != nil {
+		add("ledger", tx.rwset.lines(tx.chaincode))
+	}
+	add("conversation (> chaincode, < peer)", tx.conversation.lines(tx.chaincode))
+	return strings.Join(lines, "\n")
+}
+
+// showCall writes the call as it might be written in Go.
+func (tx *Tx) showCall() string {
+	args := make([]string, 0, len(tx.call.args))
+	for _, a := range tx.call.args[1:] {
+		args = append(args, showArg(a))
+	}
+	text := fmt.Sprintf("%s(%s)", tx.function, strings.Join(args, ", "))
+	for _, name := range sortedKeys(tx.client.transient, nil) {
+		text += fmt.Sprintf(", transient %s = %s", name, show(tx.client.transient[name]))
+	}
+	return text
+}
+
+func (tx *Tx) answerLines() []string {
+	o := tx.outcome
+	if o.err != nil {
+		return []string{"none: " + o.err.Error()}
+	}
+	text := fmt.Sprintf("status %d", o.status)
+	if o.message != "" {
+		text += ", message " + show([]byte(o.message))
+	}
+	if len(o.payload) > 0 {
+		text += ", payload " + show(o.payload)
+	}
+	lines := []string{text}
+	if o.event != nil {
+		lines = append(lines, fmt.Sprintf("event %s %s", o.event.Name, show(o.event.Payload)))
+	}
+	return append(lines, tx.fate())
+}
+
+// fate says what became of what the transaction has written.
+func (tx *Tx) fate() string {
+	switch {
+	case tx.committed:
+		return "committed as " + tx.code.String()
+	case len(tx.divergence) > 0:
+		return "not committed, because it isn't deterministic"
+	case tx.verb == "submitted":
+		return "not committed, because it failed"
+	default:
+		return "not committed: it was only " + tx.verb
+	}
+}
+
+func prefixed(prefix string, lines []string) []string {
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = prefix + l
+	}
+	return out
+}
+
+func indent(lines []string) string { return strings.Join(prefixed("    ", lines), "\n") }
