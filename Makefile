@@ -172,7 +172,7 @@ release-check: ## Get, build and install what is published, from a module proxy 
 	$(RELEASE) check
 
 # The modules that others import from.
-LIBRARIES := . ledger/kvledger/store/etcd ledger/kvledger/store/pebble ledger/kvledger/store/postgres
+LIBRARIES := . chaincodetest/fabricshim ledger/kvledger/store/etcd ledger/kvledger/store/pebble ledger/kvledger/store/postgres
 
 .PHONY: api
 api: $(BIN)/.apidiff-$(APIDIFF_VERSION) ## Report what has changed in the API of each module since its last tag

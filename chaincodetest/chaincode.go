@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/pkg/errors"
 
@@ -67,22 +66,12 @@ func InProcess(cc shim.Chaincode) Chaincode {
 		if cc == nil {
 			return nil, errors.New("the chaincode is nil")
 		}
-		setMSPID(h.MSPID)
 		guarded := guarded{Chaincode: cc, fell: h.Fell}
 		return inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 			defer func() { _ = s.CloseSend() }()
 			return shim.Chat(s, shim.Config{ChaincodeID: chaincodeID}, guarded)
 		}), nil
 	})
-}
-
-// setMSPID sets the variable that shims read the peer's organization from, unless it is set. It is the process's, so chaincode
-// in this process can't tell the peers of two organizations apart.
-func setMSPID(mspID string) {
-	const variable = "CORE_PEER_LOCALMSPID"
-	if _, ok := os.LookupEnv(variable); !ok {
-		_ = os.Setenv(variable, mspID) // it fails for odd names only
-	}
 }
 
 // guarded is a chaincode whose panics are answered and reported.

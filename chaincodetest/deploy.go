@@ -100,6 +100,7 @@ func (n *Net) Deploy(name string, cc Chaincode, options ...DeployOption) {
 
 func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
 	ctx := context.Background()
+	setMSPID(n.settings.mspID)
 	rt, err := cc.Runtime(Host{MSPID: n.settings.mspID, PeerAddress: n.backend.listen, Fell: n.notes.fell, Output: n.t.Output()})
 	if err != nil {
 		return err
@@ -112,6 +113,15 @@ func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
 	version := fmt.Sprint(n.backend.versions.Add(1))
 	d := &deployment{id: name + ":" + version, version: version, initRequired: with.initRequired, runtime: rt}
 	return n.backend.deploy(ctx, name, d)
+}
+
+// setMSPID sets the variable that shims read the peer's organization from, unless it is set. It is the process's, so chaincode
+// in this process can't tell the peers of two organizations apart.
+func setMSPID(mspID string) {
+	const variable = "CORE_PEER_LOCALMSPID"
+	if _, ok := os.LookupEnv(variable); !ok {
+		_ = os.Setenv(variable, mspID) // it fails for odd names only
+	}
 }
 
 // define gives a chaincode's namespace its collections and indexes.

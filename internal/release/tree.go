@@ -30,6 +30,7 @@ func goLine(folder string) string {
 func published() []string {
 	return []string{
 		".",
+		"chaincodetest/fabricshim",
 		"ledger/kvledger/store/etcd",
 		"ledger/kvledger/store/pebble",
 		"ledger/kvledger/store/postgres",

@@ -27,7 +27,7 @@ func goodTree() map[string]string {
 		"examples/go.mod": "module " + rootPath + "/examples\n\ngo 1.26.0" + requireRoot,
 		"cmd/ccpeer/go.mod": "module " + rootPath + "/cmd/ccpeer\n\ngo 1.26.0\n\nrequire (\n\t" + rootPath + " v0.1.0\n\t" +
 			storePath + "etcd v0.1.0\n)\n",
-		"go.work": "go 1.26.0\n\nuse (\n\t.\n\t./cmd/ccpeer\n\t./examples\n\t./ledger/kvledger/store/etcd\n\t./ledger/kvledger/store/pebble\n" +
+		"go.work": "go 1.26.0\n\nuse (\n\t.\n\t./chaincodetest/fabricshim\n\t./cmd/ccpeer\n\t./examples\n\t./ledger/kvledger/store/etcd\n\t./ledger/kvledger/store/pebble\n" +
 			"\t./ledger/kvledger/store/postgres\n)\n\nreplace (\n\t" + rootPath + " v0.1.0 => ./\n\t" +
 			storePath + "etcd v0.1.0 => ./ledger/kvledger/store/etcd\n)\n",
 		".bin/go.mod":                          "module example.com/tool\n",
@@ -37,9 +37,9 @@ func goodTree() map[string]string {
 		"ledger/kvledger/store/etcd/etcd.go":   "package etcd\n\nimport _ \"" + rootPath + "\"\n",
 		"ledger/kvledger/store/etcd/.git/note": "",
 	}
-	for _, store := range []string{"etcd", "pebble", "postgres"} {
-		folder := "ledger/kvledger/store/" + store
-		files[folder+"/go.mod"] = "module " + storePath + store + "\n\ngo " + goLine(folder) + requireRoot
+	const stores = "ledger/kvledger/store/"
+	for _, folder := range []string{"chaincodetest/fabricshim", stores + "etcd", stores + "pebble", stores + "postgres"} {
+		files[folder+"/go.mod"] = "module " + pathOf(folder) + "\n\ngo " + goLine(folder) + requireRoot
 	}
 	return files
 }
