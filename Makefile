@@ -126,10 +126,10 @@ hostile-short: ## Attack it with a sixteenth, without the race detector, beside 
 	go test ./internal/hostile -count=1
 
 # The packages whose tests have a long form, which CCPEER_LONG asks for. A test keeps the list.
-LONG := ./chaincodesupport ./chaincodesupport/runtime/internal/group ./cmd/ccpeer/internal/hostile ./handler ./internal/hostile ./ledger/kvledger/internal/mango
+LONG := ./chaincodesupport ./chaincodesupport/runtime/internal/group ./cmd/ccpeer/internal/hostile ./handler ./internal/hostile ./ledger/kvledger ./ledger/kvledger/internal/mango
 
 .PHONY: long
-long: ## Run the long form of every test that has one, at real sizes: some minutes, and 2 GiB of memory
+long: ## Run the long form of every test that has one, at real sizes: some minutes, and 6 GiB of memory
 	CCPEER_LONG=1 go test -p 1 -v -count=1 -timeout 120m $(LONG)
 
 # What test-busy runs, and how often.

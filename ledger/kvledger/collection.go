@@ -2,9 +2,9 @@ package kvledger
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
-
-	"google.golang.org/protobuf/proto"
+	"slices"
 
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -40,12 +40,12 @@ type privateRWSet map[collectionName][]byte
 type collectionName struct{ namespace, collection string }
 
 // decodePrivateRWSet decodes a private read/write set. A set that can't be decoded counts as none.
-func decodePrivateRWSet(b []byte) privateRWSet {
+func decodePrivateRWSet(ctx context.Context, b []byte) privateRWSet {
 	if len(b) == 0 {
 		return nil
 	}
 	rwset := new(pb.TxPvtReadWriteSet)
-	if proto.Unmarshal(b, rwset) != nil {
+	if unmarshal(ctx, b, rwset) != nil {
 		return nil
 	}
 	private := privateRWSet{}
@@ -58,26 +58,30 @@ func decodePrivateRWSet(b []byte) privateRWSet {
 }
 
 // decodeCollections decodes the part of a namespace's read/write set that is about collections.
-func (d rwsetDecoder) decodeCollections(ns *pb.NsReadWriteSet, private privateRWSet) ([]read, []collectionRWSet, ValidationCode) {
+func (d rwsetDecoder) decodeCollections(ctx context.Context, ns *pb.NsReadWriteSet, private privateRWSet) ([]read, []collectionRWSet, ValidationCode) {
 	var reads []read
 	var collections []collectionRWSet
-	seen := make(map[string]bool, len(ns.CollectionHashedRwset))
+	seen := newSeen(len(ns.CollectionHashedRwset))
 	for _, set := range ns.CollectionHashedRwset {
 		name, hashed := set.CollectionName, new(pb.HashedRWSet)
-		if checkName("collection name", name) != nil || seen[name] || proto.Unmarshal(set.HashedRwset, hashed) != nil {
+		if checkName("collection name", name) != nil || seen[name] || unmarshal(ctx, set.HashedRwset, hashed) != nil {
 			return nil, nil, BadRWSet
 		}
 		seen[name] = true
-		for _, r := range hashed.HashedReads {
+		reads = slices.Grow(reads, len(hashed.HashedReads))
+		for i, r := range hashed.HashedReads {
+			if look(ctx, i) != nil {
+				return nil, nil, BadRWSet
+			}
 			reads = append(reads, read{d.keys.hashKey(ns.Namespace, name, string(r.KeyHash)), versionOf(r.Version)})
 		}
 		c := collectionRWSet{name: name}
-		if !d.decodeHashedWrites(ns.Namespace, &c, hashed) {
+		if !d.decodeHashedWrites(ctx, ns.Namespace, &c, hashed) {
 			return nil, nil, InvalidWriteSet
 		}
 		if b, ok := private[collectionName{ns.Namespace, name}]; ok {
-			if sum := sha256.Sum256(b); bytes.Equal(sum[:], set.PvtRwsetHash) {
-				d.decodePrivateWrites(ns.Namespace, &c, b)
+			if sum, err := hashBytes(ctx, b); err == nil && bytes.Equal(sum[:], set.PvtRwsetHash) {
+				d.decodePrivateWrites(ctx, ns.Namespace, &c, b)
 			}
 		}
 		collections = append(collections, c)
@@ -86,9 +90,13 @@ func (d rwsetDecoder) decodeCollections(ns *pb.NsReadWriteSet, private privateRW
 }
 
 // decodeHashedWrites reports whether the writes can be used.
-func (d rwsetDecoder) decodeHashedWrites(namespace string, c *collectionRWSet, hashed *pb.HashedRWSet) bool {
-	seen := make(map[string]bool, len(hashed.HashedWrites))
-	for _, w := range hashed.HashedWrites {
+func (d rwsetDecoder) decodeHashedWrites(ctx context.Context, namespace string, c *collectionRWSet, hashed *pb.HashedRWSet) bool {
+	seen := newSeen(len(hashed.HashedWrites))
+	c.writes = make([]write, 0, len(hashed.HashedWrites))
+	for i, w := range hashed.HashedWrites {
+		if look(ctx, i) != nil {
+			return false
+		}
 		key, value := string(w.KeyHash), w.ValueHash
 		if isHashedDelete(w) {
 			value = nil
@@ -104,10 +112,14 @@ func (d rwsetDecoder) decodeHashedWrites(namespace string, c *collectionRWSet, h
 			c.purges = append(c.purges, key)
 		}
 	}
-	clear(seen)
-	for _, m := range hashed.MetadataWrites {
+	seen = newSeen(len(hashed.MetadataWrites))
+	c.metadata = make([]metadataWrite, 0, len(hashed.MetadataWrites))
+	for i, m := range hashed.MetadataWrites {
+		if look(ctx, i) != nil {
+			return false
+		}
 		key := string(m.KeyHash)
-		value, err := encodeMetadata(m.Entries)
+		value, err := encodeMetadata(ctx, m.Entries)
 		if len(key) != sha256.Size || seen[key] || err != nil {
 			return false
 		}
@@ -124,9 +136,9 @@ func isHashedDelete(w *pb.KVWriteHash) bool {
 }
 
 // decodePrivateWrites makes the values known if each value belongs to a hash, and each hash to a value.
-func (d rwsetDecoder) decodePrivateWrites(namespace string, c *collectionRWSet, b []byte) {
+func (d rwsetDecoder) decodePrivateWrites(ctx context.Context, namespace string, c *collectionRWSet, b []byte) {
 	kv := new(pb.KVRWSet)
-	if proto.Unmarshal(b, kv) != nil || len(kv.Writes) != len(c.writes) || len(kv.MetadataWrites) != len(c.metadata) {
+	if unmarshal(ctx, b, kv) != nil || len(kv.Writes) != len(c.writes) || len(kv.MetadataWrites) != len(c.metadata) {
 		return
 	}
 	hashes := make(map[string][]byte, len(c.writes))
@@ -135,6 +147,9 @@ func (d rwsetDecoder) decodePrivateWrites(namespace string, c *collectionRWSet, 
 	}
 	private := make([]privateUpdate, 0, len(kv.Writes))
 	for _, w := range kv.Writes {
+		if ctx.Err() != nil {
+			return
+		}
 		key := hash(w.Key)
 		want, ok := hashes[key]
 		delete(hashes, key)
@@ -142,7 +157,7 @@ func (d rwsetDecoder) decodePrivateWrites(namespace string, c *collectionRWSet, 
 		if w.IsDelete || len(value) == 0 {
 			value = nil
 		}
-		if !ok || d.keys.checkKey(namespace, c.name, w.Key) != nil || !isHashOf(want, value) {
+		if !ok || d.keys.checkKey(namespace, c.name, w.Key) != nil || !isHashOf(ctx, want, value) {
 			return
 		}
 		private = append(private, privateUpdate{key, write{w.Key, d.keys.privateKey(namespace, c.name, w.Key), value}})
@@ -151,19 +166,20 @@ func (d rwsetDecoder) decodePrivateWrites(namespace string, c *collectionRWSet, 
 	for _, m := range c.metadata {
 		metadata[m.key] = true
 	}
-	for _, m := range kv.MetadataWrites {
-		if !metadata[hash(m.Key)] {
+	for i, m := range kv.MetadataWrites {
+		if look(ctx, i) != nil || !metadata[hash(m.Key)] {
 			return
 		}
 	}
 	c.known, c.private = true, private
 }
 
-// isHashOf reports whether h is the hash of a private value. The hash of a delete is nil.
-func isHashOf(h, value []byte) bool {
+// isHashOf reports whether h is the hash of a private value. The hash of a delete is nil. If ctx has ended, what it returns
+// means nothing.
+func isHashOf(ctx context.Context, h, value []byte) bool {
 	if value == nil || h == nil {
 		return value == nil && h == nil
 	}
-	sum := sha256.Sum256(value)
-	return bytes.Equal(sum[:], h)
+	sum, err := hashBytes(ctx, value)
+	return err == nil && bytes.Equal(sum[:], h)
 }

@@ -91,25 +91,29 @@ func (e *effects) renew(ctx context.Context) error {
 		}
 		storeKey := e.committed.keys.privateKey(of.namespace, of.collection, name)
 		if u, ok := e.updates.Get(storeKey); ok {
-			e.renewValue(storeKey, hashed, u.value)
+			e.renewValue(ctx, storeKey, hashed, u.value)
 			continue
 		}
 		hashes[storeKey] = hashed
 		unread = append(unread, storeKey)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	return readEach(ctx, e.committed.snapshot, unread, func(i int, stored []byte) error {
 		_, value, err := decodeValue(stored)
 		if err != nil {
 			return err
 		}
-		e.renewValue(unread[i], hashes[unread[i]], value)
-		return ctx.Err() // a value may take its time to be hashed
+		e.renewValue(ctx, unread[i], hashes[unread[i]], value)
+		return ctx.Err()
 	})
 }
 
-// renewValue gives a private value the version of a hash, if the hash is that of the value.
-func (e *effects) renewValue(storeKey string, hashed update, value []byte) {
-	if value != nil && isHashOf(hashed.value, value) {
+// renewValue gives a private value the version of a hash, if the hash is that of the value. If ctx ends, it does nothing: the
+// caller looks.
+func (e *effects) renewValue(ctx context.Context, storeKey string, hashed update, value []byte) {
+	if value != nil && isHashOf(ctx, hashed.value, value) {
 		e.updates.Set(storeKey, update{hashed.version, value})
 	}
 }

@@ -28,14 +28,14 @@ func (l *Ledger) receive(ctx context.Context, b Block) (*incoming, error) {
 	envelopes := make([][]byte, len(b.Transactions))
 	decoder := rwsetDecoder{l.keys}
 	for i, tx := range b.Transactions {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		tx, err := l.enclose(tx)
 		if err != nil {
 			return nil, errors.WithMessagef(err, "transaction %d of the block", i)
 		}
-		in.txs[i], envelopes[i] = decoder.decode(tx), tx.Envelope
+		in.txs[i], envelopes[i] = decoder.decode(ctx, tx), tx.Envelope
+		if err := ctx.Err(); err != nil { // it ends the decoding, too
+			return nil, err
+		}
 	}
 	in.dataHash = block.DataHash(&pb.BlockData{Data: envelopes})
 	if b.Header != nil && !bytes.Equal(b.Header.GetDataHash(), in.dataHash) {

@@ -95,11 +95,15 @@ func sortMetadata(m map[string][]byte) (metadata, error) {
 }
 
 // encodeMetadata returns what the store holds for metadata, or nil if there is none.
-func encodeMetadata(m metadata) ([]byte, error) {
+func encodeMetadata(ctx context.Context, m metadata) ([]byte, error) {
 	if len(m) == 0 {
 		return nil, nil
 	}
-	b, err := marshal(&pb.KVMetadataWrite{Entries: m})
+	var all []proto.Message
+	for part := range slices.Chunk(m, portionEntries) {
+		all = append(all, &pb.KVMetadataWrite{Entries: part})
+	}
+	b, err := marshalEach(ctx, all)
 	if err != nil {
 		return nil, errors.Wrap(err, "marshal metadata")
 	}

@@ -2,6 +2,7 @@ package kvledger
 
 import (
 	"cmp"
+	"context"
 	"slices"
 )
 
@@ -56,15 +57,29 @@ func (m *noted[V]) has(key string) bool {
 	return false
 }
 
-// sorted returns what was noted, by key.
-func (m *noted[V]) sorted() []entry[V] {
+// sorted returns what was noted, by key. There may be millions of entries, so it stops when ctx ends. All are taken for equal
+// then, which soon ends a sort.
+func (m *noted[V]) sorted(ctx context.Context) ([]entry[V], error) {
 	all := slices.Clone(m.few[:m.n])
 	if m.many != nil {
 		all = make([]entry[V], 0, len(m.many))
 		for key, value := range m.many {
+			if err := look(ctx, len(all)); err != nil {
+				return nil, err
+			}
 			all = append(all, entry[V]{key, value})
 		}
 	}
-	slices.SortFunc(all, func(a, b entry[V]) int { return cmp.Compare(a.key, b.key) })
-	return all
+	var ended error
+	compared := 0
+	slices.SortFunc(all, func(a, b entry[V]) int {
+		if compared++; ended == nil {
+			ended = look(ctx, compared)
+		}
+		if ended != nil {
+			return 0
+		}
+		return cmp.Compare(a.key, b.key)
+	})
+	return all, ended
 }

@@ -2,11 +2,11 @@ package kvledger
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
 	"github.com/pkg/errors"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -22,28 +22,43 @@ type Results struct {
 	PrivateRWSet []byte
 }
 
-// TransactionOf returns a transaction to be committed: what was run on a simulator, under its ID and its time. Like
-// ResultsOf it must be called once, before Done, and sim may be wrapped.
+// TransactionOf is TransactionOfContext with a context that doesn't end.
 func TransactionOf(sim ledger.Simulator, txID string, at time.Time) (Transaction, error) {
-	r, err := ResultsOf(sim)
+	return TransactionOfContext(context.Background(), sim, txID, at)
+}
+
+// TransactionOfContext returns a transaction to be committed: what was run on a simulator, under its ID and its time. Like
+// ResultsOf it must be called once, before Done, and sim may be wrapped.
+func TransactionOfContext(ctx context.Context, sim ledger.Simulator, txID string, at time.Time) (Transaction, error) {
+	r, err := ResultsOfContext(ctx, sim)
 	if err != nil {
 		return Transaction{}, err
 	}
 	return Transaction{TxID: txID, Timestamp: at, RWSet: r.RWSet, PrivateRWSet: r.PrivateRWSet}, nil
 }
 
-// ResultsOf returns what a transaction has read and written. sim is a *Simulator that a Ledger has made, or wraps one in the
-// way that ledger.Unwrap describes. It must be called once, before Done.
+// ResultsOf is ResultsOfContext with a context that doesn't end.
 func ResultsOf(sim ledger.Simulator) (*Results, error) {
+	return ResultsOfContext(context.Background(), sim)
+}
+
+// ResultsOfContext returns what a transaction has read and written. sim is a *Simulator that a Ledger has made, or wraps one
+// in the way that ledger.Unwrap describes. It must be called once, before Done.
+func ResultsOfContext(ctx context.Context, sim ledger.Simulator) (*Results, error) {
 	s, ok := ledger.Unwrap(sim).(*Simulator)
 	if !ok {
 		return nil, errors.Errorf("a %T is no simulator of this kind of ledger, and wraps none", sim)
 	}
-	return s.Results()
+	return s.ResultsContext(ctx)
 }
 
-// Results returns what the transaction has read and written. It must be called once, before Done.
-func (s *Simulator) Results() (*Results, error) {
+// Results is ResultsContext with a context that doesn't end.
+func (s *Simulator) Results() (*Results, error) { return s.ResultsContext(context.Background()) }
+
+// ResultsContext returns what the transaction has read and written. It must be called once, before Done. A transaction may
+// have read millions of keys, and written hundreds of megabytes, which take seconds to be sorted, hashed and encoded. So it
+// stops when ctx ends. Then there are no results any more.
+func (s *Simulator) ResultsContext(ctx context.Context) (*Results, error) {
 	switch {
 	case s.view.closed:
 		return nil, errDone
@@ -55,7 +70,7 @@ func (s *Simulator) Results() (*Results, error) {
 	var private []*pb.NsPvtReadWriteSet
 	slices.SortFunc(s.notes.namespaces, func(a, b *namespaceSet) int { return cmp.Compare(a.name, b.name) })
 	for _, set := range s.notes.namespaces {
-		ns, nsPrivate, err := set.results()
+		ns, nsPrivate, err := set.results(ctx)
 		if err != nil {
 			return nil, errors.Wrapf(err, "marshal read/write set of namespace %q", shown(set.name))
 		}
@@ -81,8 +96,8 @@ func (s *Simulator) Results() (*Results, error) {
 }
 
 // results returns the namespace's part of the public read/write set, and of the private one if there is one.
-func (n *namespaceSet) results() (*pb.NsReadWriteSet, *pb.NsPvtReadWriteSet, error) {
-	b, err := n.marshal()
+func (n *namespaceSet) results(ctx context.Context) (*pb.NsReadWriteSet, *pb.NsPvtReadWriteSet, error) {
+	b, err := n.marshal(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,42 +105,73 @@ func (n *namespaceSet) results() (*pb.NsReadWriteSet, *pb.NsPvtReadWriteSet, err
 	if n.rare == nil {
 		return ns, nil, nil
 	}
-	private, err := n.rare.collectionResults(ns)
+	private, err := n.rare.collectionResults(ctx, ns)
 	return ns, private, err
 }
 
 // marshal returns the namespace's KVRWSet, which is empty if nothing was noted.
-func (n *namespaceSet) marshal() ([]byte, error) {
+func (n *namespaceSet) marshal(ctx context.Context) ([]byte, error) {
 	kv := new(pb.KVRWSet)
-	for _, r := range n.reads.sorted() {
+	reads, err := n.reads.sorted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range reads {
+		if err := look(ctx, i); err != nil {
+			return nil, err
+		}
 		kv.Reads = append(kv.Reads, &pb.KVRead{Key: r.key, Version: r.value.proto()})
 	}
-	for _, w := range n.writes.sorted() {
+	writes, err := n.writes.sorted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range writes {
+		if err := look(ctx, i); err != nil {
+			return nil, err
+		}
 		kv.Writes = append(kv.Writes, &pb.KVWrite{Key: w.key, IsDelete: w.value == nil, Value: w.value})
 	}
 	if n.rare != nil {
-		for _, m := range n.rare.metadata.sorted() {
-			kv.MetadataWrites = append(kv.MetadataWrites, &pb.KVMetadataWrite{Key: m.key, Entries: m.value})
+		if kv.MetadataWrites, err = metadataWrites(ctx, &n.rare.metadata); err != nil {
+			return nil, err
 		}
 	}
-	var err error
-	if kv.RangeQueriesInfo, err = n.rangeQueries(); err != nil {
+	if kv.RangeQueriesInfo, err = n.rangeQueries(ctx); err != nil {
 		return nil, err
 	}
-	return marshal(kv)
+	return marshalKVRWSet(ctx, kv)
+}
+
+func metadataWrites(ctx context.Context, of *noted[metadata]) ([]*pb.KVMetadataWrite, error) {
+	all, err := of.sorted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var writes []*pb.KVMetadataWrite
+	for i, m := range all {
+		if err := look(ctx, i); err != nil {
+			return nil, err
+		}
+		writes = append(writes, &pb.KVMetadataWrite{Key: m.key, Entries: m.value})
+	}
+	return writes, nil
 }
 
 // rangeQueries returns the ranges that were read, in the order in which they were opened. Of ranges with the same bounds
 // only the first one is returned, because they read the same snapshot. A range that was never read has seen nothing, and is
 // left out.
-func (n *namespaceSet) rangeQueries() ([]*pb.RangeQueryInfo, error) {
+func (n *namespaceSet) rangeQueries(ctx context.Context) ([]*pb.RangeQueryInfo, error) {
 	type bounds struct {
 		start, end string
 		exhausted  bool
 	}
 	var infos []*pb.RangeQueryInfo
 	seen := make(map[bounds]bool, len(n.ranges))
-	for _, it := range n.ranges {
+	for i, it := range n.ranges {
+		if err := look(ctx, i); err != nil {
+			return nil, err
+		}
 		if !it.pulled {
 			continue
 		}
@@ -140,9 +186,4 @@ func (n *namespaceSet) rangeQueries() ([]*pb.RangeQueryInfo, error) {
 		}
 	}
 	return infos, nil
-}
-
-// marshal returns bytes that are never nil. Equal messages have equal bytes.
-func marshal(m proto.Message) ([]byte, error) {
-	return proto.MarshalOptions{Deterministic: true}.MarshalAppend([]byte{}, m)
 }

@@ -1,9 +1,8 @@
 package kvledger
 
 import (
+	"context"
 	"math"
-
-	"google.golang.org/protobuf/proto"
 
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -49,34 +48,36 @@ type metadataWrite struct {
 // rwsetDecoder turns a transaction's bytes into what is validated and committed. The bytes may come from anybody. Nothing in
 // them is trusted, and whatever is wrong becomes the transaction's code, not an error. Every key is turned into the store's
 // key here, and is known to be one that the store takes. So validation need not look again.
+//
+// A set may have millions of entries. When ctx ends, its methods return soon, and what they return means nothing.
 type rwsetDecoder struct{ keys keyspace }
 
 // decode decodes a transaction's read/write sets.
-func (d rwsetDecoder) decode(tx Transaction) transaction {
+func (d rwsetDecoder) decode(ctx context.Context, tx Transaction) transaction {
 	if tx.Code != Valid {
 		return transaction{Transaction: tx, code: tx.Code}
 	}
-	namespaces, code := d.decodeRWSet(tx.RWSet, decodePrivateRWSet(tx.PrivateRWSet))
+	namespaces, code := d.decodeRWSet(ctx, tx.RWSet, decodePrivateRWSet(ctx, tx.PrivateRWSet))
 	return transaction{Transaction: tx, code: code, namespaces: namespaces}
 }
 
 // decodeRWSet decodes a public read/write set, with what is known of the private one.
-func (d rwsetDecoder) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRWSet, ValidationCode) {
+func (d rwsetDecoder) decodeRWSet(ctx context.Context, b []byte, private privateRWSet) ([]namespaceRWSet, ValidationCode) {
 	rwset := new(pb.TxReadWriteSet)
-	if proto.Unmarshal(b, rwset) != nil || rwset.DataModel != pb.TxReadWriteSet_KV {
+	if unmarshal(ctx, b, rwset) != nil || rwset.DataModel != pb.TxReadWriteSet_KV {
 		return nil, BadRWSet
 	}
-	seen := make(map[string]bool, len(rwset.NsRwset))
+	seen := newSeen(len(rwset.NsRwset))
 	namespaces := make([]namespaceRWSet, 0, len(rwset.NsRwset))
 	for _, ns := range rwset.NsRwset {
 		kv := new(pb.KVRWSet)
-		if checkName("namespace", ns.Namespace) != nil || seen[ns.Namespace] || proto.Unmarshal(ns.Rwset, kv) != nil {
+		if checkName("namespace", ns.Namespace) != nil || seen[ns.Namespace] || unmarshal(ctx, ns.Rwset, kv) != nil {
 			return nil, BadRWSet
 		}
 		seen[ns.Namespace] = true
-		decoded, code := d.decodeNamespace(ns.Namespace, kv)
+		decoded, code := d.decodeNamespace(ctx, ns.Namespace, kv)
 		if code == Valid && len(ns.CollectionHashedRwset) > 0 {
-			decoded.hashedReads, decoded.collections, code = d.decodeCollections(ns, private)
+			decoded.hashedReads, decoded.collections, code = d.decodeCollections(ctx, ns, private)
 		}
 		if code != Valid {
 			return nil, code
@@ -86,12 +87,20 @@ func (d rwsetDecoder) decodeRWSet(b []byte, private privateRWSet) ([]namespaceRW
 	return namespaces, Valid
 }
 
+// newSeen returns a set for about n keys. A large one grows as it is filled, because making it at once would take long. Clearing
+// one would, too: so make another.
+func newSeen(n int) map[string]bool { return make(map[string]bool, min(n, 1<<12)) }
+
 // decodeNamespace decodes and checks what a transaction read and wrote in one namespace. Another simulator may have made the
 // writes, so they are checked as this one would: each key once, none that the store can't take. A delete that is written as
 // an empty value becomes nil, so that validation knows one kind of delete.
-func (d rwsetDecoder) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWSet, ValidationCode) {
+func (d rwsetDecoder) decodeNamespace(ctx context.Context, name string, kv *pb.KVRWSet) (namespaceRWSet, ValidationCode) {
 	ns := namespaceRWSet{name: name, ranges: kv.RangeQueriesInfo}
-	for _, r := range kv.Reads {
+	ns.reads = make([]read, 0, len(kv.Reads)) // a list that grows is copied again and again
+	for i, r := range kv.Reads {
+		if look(ctx, i) != nil {
+			return ns, BadRWSet
+		}
 		ns.reads = append(ns.reads, read{d.keys.stateKey(name, r.Key), versionOf(r.Version)})
 	}
 	for _, info := range kv.RangeQueriesInfo {
@@ -100,26 +109,39 @@ func (d rwsetDecoder) decodeNamespace(name string, kv *pb.KVRWSet) (namespaceRWS
 			return ns, BadRWSet
 		}
 	}
-	seen := make(map[string]bool, len(kv.Writes))
-	for _, w := range kv.Writes {
-		if d.keys.checkKey(name, "", w.Key) != nil || seen[w.Key] {
-			return ns, InvalidWriteSet
+	if !d.decodeWrites(ctx, &ns, kv) {
+		return ns, InvalidWriteSet
+	}
+	return ns, Valid
+}
+
+// decodeWrites reports whether the writes can be used.
+func (d rwsetDecoder) decodeWrites(ctx context.Context, ns *namespaceRWSet, kv *pb.KVRWSet) bool {
+	seen := newSeen(len(kv.Writes))
+	ns.writes = make([]write, 0, len(kv.Writes))
+	for i, w := range kv.Writes {
+		if look(ctx, i) != nil || d.keys.checkKey(ns.name, "", w.Key) != nil || seen[w.Key] {
+			return false
 		}
 		seen[w.Key] = true
 		value := w.Value
 		if w.IsDelete || len(value) == 0 {
 			value = nil
 		}
-		ns.writes = append(ns.writes, write{w.Key, d.keys.stateKey(name, w.Key), value})
+		ns.writes = append(ns.writes, write{w.Key, d.keys.stateKey(ns.name, w.Key), value})
 	}
-	clear(seen)
-	for _, m := range kv.MetadataWrites {
-		value, err := encodeMetadata(m.Entries)
-		if d.keys.checkKey(name, "", m.Key) != nil || seen[m.Key] || err != nil {
-			return ns, InvalidWriteSet
+	seen = newSeen(len(kv.MetadataWrites))
+	ns.metadata = make([]metadataWrite, 0, len(kv.MetadataWrites))
+	for i, m := range kv.MetadataWrites {
+		if look(ctx, i) != nil || d.keys.checkKey(ns.name, "", m.Key) != nil || seen[m.Key] {
+			return false
+		}
+		value, err := encodeMetadata(ctx, m.Entries)
+		if err != nil {
+			return false
 		}
 		seen[m.Key] = true
-		ns.metadata = append(ns.metadata, metadataWrite{m.Key, d.keys.stateKey(name, m.Key), value})
+		ns.metadata = append(ns.metadata, metadataWrite{m.Key, d.keys.stateKey(ns.name, m.Key), value})
 	}
-	return ns, Valid
+	return true
 }

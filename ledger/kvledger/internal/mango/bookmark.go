@@ -44,20 +44,27 @@ func (p *Plan) BookmarkAfterContext(ctx context.Context, at Position) (string, e
 
 // bookmarkAfter writes {"v": values, "k": key}. Keys are bytes, and so in base64, so that JSON doesn't alter them.
 func (p *Plan) bookmarkAfter(w *work, at Position) (string, error) {
-	var content bytes.Buffer
+	content := output{most: base64.RawURLEncoding.DecodedLen(MaxBookmark) - base64.StdEncoding.EncodedLen(len(at.Key))}
+	if content.most <= 0 {
+		return "", longBookmark()
+	}
 	content.Write(make([]byte, checksumSize))
 	content.WriteString(`{"v":`)
 	var values any // null if there are none: bookmarks stay the same from version to version
 	if at.Values != nil {
 		values = at.Values
 	}
-	if err := encode(w, &content, values); err != nil {
+	err := encode(w, &content, values)
+	if errors.Is(err, errFull) {
+		return "", longBookmark()
+	}
+	if err != nil {
 		return "", errors.Wrap(err, "encode bookmark")
 	}
 	content.WriteString(`,"k":"` + toBase64(w, base64.StdEncoding, []byte(at.Key)) + `"}`)
 	text := content.Bytes()
-	if n := base64.RawURLEncoding.EncodedLen(len(text)); n > MaxBookmark {
-		return "", largeBookmark(n)
+	if base64.RawURLEncoding.EncodedLen(len(text)) > MaxBookmark {
+		return "", longBookmark()
 	}
 	copy(text, p.checksum(w, text[checksumSize:]))
 	return toBase64(w, base64.RawURLEncoding, text), nil
@@ -171,6 +178,11 @@ func fromBase64(w *work, as *base64.Encoding, text string) (data []byte, ok bool
 		data, text = decoded, text[len(piece):]
 	}
 	return data, true
+}
+
+// longBookmark is the error for a bookmark that is not made to its end.
+func longBookmark() error {
+	return errors.Wrapf(ErrLargeBookmark, "with the values that the results are sorted by it would have more than %d bytes", MaxBookmark)
 }
 
 func largeBookmark(size int) error {

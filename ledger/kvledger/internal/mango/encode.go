@@ -8,11 +8,31 @@ import (
 	"github.com/pkg/errors"
 )
 
+// output is JSON that is being made.
+type output struct {
+	bytes.Buffer
+	most int // how many bytes it may have, or about; 0 is any number
+}
+
+// errFull is why no more is encoded.
+var errFull = errors.New("it has too many bytes")
+
+// room returns an error if the output has too many bytes.
+func (o *output) room() error {
+	if o.most > 0 && o.Len() > o.most {
+		return errFull
+	}
+	return nil
+}
+
 // encode makes JSON of a decoded value, as package json does: compact, with sorted names. That can't be stopped, and so is only
 // for what is small: single strings, and pieces of them. Pieces of a string mean the same alone, since they are whole characters.
-func encode(w *work, into *bytes.Buffer, value any) error {
+func encode(w *work, into *output, value any) error {
 	if !w.spend(1) {
 		return w.ended()
+	}
+	if err := into.room(); err != nil {
+		return err
 	}
 	switch v := value.(type) {
 	case projection:
@@ -37,7 +57,7 @@ func encode(w *work, into *bytes.Buffer, value any) error {
 	return encodeSmall(into, value)
 }
 
-func encodeObject(w *work, into *bytes.Buffer, object map[string]any) error {
+func encodeObject(w *work, into *output, object map[string]any) error {
 	into.WriteByte('{')
 	for i, name := range sortedNames(w, object) {
 		if i > 0 {
@@ -55,7 +75,7 @@ func encodeObject(w *work, into *bytes.Buffer, object map[string]any) error {
 	return w.ended()
 }
 
-func encodeText(w *work, into *bytes.Buffer, text string) error {
+func encodeText(w *work, into *output, text string) error {
 	into.WriteByte('"')
 	for len(text) > 0 {
 		end := min(len(text), largeJSON)
@@ -64,6 +84,9 @@ func encodeText(w *work, into *bytes.Buffer, text string) error {
 		}
 		if !w.spend(end) {
 			return w.ended()
+		}
+		if err := into.room(); err != nil {
+			return err
 		}
 		from := into.Len()
 		if err := encodeSmall(into, text[:end]); err != nil {
@@ -78,7 +101,7 @@ func encodeText(w *work, into *bytes.Buffer, text string) error {
 	return nil
 }
 
-func encodeSmall(into *bytes.Buffer, value any) error {
+func encodeSmall(into *output, value any) error {
 	b, err := json.Marshal(value)
 	into.Write(b)
 	return errors.Wrap(err, "encode JSON")

@@ -1,7 +1,6 @@
 package mango
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"math"
@@ -332,7 +331,7 @@ func (q *Query) project(w *work, d *Document) ([]byte, error) {
 		projected, err := json.Marshal(result)
 		return projected, errors.Wrap(err, "encode fields")
 	}
-	var projected bytes.Buffer
+	var projected output
 	if err := encode(w, &projected, result); err != nil {
 		return nil, errors.WithMessage(err, "encode fields")
 	}

@@ -2,6 +2,7 @@ package mango_test
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +94,16 @@ func TestLargeBookmark(t *testing.T) {
 		}
 	}
 	p := sortPlan(t, `["n"]`)
+	for name, at := range map[string]mango.Position{
+		"a string":    {Values: []any{strings.Repeat("x", 64<<20)}, Key: "k"},
+		"many values": {Values: []any{slices.Repeat([]any{true}, 16<<20)}, Key: "k"},
+		"a key":       {Values: []any{true}, Key: strings.Repeat("k", 64<<20)},
+	} {
+		var err error
+		if n := allocated(func() { _, err = p.BookmarkAfter(at) }); !errors.Is(err, mango.ErrLargeBookmark) || n > 40<<20 {
+			t.Errorf("%s that is too long: %d bytes are allocated, %v", name, n, err)
+		}
+	}
 	long := strings.Repeat("A", mango.MaxBookmark+1)
 	var err error
 	if n := allocated(func() { err = p.Resume(long) }); !errors.Is(err, mango.ErrLargeBookmark) || n > 1<<20 {

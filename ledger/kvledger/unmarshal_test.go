@@ -1,0 +1,210 @@
+package kvledger_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// FuzzUnmarshal decodes in portions of a few bytes what is also decoded at once. The same must come of it.
+func FuzzUnmarshal(f *testing.F) {
+	kv := &pb.KVRWSet{
+		Reads: []*pb.KVRead{{Key: "a"}, {}, {Key: "b", Version: &pb.Version{BlockNum: 300, TxNum: 1}}},
+		RangeQueriesInfo: []*pb.RangeQueryInfo{
+			{StartKey: "a", ItrExhausted: true, ReadsInfo: &pb.RangeQueryInfo_RawReads{RawReads: &pb.QueryReads{KvReads: []*pb.KVRead{{Key: "a"}, {Key: "c"}}}}},
+			{ReadsInfo: &pb.RangeQueryInfo_ReadsMerkleHashes{ReadsMerkleHashes: &pb.QueryReadsMerkleSummary{MaxDegree: 50, MaxLevelHashes: [][]byte{{1}, {2}}}}},
+		},
+		Writes:         []*pb.KVWrite{{Key: "a", Value: []byte("value")}, {Key: "b", IsDelete: true}},
+		MetadataWrites: []*pb.KVMetadataWrite{{Key: "m", Entries: []*pb.KVMetadataEntry{{Name: "n", Value: []byte("v")}, {}}}},
+	}
+	b, err := proto.Marshal(kv)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b, uint8(1))
+	f.Add(append(b, b...), uint8(7)) // lists go on, and what is there once is merged
+	f.Add(protowire.AppendGroup(protowire.AppendTag(b, 99, protowire.StartGroupType), 99, b), uint8(3))
+	f.Add(b[:len(b)-1], uint8(2))
+	both := protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), []byte{8, 1})
+	both = protowire.AppendBytes(protowire.AppendTag(both, 5, protowire.BytesType), []byte{8, 3, 8, 4})
+	f.Add(protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), append(both, both...)), uint8(1)) // one of two
+	f.Add(protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), []byte("\x0a\x02\xff\xff")), uint8(1))
+	f.Fuzz(func(t *testing.T, b []byte, portion uint8) {
+		got, want := new(pb.KVRWSet), new(pb.KVRWSet)
+		err := kvledger.UnmarshalPortions(t.Context(), b, got, int(portion))
+		if wantErr := proto.Unmarshal(b, want); (err == nil) != (wantErr == nil) {
+			t.Fatalf("%v in portions, %v at once", err, wantErr)
+		}
+		if err == nil && !proto.Equal(got, want) {
+			t.Errorf("got  %v\nwant %v", got, want)
+		}
+	})
+}
+
+// hostileRWSets are sets of n bytes or so that take long to be decoded.
+func hostileRWSets(n int) map[string][]byte {
+	field := func(b []byte, number protowire.Number, value []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), value)
+	}
+	namespace := func(kv []byte) []byte { return field(nil, 2, field(field(nil, 1, []byte(ns)), 2, kv)) }
+	keys := func(number protowire.Number, entry func(key []byte) []byte) []byte {
+		var b []byte
+		for i := 0; len(b) < n; i++ {
+			b = field(b, number, entry(fmt.Append(nil, i)))
+		}
+		return b
+	}
+	key := func(key []byte) []byte { return field(nil, 1, key) }
+	hashed := func(kv []byte) []byte {
+		return field(nil, 2, field(field(nil, 1, []byte(ns)), 3, field(field(nil, 1, []byte(coll)), 2, kv)))
+	}
+	return map[string][]byte{
+		"empty reads":              namespace(bytes.Repeat(field(nil, 1, nil), n/2)),
+		"reads":                    namespace(keys(1, key)),
+		"deletes":                  namespace(keys(3, key)),
+		"reads of one range":       namespace(field(nil, 2, field(nil, 4, bytes.Repeat(field(nil, 1, nil), n/2)))),
+		"metadata of one key":      namespace(field(nil, 4, append(key([]byte("k")), bytes.Repeat(field(nil, 2, nil), n/2)...))),
+		"metadata of keys":         namespace(keys(4, key)),
+		"hashed reads":             hashed(keys(1, key)),
+		"hashed deletes":           hashed(keys(2, func(key []byte) []byte { return field(nil, 1, hash(key)) })),
+		"hashed metadata":          hashed(keys(3, func(key []byte) []byte { return field(nil, 1, hash(key)) })),
+		"namespaces":               keys(2, key),
+		"fields that mean nothing": namespace(bytes.Repeat([]byte{0x98, 0x06, 0x01}, n/3)),
+	}
+}
+
+// F169: the commit of a read/write set of 100 MiB that consists of millions of entries ends with its context, wherever it is.
+func TestDecodingStops(t *testing.T) {
+	n, most, pauses := 4<<20, 100*time.Millisecond, []time.Duration{time.Millisecond, 20 * time.Millisecond}
+	if os.Getenv("CCPEER_LONG") != "" {
+		n, most, pauses = 100<<20, time.Second, []time.Duration{300 * time.Millisecond, 3 * time.Second}
+	}
+	for name, rwset := range hostileRWSets(n) {
+		t.Run(name, func(t *testing.T) {
+			l := openMemory(t)
+			for _, pause := range pauses {
+				ctx, cancel := context.WithCancel(t.Context())
+				var ended time.Time
+				timer := time.AfterFunc(pause, func() { ended = time.Now(); cancel() })
+				_, err := l.CommitTx(ctx, kvledger.Transaction{TxID: "tx", RWSet: rwset})
+				if timer.Stop() {
+					cancel()
+					break // it was done before
+				}
+				<-ctx.Done()
+				if late := time.Since(ended); late > most {
+					t.Errorf("the commit returned %s after its context had ended, %v", late, err)
+				}
+				if err != nil && !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// F169: the results of a transaction that has read and written very much end with their context.
+func TestResultsStop(t *testing.T) {
+	keys, size, most := 100_000, 16<<20, 100*time.Millisecond
+	if os.Getenv("CCPEER_LONG") != "" {
+		keys, size, most = 3_000_000, 256<<20, time.Second
+	}
+	fill := map[string]func(t *testing.T, sim *kvledger.Simulator){
+		"reads": func(t *testing.T, sim *kvledger.Simulator) {
+			for i := range keys {
+				get(fmt.Sprint("k", i))(t, sim)
+			}
+		},
+		"writes": func(t *testing.T, sim *kvledger.Simulator) {
+			for i := range keys {
+				put(fmt.Sprint("k", i), "v")(t, sim)
+			}
+		},
+		"private writes": func(t *testing.T, sim *kvledger.Simulator) {
+			for i := range keys {
+				putPrivate(fmt.Sprint("k", i), "v")(t, sim)
+			}
+		},
+		"a large private value": func(t *testing.T, sim *kvledger.Simulator) { putPrivate("k", string(make([]byte, size)))(t, sim) },
+	}
+	for name, fill := range fill {
+		t.Run(name, func(t *testing.T) {
+			l := openMemory(t)
+			for _, pause := range []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond, 300 * time.Millisecond} {
+				sim := newSimulator(t, l, "tx")
+				fill(t, sim)
+				ctx, cancel := context.WithCancel(t.Context())
+				var ended time.Time
+				timer := time.AfterFunc(pause, func() { ended = time.Now(); cancel() })
+				if pause == 0 {
+					<-ctx.Done()
+				}
+				results, err := sim.ResultsContext(ctx)
+				if timer.Stop() {
+					cancel()
+					break // it was done before
+				}
+				<-ctx.Done()
+				if late := time.Since(ended); late > most && pause > 0 {
+					t.Errorf("the results took %s after their context had ended, %v", late, err)
+				}
+				if err != nil && (results != nil || !errors.Is(err, context.Canceled)) || pause == 0 && err == nil {
+					t.Errorf("%v, %v", results, err)
+				}
+			}
+		})
+	}
+}
+
+// A large read/write set is encoded in portions. Its bytes are those of the whole.
+func TestResultsOfMany(t *testing.T) {
+	l := openMemory(t)
+	r := results(t, l, func(t testing.TB, sim *kvledger.Simulator) {
+		for i := range 1000 {
+			key := fmt.Sprint("k", i)
+			get(key)(t, sim)
+			getHash(key)(t, sim)
+			putBoth(key, "v")(t, sim)
+			setMetadata(key, "a=1")(t, sim)
+			setPrivateMetadata(key, "a=1")(t, sim)
+			scan(key, "z", 1)(t, sim)
+		}
+	})
+	var public pb.TxReadWriteSet
+	var private pb.TxPvtReadWriteSet
+	if err := errors.Wrap(proto.Unmarshal(r.RWSet, &public), "public"); err != nil {
+		t.Fatal(err)
+	}
+	if err := proto.Unmarshal(r.PrivateRWSet, &private); err != nil {
+		t.Fatal(err)
+	}
+	of := public.NsRwset[0].CollectionHashedRwset[0]
+	for _, test := range []struct {
+		b []byte
+		m proto.Message
+	}{
+		{public.NsRwset[0].Rwset, new(pb.KVRWSet)}, {of.HashedRwset, new(pb.HashedRWSet)},
+		{private.NsPvtRwset[0].CollectionPvtRwset[0].Rwset, new(pb.KVRWSet)},
+	} {
+		if err := proto.Unmarshal(test.b, test.m); err != nil {
+			t.Fatal(err)
+		}
+		again, err := proto.MarshalOptions{Deterministic: true}.Marshal(test.m)
+		if err != nil || !bytes.Equal(again, test.b) {
+			t.Errorf("%T of %d bytes has %d when it is encoded at once, or others, %v", test.m, len(test.b), len(again), err)
+		}
+	}
+	if codes := commitResults(t, l, r); codes[0] != valid {
+		t.Error(codes)
+	}
+}
