@@ -85,6 +85,12 @@ type Row struct {
 	Private bool
 }
 
+// What a peer of Fabric does with some envelopes instead.
+const (
+	Panics = "it panics"
+	Halts  = "it commits no more blocks of the channel"
+)
+
 // Step is a block.
 type Step struct {
 	// Envelopes are the block's, marshalled.
@@ -140,5 +146,9 @@ func Table(cfg Config) ([]Row, error) {
 	if t.err != nil {
 		return nil, errors.WithMessage(t.err, "make table of envelopes")
 	}
-	return t.rows, nil
+	rows := make([]Row, len(t.rows))
+	for i, r := range t.rows {
+		rows[i] = *r
+	}
+	return rows, nil
 }

@@ -14,12 +14,6 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// What a peer of Fabric does with some envelopes. The causes are in its code: a field of a message that is not there.
-const (
-	panics = "it panics"
-	halts  = "it stops committing blocks of the channel"
-)
-
 // envelopeRows are about the outermost layers.
 func (t *table) envelopeRows() {
 	t.one("valid", valid)
@@ -29,7 +23,7 @@ func (t *table) envelopeRows() {
 		t.one("no payload", badHeader, raw(payloadLayer, gone)),
 		t.one("no header", badHeader, func(d *draft) { d.noHeader = true }),
 	} {
-		r.Refused, r.Danger = true, panics
+		r.Refused, r.Danger = true, Panics
 	}
 }
 
@@ -56,7 +50,7 @@ func (t *table) headerRows() {
 	t.refused("header type ORDERER_TRANSACTION", badHeader, headerType(pb.HeaderType_ORDERER_TRANSACTION))
 	t.refused("header type CONFIG_UPDATE", unsupported, headerType(pb.HeaderType_CONFIG_UPDATE))
 	config := t.one("header type CONFIG", invalidConfig, headerType(pb.HeaderType_CONFIG))
-	config.Refused, config.Danger = true, halts
+	config.Refused, config.Danger = true, Halts
 	t.refused("header type CONFIG without data", invalidConfig, headerType(pb.HeaderType_CONFIG), raw(payloadLayer, func(b []byte) []byte {
 		var p pb.Payload
 		if proto.Unmarshal(b, &p) != nil {
@@ -152,7 +146,7 @@ func (t *table) actionRows() {
 	t.one("no creator in the action's header", invalidTx, raw(actionHeaderLayer, is(marshal(&pb.SignatureHeader{Nonce: []byte("n")}))))
 	t.one("another header of the action", valid, raw(actionHeaderLayer, is(marshal(&pb.SignatureHeader{Creator: []byte("bob"), Nonce: []byte("n")}))))
 	t.one("no message as action", invalidTx, raw(actionLayer, noMessage()))
-	t.one("an empty action", invalidTx, raw(actionLayer, gone)).Danger = panics
+	t.one("an empty action", invalidTx, raw(actionLayer, gone)).Danger = Panics
 	t.one("nothing that was endorsed", invalidTx, raw(endorsedLayer, gone))
 	t.one("no message as what was endorsed", invalidTx, raw(endorsedLayer, noMessage()))
 	t.one("no hash of the proposal", invalidTx, raw(hashLayer, gone))

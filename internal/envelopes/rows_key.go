@@ -66,7 +66,7 @@ func (t *table) oddParameters() {
 		{"parameter without a rule", parameter(marshal(&pb.SignaturePolicyEnvelope{Identities: []*pb.MSPPrincipal{{}}})), notEndorsed, notEndorsed, ""},
 		{"parameter of an unknown version", parameter(later), valid, valid, ""},
 		{"parameter of nobody", t.signedBy("NoSuchMSP"), notEndorsed, notEndorsed, ""},
-		{"parameter that is no message", parameter([]byte{0xff}), notEndorsed, notEndorsed, halts},
+		{"parameter that is no message", parameter([]byte{0xff}), notEndorsed, notEndorsed, Halts},
 		{"metadata that is no parameter", []*pb.KVMetadataEntry{{Name: "NOTE", Value: []byte("n")}}, notEndorsed, valid, ""},
 	} {
 		k := t.key(c.name, "k")

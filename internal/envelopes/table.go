@@ -17,7 +17,7 @@ import (
 type table struct {
 	cfg  Config
 	salt string // begins every key
-	rows []Row
+	rows []*Row
 	err  error
 
 	// mallory and impostor have certificates of CAs of their own, whose MSP has the name of the first organization, or of none.
@@ -60,10 +60,11 @@ func (t *table) one(name, want string, changes ...change) *Row {
 	return t.add(name, t.step(name, want, changes...))
 }
 
-// add adds a row. It returns it, until the next one is added, so that more can be said of it.
+// add adds a row. It returns it, so that more can be said of it.
 func (t *table) add(name string, steps ...Step) *Row {
-	t.rows = append(t.rows, Row{Name: name, Steps: steps})
-	return &t.rows[len(t.rows)-1]
+	r := &Row{Name: name, Steps: steps}
+	t.rows = append(t.rows, r)
+	return r
 }
 
 // step is a block of one envelope.
