@@ -13,7 +13,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-func marshal(t *testing.T, m proto.Message) []byte {
+func marshal(t testing.TB, m proto.Message) []byte {
 	t.Helper()
 	b, err := proto.Marshal(m)
 	if err != nil {

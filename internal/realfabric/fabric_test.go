@@ -59,6 +59,8 @@ type question struct {
 	Responses     [][]byte       `json:",omitempty"`
 	Endorse       bool           `json:",omitempty"`
 	Signature     []byte         `json:",omitempty"`
+	Channel       *channel       `json:",omitempty"`
+	Commit        []byte         `json:",omitempty"`
 	Folder        string         `json:",omitempty"`
 	MSPID         string         `json:",omitempty"`
 	Message       []byte         `json:",omitempty"`
@@ -79,6 +81,7 @@ type answer struct {
 	HeaderHash, DataHash []byte
 	Payload              []byte
 	Creator, Signature   []byte
+	Codes                []byte
 }
 
 // fabric is the program that answers with Fabric's code.

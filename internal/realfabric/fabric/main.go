@@ -51,6 +51,10 @@ type question struct {
 	// Signed proposal: Proposal with its Signature is checked as an endorser does, by the organizations.
 	Endorse   bool
 	Signature []byte
+	// Channel is from then on the one whose blocks are committed, by members of the organizations. Commit, a marshalled Block whose
+	// header doesn't matter, asks for the codes of the envelopes in it.
+	Channel *channel
+	Commit  []byte
 	// Folder, an MSP folder, asks for the identity in it, and for its signature over Message.
 	Folder, MSPID string
 	Message       []byte
@@ -68,6 +72,8 @@ type answer struct {
 	Payload []byte
 	// Creator is an identity, and Signature what it has signed.
 	Creator, Signature []byte
+	// Codes are the TxValidationCodes of a block's envelopes.
+	Codes []byte
 }
 
 func main() {
@@ -77,8 +83,13 @@ func main() {
 	}
 }
 
-func serve() error {
+func serve() (err error) {
 	var o oracle
+	defer func() {
+		if closed := o.close(); err == nil {
+			err = closed
+		}
+	}()
 	in := bufio.NewReader(os.Stdin)
 	decoder, encoder := json.NewDecoder(in), json.NewEncoder(os.Stdout)
 	for decoder.More() {
@@ -97,12 +108,19 @@ func serve() error {
 	return nil
 }
 
-type oracle struct{ msps msp.MSPManager }
+type oracle struct {
+	msps     msp.MSPManager
+	channels []*peerChannel
+}
 
 func (o *oracle) answer(q question) (a answer, err error) {
 	switch {
 	case q.Organizations != nil:
 		return a, o.know(q.Organizations)
+	case q.Channel != nil:
+		return a, o.join(*q.Channel)
+	case q.Commit != nil:
+		return o.commit(q.Commit)
 	case q.Envelope != nil:
 		return o.evaluateSigned(q)
 	case q.Block != nil:
