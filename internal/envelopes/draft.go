@@ -2,6 +2,7 @@ package envelopes
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"time"
 
@@ -13,27 +14,48 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// layer is a part of an envelope that is nested in another as bytes.
-type layer string
+// Layer is a part of an envelope that is nested in another as bytes.
+type Layer string
 
 // The layers, from the inside out.
 const (
-	extensionLayer    layer = "ChaincodeHeaderExtension"
-	channelLayer      layer = "ChannelHeader"
-	creatorLayer      layer = "SignatureHeader"
-	actionHeaderLayer layer = "SignatureHeader of the action"
-	proposalLayer     layer = "ChaincodeProposalPayload"
-	rwsetLayer        layer = "TxReadWriteSet"
-	eventLayer        layer = "ChaincodeEvent"
-	doneLayer         layer = "ChaincodeAction"
-	hashLayer         layer = "hash of the proposal"
-	endorsedLayer     layer = "ProposalResponsePayload"
-	actionLayer       layer = "ChaincodeActionPayload"
-	txLayer           layer = "Transaction"
-	payloadLayer      layer = "Payload"
-	signatureLayer    layer = "signature"
-	envelopeLayer     layer = "Envelope"
+	extensionLayer    Layer = "ChaincodeHeaderExtension"
+	channelLayer      Layer = "ChannelHeader"
+	creatorLayer      Layer = "SignatureHeader"
+	actionHeaderLayer Layer = "SignatureHeader of the action"
+	proposalLayer     Layer = "ChaincodeProposalPayload"
+	rwsetLayer        Layer = "TxReadWriteSet"
+	eventLayer        Layer = "ChaincodeEvent"
+	doneLayer         Layer = "ChaincodeAction"
+	hashLayer         Layer = "hash of the proposal"
+	endorsedLayer     Layer = "ProposalResponsePayload"
+	actionLayer       Layer = "ChaincodeActionPayload"
+	txLayer           Layer = "Transaction"
+	payloadLayer      Layer = "Payload"
+	signatureLayer    Layer = "signature"
+	envelopeLayer     Layer = "Envelope"
 )
+
+// Layers returns the names of all layers, from the inside out.
+func Layers() []Layer {
+	return []Layer{
+		extensionLayer, channelLayer, creatorLayer, actionHeaderLayer, proposalLayer, rwsetLayer, eventLayer, doneLayer, hashLayer,
+		endorsedLayer, actionLayer, txLayer, payloadLayer, signatureLayer, envelopeLayer,
+	}
+}
+
+// With returns the envelope of a transaction in which a layer is replaced before what is around it is signed. Without the
+// replacement, it is valid.
+func With(cfg Config, replaced Layer, by func(b []byte) []byte) ([]byte, error) {
+	if err := cfg.check(); err != nil {
+		return nil, errors.WithMessage(err, "make envelope")
+	}
+	t := &table{cfg: cfg, salt: hex.EncodeToString(random(8))}
+	d := t.draft("with")
+	d.raw[replaced] = by
+	b, err := d.envelope()
+	return b, errors.WithMessage(err, "make envelope")
+}
 
 // draft is a transaction before it is marshalled and signed. Rows change it. What a change says is what is signed: so an envelope
 // is wrong in the way that its row says, and in no other.
@@ -52,7 +74,7 @@ type draft struct {
 	endorsers []identity.Signer
 	signer    identity.Signer // of the envelope
 	// raw replaces layers after they are marshalled, and before they are signed.
-	raw map[layer]func([]byte) []byte
+	raw map[Layer]func([]byte) []byte
 
 	err error
 }
@@ -76,7 +98,7 @@ func (t *table) draft(row string) *draft {
 		actions:   1,
 		endorsers: []identity.Signer{t.cfg.Peer1, t.cfg.Peer2},
 		signer:    t.cfg.Client,
-		raw:       map[layer]func([]byte) []byte{},
+		raw:       map[Layer]func([]byte) []byte{},
 	}
 	rwset(put(t.key(row, "k")))(d)
 	return d
@@ -91,9 +113,9 @@ func (d *draft) marshal(m proto.Message) []byte {
 	return b
 }
 
-func (d *draft) layer(name layer, m proto.Message) []byte { return d.replace(name, d.marshal(m)) }
+func (d *draft) layer(name Layer, m proto.Message) []byte { return d.replace(name, d.marshal(m)) }
 
-func (d *draft) replace(name layer, b []byte) []byte {
+func (d *draft) replace(name Layer, b []byte) []byte {
 	if r := d.raw[name]; r != nil {
 		return r(b)
 	}

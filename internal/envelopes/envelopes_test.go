@@ -73,6 +73,24 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// A layer can be replaced, and only that one is.
+func TestWith(t *testing.T) {
+	cfg := newConfig(t)
+	for _, l := range envelopes.Layers() {
+		replaced := 0
+		b, err := envelopes.With(cfg, l, func(b []byte) []byte { replaced++; return b })
+		if err != nil || replaced != 1 {
+			t.Errorf("%s is replaced %d times, %v", l, replaced, err)
+		}
+		if tx, err := block.ParseTransaction(b); err != nil || len(tx.Endorsements) != 2 {
+			t.Errorf("%s: %v, %v", l, tx, err)
+		}
+	}
+	if _, err := envelopes.With(envelopes.Config{}, "Envelope", nil); err == nil {
+		t.Error("a configuration without anything is accepted")
+	}
+}
+
 func TestTableRefuses(t *testing.T) {
 	for want, change := range map[string]func(*envelopes.Config){
 		"Config.ChannelID is missing": func(c *envelopes.Config) { c.ChannelID = "" },

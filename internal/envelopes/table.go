@@ -124,7 +124,7 @@ func rwset(set *pb.KVRWSet, collections ...collectionSet) change {
 }
 
 // raw replaces what a layer is marshalled to.
-func raw(name layer, replace func(b []byte) []byte) change {
+func raw(name Layer, replace func(b []byte) []byte) change {
 	return func(d *draft) { d.raw[name] = replace }
 }
 
