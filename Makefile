@@ -18,7 +18,7 @@ FUZZTIME ?= 1m
 
 # Modules that know nothing of the others. Those of chaincode are to build where somebody has copied them to, and go.work has
 # them for those who work on them here.
-ALONE := ./examples/chaincode/contract ./examples/chaincode/officialgo ./internal/protogen ./internal/realfabric/fabric
+ALONE := ./examples/chaincode/contract ./examples/chaincode/officialgo ./internal/crossvet ./internal/protogen ./internal/realfabric/fabric
 
 # $(call each_module,command) runs the command in every module, $(call each_of,modules,command) in some. It fails at the end
 # if the command failed in one of them.
@@ -74,12 +74,16 @@ lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with 
 # Modules whose tests stop and kill processes as only a Unix can.
 UNIX_TESTS := ./internal/interop ./ledger/kvledger/store/postgres
 
+CROSSVET := $(BIN)/crossvet
+TOGETHER := $(filter-out $(ALONE),$(MODULES))
+
 .PHONY: vet-cross
-vet-cross: export CGO_ENABLED := 0
-vet-cross: ## Check with go vet that every module builds for macOS and Windows, with its tests
-	$(call each_module,GOOS=darwin go vet ./...)
-	$(call each_of,$(filter-out $(UNIX_TESTS),$(MODULES)),GOOS=windows go vet ./...)
-	$(call each_of,$(UNIX_TESTS),GOOS=windows go build ./...)
+vet-cross: ## Check, as go vet does, that every module builds for macOS and Windows, with its tests
+	GOWORK=off go build -C internal/crossvet -o $(BIN)/ .
+	$(CROSSVET) -os darwin $(TOGETHER:%=%/...)
+	$(CROSSVET) -os windows $(patsubst %,%/...,$(filter-out $(UNIX_TESTS),$(TOGETHER)))
+	$(CROSSVET) -os windows -tests=false $(UNIX_TESTS:%=%/...)
+	$(call each_of,$(ALONE),$(CROSSVET) -os darwin ./... && $(CROSSVET) -os windows ./...)
 
 .PHONY: bench
 bench: ## Measure latency, CPU and allocations against a bare gRPC stream
