@@ -2,6 +2,7 @@ package chaincodetest
 
 import (
 	"context"
+	"maps"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type backend struct {
 type deployment struct {
 	id, version  string // what it registers as, and the version that an init counts for
 	initRequired bool
+	definition   *kvledger.Definition // nil: none
 	runtime      runtime.Runtime
 }
 
@@ -73,6 +75,7 @@ func newBackend(hooks handler.Hooks, timeout time.Duration) (*backend, error) {
 		Runtimes:       chaincodesupport.RuntimesFunc(b.runtime),
 		Definitions:    chaincodesupport.DefinitionsFunc(b.definition),
 		StartupTimeout: timeout,
+		StopTimeout:    closeTimeout,
 	})
 	b.support = cs
 	return b, err
@@ -93,10 +96,24 @@ func (b *backend) ledger(ctx context.Context, channel string) (*kvledger.Ledger,
 		return l, nil
 	}
 	l, err := b.provider.Open(ctx, channel)
-	if err == nil {
-		b.ledgers[channel] = l
+	if err != nil {
+		return nil, err
 	}
-	return l, err
+	for name, d := range b.deployed {
+		if err := d.define(ctx, l, name); err != nil {
+			return nil, err
+		}
+	}
+	b.ledgers[channel] = l
+	return l, nil
+}
+
+// define gives a ledger the chaincode's collections and indexes.
+func (d *deployment) define(ctx context.Context, l *kvledger.Ledger, name string) error {
+	if d.definition == nil {
+		return nil
+	}
+	return l.Define(ctx, name, *d.definition)
 }
 
 // hookLedger is for chaincode that calls chaincode on another channel, which must be there.
@@ -141,11 +158,41 @@ func (b *backend) deploy(ctx context.Context, name string, d *deployment) error 
 		if err := b.support.Stop(ctx, old.id); err != nil {
 			return err
 		}
+		if d.definition == nil {
+			d.definition = old.definition
+		}
 	}
-	b.mu.Lock()
-	b.deployed[name] = d
-	b.mu.Unlock()
+	if err := b.put(ctx, name, d); err != nil {
+		return err
+	}
 	return b.support.Launch(ctx, d.id)
+}
+
+// put makes a chaincode known on all channels.
+func (b *backend) put(ctx context.Context, name string, d *deployment) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.ledgers {
+		if err := d.define(ctx, l, name); err != nil {
+			return err
+		}
+	}
+	b.deployed[name] = d
+	return nil
+}
+
+// deployments returns what is deployed.
+func (b *backend) deployments() map[string]*deployment {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return maps.Clone(b.deployed)
+}
+
+// setDeployments makes it what it was. A chaincode that isn't running is started when it is called.
+func (b *backend) setDeployments(d map[string]*deployment) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.deployed = maps.Clone(d)
 }
 
 // listen returns the address at which processes find the peer.

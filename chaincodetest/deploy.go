@@ -21,9 +21,16 @@ type DeployOption func(*deploying) error
 
 // deploying is what options say about a chaincode.
 type deploying struct {
-	definition   kvledger.Definition
-	defined      bool
+	definition   *kvledger.Definition // nil: that of before
 	initRequired bool
+	id           string
+}
+
+func (d *deploying) define() *kvledger.Definition {
+	if d.definition == nil {
+		d.definition = &kvledger.Definition{}
+	}
+	return d.definition
 }
 
 // Collections defines the chaincode's collections by a file in the form of Fabric's collections_config.json.
@@ -45,7 +52,7 @@ func Collections(file string) DeployOption {
 // ones of organizations.
 func CollectionConfigs(list ...ledger.CollectionConfig) DeployOption {
 	return func(d *deploying) error {
-		d.definition.Collections, d.defined = append(d.definition.Collections, list...), true
+		d.define().Collections = append(d.define().Collections, list...)
 		return nil
 	}
 }
@@ -64,7 +71,7 @@ func MetaInf(folder string) DeployOption {
 		if err != nil {
 			return errors.Wrapf(err, "read indexes of %s", folder)
 		}
-		d.definition.Indexes, d.defined = append(d.definition.Indexes, indexes...), true
+		d.define().Indexes = append(d.define().Indexes, indexes...)
 		return nil
 	}
 }
@@ -73,6 +80,14 @@ func MetaInf(folder string) DeployOption {
 func InitRequired() DeployOption {
 	return func(d *deploying) error {
 		d.initRequired = true
+		return nil
+	}
+}
+
+// ChaincodeID is what the chaincode registers as, for one that knows it already. Otherwise it is made of the name and a number.
+func ChaincodeID(id string) DeployOption {
+	return func(d *deploying) error {
+		d.id = id
 		return nil
 	}
 }
@@ -105,13 +120,11 @@ func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
 	if err != nil {
 		return err
 	}
-	if with.defined {
-		if err := n.backend.define(ctx, n.channel, name, with.definition); err != nil {
-			return err
-		}
-	}
 	version := fmt.Sprint(n.backend.versions.Add(1))
-	d := &deployment{id: name + ":" + version, version: version, initRequired: with.initRequired, runtime: rt}
+	if with.id == "" {
+		with.id = name + ":" + version
+	}
+	d := &deployment{id: with.id, version: version, initRequired: with.initRequired, definition: with.definition, runtime: rt}
 	return n.backend.deploy(ctx, name, d)
 }
 
@@ -122,15 +135,6 @@ func setMSPID(mspID string) {
 	if _, ok := os.LookupEnv(variable); !ok {
 		_ = os.Setenv(variable, mspID) // it fails for odd names only
 	}
-}
-
-// define gives a chaincode's namespace its collections and indexes.
-func (b *backend) define(ctx context.Context, channel, name string, d kvledger.Definition) error {
-	l, err := b.ledger(ctx, channel)
-	if err != nil {
-		return err
-	}
-	return l.Define(ctx, name, d)
 }
 
 // hint names the chaincodes that are deployed.

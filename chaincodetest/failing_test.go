@@ -56,12 +56,17 @@ func record(t *testing.T, name string, test func(testing.TB)) string {
 		test(r)
 	}()
 	<-done
+	r.end()
+	return strings.Join(r.said, "\n\n")
+}
+
+// end does what is done when a test has ended.
+func (r *recorder) end() {
 	for len(r.cleanups) > 0 {
 		last := r.cleanups[len(r.cleanups)-1]
 		r.cleanups = r.cleanups[:len(r.cleanups)-1]
 		last()
 	}
-	return strings.Join(r.said, "\n\n")
 }
 
 // failures are tests that fail. What they say is in testdata/failures, under their names.

@@ -26,6 +26,7 @@ type Option func(*settings)
 // settings are what options set.
 type settings struct {
 	nondeterministic bool
+	costs            string
 	logger           *zap.Logger
 	mspID            string
 	now              func() time.Time
@@ -55,6 +56,7 @@ type core struct {
 	clock    clock
 	notes    notes
 	faults   faults
+	costs    costs
 
 	mu         sync.Mutex
 	identities identities
@@ -81,15 +83,24 @@ func New(t testing.TB, options ...Option) *Net {
 	}
 	c.backend = b
 	n := &Net{core: c, t: t, channel: DefaultChannel}
+	n.ledger() // there is a channel before anything runs
 	t.Cleanup(func() { n.close(t) })
+	if c.settings.costs != "" {
+		t.Cleanup(func() { c.costs.check(t, c.settings.costs) })
+	}
 	n.watch(t)
 	return n
 }
 
 // timeLeft is how long a transaction may take: as long as the test itself, so that nobody who stands at a breakpoint is hurried.
 // A moment before go test would end the whole process, the transaction ends, and the test can say which one it was.
-func timeLeft(t testing.TB) time.Duration {
+func timeLeft(t testing.TB) (left time.Duration) {
 	const forEver, moment = 10000 * time.Hour, 5 * time.Second
+	defer func() {
+		if recover() != nil {
+			left = forEver // in a bubble of testing/synctest, Deadline panics: the time there is another one
+		}
+	}()
 	d, ok := t.(interface{ Deadline() (time.Time, bool) })
 	if !ok {
 		return forEver

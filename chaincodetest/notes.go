@@ -23,7 +23,7 @@ type conversation struct {
 	said    []message
 	omitted int // messages that are not in said
 	kept    int // bytes of said
-	cost    cost
+	cost    counting
 	falls   []Fall
 }
 

@@ -1,7 +1,10 @@
 package chaincodetest
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -175,4 +178,14 @@ func showRange(r *pb.RangeQueryInfo) string {
 		to = showKey(r.GetEndKey())
 	}
 	return fmt.Sprintf("from %s to %s", from, to)
+}
+
+// keyOf returns the key of the collection that has a hash, or the hash in hexadecimal if nobody has said the key.
+func (c *collectionSet) keyOf(hash []byte) string {
+	for _, w := range c.writes.GetWrites() {
+		if h := sha256.Sum256([]byte(w.GetKey())); bytes.Equal(h[:], hash) {
+			return w.GetKey()
+		}
+	}
+	return hex.EncodeToString(hash)
 }

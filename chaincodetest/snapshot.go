@@ -6,12 +6,13 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
 
-// Snapshot is all that the ledgers of a network had at some moment, of every channel, with the clock.
+// Snapshot is all that the ledgers of a network had at some moment, of every channel, with the chaincodes and the clock.
 type Snapshot struct {
-	of     *core
-	state  memory.State
-	fixed  time.Time
-	offset time.Duration
+	of       *core
+	state    memory.State
+	deployed map[string]*deployment
+	fixed    time.Time
+	offset   time.Duration
 }
 
 // Snapshot notes the state of the ledgers. That takes no time, however much they have. Snapshots may be nested, and be reverted
@@ -24,10 +25,10 @@ func (n *Net) Snapshot() *Snapshot {
 	}
 	n.clock.mu.Lock()
 	defer n.clock.mu.Unlock()
-	return &Snapshot{of: n.core, state: state, fixed: n.clock.fixed, offset: n.clock.offset}
+	return &Snapshot{of: n.core, state: state, deployed: n.backend.deployments(), fixed: n.clock.fixed, offset: n.clock.offset}
 }
 
-// Revert makes the ledgers and the clock what they were when Snapshot was called. A transaction that was simulated before, and
+// Revert makes the ledgers, the chaincodes and the clock what they were when Snapshot was called. A transaction that was simulated before, and
 // not committed yet, is validated against what is there then. Chaincode that keeps something in its own memory still has it.
 //
 //	defer net.Revert(net.Snapshot()) // what follows is undone
@@ -40,6 +41,7 @@ func (n *Net) Revert(s *Snapshot) {
 	if err := n.backend.store.Restore(s.state); err != nil {
 		n.fatal("revert: %v", err)
 	}
+	n.backend.setDeployments(s.deployed)
 	n.clock.mu.Lock()
 	defer n.clock.mu.Unlock()
 	n.clock.fixed, n.clock.offset = s.fixed, s.offset

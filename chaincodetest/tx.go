@@ -65,6 +65,9 @@ func (n *Net) settle(tx *Tx) {
 		n.t.Fatalf("%s isn't deterministic. It was run twice on the same state, and did different things:\n%s\n%s\n%s", tx.name(),
 			indent(tx.divergence), advice, tx.report())
 	}
+	if n.settings.costs != "" {
+		n.costs.note(tx)
+	}
 	if tx.failure() != "" {
 		n.noteUnasked(tx)
 	}

@@ -1,0 +1,32 @@
+package chaincodetest_test
+
+import (
+	"testing"
+
+	"github.com/ccpeer/ccpeer/chaincodetest"
+)
+
+// In a test, t is what go test gives it.
+func Example() {
+	test := func(t *testing.T) {
+		net := chaincodetest.New(t)
+		net.Deploy("basic", chaincodetest.InProcess(new(assets)))
+		alice := net.As("alice@Org1MSP", "name", "alice")
+		alice.Submit("basic", "Create", "a1", 5).OK().Writes("a1", asset{ID: "a1", Size: 5, Owner: "alice"})
+		alice.Submit("basic", "Delete", "nope").Fails("does not exist")
+	}
+	_ = test // go test calls it
+}
+
+// Two transactions of one block have read the same asset: the second one is invalid.
+func ExampleNet_Commit() {
+	test := func(t *testing.T) {
+		net, alice := newNet(t)
+		alice.Submit("basic", "Create", "a1", 5).OK()
+		toBob, toCarol := alice.Simulate("basic", "Transfer", "a1", "bob"), alice.Simulate("basic", "Transfer", "a1", "carol")
+		net.Commit(toBob, toCarol)
+		toBob.OK()
+		toCarol.Fails("MVCC_READ_CONFLICT")
+	}
+	_ = test
+}

@@ -1,0 +1,4 @@
+package chaincodetest
+
+// executable is how the names of programs end.
+const executable = ".exe"

@@ -1,0 +1,51 @@
+package chaincodetest_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ccpeer/ccpeer/chaincodetest"
+)
+
+func TestFaults(t *testing.T) {
+	net, alice := newNet(t)
+	alice.Submit("basic", "Create", "a1", 5).OK()
+	remove := net.Inject(chaincodetest.Fault{Chaincode: "basic", Request: "GET_STATE", Nth: 2, Fail: "the disk is gone"})
+	alice.Submit("basic", "Transfer", "a1", "bob").OK()
+	alice.Submit("basic", "Transfer", "a1", "carol").Fails("the disk is gone")
+	alice.Submit("basic", "Transfer", "a1", "dave").OK()
+	remove()
+	remove = net.Inject(chaincodetest.Fault{Chaincode: "token", Fail: "not this one"})
+	alice.Submit("basic", "Transfer", "a1", "bob").OK()
+	remove()
+	remove = net.Inject(chaincodetest.Fault{Lose: true})
+	alice.Submit("basic", "Transfer", "a1", "bob").Fails("timeout expired while executing transaction")
+	remove()
+	alice.Submit("basic", "Transfer", "a1", "bob").OK()
+}
+
+// A delay takes as long as it says, by the clock of the test's bubble.
+func TestDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, alice := newNet(t)
+		alice.Submit("basic", "Create", "a1", 5).OK()
+		net.Inject(chaincodetest.Fault{Request: "PUT_STATE", Delay: time.Hour})
+		before := time.Now()
+		alice.Submit("basic", "Transfer", "a1", "bob").OK()
+		if took := time.Since(before); took != time.Hour {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+func TestWrongFaults(t *testing.T) {
+	for want, f := range map[string]chaincodetest.Fault{
+		`chaincodetest: Inject: there is no request "GET": want a type of message such as GET_STATE`: {Request: "GET", Lose: true},
+		`chaincodetest: Inject: say what goes wrong: Fail, Delay or Lose`:                            {Request: "GET_STATE"},
+	} {
+		if said := record(t, t.Name(), func(tb testing.TB) { chaincodetest.New(tb).Inject(f) }); said != want {
+			t.Errorf("it says %q, want %q", said, want)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package chaincodetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+)
+
+// Set writes a key of a chaincode, without asking the chaincode, in a block of its own. value is converted as arguments are. It is
+// for what a test begins with.
+func (n *Net) Set(chaincode, key string, value any) {
+	n.t.Helper()
+	b, err := toBytes(value)
+	if err == nil {
+		err = n.setAll(map[string]map[string][]byte{chaincode: {key: b}})
+	}
+	if err != nil {
+		n.fatal("Set(%q, %q): %v", chaincode, key, err)
+	}
+}
+
+// Load writes the keys of a file, in one block: a JSON object of chaincodes, which are objects of keys and values. A value that
+// is an object, an array or a number is written as JSON, and a string as it is. A string that begins with base64: is bytes. Dump
+// makes such a file.
+//
+//	{"basic": {"a1": {"id": "a1", "owner": "bob"}, "count": 1}}
+func (n *Net) Load(file string) {
+	n.t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		n.fatal("Load(%q): %v", file, err)
+	}
+	state, err := parseState(text)
+	if err == nil {
+		err = n.setAll(state)
+	}
+	if err != nil {
+		n.fatal("Load(%q): %v", file, err)
+	}
+}
+
+// base64Prefix marks a value that isn't text.
+const base64Prefix = "base64:"
+
+func parseState(text []byte) (map[string]map[string][]byte, error) {
+	var file map[string]map[string]json.RawMessage
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, errors.Wrap(err, "decode an object of chaincodes with their keys")
+	}
+	state := map[string]map[string][]byte{}
+	for chaincode, keys := range file {
+		state[chaincode] = map[string][]byte{}
+		for key, value := range keys {
+			b, err := parseValue(value)
+			if err != nil {
+				return nil, errors.Wrapf(err, "key %s of %s", showKey(key), chaincode)
+			}
+			state[chaincode][key] = b
+		}
+	}
+	return state, nil
+}
+
+func parseValue(value json.RawMessage) ([]byte, error) {
+	var s string
+	if json.Unmarshal(value, &s) != nil {
+		var compact bytes.Buffer
+		err := json.Compact(&compact, value)
+		return compact.Bytes(), err
+	}
+	if encoded, ok := strings.CutPrefix(s, base64Prefix); ok {
+		return base64.StdEncoding.DecodeString(encoded)
+	}
+	return []byte(s), nil
+}
+
+// setAll commits values as one transaction of nobody's.
+func (n *Net) setAll(state map[string]map[string][]byte) error {
+	n.t.Helper()
+	who, err := n.identity("chaincodetest", n.settings.mspID, nil)
+	if err != nil {
+		return err
+	}
+	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: n.channel, Chaincode: "chaincodetest", Signer: who, Timestamp: n.clock.read()})
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	sim, err := n.ledger().NewSimulator(ctx, p.TxID)
+	if err != nil {
+		return err
+	}
+	defer sim.Done()
+	for chaincode, keys := range state {
+		for key, value := range keys {
+			if err := sim.SetState(ctx, chaincode, key, value); err != nil {
+				return err
+			}
+		}
+	}
+	tx, err := kvledger.TransactionOf(sim, p.TxID, p.Timestamp)
+	if err != nil {
+		return err
+	}
+	codes, err := n.backend.commit(ctx, n.channel, []kvledger.Transaction{tx})
+	if err == nil && codes[0] != kvledger.Valid {
+		err = errors.New(codes[0].String())
+	}
+	return err
+}
+
+// Dump returns what the deployed chaincodes have, private data apart, in the form that Load reads, indented and in the order of the keys.
+func (n *Net) Dump() []byte {
+	n.t.Helper()
+	n.backend.mu.Lock()
+	names := slices.Sorted(maps.Keys(n.backend.deployed))
+	n.backend.mu.Unlock()
+	file := map[string]map[string]json.RawMessage{}
+	for _, name := range names {
+		state, err := n.read(name, 0)
+		if err != nil {
+			n.fatal("Dump: %v", err)
+		}
+		if len(state) == 0 {
+			continue
+		}
+		file[name] = map[string]json.RawMessage{}
+		for key, value := range state {
+			file[name][key] = formatValue(value)
+		}
+	}
+	text, err := marshalIndent(file)
+	if err != nil {
+		n.fatal("Dump: %v", err)
+	}
+	return text
+}
+
+// formatValue is the reverse of parseValue.
+func formatValue(value []byte) json.RawMessage {
+	if v, ok := decodeJSON(value); ok {
+		if _, isString := v.(string); !isString {
+			return value
+		}
+	}
+	s := string(value)
+	if !utf8.Valid(value) || strings.HasPrefix(s, base64Prefix) {
+		s = base64Prefix + base64.StdEncoding.EncodeToString(value)
+	}
+	quoted, err := json.Marshal(s)
+	if err != nil {
+		return json.RawMessage(`""`) // a string can always be encoded
+	}
+	return quoted
+}
+
+func marshalIndent(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// updateVariable is what has golden files written instead of compared. A flag would collide with the flags of the test that uses
+// this package.
+const updateVariable = "CHAINCODETEST_UPDATE"
+
+// DumpIs expects that Dump is what a file has. With CHAINCODETEST_UPDATE=1 in the environment it writes the file instead.
+func (n *Net) DumpIs(file string) {
+	n.t.Helper()
+	n.golden("DumpIs", file, n.Dump())
+}
+
+// golden compares with a file, or writes it.
+func (n *Net) golden(what, file string, got []byte) {
+	n.t.Helper()
+	if os.Getenv(updateVariable) != "" {
+		err := os.MkdirAll(filepath.Dir(file), 0o750)
+		if err == nil {
+			err = os.WriteFile(file, got, 0o644) //nolint:gosec // it is for the repository
+		}
+		if err != nil {
+			n.fatal("%s: %v", what, err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		n.fatal("%s: %v\n%s=1 go test writes it", what, err, updateVariable)
+		return
+	}
+	w, isJSON := decodeJSON(want)
+	g, _ := decodeJSON(got)
+	if !isJSON {
+		n.fatal("%s: %s isn't JSON", what, file)
+	}
+	if lines := differences("", w, g, false); len(lines) > 0 {
+		n.t.Fatalf("%s: %s is not what there is\n%s\n%s=1 go test writes it", what, file, indent(lines), updateVariable)
+	}
+}

@@ -1,0 +1,32 @@
+// Command program is chaincode that runs as a process.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/ccpeer/ccpeer/shim"
+)
+
+type program struct{}
+
+func (program) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Success(nil) }
+
+func (program) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
+	fmt.Println("running")
+	function, args := stub.GetFunctionAndParameters()
+	if function == "Crash" {
+		os.Exit(3)
+	}
+	if err := stub.PutState(args[0], []byte(os.Getenv("CORE_PEER_LOCALMSPID"))); err != nil {
+		return shim.Error(err.Error())
+	}
+	return shim.Success(nil)
+}
+
+func main() {
+	if err := shim.Start(program{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
