@@ -3,6 +3,7 @@ package kvledger
 import (
 	"bytes"
 	"context"
+	"math"
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
@@ -28,11 +29,12 @@ func (l *Ledger) receive(ctx context.Context, b Block) (*incoming, error) {
 	envelopes := make([][]byte, len(b.Transactions))
 	decoder := rwsetDecoder{l.keys}
 	for i, tx := range b.Transactions {
-		tx, err := l.enclose(tx)
+		tx, config, err := l.enclose(tx)
 		if err != nil {
 			return nil, errors.WithMessagef(err, "transaction %d of the block", i)
 		}
 		in.txs[i], envelopes[i] = decoder.decode(ctx, tx), tx.Envelope
+		in.txs[i].config = config
 		if err := ctx.Err(); err != nil { // it ends the decoding, too
 			return nil, err
 		}
@@ -45,34 +47,35 @@ func (l *Ledger) receive(ctx context.Context, b Block) (*incoming, error) {
 }
 
 // enclose checks what its caller says of a transaction, and returns it with both an envelope and a read/write set, if it has one.
-func (l *Ledger) enclose(tx Transaction) (_ Transaction, err error) {
-	if tx.Code < 0 || tx.Code > 255 {
-		return tx, errors.Errorf("code %d is none that a block can hold", tx.Code)
+// config says that it is valid without one.
+func (l *Ledger) enclose(tx Transaction) (_ Transaction, config bool, err error) {
+	if tx.Code < 0 || tx.Code > math.MaxUint8 {
+		return tx, false, errors.Errorf("code %d is none that a block can hold", tx.Code)
 	}
 	if tx.Envelope == nil {
 		if !isTxID(tx.TxID) {
-			return tx, errTxID(tx.TxID)
+			return tx, false, errTxID(tx.TxID)
 		}
 		u := block.Unsigned{ChannelID: l.keys.channelID, TxID: tx.TxID, Timestamp: tx.Timestamp, RWSet: tx.RWSet}
 		tx.Envelope, err = block.NewUnsigned(u)
-		return tx, err
+		return tx, false, err
 	}
 	results, ok := block.Results(tx.Envelope)
 	if tx.RWSet != nil && (!ok || !bytes.Equal(tx.RWSet, results)) {
-		return tx, errors.New("the read/write set is not the one in the envelope")
+		return tx, false, errors.New("the read/write set is not the one in the envelope")
 	}
 	tx.RWSet = results
 	if tx.Code != Valid {
-		return tx, nil
+		return tx, false, nil
 	}
-	config := !ok && isConfig(tx.Envelope)
+	config = !ok && isConfig(tx.Envelope)
 	if !isTxID(tx.TxID) && (tx.TxID != "" || !config) {
-		return tx, errTxID(tx.TxID)
+		return tx, false, errTxID(tx.TxID)
 	}
 	if !ok && !config {
 		tx.Code = BadRWSet // there is none
 	}
-	return tx, nil
+	return tx, config, nil
 }
 
 // isConfig reports whether an envelope holds a configuration of the channel.

@@ -11,6 +11,7 @@ import (
 type transaction struct {
 	Transaction
 	code       ValidationCode // Valid, or why the read/write set can't be used
+	config     bool           // it is of the channel's configuration, and has no read/write set
 	namespaces []namespaceRWSet
 }
 

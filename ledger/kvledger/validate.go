@@ -104,7 +104,7 @@ func (v *validation) transaction(ctx context.Context, tx transaction, at version
 func (v *validation) judge(ctx context.Context, tx transaction, at version) (ValidationCode, error) {
 	code, before := tx.code, v.committed.take(1)[0] != nil
 	used, known := v.txIDs[tx.TxID]
-	if tx.Code == Valid && (before || used && code == Valid) {
+	if tx.Code == Valid && !tx.config && (before || used && code == Valid) { // nobody compares a configuration's ID
 		code = DuplicateTxID
 	}
 	indexed := isTxID(tx.TxID)
