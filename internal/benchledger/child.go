@@ -19,10 +19,14 @@ type Sample struct {
 	Simulations float64         `json:",omitempty"` // a second
 	Indexed     []time.Duration `json:",omitempty"` // of a query
 	Unindexed   []time.Duration `json:",omitempty"`
+	Large       *Large          `json:",omitempty"`
 }
 
 // serve measures one store: it answers each round that it is asked for with a Sample, the first one when it is filled.
 func serve(ctx context.Context, cfg Config, in io.Reader, out io.Writer) (err error) {
+	if cfg.Envelopes > 0 {
+		return serveLarge(ctx, cfg, in, out)
+	}
 	e, err := engineNamed(cfg.Engine)
 	if err != nil {
 		return err
@@ -44,21 +48,25 @@ func serve(ctx context.Context, cfg Config, in io.Reader, out io.Writer) (err er
 	if err == nil { // what is slow once only
 		_, err = b.measureBlocks(ctx, 2)
 	}
-	first := Sample{}
 	if err != nil {
-		first.Error = err.Error()
+		return answers.Encode(Sample{Error: err.Error()})
 	}
-	if err := answers.Encode(first); err != nil {
+	return answer(in, out, func(round int) (Sample, error) { return b.measureRound(ctx, cfg, e, round) })
+}
+
+// answer says that everything is filled, and answers each round that is asked for.
+func answer(in io.Reader, out io.Writer, measure func(round int) (Sample, error)) error {
+	answers, rounds := json.NewEncoder(out), json.NewDecoder(in)
+	if err := answers.Encode(Sample{}); err != nil {
 		return err
 	}
-	rounds := json.NewDecoder(in)
 	for round := 0; ; {
 		if err := rounds.Decode(&round); err == io.EOF {
 			return nil
 		} else if err != nil {
 			return errors.Wrap(err, "read round")
 		}
-		sample, err := b.measureRound(ctx, cfg, e, round)
+		sample, err := measure(round)
 		if err != nil {
 			sample = Sample{Error: err.Error()}
 		}

@@ -40,6 +40,7 @@ type Config struct {
 	Documents int
 	Rounds    int
 	Blocks    int // of a round
+	Envelopes int // blocks, if it is measured where to keep them; 0 measures everything else
 	// Seconds is how long simulations are measured in a round.
 	Seconds float64
 }
@@ -52,6 +53,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.IntVar(&cfg.Blocks, "blocks", 30, "`blocks` of a round")
 	short := flags.Bool("short", false, "a few thousand keys and 2 rounds, to see that it works; the figures mean nothing")
 	asJSON := flags.Bool("json", false, "print JSON")
+	flags.IntVar(&cfg.Envelopes, "envelopes", 0, "measure instead where to keep large blocks, with so many `blocks`")
 	child := flags.String("child", "", "for the program's own use")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -66,10 +68,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return errors.Errorf("unexpected argument %q: there are only flags, see -help", flags.Arg(0))
 	}
 	if *short {
-		cfg = Config{Keys: 5000, EtcdKeys: 2000, Documents: 4000, Rounds: 2, Blocks: 2, Seconds: 0.1}
+		cfg = Config{Keys: 5000, EtcdKeys: 2000, Documents: 4000, Rounds: 2, Blocks: 2, Seconds: 0.1, Envelopes: min(cfg.Envelopes, 1)}
 	}
 	if cfg.Rounds < 1 || cfg.Blocks < 1 {
 		return errors.Errorf("-rounds %d and -blocks %d must be at least 1", cfg.Rounds, cfg.Blocks)
+	}
+	if cfg.Envelopes > 0 {
+		return measureLarge(ctx, cfg, out, progress)
 	}
 	report, err := measure(ctx, cfg, strings.Split(*names, ","), progress)
 	if err != nil {

@@ -59,6 +59,19 @@ func TestShort(t *testing.T) {
 	}
 }
 
+// TestEnvelopes measures a little of where to keep envelopes.
+func TestEnvelopes(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"-short", "-envelopes", "25"}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range places() {
+		if !strings.Contains(out.String(), "\n"+p.name+" ") {
+			t.Errorf("%s is not in\n%s", p.name, &out)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for args, want := range map[string]string{
 		"-engines|floppy":            `there is no store "floppy"`,

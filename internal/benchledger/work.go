@@ -117,7 +117,7 @@ func (b *bench) measureBlocks(ctx context.Context, n int) ([]Block, error) {
 	var all []Block
 	for range n {
 		begin := time.Now()
-		block, err := b.simulateBlock(ctx)
+		block, err := b.simulateBlock(ctx, blockSize)
 		if err != nil {
 			return nil, err
 		}
@@ -130,16 +130,16 @@ func (b *bench) measureBlocks(ctx context.Context, n int) ([]Block, error) {
 	return all, nil
 }
 
-func (b *bench) simulateBlock(ctx context.Context) (kvledger.Block, error) {
+func (b *bench) simulateBlock(ctx context.Context, size int) (kvledger.Block, error) {
 	b.blocks++
 	first := b.used
-	b.used += 2 * blockSize
-	txs, errs := make([]kvledger.Transaction, blockSize), make([]error, callers)
+	b.used += 2 * size
+	txs, errs := make([]kvledger.Transaction, size), make([]error, callers)
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for w := range errs {
 		workers.Go(func() {
-			for i := int(next.Add(1) - 1); i < blockSize && errs[w] == nil; i = int(next.Add(1) - 1) {
+			for i := int(next.Add(1) - 1); i < size && errs[w] == nil; i = int(next.Add(1) - 1) {
 				txs[i], errs[w] = b.simulate(ctx, fmt.Sprintf("block%d.%d", b.blocks, i), func(sim ledger.Simulator) error {
 					return b.readAndWrite(ctx, sim, first+2*i)
 				})
