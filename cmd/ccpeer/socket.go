@@ -41,24 +41,20 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	if unlock, err := lockdir.Wait(waiting, filepath.Dir(path)); err == nil {
 		defer unlock()
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	unix, err := listenPrivately(path)
 	if errors.Is(err, errAddressInUse) {
 		if old := abandoned(ctx, path); old != nil {
 			if err := removeSocket(path, old); err != nil {
 				return nil, err
 			}
-			l, err = new(net.ListenConfig).Listen(ctx, "unix", path)
+			unix, err = listenPrivately(path)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	unix := l.(*net.UnixListener) //nolint:forcetypeassert // that is what the network "unix" has
-	unix.SetUnlinkOnClose(false)  // it would remove whatever is there by then
+	unix.SetUnlinkOnClose(false) // it would remove whatever is there by then
 	made, err := os.Lstat(path)
-	if err == nil {
-		err = os.Chmod(path, socketMode)
-	}
 	if err != nil {
 		_ = unix.Close() // there is an error already
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/pkg/errors"
@@ -115,5 +116,53 @@ func TestCloseRemovesOnlyItsSocket(t *testing.T) {
 		if b, err := os.ReadFile(path); err != nil || string(b) != "text" {
 			t.Fatalf("the file has %q, %v", b, err)
 		}
+	}
+}
+
+// F170: nobody else can connect to a socket at any time, even if the peer was started with a umask that allows everything.
+func TestSocketIsPrivateFromTheBeginning(t *testing.T) {
+	old := syscall.Umask(0)
+	defer syscall.Umask(old)
+	path := filepath.Join(socketFolder(t), "s")
+	open := func() bool { // whether others may connect, if anybody listens
+		info, err := os.Lstat(path)
+		return err == nil && info.Mode().Perm()&0o077 != 0
+	}
+	done, found := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { found <- n }()
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if !open() {
+				continue
+			}
+			c, err := net.Dial("unix", path)
+			if err != nil {
+				continue
+			}
+			_ = c.Close()
+			if open() {
+				n++
+			}
+		}
+	}()
+	for range 2000 {
+		l, _, err := address{"unix", path}.listen(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open() {
+			t.Error("others may connect to the socket")
+		}
+		_ = l.Close()
+	}
+	close(done)
+	if n := <-found; n > 0 {
+		t.Errorf("others could have connected %d times", n)
 	}
 }

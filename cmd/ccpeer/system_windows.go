@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,9 @@ const (
 func checkSocket() error {
 	return errors.New("on Windows, a Unix socket can't be kept for its owner: give a loopback address such as 127.0.0.1:7053")
 }
+
+// listenPrivately is not called: checkSocket has said why.
+func listenPrivately(string) (*net.UnixListener, error) { return nil, checkSocket() }
 
 // userData is the folder of the user's data, where nothing has said another one.
 func userData() (string, error) { return os.UserCacheDir() }

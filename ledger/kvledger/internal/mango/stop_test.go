@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/internal/threadtime"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
@@ -201,18 +201,16 @@ func TestSlowestQueriesStopInTime(t *testing.T) {
 	if os.Getenv(longForm) != "" {
 		searched, size, ends = 300, 500_000, append(ends, time.Second)
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	stopped := 0
 	for i, h := range slowest(t, searched, 20, 2000) {
 		for _, after := range ends {
 			q := h.at(size)
-			ctx := &watched{Context: t.Context(), t: t, after: after, begun: threadTime(t), last: threadTime(t)}
+			ctx := threadtime.New(t, after)
 			err := q.run(ctx)
-			_ = ctx.Err() // so that what came after the last look counts, too
-			t.Logf("query %d, %.80s: %v, %v between two looks", i, h.selector(3), err, ctx.longest)
-			if ctx.longest > most {
-				t.Errorf("query %d, %.100s: %v, but %v between two looks at the context", i, h.selector(3), err, ctx.longest)
+			longest := ctx.Longest()
+			t.Logf("query %d, %.80s: %v, %v between two looks", i, h.selector(3), err, longest)
+			if longest > most {
+				t.Errorf("query %d, %.100s: %v, but %v between two looks at the context", i, h.selector(3), err, longest)
 			}
 			if errors.Is(err, context.DeadlineExceeded) {
 				stopped++
@@ -222,21 +220,4 @@ func TestSlowestQueriesStopInTime(t *testing.T) {
 	if stopped < 20*len(ends)*3/4 {
 		t.Errorf("%d runs were long enough to be stopped", stopped)
 	}
-}
-
-// watched ends after some time of the thread, and notes for how much of it nobody has asked whether it has.
-type watched struct {
-	context.Context
-	t                    *testing.T
-	after                time.Duration
-	begun, last, longest time.Duration
-}
-
-func (c *watched) Err() error {
-	now := threadTime(c.t)
-	c.longest = max(c.longest, now-c.last)
-	if c.last = now; now-c.begun < c.after {
-		return nil
-	}
-	return context.DeadlineExceeded
 }

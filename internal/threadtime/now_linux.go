@@ -1,4 +1,4 @@
-package mango_test
+package threadtime
 
 import (
 	"syscall"
@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// threadTime returns how long the thread has run. It doesn't grow while others have the processor.
-func threadTime(t *testing.T) time.Duration {
+// now returns how long the thread has run. It doesn't grow while others have the processor.
+func now(t testing.TB) time.Duration {
 	t.Helper()
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_THREAD, &used); err != nil {

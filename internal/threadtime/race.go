@@ -1,0 +1,5 @@
+//go:build race
+
+package threadtime
+
+const factor = 5
