@@ -133,3 +133,39 @@ func TestList(t *testing.T) {
 		}
 	}
 }
+
+// TestSurvivorsExist holds that each survivor in the list is a mutant of what the tree has now. Otherwise its reason is about
+// code that is gone.
+func TestSurvivorsExist(t *testing.T) {
+	text, err := os.ReadFile("survivors.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons, err := parseList(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("../..") // mutants are named from there
+	names := map[string]map[string]bool{}
+	for survivor := range reasons {
+		file, _, _ := strings.Cut(survivor, " ")
+		if names[file] == nil {
+			names[file] = map[string]bool{}
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Errorf("%s is in the list of survivors: %v", survivor, err)
+				continue
+			}
+			mutants, err := mutantsIn(file, source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range mutants {
+				names[file][m.String()] = true
+			}
+		}
+		if !names[file][survivor] {
+			t.Errorf("the list of survivors has %q, which no mutant of the code is called: remove it, or name what it has become", survivor)
+		}
+	}
+}
