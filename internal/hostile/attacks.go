@@ -49,6 +49,7 @@ func attacks() []attack {
 		{name: "a query has a regular expression that is a program of gigabytes", do: askRegex},
 		{name: "a query has 40 MiB of values", do: askIn},
 		{name: "30 queries for a page of 1 over an index in which 500 documents share a long column", do: askPages},
+		{name: "metadata of 40 values of 10 MiB is written in a transaction", disk: true, do: writeMetadata},
 		{name: "a query over 100 documents of 10 MiB", disk: true, do: askDocuments},
 	}
 }
@@ -193,4 +194,29 @@ func askDocuments(v *villain) {
 	}
 	v.load([]byte(`{"n":1,"x":"`+strings.Repeat("x", 10*mib())+`"}`), keys...)
 	v.wantAnswers(queries, marshal(&pb.GetQueryResult{Query: `{"selector":{"n":1,"y":1}}`}), 0)
+}
+
+// writeMetadata cost more than the memory, for a few bytes a key: the commit writes each value again.
+func writeMetadata(v *villain) {
+	keys := make([]string, 40)
+	for i := range keys {
+		keys[i] = fmt.Sprint("k", i)
+	}
+	v.load(make([]byte, 10*mib()), keys...)
+	outcome, refused := v.begin("t"), 0
+	for _, key := range keys {
+		m := v.ask("t", pb.ChaincodeMessage_PUT_STATE_METADATA, marshal(&pb.PutStateMetadata{
+			Key: key, Metadata: &pb.StateMetadata{Metakey: "m", Value: []byte("v")},
+		}))
+		if m.Type == pb.ChaincodeMessage_ERROR {
+			v.wantRefused(m, fmt.Sprint("the limit is ", limits().MaxTransactionBytes))
+			refused++
+		}
+	}
+	if want := len(keys) - 25; refused != want { // 25 have room, and are committed
+		v.t.Errorf("%d were refused, want %d", refused, want)
+	}
+	if o := v.finish("t", outcome); !strings.HasPrefix(o, "200") {
+		v.t.Errorf("the transaction ended with %s", o)
+	}
 }
