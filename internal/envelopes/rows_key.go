@@ -115,6 +115,10 @@ func (t *table) keyBlockRows() {
 	k := t.key(name, "k")
 	t.add(name, block(t.step(name, valid, rwset(put(k))), t.step(name, valid, rwset(setMetadata(k, t.signedBy(org1))))),
 		t.step(name, valid, first, rwset(put(k))))
+	name = "parameter changes after the key is deleted"
+	k = t.key(name, "k")
+	t.add(name, t.step(name, valid, rwset(put(k))), block(t.step(name, valid, rwset(deleted(k))),
+		t.step(name, valid, rwset(setMetadata(k, t.signedBy(org1)))))).Danger = Panics
 	name = "parameter of a hash changes before the key is written"
 	k = t.key(name, "k")
 	set := collectionSet{SharedCollection, &pb.HashedRWSet{MetadataWrites: []*pb.KVMetadataWriteHash{{KeyHash: hashed(k), Entries: t.signedBy(org1)}}}}

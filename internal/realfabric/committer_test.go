@@ -1,12 +1,18 @@
 package realfabric_test
 
 import (
+	"context"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/block"
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/internal/envelopes"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/peer/committer"
+	"github.com/ccpeer/ccpeer/policies"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -21,10 +27,10 @@ type chaincode struct {
 	Collections map[string]string `json:",omitempty"`
 }
 
-// newTable makes two organizations, tells them to Fabric, with a channel of theirs, and returns the rows for it.
-func newTable(t *testing.T, f *fabric) []envelopes.Row {
+// newChannel makes two organizations and tells them to Fabric, with a channel of theirs.
+func newChannel(t *testing.T, f *fabric) (cfg envelopes.Config, known []identity.Organization) {
 	t.Helper()
-	cfg := envelopes.Config{ChannelID: "mychannel", Both: "both", Either: "either", Version: "1.0"}
+	cfg = envelopes.Config{ChannelID: "mychannel", Both: "both", Either: "either", Version: "1.0"}
 	var organizations []organization
 	for _, org := range []struct {
 		id    string
@@ -36,6 +42,7 @@ func newTable(t *testing.T, f *fabric) []envelopes.Row {
 			t.Fatal(err)
 		}
 		organizations = append(organizations, organization{MSPID: org.id, Root: msp.CertificatePEM()})
+		known = append(known, msp.Organization())
 		for unit, id := range map[string]**identity.Identity{"peer": org.peer, "client": org.alice} {
 			if *id, err = msp.Issue(identity.Config{CommonName: unit, OUs: []string{unit}}); err != nil {
 				t.Fatal(err)
@@ -49,11 +56,7 @@ func newTable(t *testing.T, f *fabric) []envelopes.Row {
 		}},
 		cfg.Either: {Policy: cfg.EitherPolicy()}, "_lifecycle": {Policy: cfg.BothPolicy()},
 	}}})
-	rows, err := envelopes.Table(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
+	return cfg, known
 }
 
 // commit commits the next block, and returns the names of Fabric's codes, or the error that stops it.
@@ -78,8 +81,13 @@ func elsewhere() map[string]bool {
 // package committer is held there.
 func TestEnvelopes(t *testing.T) {
 	f := startFabric(t)
+	cfg, _ := newChannel(t, f)
+	rows, err := envelopes.Table(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	compared := 0
-	for _, row := range newTable(t, f) {
+	for _, row := range rows {
 		if row.Danger == envelopes.Panics || elsewhere()[row.Name] {
 			continue
 		}
@@ -101,5 +109,96 @@ func TestEnvelopes(t *testing.T) {
 	t.Logf("compared %d codes", compared)
 	if compared < 200 {
 		t.Errorf("compared %d codes only", compared)
+	}
+}
+
+// accepting accepts every configuration.
+type accepting struct{}
+
+func (accepting) Configure(context.Context, *pb.Block, int, *pb.Payload) error { return nil }
+
+// newCommitter is a committer of package committer that knows of a channel what newChannel tells Fabric. Block 0 is there.
+func newCommitter(t *testing.T, cfg envelopes.Config, known []identity.Organization) (*committer.Committer, *pb.BlockHeader) {
+	t.Helper()
+	parse := func(text string) policies.Policy {
+		p, err := policies.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	members, err := identity.NewVerifier(known...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := kvledger.NewProvider(memory.New()).Open(t.Context(), cfg.ChannelID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defined := map[string]*committer.Definition{
+		cfg.Both: {Endorsement: parse(cfg.BothPolicy()), Collections: map[string]policies.Policy{
+			envelopes.SharedCollection: nil, envelopes.FirstCollection: parse(cfg.FirstPolicy()),
+		}},
+		cfg.Either: {Endorsement: parse(cfg.EitherPolicy())},
+	}
+	organizations := map[string]policies.Policy{}
+	for _, o := range known {
+		organizations[o.MSPID] = parse("OR('" + o.MSPID + ".peer')")
+	}
+	c, err := committer.New(committer.Config{
+		ChannelID: cfg.ChannelID, Verifier: members, Ledger: ledger, Configs: accepting{}, Organizations: organizations,
+		Definitions: committer.DefinitionsFunc(func(_ context.Context, name string) (*committer.Definition, error) { return defined[name], nil }),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := marshal(t, &pb.ChannelHeader{Type: int32(pb.HeaderType_CONFIG), ChannelId: cfg.ChannelID})
+	b, err := block.New(0, nil, [][]byte{marshal(t, &pb.Envelope{Payload: marshal(t, &pb.Payload{
+		Header: &pb.Header{ChannelHeader: header}, Data: []byte("configuration"),
+	})})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if codes, err := c.Commit(t.Context(), b); err != nil || codes[0] != kvledger.Valid {
+		t.Fatal(codes, err)
+	}
+	return c, b.GetHeader()
+}
+
+// TestRandomEnvelopes compares the codes of random blocks.
+func TestRandomEnvelopes(t *testing.T) {
+	f := startFabric(t)
+	cfg, known := newChannel(t, f)
+	c, last := newCommitter(t, cfg, known)
+	blocks, err := envelopes.Random(cfg, rand.New(rand.NewPCG(*seed, 4)), 300) //nolint:gosec // a test is to be repeatable
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, envelopes := range blocks {
+		b, err := block.New(last.GetNumber()+1, last, envelopes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = b.GetHeader()
+		codes, err := c.Commit(t.Context(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, failed := f.commit(envelopes)
+		var ours []string
+		for _, code := range codes {
+			ours = append(ours, code.String())
+			seen[code.String()]++
+		}
+		if !slices.Equal(ours, theirs) {
+			t.Fatalf("block %d: ours are %v, Fabric's %v, %s", last.GetNumber(), ours, theirs, failed)
+		}
+	}
+	t.Log(seen)
+	for _, code := range []kvledger.ValidationCode{kvledger.Valid, kvledger.EndorsementPolicyFailure, kvledger.MVCCReadConflict, kvledger.DuplicateTxID} {
+		if seen[code.String()] < 5 {
+			t.Errorf("%d are %v", seen[code.String()], code)
+		}
 	}
 }
