@@ -2,6 +2,7 @@ package realfabric_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -10,12 +11,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pkg/errors"
 	"go.uber.org/goleak"
+
+	"github.com/ccpeer/ccpeer/internal/realfabric/network"
 )
 
-// program is where TestMain has built program fabric.
-var program string
+// bin is where TestMain has built Fabric's programs, and program fabric.
+var bin string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -28,20 +30,17 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "realfabric-")
+	bin, err = os.MkdirTemp("", "realfabric-")
 	if err != nil {
 		return 0, err
 	}
 	defer func() {
-		if removed := os.RemoveAll(dir); err == nil {
+		if removed := os.RemoveAll(bin); err == nil {
 			err = removed
 		}
 	}()
-	program = filepath.Join(dir, "fabric")
-	build := exec.Command("go", "build", "-o", program, ".")
-	build.Dir, build.Env = "fabric", append(os.Environ(), "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, errors.Errorf("build Fabric: %v\n%s", err, out)
+	if err := network.Build(context.Background(), "fabric", bin); err != nil {
+		return 0, err
 	}
 	code = m.Run()
 	return code, goleak.Find()
@@ -93,7 +92,7 @@ type fabric struct {
 
 func startFabric(t testing.TB) *fabric {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "fabric"))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
