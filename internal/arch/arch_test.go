@@ -72,6 +72,11 @@ var allowed = map[string][]string{
 	"policies":           {"proto", "identity", protobuf},
 	"collections":        {"handler", "ledger", "proto", "identity", "policies", protobuf},
 
+	// The parts, assembled.
+	"peer": {
+		"chaincodesupport", "chaincodesupport/runtime", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "ledger/kvledger/store/memory", "block", "collections", "identity", "identity/mspfolder",
+		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/privatedir", "proto", protobuf, zap,
+	},
 	// A part of a peer, which another peer can take.
 	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
 	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},

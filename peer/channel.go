@@ -1,0 +1,289 @@
+package peer
+
+import (
+	"context"
+	"sync"
+
+	"github.com/pkg/errors"
+	"go.uber.org/zap"
+
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/peer/committer"
+	"github.com/ccpeer/ccpeer/peer/ordering"
+	"github.com/ccpeer/ccpeer/policies"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// ChannelConfig is what a peer must know of a channel to join it.
+type ChannelConfig struct {
+	// ID is the channel's ID. Required.
+	ID string
+	// Organizations are the channel's members. At least one is required.
+	Organizations []identity.Organization
+}
+
+// Channel is a channel that a peer is on. It is safe for concurrent use.
+type Channel struct {
+	cfg         ChannelConfig
+	peer        *Peer
+	mspIDs      []string
+	verifier    *identity.Verifier
+	self        *identity.Verified // the peer
+	writers     policies.Policy
+	ledger      *kvledger.Ledger
+	definitions *definitions
+	private     transient
+	committer   *committer.Committer
+	waiting     waiting
+
+	reasons map[int]error // why transactions of the block that is being committed are invalid, by position
+
+	stop   context.CancelFunc
+	ended  chan struct{}
+	blocks ordering.Blocks
+}
+
+// Join takes the peer to a channel, and begins to commit the channel's blocks, from the one on that its ledger doesn't have.
+func (p *Peer) Join(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
+	c, err := p.open(ctx, cfg)
+	if err == nil {
+		err = c.start(ctx)
+	}
+	return c, errors.WithMessagef(err, "join channel %s as %s", cfg.ID, p.cfg.Name)
+}
+
+// open makes a channel whose blocks are not committed yet.
+func (p *Peer) open(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
+	c := &Channel{cfg: cfg, peer: p, ended: make(chan struct{})}
+	var err error
+	if c.verifier, err = identity.NewVerifier(cfg.Organizations...); err != nil {
+		return nil, err
+	}
+	if c.self, err = c.verifier.Identify(p.cfg.Signer.Creator()); err != nil {
+		return nil, errors.WithMessage(err, "the peer is no member")
+	}
+	c.mspIDs = c.verifier.MSPIDs()
+	if c.writers, err = channelPolicy(policies.AnyRule, writers, c.mspIDs); err != nil {
+		return nil, err
+	}
+	if c.ledger, err = p.provider.Open(ctx, cfg.ID); err != nil {
+		return nil, err
+	}
+	c.definitions = &definitions{organizations: c.mspIDs, byName: map[string]*definition{}}
+	c.committer, err = committer.New(committer.Config{
+		ChannelID: cfg.ID, Verifier: c.verifier, Organizations: endorsementPolicies(c.mspIDs), Definitions: c.definitions,
+		Ledger: c.ledger, PrivateData: &c.private, Logger: p.cfg.Logger,
+		Refused: func(r committer.Refusal) { c.reasons[r.Position] = r.Reason },
+	})
+	return c, err
+}
+
+// start has the channel's blocks committed.
+func (c *Channel) start(ctx context.Context) error {
+	height, err := c.ledger.Height(ctx)
+	if err != nil {
+		return err
+	}
+	c.peer.mu.Lock()
+	defer c.peer.mu.Unlock()
+	switch {
+	case c.peer.closed:
+		return errors.New("the peer is closed")
+	case c.peer.channels[c.cfg.ID] != nil:
+		return errors.New("the peer is on it already")
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	if c.blocks, err = c.peer.cfg.Orderer.Deliver(running, c.cfg.ID, height); err != nil {
+		stop()
+		return err
+	}
+	c.stop = stop
+	c.peer.channels[c.cfg.ID] = c
+	go c.run(running)
+	return nil
+}
+
+// close stops committing, and waits until it has.
+func (c *Channel) close() {
+	c.stop()
+	<-c.ended
+	c.blocks.Close()
+}
+
+// ID returns the channel's ID.
+func (c *Channel) ID() string { return c.cfg.ID }
+
+// MSPIDs returns the IDs of the organizations that are its members, sorted. They must not be modified.
+func (c *Channel) MSPIDs() []string { return c.mspIDs }
+
+// Ledger returns the peer's ledger of the channel. It is for reading: what is committed comes from the orderer.
+func (c *Channel) Ledger() *kvledger.Ledger { return c.ledger }
+
+// Blocks returns a subscription to the blocks as this peer commits them, from a number on.
+func (c *Channel) Blocks(from uint64) *kvledger.Subscription { return c.ledger.Subscribe(from) }
+
+// Verifier returns who finds out who a member of the channel is.
+func (c *Channel) Verifier() *identity.Verifier { return c.verifier }
+
+// Policy returns a policy of the channel over those of its organizations, which have Readers, Writers, Endorsement and Admins.
+func (c *Channel) Policy(rule policies.Rule, name string) (policies.Policy, error) {
+	return channelPolicy(rule, name, c.mspIDs)
+}
+
+// Chaincodes returns what was deployed on the channel, in the order of the names, with what was left to the peer filled in.
+func (c *Channel) Chaincodes() []Chaincode {
+	var all []Chaincode
+	for _, d := range c.definitions.all() {
+		all = append(all, d.Chaincode)
+	}
+	return all
+}
+
+// committed reports whether a transaction's ID is used up.
+func (c *Channel) committed(ctx context.Context, txID string) (bool, error) {
+	_, err := c.ledger.Transaction(ctx, txID)
+	if errors.Is(err, kvledger.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// run commits the channel's blocks until it is told to stop. If a block can't be committed, nobody waits for it in vain.
+func (c *Channel) run(ctx context.Context) {
+	defer close(c.ended)
+	for {
+		b, err := c.blocks.Next(ctx)
+		if err == nil {
+			err = c.commit(ctx, b)
+		}
+		if err == nil {
+			continue
+		}
+		if ctx.Err() == nil && !errors.Is(err, ordering.ErrClosed) {
+			c.peer.cfg.Logger.Error("channel ends: block can't be committed", zap.String("channel", c.cfg.ID), zap.Error(err))
+		}
+		c.waiting.end(errors.WithMessagef(err, "%s commits no more blocks of channel %s", c.peer.cfg.Name, c.cfg.ID))
+		return
+	}
+}
+
+func (c *Channel) commit(ctx context.Context, b *pb.Block) error {
+	c.reasons = map[int]error{}
+	codes, err := c.committer.Commit(ctx, b)
+	if err != nil {
+		return err
+	}
+	var outcomes []Outcome
+	number := b.GetHeader().GetNumber()
+	for i, envelope := range b.GetData().GetData() {
+		outcomes = append(outcomes, Outcome{TxID: txIDOf(envelope), Block: number, Position: i, Code: codes[i], Reason: c.reasons[i]})
+	}
+	c.private.purge(number)
+	c.waiting.committed(outcomes)
+	return nil
+}
+
+// waiting are those who wait for transactions to be committed.
+type waiting struct {
+	mu     sync.Mutex
+	txs    map[string][]chan Outcome // each with room for its outcome
+	seen   uint64                    // how many envelopes were committed
+	blocks uint64                    // how many blocks were committed
+	moved  chan struct{}             // is closed when there are more; nil if nobody waits
+	err    error                     // why there will be no more
+}
+
+// join returns a channel that gets the transaction's outcome, and is closed if there is none. leave must be called.
+func (w *waiting) join(txID string) (outcome <-chan Outcome, leave func(), err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return nil, nil, w.err
+	}
+	if w.txs == nil {
+		w.txs = map[string][]chan Outcome{}
+	}
+	ch := make(chan Outcome, 1)
+	w.txs[txID] = append(w.txs[txID], ch)
+	return ch, func() { w.leave(txID, ch) }, nil
+}
+
+func (w *waiting) leave(txID string, ch chan Outcome) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	left := w.txs[txID][:0]
+	for _, other := range w.txs[txID] {
+		if other != ch {
+			left = append(left, other)
+		}
+	}
+	if w.txs[txID] = left; len(left) == 0 {
+		delete(w.txs, txID)
+	}
+}
+
+// committed tells of a block. Of several transactions with the same ID, the first one is told of.
+func (w *waiting) committed(outcomes []Outcome) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range outcomes {
+		for _, ch := range w.txs[o.TxID] {
+			ch <- o
+		}
+		delete(w.txs, o.TxID)
+	}
+	w.seen += uint64(len(outcomes))
+	w.blocks++
+	w.wake()
+}
+
+// end tells all that no more will be committed.
+func (w *waiting) end(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+	for _, chs := range w.txs {
+		for _, ch := range chs {
+			close(ch)
+		}
+	}
+	w.txs = nil
+	w.wake()
+}
+
+// wake needs the lock.
+func (w *waiting) wake() {
+	if w.moved != nil {
+		close(w.moved)
+		w.moved = nil
+	}
+}
+
+// cause is why nothing is committed any more.
+func (w *waiting) cause() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// reach waits until a number of envelopes, and one of blocks, were committed since the channel was joined.
+func (w *waiting) reach(ctx context.Context, envelopes, blocks uint64) error {
+	for {
+		w.mu.Lock()
+		if w.err != nil || w.seen >= envelopes && w.blocks >= blocks {
+			defer w.mu.Unlock()
+			return w.err
+		}
+		if w.moved == nil {
+			w.moved = make(chan struct{})
+		}
+		moved := w.moved
+		w.mu.Unlock()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return errors.Wrap(ctx.Err(), "wait for blocks")
+		}
+	}
+}

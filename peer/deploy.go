@@ -1,0 +1,132 @@
+package peer
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+)
+
+// Deploy gives a channel of the peer a chaincode, or another version of it, and the peer what runs it. It returns when new indexes
+// have all documents. Peers of a channel decide alike only if they are given a chaincode at the same height.
+func (p *Peer) Deploy(ctx context.Context, channelID string, cc Chaincode) error {
+	return errors.WithMessagef(p.deploy(ctx, channelID, cc), "deploy chaincode %s on channel %s of %s", cc.Name, channelID, p.cfg.Name)
+}
+
+func (p *Peer) deploy(ctx context.Context, channelID string, cc Chaincode) error {
+	c := p.Channel(channelID)
+	if c == nil {
+		return errors.New("the peer is not on the channel")
+	}
+	next, err := c.definitions.next(cc)
+	if err != nil {
+		return err
+	}
+	rt, err := cc.runtimeFor(p)
+	if err != nil {
+		return err
+	}
+	return c.take(ctx, next, rt)
+}
+
+// Deploy gives a chaincode to all peers of a channel, between the same two blocks: what was ordered before is committed before,
+// and what is ordered meanwhile waits. It doesn't start the chaincode: the first call does. If it fails on one of the peers, deploy
+// again. Without a channelID it is the network's first channel.
+func (n *Network) Deploy(ctx context.Context, channelID string, cc Chaincode) error {
+	channelID = n.channelOr(channelID)
+	return errors.WithMessagef(n.deploy(ctx, channelID, cc), "deploy chaincode %s on channel %s", cc.Name, channelID)
+}
+
+func (n *Network) deploy(ctx context.Context, channelID string, cc Chaincode) error {
+	g := n.gates[channelID]
+	if g == nil {
+		return errors.Errorf("channel '%s' not found", channelID)
+	}
+	runtimes := make([]runtime.Runtime, len(n.peers))
+	for i, p := range n.peers {
+		var err error
+		if runtimes[i], err = cc.runtimeFor(p); err != nil {
+			return err
+		}
+	}
+	passed, err := g.close(ctx)
+	if err != nil {
+		return err
+	}
+	defer g.open()
+	var next *definition
+	for _, p := range n.peers {
+		c := p.Channel(channelID)
+		if err := c.waiting.reach(ctx, passed, 0); err != nil {
+			return err
+		}
+		d, err := c.definitions.next(cc)
+		if err != nil {
+			return err
+		}
+		if next == nil || d.sequence > next.sequence { // another one may have failed the last time
+			next = d
+		}
+	}
+	for i, p := range n.peers {
+		if err := p.Channel(channelID).take(ctx, next, runtimes[i]); err != nil {
+			return errors.WithMessage(err, p.Name())
+		}
+	}
+	return n.keepDeployed(channelID)
+}
+
+// take gives the channel a definition, and the peer what runs it, if that isn't nil.
+func (c *Channel) take(ctx context.Context, next *definition, rt runtime.Runtime) error {
+	p, old := c.peer, c.definitions.find(next.Name)
+	if rt != nil {
+		if other := p.channelWith(next.ID, c); other != nil {
+			return errors.Errorf("chaincode ID %s is in use on channel %s: set another Chaincode.ID, or no Runtime to share it", next.ID, other.cfg.ID)
+		}
+		if err := p.Install(ctx, next.ID, rt); err != nil {
+			return err
+		}
+	}
+	if err := c.ledger.Define(ctx, next.Name, kvledger.Definition{Collections: next.Collections, Indexes: next.Indexes}); err != nil {
+		return err
+	}
+	c.definitions.put(next)
+	if old == nil || old.ID == next.ID || p.channelWith(old.ID, nil) != nil {
+		return nil
+	}
+	return p.uninstall(ctx, old.ID)
+}
+
+// channelWith returns a channel other than one that has a chaincode with an ID, or nil.
+func (p *Peer) channelWith(chaincodeID string, but *Channel) *Channel {
+	for _, c := range p.Channels() {
+		if c == but {
+			continue
+		}
+		for _, d := range c.definitions.all() {
+			if d.ID == chaincodeID {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// Install gives the peer what runs a chaincode, by what that registers as. A chaincode that is running is stopped. The next
+// call starts the new one.
+func (p *Peer) Install(ctx context.Context, chaincodeID string, rt runtime.Runtime) error {
+	p.mu.Lock()
+	p.runtimes[chaincodeID] = rt
+	p.mu.Unlock()
+	return errors.WithMessagef(p.support.Stop(ctx, chaincodeID), "stop chaincode %s", chaincodeID)
+}
+
+// uninstall stops a chaincode that no channel has any more.
+func (p *Peer) uninstall(ctx context.Context, chaincodeID string) error {
+	p.mu.Lock()
+	delete(p.runtimes, chaincodeID)
+	p.mu.Unlock()
+	return errors.WithMessagef(p.support.Stop(ctx, chaincodeID), "stop chaincode %s", chaincodeID)
+}

@@ -1,0 +1,233 @@
+package peer_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/peer"
+	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/shim"
+)
+
+// says is a chaincode that answers with a text.
+func says(text string) runtime.Runtime {
+	return runs(func(stub shim.ChaincodeStubInterface) *pb.Response {
+		if err := stub.PutState("k", []byte(text)); err != nil {
+			return shim.Error(err.Error())
+		}
+		return shim.Success([]byte(text))
+	})
+}
+
+// To deploy again is an upgrade: the state stays, what runs is another, and the old one is stopped.
+func TestUpgrade(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{})
+	alice := client(t, n, "alice@Org1MSP")
+	for i, text := range []string{"first", "second"} {
+		deploy(t, n, peer.Chaincode{Name: "asset", Runtime: says(text)})
+		done, err := n.Submit(t.Context(), alice, call("any"))
+		if err != nil || string(done.Payload) != text {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		version := []string{"1", "2"}[i]
+		if ccs := n.Peers()[0].Channel("mychannel").Chaincodes(); len(ccs) != 1 || ccs[0].Version != version || ccs[0].ID != "asset:"+version || ccs[0].Endorsement != "MAJORITY Endorsement" {
+			t.Errorf("%+v", ccs)
+		}
+	}
+	running := 0
+	for _, s := range n.Peers()[0].Support().List() {
+		if s.State.String() == "ready" {
+			running++
+		}
+	}
+	if running != 1 {
+		t.Errorf("%d chaincodes are running", running)
+	}
+}
+
+func TestDeployRefuses(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Channels: []string{"one", "two"}})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	broken := func(*peer.Peer) (runtime.Runtime, error) { return nil, errors.New("no such program") }
+	for text, tc := range map[string]struct {
+		channel string
+		cc      peer.Chaincode
+	}{
+		"channel 'three' not found":                     {"three", peer.Chaincode{Name: "asset"}},
+		"invalid chaincode name 'a b'":                  {"", peer.Chaincode{Name: "a b"}},
+		"invalid chaincode name ''":                     {"", peer.Chaincode{}},
+		"invalid chaincode name 'a-'":                   {"", peer.Chaincode{Name: "a-"}},
+		"parse Chaincode.Endorsement":                   {"", peer.Chaincode{Name: "asset", Endorsement: "nonsense"}},
+		`organizations have no policy "Others"`:         {"", peer.Chaincode{Name: "asset", Endorsement: "ANY Others"}},
+		"chaincode ID asset:1 is in use on channel one": {"two", peer.Chaincode{Name: "asset", Runtime: runs(asset)}},
+		"make runtime for peer0.Org1MSP: no such":       {"", peer.Chaincode{Name: "asset", RuntimeOf: broken}},
+		"are both set":                                  {"", peer.Chaincode{Name: "asset", Runtime: runs(asset), RuntimeOf: broken}},
+	} {
+		if err := n.Deploy(t.Context(), tc.channel, tc.cc); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("got %v, want %s", err, text)
+		}
+	}
+	// The one that runs is shared.
+	if err := n.Deploy(t.Context(), "two", peer.Chaincode{Name: "asset"}); err != nil {
+		t.Fatal(err)
+	}
+	on := call("put", "k", "v")
+	on.Channel = "two"
+	if _, err := n.Submit(t.Context(), client(t, n, "alice"), on); err != nil {
+		t.Error(err)
+	}
+}
+
+// A chaincode is told its peer's organization by what is made for each peer, and may be on some peers only.
+func TestRuntimeOf(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations})
+	deploy(t, n, peer.Chaincode{Name: "asset", Endorsement: "OR('Org1MSP.peer', 'Org2MSP.peer')", RuntimeOf: func(p *peer.Peer) (runtime.Runtime, error) {
+		if p.MSPID() == "Org1MSP" {
+			return nil, nil
+		}
+		return says(p.MSPID()), nil
+	}})
+	e, err := n.Endorse(t.Context(), client(t, n, "alice@Org1MSP"), call("any"))
+	if err != nil || string(e.Payload) != "Org2MSP" || e.Peers[0] != "peer0.Org2MSP" {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+func TestInit(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset), InitRequired: true})
+	alice := client(t, n, "alice")
+	var failed *peer.ProposalError
+	if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); !errors.As(err, &failed) || !strings.Contains(err.Error(), "has not been initialized") {
+		t.Errorf("before init: %v", err)
+	}
+	first := call("put", "k", "v")
+	first.Init = true
+	for _, c := range []peer.Call{first, call("put", "k", "v")} {
+		if _, err := n.Submit(t.Context(), alice, c); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Chaincode calls chaincode, on its own channel and on another, where its client must be allowed to write.
+func TestChaincodeToChaincode(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Channels: []string{"one", "two"}})
+	for _, channel := range []string{"one", "two"} {
+		for _, name := range []string{"asset", "other"} {
+			if err := n.Deploy(t.Context(), channel, peer.Chaincode{Name: name, ID: name + "-" + channel, Runtime: runs(asset)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	alice := client(t, n, "alice")
+	for channel, want := range map[string]string{"": "called", "one": "called", "two": ""} {
+		if _, err := n.Submit(t.Context(), alice, call("call", "other", channel, "put", "k"+channel)); err != nil {
+			t.Errorf("channel %q: %v", channel, err)
+		}
+		c := call("get", "k"+channel)
+		c.Chaincode = "other"
+		if got, err := n.Evaluate(t.Context(), alice, c); err != nil || string(got.Payload) != want { // another channel is only read
+			t.Errorf("channel %q: %+v, %v", channel, got, err)
+		}
+	}
+	got, err := n.Evaluate(t.Context(), alice, call("call", "other", "three", "put", "k"))
+	if err != nil || !strings.Contains(string(got.Payload), "three") {
+		t.Errorf("a channel that isn't there: %+v, %v", got, err)
+	}
+	peers := call("call", "other", "two", "put", "k")
+	if _, err := n.Evaluate(t.Context(), client(t, n, "peer0"), peers); err != nil {
+		t.Error(err)
+	}
+}
+
+// A definition changes between two blocks, for all peers the same two, however much is submitted meanwhile.
+func TestDeployAmidTraffic(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	alice := client(t, n, "alice@Org1MSP")
+	var submitting sync.WaitGroup
+	done := make(chan struct{})
+	for i := range 3 {
+		submitting.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				few := call("put", string(rune('a'+i)), "v")
+				few.Endorsers = []string{"Org1MSP"} // enough for one of the two policies
+				if _, err := n.Submit(t.Context(), alice, few); !fromUpgrade(err) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 6 {
+		deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset), Endorsement: []string{"ANY Endorsement", "ALL Endorsement"}[i%2]})
+	}
+	close(done)
+	submitting.Wait()
+	if _, err := n.Submit(t.Context(), alice, call("put", "last", "v")); err != nil {
+		t.Error(err)
+	}
+	sameBlocks(t, n)
+}
+
+// fromUpgrade reports whether an error is nil, or one that a submitter must expect during an upgrade.
+func fromUpgrade(err error) bool {
+	var (
+		invalid *peer.InvalidError
+		failed  *peer.ProposalError // the chaincode is stopped for the newer one
+	)
+	return err == nil || errors.As(err, &failed) || errors.As(err, &invalid) && invalid.Code == kvledger.EndorsementPolicyFailure
+}
+
+// sameBlocks holds that all peers have the same blocks, with the same codes.
+func sameBlocks(t *testing.T, n *peer.Network) {
+	t.Helper()
+	first := n.Peers()[0].Channel("mychannel").Ledger()
+	height, err := first.Height(t.Context())
+	if err != nil || height == 0 {
+		t.Fatalf("height %d, %v", height, err)
+	}
+	for number := range height {
+		want, err := first.Block(t.Context(), number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range n.Peers()[1:] {
+			got, err := p.Channel("mychannel").Ledger().Block(t.Context(), number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, tx := range want.Transactions {
+				if got.Transactions[i].TxID != tx.TxID || got.Transactions[i].Code != tx.Code {
+					t.Errorf("block %d of %s has %v %s at %d, want %v", number, p.Name(), got.Transactions[i].Code, tx.TxID, i, tx.Code)
+				}
+			}
+		}
+	}
+}
+
+// Deploy waits for its turn, and can be told to stop.
+func TestDeployStops(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.Deploy(ctx, "", peer.Chaincode{Name: "asset", Runtime: runs(asset)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	if _, err := n.Submit(t.Context(), client(t, n, "alice"), call("put", "k", "v")); err != nil {
+		t.Error(err)
+	}
+}

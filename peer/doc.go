@@ -1,0 +1,26 @@
+// Package peer assembles a peer of its parts, and a network of peers in one process.
+//
+//	network, err := peer.NewNetwork(ctx, peer.NetworkConfig{}) // one organization, one peer, one channel, in memory
+//	err = network.Deploy(ctx, "mychannel", peer.Chaincode{Name: "asset", Runtime: runtime})
+//	alice, err := network.Client("alice@Org1MSP", map[string]string{"role": "registrar"})
+//	result, err := network.Submit(ctx, alice, peer.Call{Channel: "mychannel", Chaincode: "asset", Args: args})
+//
+// A [Peer] belongs to an organization. It has that organization's certificate and private data, a store with the ledgers of its
+// channels, and chaincode of its own. It endorses what clients propose, and commits the blocks of an ordering service. A
+// [Network] has organizations, peers, channels and an orderer. It is a client, too: Submit does what Fabric's gateway does for
+// programs outside.
+//
+// # What is taken from where
+//
+// What a proposal says is taken from the proposal, by the endorser and by nobody else. Whether a transaction counts is decided
+// by each peer for itself, when it commits the block. The network trusts none of them: it compares what they have endorsed.
+//
+// # Definitions
+//
+// What a channel has agreed on about a chaincode is not in blocks yet, as it is in Fabric. Peer.Deploy gives it to one peer.
+// Network.Deploy gives it to all peers of the channel, between the same two blocks.
+//
+// # Goroutines
+//
+// Each channel of a peer has one, which commits blocks. Peer.Close waits for it.
+package peer

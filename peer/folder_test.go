@@ -1,0 +1,170 @@
+package peer_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/identity/mspfolder"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/peer"
+)
+
+// A network that is started again goes on: with its organizations and clients, its blocks, and what was deployed.
+func TestRestart(t *testing.T) {
+	all, folder := stores{}, filepath.Join(t.TempDir(), "network")
+	cfg := peer.NetworkConfig{Organizations: threeOrganizations, Store: all.open, Folder: folder}
+	var creators [][]byte
+	for i := range 3 {
+		n, err := peer.NewNetwork(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		alice, err := n.Client("alice@Org2MSP", map[string]string{"role": "registrar"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		creators = append(creators, alice.Creator(), n.Peers()[0].Creator())
+		if i == 0 {
+			deploy(t, n, peer.Chaincode{Name: "asset", Endorsement: "ALL Endorsement", Collections: []ledger.CollectionConfig{secrets}})
+		}
+		for _, p := range n.Peers() { // what runs it isn't kept
+			if err := p.Install(t.Context(), "asset:1", runs(asset)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		done, err := n.Submit(t.Context(), alice, call("put", "k", "v"))
+		if err != nil || done.Outcome.Block != uint64(i) {
+			t.Fatalf("%+v, %v", done, err)
+		}
+		if ccs := n.Peer("Org3MSP").Channel("mychannel").Chaincodes(); len(ccs) != 1 || ccs[0].Endorsement != "ALL Endorsement" || len(ccs[0].Collections) != 1 {
+			t.Errorf("deployed is %+v", ccs)
+		}
+		sameBlocks(t, n)
+		if err := n.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 2; i < len(creators); i++ {
+		if !bytes.Equal(creators[i], creators[i-2]) {
+			t.Errorf("identity %d is another one", i)
+		}
+	}
+	checkFolder(t, folder)
+}
+
+// checkFolder holds that a folder is as documented, and nobody else's.
+func checkFolder(t *testing.T, folder string) {
+	t.Helper()
+	organization, alice, err := mspfolder.Read(filepath.Join(folder, "organizations", "Org2MSP", "users", "alice", "msp"), "Org2MSP")
+	if err != nil || alice == nil || len(organization.Roots) != 1 {
+		t.Errorf("alice's folder: %v, %v", alice, err)
+	}
+	for _, path := range []string{
+		"organizations/Org1MSP/ca/key.pem", "organizations/Org1MSP/msp/config.yaml", "organizations/Org1MSP/peers/peer1.Org1MSP/msp/keystore/priv_sk", "channels/mychannel.json",
+	} {
+		if _, err := os.Stat(filepath.Join(folder, filepath.FromSlash(path))); err != nil {
+			t.Error(err)
+		}
+	}
+	info, err := os.Stat(folder)
+	if err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder's mode is %v, %v", info.Mode(), err)
+	}
+}
+
+// A peer that has fewer blocks than the others gets them from these.
+func TestCatchUp(t *testing.T) {
+	all, folder := stores{}, t.TempDir()
+	cfg := peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP", Peers: 1}}, Store: all.open, Folder: folder}
+	for i := range 2 {
+		n := newNetwork(t, cfg)
+		if i == 0 {
+			deploy(t, n, peer.Chaincode{Name: "asset"})
+		}
+		for _, p := range n.Peers() {
+			if err := p.Install(t.Context(), "asset:1", runs(asset)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 3 {
+			if _, err := n.Submit(t.Context(), client(t, n, "alice"), call("put", "k", "v")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sameBlocks(t, n)
+		if err := n.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Organizations[0].Peers = 3 // two of them are new
+	}
+	for name := range all {
+		if !all.has(t, name, "asset\x00k") {
+			t.Errorf("%s hasn't caught up", name)
+		}
+	}
+}
+
+func TestFolderRefuses(t *testing.T) {
+	for text, damage := range map[string]func(folder string) error{
+		"load MSP": func(f string) error {
+			return os.WriteFile(filepath.Join(f, "organizations", "Org1MSP", "ca", "cert.pem"), []byte("nonsense"), 0o600)
+		},
+		"read CA": func(f string) error { return os.Remove(filepath.Join(f, "organizations", "Org1MSP", "ca", "key.pem")) },
+		"mychannel.json": func(f string) error {
+			return os.WriteFile(filepath.Join(f, "channels", "mychannel.json"), []byte("{"), 0o600)
+		},
+		"invalid chaincode name": func(f string) error {
+			return os.WriteFile(filepath.Join(f, "channels", "mychannel.json"), []byte(`[{"name":"../x"}]`), 0o600)
+		},
+		"has no certificate of a CA": func(f string) error {
+			return os.RemoveAll(filepath.Join(f, "organizations", "Org1MSP", "peers", "peer0.Org1MSP", "msp", "cacerts"))
+		},
+		"has no identity": func(f string) error {
+			return os.RemoveAll(filepath.Join(f, "organizations", "Org1MSP", "peers", "peer0.Org1MSP", "msp", "signcerts"))
+		},
+		`is that of "alice"`: func(f string) error {
+			peers := filepath.Join(f, "organizations", "Org1MSP", "peers", "peer0.Org1MSP")
+			if err := os.RemoveAll(peers); err != nil {
+				return err
+			}
+			return os.Rename(filepath.Join(f, "organizations", "Org1MSP", "users", "alice"), peers)
+		},
+	} {
+		folder := t.TempDir()
+		n := newNetwork(t, peer.NetworkConfig{Folder: folder})
+		deploy(t, n, peer.Chaincode{Name: "asset"})
+		client(t, n, "alice")
+		if err := damage(folder); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := peer.NewNetwork(t.Context(), peer.NetworkConfig{Folder: folder}); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("got %v, %v, want %s", again, err, text)
+		}
+	}
+}
+
+// Whatever a client is called, it has a folder of its own.
+func TestNames(t *testing.T) {
+	folder := t.TempDir()
+	n := newNetwork(t, peer.NetworkConfig{Folder: folder})
+	names := []string{"..", ".", "a/b", "../../x", "Smith, Alice", "a\x00b", "ä", "a@b", "CON:x"}
+	for _, name := range names {
+		id, err := n.Client(name+"@Org1MSP", nil)
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+		} else if id.Certificate().Subject.CommonName != name {
+			t.Errorf("%q is %q", name, id.Certificate().Subject.CommonName)
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(folder, "organizations", "Org1MSP", "users")); err != nil || len(entries) != len(names) {
+		t.Errorf("there are %v, %v", entries, err)
+	}
+	if _, err := n.Client("@Org1MSP", nil); err == nil {
+		t.Error("nobody is somebody")
+	}
+}

@@ -1,0 +1,107 @@
+package peer
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/collections"
+	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/peer/endorser"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// hooks are what chaincodesupport asks a peer. The two fields are those that the peer was configured with, or nil.
+type hooks struct {
+	peer        *Peer
+	definitions chaincodesupport.Definitions
+	runtimes    chaincodesupport.Runtimes
+}
+
+// Ledger implements handler.Ledgers.
+func (h hooks) Ledger(_ context.Context, channelID string) (ledger.Ledger, error) {
+	if c := h.peer.Channel(channelID); c != nil {
+		return c.ledger, nil
+	}
+	return nil, handler.ErrUnknownChannel
+}
+
+// Definition implements chaincodesupport.Definitions.
+func (h hooks) Definition(ctx context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
+	if c := h.peer.Channel(p.ChannelID); c != nil {
+		if d := c.definitions.find(p.Namespace); d != nil {
+			return chaincodesupport.Definition{ChaincodeID: d.ID, Version: d.Version, InitRequired: d.InitRequired}, nil
+		}
+	}
+	if h.definitions != nil {
+		return h.definitions.Definition(ctx, p)
+	}
+	return chaincodesupport.Definition{}, errors.Errorf("chaincode %s not found", p.Namespace)
+}
+
+// Runtime implements chaincodesupport.Runtimes.
+func (h hooks) Runtime(ctx context.Context, chaincodeID string) (runtime.Runtime, error) {
+	h.peer.mu.RLock()
+	rt := h.peer.runtimes[chaincodeID]
+	h.peer.mu.RUnlock()
+	switch {
+	case rt != nil:
+		return rt, nil
+	case h.runtimes != nil:
+		return h.runtimes.Runtime(ctx, chaincodeID)
+	}
+	return nil, chaincodesupport.ErrNoRuntime
+}
+
+// CheckACL implements handler.ACLProvider: who may write to a channel may call its chaincode from another (Fabric:
+// peer/ChaincodeToChaincode). The proposal has been verified when it came.
+func (h hooks) CheckACL(_ context.Context, _, channelID string, signed *pb.SignedProposal) error {
+	c := h.peer.Channel(channelID)
+	if c == nil {
+		return errors.Errorf("channel '%s' not found", channelID)
+	}
+	p, err := identity.ParseProposal(signed)
+	if err != nil {
+		return err
+	}
+	who, err := c.verifier.Identify(p.Creator)
+	if err != nil {
+		return errors.WithMessagef(err, "the creator is no member of channel %s", channelID)
+	}
+	return c.writers.Evaluate([]*identity.Verified{who})
+}
+
+// collectionStore goes by definitions. Proposals were verified when they came.
+func (h hooks) collectionStore() handler.CollectionStore {
+	return collections.Store{MSPIDs: func(channelID string) []string {
+		if c := h.peer.Channel(channelID); c != nil {
+			return c.mspIDs
+		}
+		return nil
+	}}
+}
+
+// endorserChannel is what the endorser must know of a channel.
+func (p *Peer) endorserChannel(channelID string) *endorser.Channel {
+	c := p.Channel(channelID)
+	if c == nil {
+		return nil
+	}
+	return &endorser.Channel{
+		Verifier: c.verifier, Writers: c.writers, Ledger: c.ledger, Committed: c.committed, Results: results, PrivateData: c.share,
+	}
+}
+
+// results are what was simulated.
+func results(sim ledger.Simulator) (public, private []byte, err error) {
+	r, err := kvledger.ResultsOf(sim)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.RWSet, r.PrivateRWSet, nil
+}

@@ -1,0 +1,201 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"strings"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/peer/committer"
+	"github.com/ccpeer/ccpeer/policies"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// Distributor gives what a peer has endorsed to other peers. A Network is one for its peers.
+type Distributor interface {
+	// Distribute gives private data to the peers that may have it: d.For says what. It returns when they have it. An error fails
+	// the endorsement.
+	Distribute(ctx context.Context, d PrivateData) error
+}
+
+// PrivateData is what a transaction writes to collections.
+type PrivateData struct {
+	// From is the channel of the peer that has endorsed the transaction.
+	From *Channel
+	// TxID is the transaction's ID.
+	TxID string
+	// set is all of it. Nobody but that peer may see it.
+	set *pb.TxPvtReadWriteSet
+}
+
+// implicitCollection is the prefix of the collections that organizations have without a definition.
+const implicitCollection = "_implicit_org_"
+
+// For returns the part of the data that a peer may have, a marshalled TxPvtReadWriteSet, or nil: that of the collections whose
+// policies name the peer.
+func (d PrivateData) For(ctx context.Context, who *identity.Verified) ([]byte, error) {
+	part := &pb.TxPvtReadWriteSet{DataModel: d.set.GetDataModel()}
+	for _, ns := range d.set.GetNsPvtRwset() {
+		var may []*pb.CollectionPvtReadWriteSet
+		for _, coll := range ns.GetCollectionPvtRwset() {
+			if ok, err := d.From.mayHave(ctx, ns.GetNamespace(), coll.GetCollectionName(), who); err != nil {
+				return nil, err
+			} else if ok {
+				may = append(may, coll)
+			}
+		}
+		if may != nil {
+			part.NsPvtRwset = append(part.NsPvtRwset, &pb.NsPvtReadWriteSet{Namespace: ns.GetNamespace(), CollectionPvtRwset: may})
+		}
+	}
+	if part.NsPvtRwset == nil {
+		return nil, nil
+	}
+	b, err := proto.Marshal(part)
+	return b, errors.Wrap(err, "marshal private read/write set")
+}
+
+// Check returns an error if a collection wants its data to be at more peers than there are, besides the one that has endorsed
+// (Fabric: gossip/privdata, distributor.go, with its text).
+func (d PrivateData) Check(ctx context.Context, others []*identity.Verified) error {
+	for _, ns := range d.set.GetNsPvtRwset() {
+		for _, coll := range ns.GetCollectionPvtRwset() {
+			config, err := d.From.collection(ctx, ns.GetNamespace(), coll.GetCollectionName())
+			if err != nil {
+				return err
+			}
+			if config == nil {
+				continue // an implicit collection wants none
+			}
+			eligible := 0
+			for _, who := range others {
+				ok, err := d.From.mayHave(ctx, ns.GetNamespace(), coll.GetCollectionName(), who)
+				if err != nil {
+					return err
+				}
+				if ok {
+					eligible++
+				}
+			}
+			if eligible < int(config.RequiredPeerCount) {
+				return errors.Errorf("failed to distribute private collection, txID %s, channel %s: could not build private data dissemination plan "+
+					"for chaincode %s and collection %s: required to disseminate to at least %d peers, but know of only %d eligible peers",
+					d.TxID, d.From.cfg.ID, ns.GetNamespace(), coll.GetCollectionName(), config.RequiredPeerCount, eligible)
+			}
+		}
+	}
+	return nil
+}
+
+// collection returns the definition of a collection, or nil.
+func (c *Channel) collection(ctx context.Context, namespace, name string) (*ledger.CollectionConfig, error) {
+	d, err := c.ledger.Definition(ctx, namespace)
+	if err != nil || d == nil {
+		return nil, err
+	}
+	for i := range d.Collections {
+		if d.Collections[i].Name == name {
+			return &d.Collections[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// mayHave reports whether a peer may have a collection's data. Of a collection without a definition, it is the one who has run
+// the transaction, and nobody else.
+func (c *Channel) mayHave(ctx context.Context, namespace, name string, who *identity.Verified) (bool, error) {
+	config, err := c.collection(ctx, namespace, name)
+	if err != nil {
+		return false, err
+	}
+	if config == nil {
+		if mspID, ok := strings.CutPrefix(name, implicitCollection); ok {
+			return mspID == who.MSPID(), nil
+		}
+		return who == c.self, nil
+	}
+	policy, err := policies.Parse(config.Policy)
+	if err != nil {
+		return false, errors.WithMessagef(err, "parse policy of collection %s", name)
+	}
+	return policy.Evaluate([]*identity.Verified{who}) == nil, nil
+}
+
+// share keeps what this peer may have of what it has endorsed, and gives others theirs.
+func (c *Channel) share(ctx context.Context, txID string, private []byte) error {
+	d := PrivateData{From: c, TxID: txID, set: &pb.TxPvtReadWriteSet{}}
+	if err := proto.Unmarshal(private, d.set); err != nil {
+		return errors.Wrap(err, "decode private read/write set")
+	}
+	own, err := d.For(ctx, c.self)
+	if err == nil {
+		err = c.KeepPrivateData(ctx, txID, own)
+	}
+	if err != nil || c.peer.cfg.Distributor == nil {
+		return err
+	}
+	return c.peer.cfg.Distributor.Distribute(ctx, d)
+}
+
+// KeepPrivateData keeps a transaction's private data until the transaction is committed, or 1,000 blocks are. It is what
+// PrivateData.For has returned for this peer. The peer commits of it what fits the hashes in the block.
+func (c *Channel) KeepPrivateData(ctx context.Context, txID string, private []byte) error {
+	if private == nil {
+		return nil
+	}
+	height, err := c.ledger.Height(ctx)
+	if err != nil {
+		return err
+	}
+	return c.private.keep(txID, private, height)
+}
+
+// fitting puts together the collections that fit the hashes in a block, out of several private read/write sets. The same
+// transaction may have been endorsed twice, with other results.
+func fitting(variants [][]byte, wanted []committer.CollectionHash) ([]byte, error) {
+	fits := &pb.TxPvtReadWriteSet{}
+	for _, want := range wanted {
+		for _, variant := range variants {
+			var private pb.TxPvtReadWriteSet
+			if err := proto.Unmarshal(variant, &private); err != nil {
+				return nil, errors.Wrap(err, "decode private read/write set")
+			}
+			if coll := find(&private, want); coll != nil {
+				addTo(fits, want.Namespace, coll)
+				break
+			}
+		}
+	}
+	b, err := proto.Marshal(fits)
+	return b, errors.Wrap(err, "marshal private read/write set")
+}
+
+// addTo adds a collection. Each namespace is in a set once.
+func addTo(private *pb.TxPvtReadWriteSet, namespace string, coll *pb.CollectionPvtReadWriteSet) {
+	for _, ns := range private.GetNsPvtRwset() {
+		if ns.GetNamespace() == namespace {
+			ns.CollectionPvtRwset = append(ns.CollectionPvtRwset, coll)
+			return
+		}
+	}
+	ns := &pb.NsPvtReadWriteSet{Namespace: namespace, CollectionPvtRwset: []*pb.CollectionPvtReadWriteSet{coll}}
+	private.NsPvtRwset = append(private.NsPvtRwset, ns)
+}
+
+// find returns the collection that has a hash, or nil.
+func find(private *pb.TxPvtReadWriteSet, want committer.CollectionHash) *pb.CollectionPvtReadWriteSet {
+	for _, ns := range private.GetNsPvtRwset() {
+		for _, coll := range ns.GetCollectionPvtRwset() {
+			hash := sha256.Sum256(coll.GetRwset())
+			if ns.GetNamespace() == want.Namespace && coll.GetCollectionName() == want.Collection && bytes.Equal(hash[:], want.Hash) {
+				return coll
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package peer
+
+import (
+	"context"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/identity"
+)
+
+// Committed is a transaction that is in a block.
+type Committed struct {
+	// Result is the chaincode's answer.
+	Result
+	// Outcome is what became of it.
+	Outcome Outcome
+}
+
+// Submit has a call endorsed and ordered, and waits until all peers of the channel have committed it. If the transaction isn't
+// valid, the error is an *InvalidError, and the Committed is there, too. Other errors are those of Endorse and Order.
+func (n *Network) Submit(ctx context.Context, who identity.Signer, call Call) (*Committed, error) {
+	e, err := n.Endorse(ctx, who, call)
+	if err != nil {
+		return nil, err
+	}
+	outcomes, err := n.Order(ctx, e.Envelope)
+	if err != nil {
+		return nil, err
+	}
+	return &Committed{e.Result, outcomes[0]}, outcomes[0].Err()
+}
+
+// Order has envelopes ordered, and waits until all peers of the channel have committed them. Several envelopes are one block. The
+// outcomes are in their order; an Outcome may be that of an invalid transaction. If there is an error, it is an *ordering.Error if
+// the orderer has refused, or an *UnknownError.
+func (n *Network) Order(ctx context.Context, envelopes ...[]byte) ([]Outcome, error) {
+	if len(envelopes) == 0 {
+		return nil, nil
+	}
+	channelID := channelHeaderOf(envelopes[0]).GetChannelId()
+	g := n.gates[channelID]
+	if g == nil {
+		return nil, errors.Errorf("channel '%s' not found", channelID)
+	}
+	var expected []*expectation
+	for _, envelope := range envelopes {
+		x, err := n.expect(channelID, txIDOf(envelope))
+		if err != nil {
+			return nil, err
+		}
+		defer x.leave()
+		expected = append(expected, x)
+	}
+	if err := g.pass(ctx, len(envelopes), func() error { return n.order(ctx, envelopes) }); err != nil {
+		return nil, err
+	}
+	var outcomes []Outcome
+	for _, x := range expected {
+		o, err := x.wait(ctx)
+		if err != nil {
+			return nil, &UnknownError{TxID: x.txID, Cause: err}
+		}
+		outcomes = append(outcomes, o)
+	}
+	return outcomes, nil
+}
+
+func (n *Network) order(ctx context.Context, envelopes [][]byte) error {
+	if len(envelopes) == 1 {
+		return n.orderer.Broadcast(ctx, envelopes[0])
+	}
+	return n.orderer.BroadcastTogether(ctx, envelopes)
+}
+
+// expectation is a transaction that all peers of a channel are going to commit.
+type expectation struct {
+	txID     string
+	channels []*Channel
+	outcomes []<-chan Outcome
+	leaves   []func()
+}
+
+// expect must be called before the transaction is ordered, so that nothing is missed.
+func (n *Network) expect(channelID, txID string) (*expectation, error) {
+	x := &expectation{txID: txID}
+	for _, p := range n.peers {
+		c := p.Channel(channelID)
+		if c == nil {
+			continue
+		}
+		outcome, leave, err := c.waiting.join(txID)
+		if err != nil {
+			x.leave()
+			return nil, err
+		}
+		x.channels, x.outcomes, x.leaves = append(x.channels, c), append(x.outcomes, outcome), append(x.leaves, leave)
+	}
+	return x, nil
+}
+
+func (x *expectation) leave() {
+	for _, leave := range x.leaves {
+		leave()
+	}
+}
+
+// wait returns what the first peer says, after all peers have committed.
+func (x *expectation) wait(ctx context.Context) (first Outcome, err error) {
+	for i, outcome := range x.outcomes {
+		select {
+		case o, ok := <-outcome:
+			if !ok {
+				return Outcome{}, x.channels[i].waiting.cause()
+			}
+			if i == 0 {
+				first = o
+			}
+		case <-ctx.Done():
+			return Outcome{}, ctx.Err()
+		}
+	}
+	return first, nil
+}
