@@ -93,6 +93,10 @@ bench: ## Measure latency, CPU and allocations against a bare gRPC stream
 bench-ledger: ## Measure the ledger on every store: blocks, simulations, queries
 	cd internal/benchledger && go run .
 
+.PHONY: bench-chaincodetest
+bench-chaincodetest: ## Measure the kit for tests: the first transaction, submits, snapshots
+	go test ./chaincodetest -run '^$$' -bench .
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m)
 	$(call each_module,sh $(CURDIR)/.ci/fuzz $(FUZZTIME))

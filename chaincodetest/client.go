@@ -146,7 +146,7 @@ func (c *Client) Evaluate(chaincode, function string, args ...any) *Tx {
 	c.net.t.Helper()
 	tx := c.prepare("evaluated", chaincode, function, args)
 	tx.run(context.Background())
-	c.net.settle(tx)
+	tx.settle()
 	return tx
 }
 
@@ -159,7 +159,7 @@ func (c *Client) simulate(verb, chaincode, function string, args []any) *Tx {
 	} else {
 		tx.runTwice(ctx)
 	}
-	c.net.settle(tx)
+	tx.settle()
 	return tx
 }
 
@@ -167,7 +167,7 @@ func (c *Client) simulate(verb, chaincode, function string, args []any) *Tx {
 func (c *Client) prepare(verb, chaincode, function string, args []any) *Tx {
 	c.net.t.Helper()
 	if c.net.backend.find(chaincode) == nil {
-		c.net.fatal("%s(%q): no chaincode of this name is deployed%s", function, chaincode, c.net.hint())
+		c.net.fatal("%s(%q): no chaincode of this name is deployed%s", function, chaincode, c.net.backend.hint())
 	}
 	tx := &Tx{net: c.net, client: c, verb: verb, number: c.net.number(), chaincode: chaincode, function: function}
 	tx.call = call{channel: c.net.channel, chaincode: chaincode, isInit: c.isInit, args: [][]byte{[]byte(function)}}

@@ -138,11 +138,11 @@ func setMSPID(mspID string) {
 }
 
 // hint names the chaincodes that are deployed.
-func (n *Net) hint() string {
-	n.backend.mu.Lock()
-	defer n.backend.mu.Unlock()
-	if len(n.backend.deployed) == 0 {
+func (b *backend) hint() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.deployed) == 0 {
 		return "; call net.Deploy first"
 	}
-	return "; there is " + strings.Join(slices.Sorted(maps.Keys(n.backend.deployed)), ", ")
+	return "; there is " + strings.Join(slices.Sorted(maps.Keys(b.deployed)), ", ")
 }

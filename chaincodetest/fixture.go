@@ -24,7 +24,7 @@ func (n *Net) Set(chaincode, key string, value any) {
 	n.t.Helper()
 	b, err := toBytes(value)
 	if err == nil {
-		err = n.setAll(map[string]map[string][]byte{chaincode: {key: b}})
+		err = n.content().set(map[string]map[string][]byte{chaincode: {key: b}})
 	}
 	if err != nil {
 		n.fatal("Set(%q, %q): %v", chaincode, key, err)
@@ -44,7 +44,7 @@ func (n *Net) Load(file string) {
 	}
 	state, err := parseState(text)
 	if err == nil {
-		err = n.setAll(state)
+		err = n.content().set(state)
 	}
 	if err != nil {
 		n.fatal("Load(%q): %v", file, err)
@@ -86,8 +86,9 @@ func parseValue(value json.RawMessage) ([]byte, error) {
 	return []byte(s), nil
 }
 
-// setAll commits values as one transaction of nobody's.
-func (n *Net) setAll(state map[string]map[string][]byte) error {
+// set commits values as one transaction of nobody's.
+func (c content) set(state map[string]map[string][]byte) error {
+	n := c.n
 	n.t.Helper()
 	who, err := n.identity("chaincodetest", n.settings.mspID, nil)
 	if err != nil {
@@ -98,7 +99,7 @@ func (n *Net) setAll(state map[string]map[string][]byte) error {
 		return err
 	}
 	ctx := context.Background()
-	sim, err := n.ledger().NewSimulator(ctx, p.TxID)
+	sim, err := c.ledger().NewSimulator(ctx, p.TxID)
 	if err != nil {
 		return err
 	}
@@ -129,7 +130,7 @@ func (n *Net) Dump() []byte {
 	n.backend.mu.Unlock()
 	file := map[string]map[string]json.RawMessage{}
 	for _, name := range names {
-		state, err := n.read(name, 0)
+		state, err := n.content().read(name, 0)
 		if err != nil {
 			n.fatal("Dump: %v", err)
 		}

@@ -83,7 +83,7 @@ func New(t testing.TB, options ...Option) *Net {
 	}
 	c.backend = b
 	n := &Net{core: c, t: t, channel: DefaultChannel}
-	n.ledger() // there is a channel before anything runs
+	n.content().ledger() // there is a channel before anything runs
 	t.Cleanup(func() { n.close(t) })
 	if c.settings.costs != "" {
 		t.Cleanup(func() { c.costs.check(t, c.settings.costs) })

@@ -30,7 +30,7 @@ type Value struct {
 func (n *Net) State(chaincode, key string) *Value {
 	n.t.Helper()
 	v := &Value{Key: key, net: n, chaincode: chaincode}
-	s, err := n.ledger().KeyState(context.Background(), chaincode, key)
+	s, err := n.content().ledger().KeyState(context.Background(), chaincode, key)
 	if err != nil {
 		n.fatal("State(%q, %q): %v", chaincode, key, err)
 	}
@@ -44,7 +44,7 @@ func (n *Net) State(chaincode, key string) *Value {
 func (n *Net) Private(chaincode, collection, key string) *Value {
 	n.t.Helper()
 	v := &Value{Key: key, Collection: collection, net: n, chaincode: chaincode}
-	s, err := n.ledger().PrivateKeyState(context.Background(), chaincode, collection, key)
+	s, err := n.content().ledger().PrivateKeyState(context.Background(), chaincode, collection, key)
 	if err != nil {
 		n.fatal("Private(%q, %q, %q): %v", chaincode, collection, key, err)
 	}
@@ -54,8 +54,14 @@ func (n *Net) Private(chaincode, collection, key string) *Value {
 	return v
 }
 
+// content is what the channel's ledger has. Chaincode isn't asked.
+type content struct{ n *Net }
+
+func (n *Net) content() content { return content{n} }
+
 // ledger returns the channel's ledger, which is there.
-func (n *Net) ledger() *kvledger.Ledger {
+func (c content) ledger() *kvledger.Ledger {
+	n := c.n
 	n.t.Helper()
 	l, err := n.backend.ledger(context.Background(), n.channel)
 	if err != nil {
@@ -105,7 +111,7 @@ func (v *Value) others() string {
 		return ""
 	}
 	const few = 10
-	state, err := v.net.read(v.chaincode, few+1)
+	state, err := v.net.content().read(v.chaincode, few+1)
 	if err != nil || len(state) == 0 {
 		return "    there are no keys"
 	}
@@ -152,7 +158,7 @@ type Modification struct {
 func (n *Net) History(chaincode, key string) []Modification {
 	n.t.Helper()
 	var all []Modification
-	err := n.reading(func(ctx context.Context, sim ledger.Simulator) error {
+	err := n.content().reading(func(ctx context.Context, sim ledger.Simulator) error {
 		it, err := sim.(ledger.HistoryReader).GetHistoryForKey(ctx, chaincode, key)
 		if err != nil {
 			return err
@@ -185,7 +191,7 @@ func (n *Net) Query(chaincode string, selector any) []KV {
 	var all []KV
 	query, err := toBytes(selector)
 	if err == nil {
-		err = n.reading(func(ctx context.Context, sim ledger.Simulator) error {
+		err = n.content().reading(func(ctx context.Context, sim ledger.Simulator) error {
 			it, err := sim.(ledger.RichQuerier).ExecuteQuery(ctx, chaincode, string(query), ledger.Page{})
 			if err != nil {
 				return err
@@ -214,10 +220,10 @@ func collect(ctx context.Context, it ledger.Iterator) ([]KV, error) {
 }
 
 // reading calls f with a simulator on what is committed.
-func (n *Net) reading(f func(ctx context.Context, sim ledger.Simulator) error) error {
-	n.t.Helper()
+func (c content) reading(f func(ctx context.Context, sim ledger.Simulator) error) error {
+	c.n.t.Helper()
 	ctx := context.Background()
-	sim, err := n.ledger().NewSimulator(ctx, "chaincodetest")
+	sim, err := c.ledger().NewSimulator(ctx, "chaincodetest")
 	if err != nil {
 		return err
 	}
@@ -226,10 +232,10 @@ func (n *Net) reading(f func(ctx context.Context, sim ledger.Simulator) error) e
 }
 
 // read returns what a chaincode has, up to so many keys. 0 is all.
-func (n *Net) read(chaincode string, limit int) (map[string][]byte, error) {
-	n.t.Helper()
+func (c content) read(chaincode string, limit int) (map[string][]byte, error) {
+	c.n.t.Helper()
 	all := map[string][]byte{}
-	err := n.reading(func(ctx context.Context, sim ledger.Simulator) error {
+	err := c.reading(func(ctx context.Context, sim ledger.Simulator) error {
 		it, err := sim.GetStateRange(ctx, chaincode, ledger.Range{})
 		if err != nil {
 			return err

@@ -132,12 +132,12 @@ func TestChannels(t *testing.T) {
 func TestMock(t *testing.T) {
 	net, alice := newNet(t)
 	net.Deploy("token", chaincodetest.Mock(func(function string, args []string) (any, error) {
-		switch {
-		case function == "Balance":
+		switch function {
+		case "Balance":
 			return map[string]int{args[0]: 7}, nil
-		case function == "Nothing":
+		case "Nothing":
 			return nil, nil
-		case function == "Odd":
+		case "Odd":
 			return make(chan int), nil
 		}
 		return nil, errors.New("no funds")

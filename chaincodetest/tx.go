@@ -3,7 +3,6 @@ package chaincodetest
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync/atomic"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
@@ -49,7 +48,8 @@ func (tx *Tx) once(ctx context.Context) (outcome, *conversation) {
 }
 
 // settle fails the test if the transaction went in a way that no test can want. If it failed otherwise, the test has to ask.
-func (n *Net) settle(tx *Tx) {
+func (tx *Tx) settle() {
+	n := tx.net
 	n.t.Helper()
 	if tx.outcome.err == nil {
 		set, err := decodeRWSet(tx.outcome.tx)
@@ -129,74 +129,3 @@ func (tx *Tx) Payload() []byte { return tx.outcome.payload }
 
 // String returns all that is known of the transaction: t.Log(tx) shows it.
 func (tx *Tx) String() string { return tx.name() + "\n" + tx.report() }
-
-// report is all that is known of the transaction, for a test's output.
-func (tx *Tx) report() string {
-	lines := []string{""}
-	add := func(title string, what []string) {
-		lines = append(append(lines, "  "+title), prefixed("    ", what)...)
-	}
-	add("call", []string{fmt.Sprintf("%s %s on %s: %s", tx.client.name, tx.verb, tx.call.channel, tx.showCall())})
-	add("answer", tx.answerLines())
-	if tx.rwset != nil {
-		add("ledger", tx.rwset.lines(tx.chaincode))
-	}
-	add("conversation (> chaincode, < peer)", tx.conversation.lines(tx.chaincode))
-	return strings.Join(lines, "\n")
-}
-
-// showCall writes the call as it might be written in Go.
-func (tx *Tx) showCall() string {
-	args := make([]string, 0, len(tx.call.args))
-	for _, a := range tx.call.args[1:] {
-		args = append(args, showArg(a))
-	}
-	text := fmt.Sprintf("%s(%s)", tx.function, strings.Join(args, ", "))
-	for _, name := range sortedKeys(tx.client.transient, nil) {
-		text += fmt.Sprintf(", transient %s = %s", name, show(tx.client.transient[name]))
-	}
-	return text
-}
-
-func (tx *Tx) answerLines() []string {
-	o := tx.outcome
-	if o.err != nil {
-		return []string{"none: " + o.err.Error()}
-	}
-	text := fmt.Sprintf("status %d", o.status)
-	if o.message != "" {
-		text += ", message " + show([]byte(o.message))
-	}
-	if len(o.payload) > 0 {
-		text += ", payload " + show(o.payload)
-	}
-	lines := []string{text}
-	if o.event != nil {
-		lines = append(lines, fmt.Sprintf("event %s %s", o.event.Name, show(o.event.Payload)))
-	}
-	return append(lines, tx.fate())
-}
-
-// fate says what became of what the transaction has written.
-func (tx *Tx) fate() string {
-	switch {
-	case tx.committed:
-		return "committed as " + tx.code.String()
-	case len(tx.divergence) > 0:
-		return "not committed, because it isn't deterministic"
-	case tx.verb == "submitted":
-		return "not committed, because it failed"
-	default:
-		return "not committed: it was only " + tx.verb
-	}
-}
-
-func prefixed(prefix string, lines []string) []string {
-	out := make([]string, len(lines))
-	for i, l := range lines {
-		out[i] = prefix + l
-	}
-	return out
-}
-
-func indent(lines []string) string { return strings.Join(prefixed("    ", lines), "\n") }
