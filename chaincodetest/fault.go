@@ -33,7 +33,7 @@ type Fault struct {
 type faults struct {
 	mu   sync.Mutex
 	all  []*injected
-	lost func(txID string)
+	lost func(txID string) (ended <-chan struct{})
 }
 
 type injected struct {
@@ -99,9 +99,8 @@ func (f *faults) intercept(ctx context.Context, r handler.Request, next handler.
 	case i.Fail != "":
 		return nil, errors.New(i.Fail)
 	case i.Lose:
-		f.lost(r.Transaction.TxID)
-		<-ctx.Done()
-		return nil, ctx.Err()
+		<-f.lost(r.Transaction.TxID)
+		return nil, context.DeadlineExceeded // nobody sees it any more
 	default:
 		t := time.NewTimer(i.Delay)
 		defer t.Stop()
@@ -114,9 +113,15 @@ func (f *faults) intercept(ctx context.Context, r handler.Request, next handler.
 	return next(ctx)
 }
 
-// giveUp ends a running transaction, as if its time were up.
-func (n *notes) giveUp(txID string) {
-	if c := n.find(txID); c != nil {
-		c.expire()
+// giveUp ends a running transaction, as if its time were up. The channel is closed when the peer has given it up, too. An answer
+// that came before would count.
+func (n *notes) giveUp(txID string) (ended <-chan struct{}) {
+	c := n.find(txID)
+	if c == nil {
+		over := make(chan struct{})
+		close(over)
+		return over
 	}
+	c.expire()
+	return c.ended
 }

@@ -17,7 +17,8 @@ type notes struct {
 
 // conversation is what chaincode and peer have said to one another in a run of a transaction.
 type conversation struct {
-	expire func() // ends the transaction, as if its time were up
+	expire func()        // ends the transaction, as if its time were up
+	ended  chan struct{} // closed when the peer has done with it
 
 	mu      sync.Mutex
 	said    []message
@@ -51,7 +52,7 @@ func (n *notes) begin(txID string, expire func()) *conversation {
 	if n.running == nil {
 		n.running = map[string]*conversation{}
 	}
-	c := &conversation{expire: expire}
+	c := &conversation{expire: expire, ended: make(chan struct{})}
 	n.running[txID] = c
 	return c
 }
@@ -59,6 +60,7 @@ func (n *notes) begin(txID string, expire func()) *conversation {
 func (n *notes) end(txID string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	close(n.running[txID].ended)
 	delete(n.running, txID)
 }
 
