@@ -23,7 +23,7 @@ func (tx *Tx) runTwice(ctx context.Context) {
 			tx.outcome, tx.conversation = outcome{err: err}, &conversation{}
 			return
 		}
-		tx.outcome, tx.conversation = tx.once(ctx)
+		tx.run(ctx)
 		if tx.outcome.err != nil || tx.conversation.fallen() != nil || tx.net.faults.active() {
 			return // there is nothing to compare, or a fault is meant for one run only
 		}

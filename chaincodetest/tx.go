@@ -36,6 +36,20 @@ type Tx struct {
 // run runs the transaction.
 func (tx *Tx) run(ctx context.Context) {
 	tx.outcome, tx.conversation = tx.once(ctx)
+	tx.decode()
+}
+
+// decode decodes what was read and written.
+func (tx *Tx) decode() {
+	if tx.outcome.err != nil {
+		return
+	}
+	set, err := decodeRWSet(tx.outcome.tx)
+	if err != nil {
+		tx.outcome = outcome{err: err}
+		return
+	}
+	tx.rwset = set
 }
 
 // once runs the transaction, and returns what came of it.
@@ -47,23 +61,24 @@ func (tx *Tx) once(ctx context.Context) (outcome, *conversation) {
 	return tx.net.backend.simulate(within, tx.call), c
 }
 
+// verdict says that the transaction went in a way that no test can want, or nothing.
+func (tx *Tx) verdict() string {
+	if fall := tx.conversation.fallen(); fall != nil {
+		return fmt.Sprintf("%s: %s\n\n%s", tx.name(), fall.Text(), indent(shortStack(fall.Stack)))
+	}
+	if len(tx.divergence) > 0 {
+		return fmt.Sprintf("%s isn't deterministic. It was run twice on the same state, and did different things:\n%s\n%s", tx.name(),
+			indent(tx.divergence), advice)
+	}
+	return ""
+}
+
 // settle fails the test if the transaction went in a way that no test can want. If it failed otherwise, the test has to ask.
 func (tx *Tx) settle() {
 	n := tx.net
 	n.t.Helper()
-	if tx.outcome.err == nil {
-		set, err := decodeRWSet(tx.outcome.tx)
-		if err != nil {
-			n.fatal("%s: %v", tx.name(), err)
-		}
-		tx.rwset = set
-	}
-	if fall := tx.conversation.fallen(); fall != nil {
-		n.t.Fatalf("%s: %s\n\n%s\n%s", tx.name(), fall.Text(), indent(shortStack(fall.Stack)), tx.report())
-	}
-	if len(tx.divergence) > 0 {
-		n.t.Fatalf("%s isn't deterministic. It was run twice on the same state, and did different things:\n%s\n%s\n%s", tx.name(),
-			indent(tx.divergence), advice, tx.report())
+	if text := tx.verdict(); text != "" {
+		n.t.Fatalf("%s\n%s", text, tx.report())
 	}
 	if n.settings.costs != "" {
 		n.costs.note(tx)
