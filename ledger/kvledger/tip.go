@@ -115,12 +115,9 @@ func (t *tips) saw(channelID string, now tip) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.of(channelID)
-	if now.height < c.height {
-		return // it was read from an older snapshot
-	}
-	c.metadata = c.metadata || now.metadata
-	if now.height == c.height {
-		return
+	c.metadata = c.metadata || now.metadata // whatever the height: a store in memory may have gone back to an earlier state
+	if now.height <= c.height {
+		return // it was read from an older snapshot, or is known
 	}
 	c.height = now.height
 	if c.moved != nil {

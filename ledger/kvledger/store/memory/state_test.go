@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
@@ -245,6 +246,48 @@ func TestRestoreUnderLedger(t *testing.T) {
 	}
 	if state, err := l.KeyState(t.Context(), "cc", "k"); err != nil || string(state.Value) != "4" {
 		t.Errorf("k is %v, %v", state, err)
+	}
+}
+
+// A ledger notes whether there is any metadata, to save look-ups. It must see metadata that is written at a height where it had seen
+// none before.
+func TestRestoreAndMetadata(t *testing.T) {
+	s := memory.New()
+	l, err := kvledger.NewProvider(s).Open(t.Context(), "mychannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := func(txID string, metadata map[string][]byte) {
+		sim, err := l.NewSimulator(t.Context(), txID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sim.Done()
+		if err := sim.SetState(t.Context(), "cc", "k", []byte("v")); err != nil {
+			t.Fatal(err)
+		}
+		if metadata != nil {
+			if err := sim.(ledger.MetadataState).SetStateMetadata(t.Context(), "cc", "k", metadata); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tx, err := kvledger.TransactionOf(sim, txID, time.Unix(1, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, err := l.CommitTx(t.Context(), tx); code != kvledger.Valid || err != nil {
+			t.Fatal(code, err)
+		}
+	}
+	commit("tx1", nil)
+	st := save(t, s)
+	for _, txID := range []string{"tx2", "tx3", "tx4"} {
+		commit(txID, nil)
+	}
+	restore(t, s, st)
+	commit("tx5", map[string][]byte{"name": []byte("value")})
+	if m, err := l.KeyMetadata(t.Context(), "cc", "k"); string(m["name"]) != "value" || err != nil {
+		t.Errorf("metadata is %v, %v", m, err)
 	}
 }
 
