@@ -26,6 +26,8 @@ type Call struct {
 	// the channel. Empty: a peer of the client's organization, and then as many others as the policies need. Evaluate asks the
 	// first one only.
 	Endorsers []string
+	// Nonce makes the transaction's ID unique. The same call with the same nonce has the same ID. Nil: 24 random bytes.
+	Nonce []byte
 	// Timestamp is the proposal's. Zero: now.
 	Timestamp time.Time
 }
@@ -33,7 +35,7 @@ type Call struct {
 // propose makes the client's proposal.
 func (c Call) propose(who identity.Signer) (*identity.Proposal, error) {
 	return identity.NewProposal(identity.ProposalParams{
-		ChannelID: c.Channel, Chaincode: c.Chaincode, Args: c.Args, IsInit: c.Init, Transient: c.Transient, Signer: who, Timestamp: c.Timestamp,
+		ChannelID: c.Channel, Chaincode: c.Chaincode, Args: c.Args, IsInit: c.Init, Transient: c.Transient, Signer: who, Nonce: c.Nonce, Timestamp: c.Timestamp,
 	})
 }
 

@@ -70,12 +70,16 @@ func (p *Peer) open(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
 		return nil, err
 	}
 	c.definitions = &definitions{organizations: c.mspIDs, byName: map[string]*definition{}}
-	c.committer, err = committer.New(committer.Config{
-		ChannelID: cfg.ID, Verifier: c.verifier, Organizations: endorsementPolicies(c.mspIDs), Definitions: c.definitions,
-		Ledger: c.ledger, PrivateData: &c.private, Logger: p.cfg.Logger,
-		Refused: func(r committer.Refusal) { c.reasons[r.Position] = r.Reason },
-	})
+	c.committer, err = committer.New(c.committerConfig())
 	return c, err
+}
+
+func (c *Channel) committerConfig() committer.Config {
+	return committer.Config{
+		ChannelID: c.cfg.ID, Verifier: c.verifier, Organizations: endorsementPolicies(c.mspIDs), Definitions: c.definitions,
+		Ledger: c.ledger, PrivateData: &c.private, Logger: c.peer.cfg.Logger,
+		Refused: func(r committer.Refusal) { c.reasons[r.Position] = r.Reason },
+	}
 }
 
 // start has the channel's blocks committed.

@@ -1,0 +1,141 @@
+package peer
+
+import (
+	"context"
+	"maps"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/peer/committer"
+	"github.com/ccpeer/ccpeer/peer/ordering"
+)
+
+// State is what a network had at some moment: all peers' ledgers, and what was deployed. Network.Save makes it. It never changes,
+// and shares memory with the network for what both have.
+type State struct {
+	of       *Network
+	stores   []memory.State
+	deployed map[string]map[string]*definition // by channel and name
+}
+
+// Save notes what the network has. It waits until what was ordered is committed by all peers, and what is ordered meanwhile waits.
+// Apart from that it takes the same time whatever the ledgers have. All stores must be in memory.
+func (n *Network) Save(ctx context.Context) (*State, error) {
+	s := &State{of: n, deployed: map[string]map[string]*definition{}}
+	err := n.still(ctx, func() error {
+		for _, st := range n.stores {
+			m, ok := st.(*memory.Store)
+			if !ok {
+				return errors.Errorf("a store is a %T, and not in memory", st)
+			}
+			saved, err := m.Save()
+			if err != nil {
+				return err
+			}
+			s.stores = append(s.stores, saved)
+		}
+		for id := range n.gates {
+			s.deployed[id] = n.peers[0].Channel(id).definitions.byNames()
+		}
+		return nil
+	})
+	return s, errors.WithMessage(err, "save network")
+}
+
+// Restore makes the ledgers, and what is deployed, what they were when s was saved. States may be restored in any order, any number of
+// times. It waits as Save does. A transaction that was endorsed before, and is ordered after it, is validated against what is there
+// then. What chaincode keeps in its own memory stays, and so does chaincode that is running. Subscriptions to blocks that are gone
+// end with an error. It is for tests.
+func (n *Network) Restore(ctx context.Context, s *State) error {
+	if s == nil || s.of != n {
+		return errors.New("restore network: the state is another network's")
+	}
+	err := n.still(ctx, func() error {
+		var channels []*Channel
+		for _, p := range n.peers {
+			for _, c := range p.Channels() {
+				c.close()
+				channels = append(channels, c)
+			}
+		}
+		for i, st := range n.stores {
+			if err := st.(*memory.Store).Restore(s.stores[i]); err != nil {
+				return err
+			}
+		}
+		for id := range n.gates {
+			if err := n.reorder(ctx, id); err != nil {
+				return err
+			}
+		}
+		for _, c := range channels {
+			if err := c.again(ctx, s.deployed[c.cfg.ID]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.WithMessage(err, "restore network")
+}
+
+// still calls f while nothing is ordered, and everything that was ordered is committed.
+func (n *Network) still(ctx context.Context, f func() error) error {
+	for id, g := range n.gates {
+		passed, err := g.close(ctx)
+		if err != nil {
+			return err
+		}
+		defer g.open()
+		for _, p := range n.peers {
+			if err := p.Channel(id).waiting.reach(ctx, passed, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return f()
+}
+
+// reorder has the orderer go on behind the last block that the peers have of a channel.
+func (n *Network) reorder(ctx context.Context, id string) error {
+	c := n.peers[0].Channel(id)
+	height, err := c.ledger.Height(ctx)
+	if err != nil {
+		return err
+	}
+	var head ordering.Head
+	if height > 0 {
+		last, err := c.ledger.Block(ctx, height-1)
+		if err != nil {
+			return err
+		}
+		head.Header = last.Header
+	}
+	n.orderer.RemoveChannel(id)
+	return n.orderer.AddChannel(ordering.Channel{ID: id, Head: head, Batch: n.cfg.Batch, Verifier: c.verifier, Writers: c.writers})
+}
+
+// again takes the peer to a channel that was closed, with what was deployed on it then.
+func (c *Channel) again(ctx context.Context, deployed map[string]*definition) error {
+	next := &Channel{
+		cfg: c.cfg, peer: c.peer, mspIDs: c.mspIDs, verifier: c.verifier, self: c.self, writers: c.writers, ledger: c.ledger,
+		definitions: &definitions{organizations: c.mspIDs, byName: maps.Clone(deployed)}, ended: make(chan struct{}),
+	}
+	next.waiting.seen = c.waiting.seen // the gate has counted them
+	var err error
+	next.committer, err = committer.New(next.committerConfig())
+	if err != nil {
+		return err
+	}
+	c.peer.mu.Lock()
+	delete(c.peer.channels, c.cfg.ID)
+	c.peer.mu.Unlock()
+	return next.start(ctx)
+}
+
+// byNames returns the definitions by their names, in a new map.
+func (d *definitions) byNames() map[string]*definition {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return maps.Clone(d.byName)
+}
