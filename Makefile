@@ -15,6 +15,8 @@ RACE = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race,$(warning no C compile
 
 # How long each fuzz target runs: a duration, or a number of inputs such as 10000x.
 FUZZTIME ?= 1m
+# The packages whose code guides it.
+GUIDES ?= all
 
 # Modules that know nothing of the others. Those of chaincode are to build where somebody has copied them to, and go.work has
 # them for those who work on them here.
@@ -99,10 +101,12 @@ bench-chaincodetest: ## Measure the kit for tests: the first transaction, submit
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m)
-	$(call each_module,sh $(CURDIR)/.ci/fuzz $(FUZZTIME))
+	$(call each_module,sh $(CURDIR)/.ci/fuzz $(FUZZTIME) $(GUIDES))
 
 .PHONY: fuzz-short
 fuzz-short: FUZZTIME := 10000x
+# To build the standard library, gRPC, Pebble and etcd for guidance takes longer than all targets run.
+fuzz-short: GUIDES := github.com/ccpeer/ccpeer/...
 fuzz-short: fuzz ## Run every fuzz target for a few seconds, as CI does
 
 # The packages that have the most to lose by a fault that no test notices, how many mutants of each are tried, and the seed
