@@ -74,7 +74,7 @@ func (tx *Tx) Code(code kvledger.ValidationCode) *Tx {
 func (tx *Tx) Returns(want any) *Tx {
 	tx.net.t.Helper()
 	tx.OK()
-	tx.expect("the payload isn't what was expected", want, tx.outcome.payload)
+	expectValue(tx, "the payload isn't what was expected", want, tx.outcome.payload)
 	return tx
 }
 
@@ -88,8 +88,8 @@ func (tx *Tx) Into(into any) *Tx {
 	return tx
 }
 
-// expect compares a value.
-func (tx *Tx) expect(otherwise string, want any, got []byte) {
+// expectValue compares a value.
+func expectValue(tx *Tx, otherwise string, want any, got []byte) {
 	tx.net.t.Helper()
 	lines, err := mismatch(want, got)
 	if err != nil {
@@ -121,7 +121,7 @@ func (tx *Tx) Event(name string, payload ...any) *Tx {
 			}
 			continue
 		}
-		tx.expect(fmt.Sprintf("the payload of event %s isn't what was expected", name), want, got)
+		expectValue(tx, fmt.Sprintf("the payload of event %s isn't what was expected", name), want, got)
 	}
 	return tx
 }
@@ -164,7 +164,7 @@ func (tx *Tx) expectWrite(set *pb.KVRWSet, key, where string, want any) {
 	case w.GetIsDelete():
 		tx.fail(fmt.Sprintf("want it to write %s, but it deletes it", what))
 	default:
-		tx.expect(fmt.Sprintf("it writes %s, but not what was expected", what), want, w.GetValue())
+		expectValue(tx, fmt.Sprintf("it writes %s, but not what was expected", what), want, w.GetValue())
 	}
 }
 

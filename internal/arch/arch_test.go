@@ -114,11 +114,7 @@ var allowed = map[string][]string{
 	"internal/doctable": {},
 	// It plays clients and endorsers, but knows no peer: the rows are for others' peers, too.
 	"internal/envelopes":  {"identity", "policies", "proto", protobuf},
-	"internal/arch":       {},
-	"internal/certtest":   {"identity"},
-	"internal/copying":    {"ledger", "ledger/kvledger/store"},
 	"internal/threadtime": {},
-	"internal/doctable":   {},
 	"internal/goroutines": {},
 	// It is a peer with its ledger, and the chaincode that attacks it.
 	"internal/hostile":    {"chaincodesupport", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "proto", "proto/pbgrpc", "shim", grpc, protobuf, goleak},
