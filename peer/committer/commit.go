@@ -17,7 +17,7 @@ func (v *validation) block(ctx context.Context) (b kvledger.Block, private []str
 	for i, tx := range v.txs {
 		out := &b.Transactions[i]
 		// An ID is used up also by an invalid transaction that only claims to have it.
-		*out = kvledger.Transaction{Envelope: v.of.GetData().GetData()[i], TxID: tx.channel.GetTxId(), Timestamp: tx.timestamp(), RWSet: tx.done.GetResults()}
+		*out = kvledger.Transaction{Envelope: v.of.GetData().GetData()[i], TxID: tx.channel.GetTxId(), Timestamp: tx.timestamp()}
 		if out.Envelope == nil {
 			out.Envelope = []byte{} // nil would mean that there is one, which is not told
 		}
@@ -26,6 +26,8 @@ func (v *validation) block(ctx context.Context) (b kvledger.Block, private []str
 		}
 		if tx.refusal != nil {
 			out.Code = tx.refusal.Code
+		} else {
+			out.RWSet = tx.done.GetResults() // the ledger finds it in the envelope, too, and fails unless it is what was endorsed
 		}
 		wanted := tx.private()
 		if len(wanted) == 0 || v.committer.cfg.PrivateData == nil {

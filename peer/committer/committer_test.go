@@ -151,6 +151,9 @@ func TestBlockRefused(t *testing.T) {
 			t.Errorf("%v, %v, want %s", codes, err, want)
 		}
 	}
+	if _, err := n.committer.Commit(t.Context(), changed(func(b *pb.Block) { b.Header.PreviousHash = []byte("another block") })); err == nil || !strings.Contains(err.Error(), "previous hash") {
+		t.Errorf("it follows another block: %v", err)
+	}
 	unknown = errors.New("who is that?")
 	if _, err := n.committer.Commit(t.Context(), n.block(envelope)); !errors.Is(err, unknown) {
 		t.Errorf("%v, want %v", err, unknown)
