@@ -112,11 +112,6 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// accepting accepts every configuration.
-type accepting struct{}
-
-func (accepting) Configure(context.Context, *pb.Block, int, *pb.Payload) error { return nil }
-
 // newCommitter is a committer of package committer that knows of a channel what newChannel tells Fabric. Block 0 is there.
 func newCommitter(t *testing.T, cfg envelopes.Config, known []identity.Organization) (*committer.Committer, *pb.BlockHeader) {
 	t.Helper()
@@ -146,7 +141,8 @@ func newCommitter(t *testing.T, cfg envelopes.Config, known []identity.Organizat
 		organizations[o.MSPID] = parse("OR('" + o.MSPID + ".peer')")
 	}
 	c, err := committer.New(committer.Config{
-		ChannelID: cfg.ChannelID, Verifier: members, Ledger: ledger, Configs: accepting{}, Organizations: organizations,
+		ChannelID: cfg.ChannelID, Verifier: members, Ledger: ledger, Organizations: organizations,
+		Configs: committer.ConfigsFunc(func(context.Context, *pb.Block, int, *pb.Payload) error { return nil }),
 		Definitions: committer.DefinitionsFunc(func(_ context.Context, name string) (*committer.Definition, error) { return defined[name], nil }),
 	})
 	if err != nil {

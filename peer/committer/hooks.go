@@ -103,6 +103,16 @@ type Configs interface {
 	Configure(ctx context.Context, b *pb.Block, position int, payload *pb.Payload) error
 }
 
+// ConfigsFunc is a function that is Configs.
+type ConfigsFunc func(ctx context.Context, b *pb.Block, position int, payload *pb.Payload) error
+
+var _ Configs = ConfigsFunc(nil)
+
+// Configure implements Configs.
+func (f ConfigsFunc) Configure(ctx context.Context, b *pb.Block, position int, payload *pb.Payload) error {
+	return f(ctx, b, position, payload)
+}
+
 // configure asks whether a configuration is accepted.
 func (v *validation) configure(ctx context.Context, position int, payload *pb.Payload) error {
 	if v.committer.cfg.Configs == nil {
