@@ -142,7 +142,7 @@ func newCommitter(t *testing.T, cfg envelopes.Config, known []identity.Organizat
 	}
 	c, err := committer.New(committer.Config{
 		ChannelID: cfg.ChannelID, Verifier: members, Ledger: ledger, Organizations: organizations,
-		Configs: committer.ConfigsFunc(func(context.Context, *pb.Block, int, *pb.Payload) error { return nil }),
+		Configs:     committer.ConfigsFunc(func(context.Context, *pb.Block, int, *pb.Payload) error { return nil }),
 		Definitions: committer.DefinitionsFunc(func(_ context.Context, name string) (*committer.Definition, error) { return defined[name], nil }),
 	})
 	if err != nil {
