@@ -61,7 +61,7 @@ func (n *Network) order(ctx context.Context, envelope []byte) error {
 // Cut has the orderer make a block of what is pending, if anything is. It sends it an envelope that is too large to be in a block
 // with others. So there is one more block, of this envelope alone, which peers find invalid.
 func (n *Network) Cut(ctx context.Context) error {
-	envelope, err := n.signed(n.Organizations[0].User, pb.HeaderType_MESSAGE, make([]byte, preferredMaxBytes))
+	envelope, err := n.signed(n.Organizations[0].User, pb.HeaderType_MESSAGE, make([]byte, PreferredMaxBytes))
 	if err != nil {
 		return err
 	}

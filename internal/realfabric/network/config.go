@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// An envelope that is larger than preferredMaxBytes cuts what is pending, and is in a block of its own.
-const preferredMaxBytes = 64 << 10
+// PreferredMaxBytes is how large the envelopes of a block are together. An envelope that is larger cuts what is pending, and is in a
+// block of its own.
+const PreferredMaxBytes = 64 << 10
 
 // configtx says what the channel's first block is to have.
 func (n *Network) configtx() string {
@@ -31,7 +32,7 @@ func (n *Network) configtx() string {
       Capabilities: {V2_5: true}
       Organizations: [*Org1MSP, *Org2MSP]
       Policies: %[7]s
-`, organizations, meta(policies), preferredMaxBytes, n.orderer.port, n.path("tls"),
+`, organizations, meta(policies), PreferredMaxBytes, n.orderer.port, n.path("tls"),
 		meta(policies, `BlockValidation: {Type: ImplicitMeta, Rule: "ANY Writers"}`),
 		meta(policies, `Endorsement: {Type: ImplicitMeta, Rule: "MAJORITY Endorsement"}`, `LifecycleEndorsement: {Type: ImplicitMeta, Rule: "MAJORITY Endorsement"}`))
 }
@@ -91,7 +92,7 @@ Consensus: {WALDir: wal, SnapDir: snap}
 `, n.orderer.port, n.path("tls"), n.path("OrdererMSP", "orderer"), n.admin.port)
 }
 
-// peerConfig is core.yaml of an organization's peer.
+// peerConfig is core.yaml of an organization's peer. Private data that nobody has is not waited for.
 func (n *Network) peerConfig(o *Organization) string {
 	return fmt.Sprintf(`peer:
   id: %[1]s
