@@ -154,3 +154,31 @@ func BenchmarkCommit500(b *testing.B) {
 	}
 	b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "tx/s")
 }
+
+// What an endorser asks beside the results, of a transaction that writes two keys.
+func BenchmarkInterest(b *testing.B) {
+	for _, c := range []struct {
+		name     string
+		metadata []op
+	}{
+		{"channel without metadata", nil},
+		{"keys without metadata", []op{setMetadata("k0050", "VALIDATION_PARAMETER=p")}},
+		{"keys with policies", []op{setMetadata("k0001", "VALIDATION_PARAMETER=p"), setMetadata("k0002", "VALIDATION_PARAMETER=p")}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			l := openMemory(b)
+			fill(b, l, 100)
+			commit(b, l, simulate(b, l, c.metadata...))
+			sim := newSimulator(b, l, "tx")
+			for _, o := range []op{get("k0001", "k0002"), put("k0001", "v"), put("k0002", "v")} {
+				o(b, sim)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := sim.Interest(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -31,9 +31,10 @@ type rareSet struct {
 
 // collectionSet is what was read and written in one collection. Ranges and rich queries leave no trace, as in Fabric.
 type collectionSet struct {
-	reads    noted[readVersion]
-	writes   noted[privateWrite]
-	metadata noted[metadata]
+	reads     noted[readVersion]
+	writes    noted[privateWrite]
+	metadata  noted[metadata]
+	valueRead bool // and not only hashes and metadata
 }
 
 type privateWrite struct {

@@ -41,6 +41,7 @@ func (s *Simulator) GetPrivateData(ctx context.Context, namespace, collection, k
 			"Public hash version = %s, Private data version = %s", hashed, v)
 	}
 	set.reads.set(key, v)
+	set.valueRead = true
 	return value, nil
 }
 
