@@ -4,8 +4,8 @@
 //	e, err := endorser.New(endorser.Config{Signer: peer, Chaincode: support, Definitions: definitions, Channel: channel})
 //	response, err := e.ProcessProposal(ctx, signedProposal)
 //
-// A proposal passes Fabric's checks, in Fabric's order and with its texts. What it says is taken from it once, here. The
-// ChaincodeInterest of a response, which tells a gateway who else must endorse, is not set yet.
+// A proposal passes Fabric's checks, in Fabric's order and with its texts. What it says is taken from it once, here. A response
+// has the ChaincodeInterest, which tells a gateway who else must endorse, if the ledger is a ledger.InterestReporter.
 package endorser
 
 import (

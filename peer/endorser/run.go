@@ -34,12 +34,13 @@ func (e *Endorser) run(ctx context.Context, p *proposal, channel *Channel) (*pb.
 	if err != nil {
 		return nil, errors.WithMessagef(err, "make sure the chaincode %s has been successfully defined on channel %s and try again", p.chaincode, params.ChannelID)
 	}
-	result, rwset, err := e.simulate(ctx, p, params, channel)
+	s, err := e.simulate(ctx, p, params, channel)
 	if err != nil {
 		return nil, errors.WithMessage(err, "error in simulation")
 	}
+	result := s.result
 	action := &pb.ChaincodeAction{
-		Results:     rwset,
+		Results:     s.rwset,
 		Response:    &pb.Response{Status: result.Status, Message: result.Message, Payload: result.Payload},
 		ChaincodeId: &pb.ChaincodeID{Name: p.chaincode, Version: e.version(p.chaincode, definition)},
 	}
@@ -49,7 +50,7 @@ func (e *Endorser) run(ctx context.Context, p *proposal, channel *Channel) (*pb.
 			return nil, errors.Wrap(err, "failed to marshal chaincode event")
 		}
 	}
-	return e.answer(p, action)
+	return e.answer(p, action, s.interest)
 }
 
 // version is that of the definition. Chaincode that belongs to the peer has one of its own.
@@ -60,32 +61,53 @@ func (e *Endorser) version(name string, d chaincodesupport.Definition) string {
 	return d.Version
 }
 
-// simulate runs the chaincode, and returns its answer and the public read/write set.
-func (e *Endorser) simulate(ctx context.Context, p *proposal, params handler.TxParams, channel *Channel) (*chaincodesupport.Result, []byte, error) {
-	in := chaincodesupport.Input{Args: p.input.GetArgs(), IsInit: p.input.GetIsInit()}
-	result, err := e.cfg.Chaincode.Execute(ctx, p.chaincode, params, in)
-	if err != nil || params.Simulation == nil {
-		return result, nil, err
-	}
-	var public, private []byte
-	if err := params.Simulation.Do(ctx, func(sim ledger.Simulator) error {
-		var err error
-		public, private, err = channel.Results(sim)
-		return err
-	}); err != nil {
-		return nil, nil, errors.WithMessage(err, "read results")
-	}
-	if private == nil {
-		return result, public, nil
-	}
-	if channel.PrivateData == nil {
-		return nil, nil, errors.New("the transaction writes private data, which this peer can't keep")
-	}
-	return result, public, errors.WithMessage(channel.PrivateData(ctx, params.TxID, private), "keep private data")
+// simulated is what came of a transaction.
+type simulated struct {
+	result   *chaincodesupport.Result
+	rwset    []byte                // public; nil without a ledger
+	interest *pb.ChaincodeInterest // nil if nobody can say
 }
 
+// simulate runs the chaincode.
+func (e *Endorser) simulate(ctx context.Context, p *proposal, params handler.TxParams, channel *Channel) (s simulated, err error) {
+	in := chaincodesupport.Input{Args: p.input.GetArgs(), IsInit: p.input.GetIsInit()}
+	s.result, err = e.cfg.Chaincode.Execute(ctx, p.chaincode, params, in)
+	if err != nil || params.Simulation == nil {
+		return s, err
+	}
+	var private []byte
+	var interest *ledger.Interest
+	if err := params.Simulation.Do(ctx, func(sim ledger.Simulator) error {
+		var err error
+		if r, ok := ledger.Unwrap(sim).(ledger.InterestReporter); ok && !unsimulated(p.chaincode) {
+			if interest, err = r.Interest(ctx); err != nil {
+				return err
+			}
+		}
+		s.rwset, private, err = channel.Results(sim)
+		return err
+	}); err != nil {
+		return s, errors.WithMessage(err, "read results")
+	}
+	if private != nil {
+		if channel.PrivateData == nil {
+			return s, errors.New("the transaction writes private data, which this peer can't keep")
+		}
+		if err := channel.PrivateData(ctx, params.TxID, private); err != nil {
+			return s, errors.WithMessage(err, "keep private data")
+		}
+	}
+	if interest != nil {
+		s.interest, err = e.interest(interest)
+	}
+	return s, err
+}
+
+// unsimulated reports whether Fabric runs a chaincode without a simulator, also on a channel. Then there is no interest.
+func unsimulated(chaincode string) bool { return chaincode == "qscc" || chaincode == "cscc" }
+
 // answer is the response to what was done. Only what can be ordered is endorsed.
-func (e *Endorser) answer(p *proposal, action *pb.ChaincodeAction) (*pb.ProposalResponse, error) {
+func (e *Endorser) answer(p *proposal, action *pb.ChaincodeAction, interest *pb.ChaincodeInterest) (*pb.ProposalResponse, error) {
 	extension, err := proto.Marshal(action)
 	if err != nil {
 		return nil, errors.Wrap(err, "failed to create the proposal response")
@@ -97,7 +119,7 @@ func (e *Endorser) answer(p *proposal, action *pb.ChaincodeAction) (*pb.Proposal
 	response := &pb.ProposalResponse{Response: action.GetResponse()}
 	switch status := action.GetResponse().GetStatus(); {
 	case status >= erroneous:
-		response.Payload = payload
+		response.Payload, response.Interest = payload, interest
 		return response, nil
 	case p.channel.GetChannelId() == "", status >= notEndorsed:
 		return response, nil
@@ -107,7 +129,7 @@ func (e *Endorser) answer(p *proposal, action *pb.ChaincodeAction) (*pb.Proposal
 	if err != nil {
 		return nil, errors.WithMessage(err, "endorsing with plugin failed")
 	}
-	response.Version, response.Payload = 1, payload
+	response.Version, response.Payload, response.Interest = 1, payload, interest
 	response.Endorsement = &pb.Endorsement{Endorser: endorser, Signature: signature}
 	return response, nil
 }
