@@ -127,7 +127,12 @@ func (s Store) isMember(ctx context.Context, r handler.CollectionRequest, config
 		return false, errors.Wrap(err, "decode creator")
 	}
 	return slices.ContainsFunc(principals, func(p identity.Principal) bool {
-		return p.MSPID == creator.GetMspid() && (p.Role == identity.Member || p.Role == roleIn(creator.GetIdBytes()))
+		for part := &p; part != nil; part = part.Also {
+			if part.MSPID != creator.GetMspid() || part.Role != identity.Member && part.Role != roleIn(creator.GetIdBytes()) {
+				return false
+			}
+		}
+		return true
 	}), nil
 }
 

@@ -1,5 +1,7 @@
 package identity
 
+import "strings"
+
 // Role is a role that an identity has in its MSP.
 type Role string
 
@@ -14,7 +16,7 @@ const (
 )
 
 // Principal is the group that a policy names. One of its three forms is set: a role, an organizational unit, or one identity.
-// The zero Principal is nobody.
+// It may be combined with other groups. The zero Principal is nobody.
 type Principal struct {
 	// MSPID is the ID of the MSP that must have certified everyone in the group. It is empty if Creator is set.
 	MSPID string
@@ -26,10 +28,32 @@ type Principal struct {
 	// Creator is the only one in the group, in the form that Canonical returns. It is a string, so that principals can be
 	// compared.
 	Creator string
+	// Also is another group that everyone in the group must belong to as well (Fabric: CombinedPrincipal). Nil is none. It is not
+	// modified.
+	Also *Principal
 }
 
 // String returns a role in the form that policies have, without quotes: Org1MSP.member. The other forms have no such text.
 func (p Principal) String() string {
+	if p.Also == nil {
+		return p.alone()
+	}
+	var all []string
+	for part := &p; part != nil; part = part.Also {
+		if len(all) == mostShown {
+			all = append(all, "others")
+			break
+		}
+		all = append(all, part.alone())
+	}
+	return strings.Join(all, " and ")
+}
+
+// mostShown is how many groups are in a text. A policy that was sent may name thousands.
+const mostShown = 10
+
+// alone is the text without the groups in Also.
+func (p Principal) alone() string {
 	switch {
 	case p.Role != "":
 		return p.MSPID + "." + string(p.Role)

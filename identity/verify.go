@@ -163,6 +163,16 @@ func (m *Verified) Verify(message, signature []byte) error {
 
 // Satisfies reports whether the member belongs to a group (Fabric: SatisfiesPrincipal).
 func (m *Verified) Satisfies(p Principal) bool {
+	for part := &p; part != nil; part = part.Also {
+		if !m.belongsTo(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// belongsTo is Satisfies without the groups in Also.
+func (m *Verified) belongsTo(p *Principal) bool {
 	if p.Creator != "" {
 		return slices.Contains(m.creators[:], p.Creator)
 	}

@@ -3,10 +3,12 @@ package policies_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/identity"
@@ -236,6 +238,70 @@ func TestUnmarshalRefuses(t *testing.T) {
 	}
 }
 
+// inOneAnother returns the bytes of combined principals in one another, around the bytes of the innermost.
+func inOneAnother(depth int, b []byte) []byte {
+	var outer []byte // lengths first, from the inside
+	sizes := make([]int, depth)
+	size := len(b)
+	for i := range depth {
+		sizes[i] = size
+		inner := 2 + protowire.SizeVarint(uint64(size)) + 1 + size // its kind, and its bytes
+		size = 1 + protowire.SizeVarint(uint64(inner)) + inner
+	}
+	for i := range slices.Backward(sizes) {
+		outer = protowire.AppendTag(outer, 1, protowire.BytesType)
+		outer = protowire.AppendVarint(outer, uint64(2+protowire.SizeVarint(uint64(sizes[i]))+1+sizes[i]))
+		outer = append(outer, 8, byte(pb.MSPPrincipal_COMBINED))
+		outer = protowire.AppendTag(outer, 2, protowire.BytesType)
+		outer = protowire.AppendVarint(outer, uint64(sizes[i]))
+	}
+	return append(outer, b...)
+}
+
+// A signer must belong to all groups of a combined one, and counts once. Its text names them, and it survives being sent.
+func TestCombined(t *testing.T) {
+	p := newPeople(t)
+	of := func(role identity.Role) identity.Principal { return identity.Principal{MSPID: "A", Role: role} }
+	both := of(identity.Member)
+	peer := of(identity.Peer)
+	both.Also = &peer
+	policy := policies.All(policies.SignedBy(both))
+	for signers, want := range map[string]bool{"A.peer": true, "A.client": false, "B.peer": false, "A.client A.peer": true, "A.client B.peer": false} {
+		b, err := policy.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := policies.Unmarshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []policies.Signature{policy, sent} {
+			if err := s.Evaluate(p.all(signers)); (err == nil) != want {
+				t.Errorf("%s, signed by %s: %v", s, signers, err)
+			}
+		}
+		if got := sent.String(); got != "OutOf(1, 'A.member and A.peer')" {
+			t.Errorf("it is %s", got)
+		}
+	}
+	many := both
+	for range 10_000 {
+		inner := many
+		many.Also = &inner
+	}
+	b, err := policies.SignedBy(many).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := policies.Unmarshal(b)
+	if err != nil || sent.Evaluate(p.all("A.peer")) == nil {
+		t.Errorf("too many groups together are not nobody: %v", err)
+	}
+	if text := policies.SignedBy(many).String(); len(text) > 1000 {
+		t.Errorf("their text has %d bytes", len(text))
+	}
+}
+
 // A group that can't be told is nobody's: the rest of the policy counts.
 func TestUnknownPrincipals(t *testing.T) {
 	p := newPeople(t)
@@ -260,6 +326,9 @@ func TestUnknownPrincipals(t *testing.T) {
 		{PrincipalClassification: pb.MSPPrincipal_ORGANIZATION_UNIT, Principal: marshal(&pb.OrganizationUnit{MspIdentifier: "A", OrganizationalUnitIdentifier: "peer"})},
 		{PrincipalClassification: pb.MSPPrincipal_IDENTITY, Principal: []byte("x")},
 		{PrincipalClassification: pb.MSPPrincipal_ANONYMITY},
+		{PrincipalClassification: pb.MSPPrincipal_COMBINED},
+		{PrincipalClassification: pb.MSPPrincipal_COMBINED, Principal: []byte{0xff}},
+		{PrincipalClassification: pb.MSPPrincipal_COMBINED, Principal: inOneAnother(1<<20, nil)},
 		{PrincipalClassification: 9},
 	} {
 		for n, want := range map[int32]bool{1: true, 2: false} {

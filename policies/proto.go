@@ -12,8 +12,8 @@ import (
 const maxRules = 10_000
 
 // Unmarshal reads a marshalled SignaturePolicyEnvelope. The metadata VALIDATION_PARAMETER of a key has that form. Groups by
-// role, organizational unit and identity are known. Other groups, such as those of idemix and those that several others make
-// together, are nobody here. A policy may be fulfilled without them.
+// role, organizational unit and identity are known, and those of whom each must belong to several of these. Other groups, such
+// as those of idemix, are nobody here. A policy may be fulfilled without them.
 func Unmarshal(envelope []byte) (Signature, error) {
 	var e pb.SignaturePolicyEnvelope
 	if err := proto.Unmarshal(envelope, &e); err != nil {
@@ -92,6 +92,8 @@ func principalOf(p *pb.MSPPrincipal) identity.Principal {
 		if creator, err := identity.Canonical(p.GetPrincipal()); err == nil {
 			return identity.Principal{Creator: string(creator)}
 		}
+	case pb.MSPPrincipal_COMBINED:
+		return combined(p.GetPrincipal())
 	}
 	return identity.Principal{}
 }
@@ -151,6 +153,8 @@ func principalMessage(p identity.Principal) (*pb.MSPPrincipal, error) {
 	var kind pb.MSPPrincipal_Classification
 	var m proto.Message
 	switch {
+	case p.Also != nil:
+		return combinedMessage(p)
 	case p.Creator != "":
 		return &pb.MSPPrincipal{PrincipalClassification: pb.MSPPrincipal_IDENTITY, Principal: []byte(p.Creator)}, nil
 	case p.Role != "":

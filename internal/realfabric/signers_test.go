@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/internal/certtest"
 	"github.com/ccpeer/ccpeer/policies"
@@ -107,6 +110,96 @@ func (o *organizations) sign(r *mathrand.Rand, name string) (signed, string) {
 		how, s.Signature = "nothing", nil
 	}
 	return s, name + " " + how
+}
+
+// principal returns a random principal in the form in which it is sent. It may be several together, which may be that again, and
+// it may be none.
+func (o *organizations) principal(r *mathrand.Rand, depth int) *pb.MSPPrincipal {
+	message := func(kind pb.MSPPrincipal_Classification, b []byte) *pb.MSPPrincipal {
+		return &pb.MSPPrincipal{PrincipalClassification: kind, Principal: b}
+	}
+	mspID := []string{"A", "A", "B"}[r.IntN(3)]
+	switch n := r.IntN(20); {
+	case depth == 0 || depth < 3 && n < 4:
+		var b []byte
+		for range r.IntN(4 + depth/2) {
+			b = protowire.AppendBytes(protowire.AppendTag(b, 1, protowire.BytesType), marshal(o.t, o.principal(r, depth+1)))
+		}
+		if r.IntN(30) == 0 {
+			b = append(b, 0x0a)
+		}
+		return message(pb.MSPPrincipal_COMBINED, b)
+	case n < 7:
+		return message(pb.MSPPrincipal_ANONYMITY, [][]byte{nil, nil, nil, {8, 0}, {8, 1}}[r.IntN(5)])
+	case n < 9:
+		return message(pb.MSPPrincipal_IDENTITY, o.signers[o.names[r.IntN(len(o.names))]].Creator())
+	case n < 19:
+		role := []pb.MSPRole_MSPRoleType{pb.MSPRole_MEMBER, pb.MSPRole_MEMBER, pb.MSPRole_PEER, pb.MSPRole_CLIENT, pb.MSPRole_ADMIN}[r.IntN(5)]
+		return message(pb.MSPPrincipal_ROLE, marshal(o.t, &pb.MSPRole{MspIdentifier: mspID, Role: role}))
+	default:
+		return message(pb.MSPPrincipal_ROLE, []byte{0xff})
+	}
+}
+
+// onlyNominal reports whether a principal asks for nothing but a name, which everyone has. Here it is nobody: no policy asks for
+// nothing.
+func onlyNominal(p *pb.MSPPrincipal) bool {
+	if p.GetPrincipalClassification() != pb.MSPPrincipal_COMBINED {
+		return p.GetPrincipalClassification() == pb.MSPPrincipal_ANONYMITY
+	}
+	for b := p.GetPrincipal(); len(b) > 0; {
+		value, n := protowire.ConsumeBytes(b[min(1, len(b)):])
+		var inner pb.MSPPrincipal
+		if n < 0 || proto.Unmarshal(value, &inner) != nil || !onlyNominal(&inner) {
+			return false
+		}
+		b = b[1+n:]
+	}
+	return true
+}
+
+// TestCombined compares principals that are several together.
+func TestCombined(t *testing.T) {
+	f := startFabric(t)
+	o := newOrganizations(t, f)
+	r := mathrand.New(mathrand.NewPCG(*seed, 6)) //nolint:gosec // as above
+	fulfilled, asked := 0, 0
+	for range *rounds {
+		p := o.principal(r, 0)
+		if onlyNominal(p) {
+			continue
+		}
+		asked++
+		envelope := marshal(t, &pb.SignaturePolicyEnvelope{
+			Identities: []*pb.MSPPrincipal{p}, Rule: &pb.SignaturePolicy{Type: &pb.SignaturePolicy_SignedBy{}},
+		})
+		q := question{Envelope: envelope}
+		for _, i := range r.Perm(len(o.names))[:r.IntN(9)] {
+			id := o.signers[o.names[i]]
+			s := signed{Identity: id.Creator(), Data: []byte("message")}
+			var err error
+			if s.Signature, err = id.Sign(s.Data); err != nil {
+				t.Fatal(err)
+			}
+			q.Signed = append(q.Signed, s)
+		}
+		theirs := f.ask(q)
+		policy, err := policies.Unmarshal(envelope)
+		if err != nil || theirs.ParseError != "" {
+			t.Fatalf("%v: ours %v, Fabric's %q", p, err, theirs.ParseError)
+		}
+		ours := policy.Evaluate(policies.Unique(o.good(q.Signed)))
+		if (ours == nil) != (theirs.Error == "") {
+			t.Fatalf("%s of %v: ours %v, Fabric's %q", policy, p, ours, theirs.Error)
+		}
+		if ours == nil {
+			fulfilled++
+		}
+	}
+	t.Logf("%d of %d are fulfilled", fulfilled, asked)
+	if fulfilled < asked/20 || fulfilled > asked*9/10 {
+		t.Error("that is too one-sided to tell")
+	}
 }
 
 // policy returns a random policy, of roles and single identities.

@@ -62,7 +62,10 @@ func TestTablesCannotBeWritten(t *testing.T) {
 			again := make(chan struct{}, 1)
 			log := zap.New(core, zap.Hooks(func(e zapcore.Entry) error {
 				if e.Message == "tables of the store can be written again" {
-					again <- struct{}{}
+					select {
+					case again <- struct{}{}:
+					default: // the disk fails twice here, and may be as it was twice
+					}
 				}
 				return nil
 			}))
