@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ccpeer/ccpeer/chaincodetest"
@@ -22,24 +23,35 @@ func BenchmarkFirstTransaction(b *testing.B) {
 	}
 }
 
+// BenchmarkSubmit submits transactions of a get, a put and an event. What is checked beside the ledger's validation stands in the
+// names.
 func BenchmarkSubmit(b *testing.B) {
-	for name, options := range map[string][]chaincodetest.Option{
-		"twice": nil, "once": {chaincodetest.WithoutDeterminism()},
+	for _, c := range []struct {
+		name    string
+		options []chaincodetest.Option
+	}{
+		{"all", nil},
+		{"signatures", []chaincodetest.Option{chaincodetest.WithoutDeterminism()}},
+		{"determinism", []chaincodetest.Option{chaincodetest.WithoutSignatures()}},
+		{"neither", []chaincodetest.Option{chaincodetest.WithoutSignatures(), chaincodetest.WithoutDeterminism()}},
 	} {
-		b.Run(name, func(b *testing.B) {
-			_, alice := newNet(b, options...)
+		b.Run(c.name, func(b *testing.B) {
+			_, alice := newNet(b, c.options...)
 			alice.Submit("basic", "Create", "a1", 5).OK()
 			for b.Loop() {
 				alice.Submit("basic", "Transfer", "a1", "bob").OK()
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tx/s")
 		})
-		b.Run(name+"/parallel", func(b *testing.B) {
-			net, _ := newNet(b, options...)
+		b.Run(c.name+"/parallel", func(b *testing.B) {
+			net, _ := newNet(b, c.options...)
+			var clients atomic.Int64
 			b.RunParallel(func(p *testing.PB) {
+				key := fmt.Sprint("k", clients.Add(1))
 				alice := net.As("alice", "name", "alice")
-				for i := 0; p.Next(); i++ {
-					alice.Submit("basic", "Owned", fmt.Sprint(i)).OK()
+				alice.Submit("basic", "Create", key, 5).OK()
+				for p.Next() {
+					alice.Submit("basic", "Transfer", key, "bob").OK()
 				}
 			})
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tx/s")

@@ -17,7 +17,7 @@ import (
 // Chaincode is something that can be deployed. InProcess, Mock, GoPackage, Command and Server make one, and so does package
 // fabricshim.
 type Chaincode interface {
-	// Runtime returns what runs the chaincode on a peer. It is called once for each Deploy. An error fails the test.
+	// Runtime returns what runs the chaincode on a peer. It is called once for each Deploy and peer. An error fails the test.
 	Runtime(h Host) (runtime.Runtime, error)
 }
 

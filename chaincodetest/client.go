@@ -2,17 +2,12 @@ package chaincodetest
 
 import (
 	"context"
+	"crypto/rand"
 	"maps"
 	"strings"
 
 	"github.com/ccpeer/ccpeer/identity"
 )
-
-// identities are the organizations and people of a network, made when they are first named.
-type identities struct {
-	msps    map[string]*identity.MSP
-	clients map[string]*identity.Identity // by name, organization and attributes
-}
 
 // Client is somebody who submits transactions. Net.As makes one. It is safe for concurrent use.
 type Client struct {
@@ -23,61 +18,31 @@ type Client struct {
 	isInit    bool
 }
 
-// As returns the client of a name and an organization, like alice@Org1MSP. Without an @ the organization is the peer's. Pairs of
-// strings may follow: the names and values of the attributes that chaincode reads with package cid. The same name with the same
-// attributes is the same identity, with the same certificate, in all tests of the network. As with Fabric's CA, the attribute
-// "hf.Type" is the role: "client", which is the default, "admin" or "peer".
+// As returns the client of a name and an organization, like alice@Org1MSP. Without an @ it is the first organization. Pairs of strings
+// may follow: the names and values of the attributes that chaincode reads with package cid. The same name is the same identity, with
+// the same certificate, in all tests of the network. Whoever is called admin is an administrator. A client of an organization that
+// is not the network's is refused by its peers.
 func (n *Net) As(who string, attributes ...string) *Client {
 	n.t.Helper()
 	name, mspID, ok := strings.Cut(who, "@")
 	if !ok {
-		mspID = n.settings.mspID
+		mspID = n.settings.organizations[0]
 	}
 	if name == "" || mspID == "" {
-		n.fatal("As(%q): want a name and an organization, like alice@%s", who, n.settings.mspID)
+		n.fatal("As(%q): want a name and an organization, like alice@%s", who, mspID)
 	}
 	if len(attributes)%2 != 0 {
 		n.fatal("As(%q): attributes are pairs of a name and a value, and here are %d strings", who, len(attributes))
 	}
-	id, err := n.identity(name, mspID, attributes)
+	pairs := map[string]string{}
+	for i := 0; i+1 < len(attributes); i += 2 {
+		pairs[attributes[i]] = attributes[i+1]
+	}
+	id, err := n.backend.identity(name, mspID, pairs)
 	if err != nil {
 		n.fatal("As(%q): %v", who, err)
 	}
 	return &Client{net: n, name: name + "@" + mspID, identity: id}
-}
-
-// identity returns an identity, which is made if it isn't there.
-func (c *core) identity(name, mspID string, attributes []string) (*identity.Identity, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	all := &c.identities
-	if all.msps == nil {
-		*all = identities{msps: map[string]*identity.MSP{}, clients: map[string]*identity.Identity{}}
-	}
-	key := strings.Join(append([]string{name, mspID}, attributes...), "\x00")
-	if id := all.clients[key]; id != nil {
-		return id, nil
-	}
-	msp := all.msps[mspID]
-	if msp == nil {
-		var err error
-		if msp, err = identity.NewMSP(identity.MSPConfig{ID: mspID}); err != nil {
-			return nil, err
-		}
-		all.msps[mspID] = msp
-	}
-	cfg := identity.Config{CommonName: name, Attributes: map[string]string{}}
-	for i := 0; i+1 < len(attributes); i += 2 {
-		cfg.Attributes[attributes[i]] = attributes[i+1]
-		if attributes[i] == "hf.Type" {
-			cfg.OUs = []string{attributes[i+1]}
-		}
-	}
-	id, err := msp.Issue(cfg)
-	if err == nil {
-		all.clients[key] = id
-	}
-	return id, err
 }
 
 // Name returns the name and the organization, like alice@Org1MSP.
@@ -166,11 +131,14 @@ func (c *Client) simulate(verb, chaincode, function string, args []any) *Tx {
 // prepare makes a transaction that wasn't run yet.
 func (c *Client) prepare(verb, chaincode, function string, args []any) *Tx {
 	c.net.t.Helper()
-	if c.net.backend.find(chaincode) == nil {
-		c.net.fatal("%s(%q): no chaincode of this name is deployed%s", function, chaincode, c.net.backend.hint())
+	if c.net.deployed.find(chaincode) == nil {
+		c.net.fatal("%s(%q): no chaincode of this name is deployed%s", function, chaincode, c.net.deployed.hint())
 	}
 	tx := &Tx{net: c.net, client: c, verb: verb, number: c.net.number(), chaincode: chaincode, function: function}
-	tx.call = call{channel: c.net.channel, chaincode: chaincode, isInit: c.isInit, args: [][]byte{[]byte(function)}}
+	tx.call = call{
+		channel: c.net.channel, chaincode: chaincode, isInit: c.isInit, args: [][]byte{[]byte(function)}, transient: c.transient,
+		who: c.identity, nonce: newNonce(), at: c.net.clock.read(), evaluate: verb == "evaluated",
+	}
 	for i, arg := range args {
 		b, err := toBytes(arg)
 		if err != nil {
@@ -178,13 +146,13 @@ func (c *Client) prepare(verb, chaincode, function string, args []any) *Tx {
 		}
 		tx.call.args = append(tx.call.args, b)
 	}
-	p, err := identity.NewProposal(identity.ProposalParams{
-		ChannelID: c.net.channel, Chaincode: chaincode, Args: tx.call.args, IsInit: c.isInit, Transient: c.transient,
-		Signer: c.identity, Timestamp: c.net.clock.read(),
-	})
-	if err != nil {
-		c.net.fatal("%s: make a proposal: %v", function, err)
-	}
-	tx.call.proposal, tx.ID = p, p.TxID
+	tx.ID = tx.call.txID()
 	return tx
+}
+
+// newNonce returns what makes a transaction's ID unique.
+func newNonce() []byte {
+	nonce := make([]byte, 24)
+	_, _ = rand.Read(nonce) // it never fails
+	return nonce
 }

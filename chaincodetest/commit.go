@@ -34,9 +34,9 @@ func (n *Net) Commit(txs ...*Tx) {
 // commit commits transactions that have succeeded so far.
 func (n *Net) commit(txs ...*Tx) {
 	n.t.Helper()
-	block := make([]kvledger.Transaction, len(txs))
+	block := make([]outcome, len(txs))
 	for i, tx := range txs {
-		block[i] = tx.outcome.tx
+		block[i] = tx.outcome
 	}
 	codes, err := n.backend.commit(context.Background(), n.channel, block)
 	if err != nil {

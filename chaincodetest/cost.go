@@ -43,7 +43,7 @@ func (tx *Tx) Cost() Cost {
 	if tx.rwset == nil {
 		return c
 	}
-	c.RWSetBytes = len(tx.outcome.tx.RWSet)
+	c.RWSetBytes = len(tx.outcome.rwset)
 	for _, ns := range tx.rwset.namespaces {
 		c.Reads += len(ns.public.GetReads())
 		c.Writes += len(ns.public.GetWrites())

@@ -3,10 +3,8 @@ package chaincodetest
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -21,16 +19,11 @@ type DeployOption func(*deploying) error
 
 // deploying is what options say about a chaincode.
 type deploying struct {
-	definition   *kvledger.Definition // nil: that of before
+	definition   kvledger.Definition
+	defined      bool // otherwise the definition is that of before
+	endorsement  string
 	initRequired bool
 	id           string
-}
-
-func (d *deploying) define() *kvledger.Definition {
-	if d.definition == nil {
-		d.definition = &kvledger.Definition{}
-	}
-	return d.definition
 }
 
 // Collections defines the chaincode's collections by a file in the form of Fabric's collections_config.json.
@@ -52,7 +45,7 @@ func Collections(file string) DeployOption {
 // ones of organizations.
 func CollectionConfigs(list ...ledger.CollectionConfig) DeployOption {
 	return func(d *deploying) error {
-		d.define().Collections = append(d.define().Collections, list...)
+		d.definition.Collections, d.defined = append(d.definition.Collections, list...), true
 		return nil
 	}
 }
@@ -71,7 +64,16 @@ func MetaInf(folder string) DeployOption {
 		if err != nil {
 			return errors.Wrapf(err, "read indexes of %s", folder)
 		}
-		d.define().Indexes = append(d.define().Indexes, indexes...)
+		d.definition.Indexes, d.defined = append(d.definition.Indexes, indexes...), true
+		return nil
+	}
+}
+
+// Endorsement is the chaincode's endorsement policy: a signature policy such as AND('Org1MSP.peer', 'Org2MSP.peer'), or one over those of
+// the organizations. Without it, it is MAJORITY Endorsement.
+func Endorsement(policy string) DeployOption {
+	return func(d *deploying) error {
+		d.endorsement = policy
 		return nil
 	}
 }
@@ -114,18 +116,22 @@ func (n *Net) Deploy(name string, cc Chaincode, options ...DeployOption) {
 }
 
 func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
-	ctx := context.Background()
-	setMSPID(n.settings.mspID)
-	rt, err := cc.Runtime(Host{MSPID: n.settings.mspID, PeerAddress: n.backend.listen, Fell: n.notes.fell, Output: n.t.Output()})
-	if err != nil {
-		return err
+	setMSPID(n.settings.organizations[0])
+	n.mu.Lock()
+	n.versions++
+	d := &deployment{deploying: with, version: fmt.Sprint(n.versions), runtime: cc.Runtime, host: Host{Fell: n.notes.fell, Output: n.t.Output()}}
+	n.mu.Unlock()
+	if d.id == "" {
+		d.id = name + ":" + d.version
 	}
-	version := fmt.Sprint(n.backend.versions.Add(1))
-	if with.id == "" {
-		with.id = name + ":" + version
+	old := n.deployed.find(name)
+	if !d.defined && old != nil {
+		d.definition = old.definition
 	}
-	d := &deployment{id: with.id, version: version, initRequired: with.initRequired, definition: with.definition, runtime: rt}
-	return n.backend.deploy(ctx, name, d)
+	if d.endorsement == "" && old != nil {
+		d.endorsement = old.endorsement
+	}
+	return n.backend.deploy(context.Background(), name, d)
 }
 
 // setMSPID sets the variable that shims read the peer's organization from, unless it is set. It is the process's, so chaincode
@@ -135,14 +141,4 @@ func setMSPID(mspID string) {
 	if _, ok := os.LookupEnv(variable); !ok {
 		_ = os.Setenv(variable, mspID) // it fails for odd names only
 	}
-}
-
-// hint names the chaincodes that are deployed.
-func (b *backend) hint() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.deployed) == 0 {
-		return "; call net.Deploy first"
-	}
-	return "; there is " + strings.Join(slices.Sorted(maps.Keys(b.deployed)), ", ")
 }

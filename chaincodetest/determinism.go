@@ -18,12 +18,16 @@ const advice = `
 // runTwice runs the transaction twice on the same state, and notes in what the runs differ. The first run counts.
 func (tx *Tx) runTwice(ctx context.Context) {
 	for {
-		before, err := tx.net.backend.height(ctx, tx.call.channel)
+		before, err := tx.height(ctx)
 		if err != nil {
 			tx.outcome, tx.conversation = outcome{err: err}, &conversation{}
 			return
 		}
 		tx.run(ctx)
+		if peers := tx.outcome.differ; len(peers) > 1 {
+			tx.divergence = divergence(peers[0], peers[1], tx.chaincode)
+			return
+		}
 		if tx.outcome.err != nil || tx.conversation.fallen() != nil || tx.net.faults.active() {
 			return // there is nothing to compare, or a fault is meant for one run only
 		}
@@ -35,13 +39,22 @@ func (tx *Tx) runTwice(ctx context.Context) {
 		if fall := conversation.fallen(); fall != nil {
 			tx.divergence = append(tx.divergence, "the second run: "+fall.Text())
 		}
-		after, err := tx.net.backend.height(ctx, tx.call.channel)
+		after, err := tx.height(ctx)
 		if err != nil || before == after {
 			return
 		}
 		// Another test has committed a block meanwhile, so the two didn't run on the same state.
 		tx.divergence = nil
 	}
+}
+
+// height is how many blocks the channel has. It tells whether two runs have seen the same state.
+func (tx *Tx) height(ctx context.Context) (uint64, error) {
+	l, err := tx.net.backend.ledger(ctx, tx.call.channel, "")
+	if err != nil {
+		return 0, err
+	}
+	return l.Height(ctx)
 }
 
 // divergence returns in what two outcomes differ, a few lines for each thing, or nothing.
@@ -60,7 +73,7 @@ func divergence(a, b outcome, own string) []string {
 		d.compare("event", a.event.Name, b.event.Name)
 		d.compareBytes("payload of the event", a.event.Payload, b.event.Payload)
 	}
-	if !bytes.Equal(a.tx.RWSet, b.tx.RWSet) || !bytes.Equal(a.tx.PrivateRWSet, b.tx.PrivateRWSet) {
+	if !bytes.Equal(a.rwset, b.rwset) || !bytes.Equal(a.private, b.private) {
 		d.compareSets(a, b, own)
 	}
 	return d.lines
@@ -97,8 +110,8 @@ func (d *diverging) compareBytes(what string, a, b []byte) {
 // compareSets compares what was read and written, key by key.
 func (d *diverging) compareSets(a, b outcome, own string) {
 	before := len(d.lines)
-	x, errA := decodeRWSet(a.tx)
-	y, errB := decodeRWSet(b.tx)
+	x, errA := decodeRWSet(a)
+	y, errB := decodeRWSet(b)
 	if errA == nil && errB == nil {
 		for _, name := range namespaceNames(x, y) {
 			prefix := ""

@@ -129,7 +129,7 @@ func (x *explorer) prepare() error {
 		return errors.New("there are no Calls")
 	}
 	for _, c := range x.Calls {
-		if len(c.As) == 0 || x.net.backend.find(c.Chaincode) == nil {
+		if len(c.As) == 0 || x.net.deployed.find(c.Chaincode) == nil {
 			return errors.Errorf("Call %s.%s: want clients, and a chaincode that is deployed", c.Chaincode, c.Function)
 		}
 	}

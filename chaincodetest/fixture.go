@@ -5,17 +5,12 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/pkg/errors"
-
-	"github.com/ccpeer/ccpeer/identity"
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
 // Set writes a key of a chaincode, without asking the chaincode, in a block of its own. value is converted as arguments are. It is
@@ -90,46 +85,19 @@ func parseValue(value json.RawMessage) ([]byte, error) {
 func (c content) set(state map[string]map[string][]byte) error {
 	n := c.n
 	n.t.Helper()
-	who, err := n.identity("chaincodetest", n.settings.mspID, nil)
+	who, err := n.backend.identity("chaincodetest", n.settings.organizations[0], nil)
 	if err != nil {
 		return err
 	}
-	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: n.channel, Chaincode: "chaincodetest", Signer: who, Timestamp: n.clock.read()})
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
-	sim, err := c.ledger().NewSimulator(ctx, p.TxID)
-	if err != nil {
-		return err
-	}
-	defer sim.Done()
-	for chaincode, keys := range state {
-		for key, value := range keys {
-			if err := sim.SetState(ctx, chaincode, key, value); err != nil {
-				return err
-			}
-		}
-	}
-	tx, err := kvledger.TransactionOf(sim, p.TxID, p.Timestamp)
-	if err != nil {
-		return err
-	}
-	codes, err := n.backend.commit(ctx, n.channel, []kvledger.Transaction{tx})
-	if err == nil && codes[0] != kvledger.Valid {
-		err = errors.New(codes[0].String())
-	}
-	return err
+	fixture := call{channel: n.channel, who: who, nonce: newNonce(), at: n.clock.read()}
+	return n.backend.set(context.Background(), fixture, state)
 }
 
 // Dump returns what the deployed chaincodes have, private data apart, in the form that Load reads, indented and in the order of the keys.
 func (n *Net) Dump() []byte {
 	n.t.Helper()
-	n.backend.mu.Lock()
-	names := slices.Sorted(maps.Keys(n.backend.deployed))
-	n.backend.mu.Unlock()
 	file := map[string]map[string]json.RawMessage{}
-	for _, name := range names {
+	for _, name := range sortedKeys(n.deployed.all(), nil) {
 		state, err := n.content().read(name, 0)
 		if err != nil {
 			n.fatal("Dump: %v", err)

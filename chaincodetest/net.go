@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pkg/errors"
 	"go.uber.org/zap"
 
 	"github.com/ccpeer/ccpeer/handler"
@@ -26,9 +27,11 @@ type Option func(*settings)
 // settings are what options set.
 type settings struct {
 	nondeterministic bool
+	unsigned         bool
+	organizations    []string
+	channels         []string
 	costs            string
 	logger           *zap.Logger
-	mspID            string
 	now              func() time.Time
 }
 
@@ -39,57 +42,86 @@ func WithoutDeterminism() Option { return func(s *settings) { s.nondeterministic
 // WithLogger has the peer log to a logger: zaptest.NewLogger(t) shows its lines beside the test's. They are many.
 func WithLogger(l *zap.Logger) Option { return func(s *settings) { s.logger = l } }
 
-// WithMSPID gives the peer's organization another ID than DefaultMSPID.
-func WithMSPID(id string) Option { return func(s *settings) { s.mspID = id } }
+// WithOrganizations gives the network organizations by the IDs of their MSPs, in the place of DefaultMSPID. Each has a peer, with the
+// private data that its organization may have, and chaincode of its own. Unless Endorsement says otherwise, a majority of them has to
+// endorse.
+func WithOrganizations(mspIDs ...string) Option {
+	return func(s *settings) { s.organizations = mspIDs }
+}
 
-// Net is a network for a test. It has one peer, which is ready when New returns, and a ledger in memory.
+// WithChannels gives the network channels, in the place of DefaultChannel. Transactions run on the first one: see Net.Channel.
+func WithChannels(ids ...string) Option { return func(s *settings) { s.channels = ids } }
+
+// WithoutSignatures leaves out what a network does beside running chaincode: nothing is signed and verified, no policy is evaluated,
+// and there is one organization. Transactions are still validated against what they have read. It is for tests of very many
+// transactions, which take a fraction of the time.
+func WithoutSignatures() Option { return func(s *settings) { s.unsigned = true } }
+
+// Net is a network for a test: a peer for each organization, and an orderer that makes a block of each transaction. The ledgers are
+// in memory.
 type Net struct {
 	*core
 	t       testing.TB
 	channel string
+	mspID   string // whose peer's ledger is read; "" is the first one's
 }
 
 // core is what all views of one network share.
 type core struct {
 	settings settings
-	backend  *backend
+	backend  backend
+	deployed deployments
 	clock    clock
 	notes    notes
 	faults   faults
 	costs    costs
 
-	mu         sync.Mutex
-	identities identities
-	txs        int // that were made; it numbers them
-	unasked    []*Tx
+	mu       sync.Mutex
+	txs      int // that were made; it numbers them
+	versions int // how often something was deployed
+	unasked  []*Tx
 }
 
 // New returns a network that lives as long as the test. Its parts don't outlive the test: they have ended when t's cleanups have
 // run.
 func New(t testing.TB, options ...Option) *Net {
 	t.Helper()
-	c := &core{settings: settings{mspID: DefaultMSPID, now: time.Now}}
+	c := &core{settings: settings{organizations: []string{DefaultMSPID}, channels: []string{DefaultChannel}, now: time.Now}}
 	for _, o := range options {
 		o(&c.settings)
 	}
 	c.clock.now = c.settings.now
-	b, err := newBackend(handler.Hooks{
-		Requests: []handler.RequestInterceptor{c.faults.intercept},
-		Messages: &c.notes,
-		Logger:   c.settings.logger,
-	}, timeLeft(t))
-	if err != nil {
-		t.Fatalf("chaincodetest: make a peer: %v", err)
+	if err := c.start(timeLeft(t)); err != nil {
+		t.Fatalf("chaincodetest: make a network: %v", err)
 	}
-	c.backend = b
-	n := &Net{core: c, t: t, channel: DefaultChannel}
-	n.content().ledger() // there is a channel before anything runs
+	n := &Net{core: c, t: t, channel: c.settings.channels[0]}
 	t.Cleanup(func() { n.close(t) })
 	if c.settings.costs != "" {
 		t.Cleanup(func() { c.costs.check(t, c.settings.costs) })
 	}
 	n.watch(t)
 	return n
+}
+
+// start makes the backend.
+func (c *core) start(timeout time.Duration) (err error) {
+	s := &c.settings
+	hooks := func(peerName string) handler.Hooks {
+		return handler.Hooks{
+			Requests: []handler.RequestInterceptor{c.faults.intercept}, Messages: peerNotes{&c.notes, peerName}, Logger: s.logger,
+		}
+	}
+	switch {
+	case len(s.organizations) == 0, len(s.channels) == 0:
+		return errors.New("want at least one organization, and one channel")
+	case s.unsigned && len(s.organizations) > 1:
+		return errors.New("WithoutSignatures is for one organization")
+	case s.unsigned:
+		c.backend, err = newDirect(s, hooks(""), &c.deployed, timeout)
+	default:
+		c.backend, err = newNetwork(s, hooks, &c.deployed, timeout)
+	}
+	return err
 }
 
 // timeLeft is how long a transaction may take: as long as the test itself, so that nobody who stands at a breakpoint is hurried.
@@ -131,19 +163,30 @@ const closeTimeout = 5 * time.Second
 //	t.Run("owner", func(t *testing.T) { net.In(t).As("alice@Org1MSP").Submit(...).OK() })
 func (n *Net) In(t testing.TB) *Net {
 	t.Helper()
-	in := &Net{core: n.core, t: t, channel: n.channel}
+	in := *n
+	in.t = t
 	in.watch(t)
-	return in
+	return &in
 }
 
-// Channel returns the same network on another channel, which is made if it isn't there. Every chaincode is on every channel, with
-// a state of its own on each.
+// Channel returns the same network on another channel, which WithChannels has named. Every chaincode is on every channel, with a
+// state of its own on each.
 func (n *Net) Channel(name string) *Net {
 	n.t.Helper()
-	if _, err := n.backend.ledger(context.Background(), name); err != nil {
-		n.t.Fatalf("chaincodetest: make channel %q: %v", name, err)
-	}
-	return &Net{core: n.core, t: n.t, channel: name}
+	on := *n
+	on.channel = name
+	on.content().ledger()
+	return &on
+}
+
+// Of returns the same network as an organization sees it: State, Private and the like read that organization's peer. Without Of, it
+// is the first organization's.
+func (n *Net) Of(mspID string) *Net {
+	n.t.Helper()
+	of := *n
+	of.mspID = mspID
+	of.content().ledger()
+	return &of
 }
 
 // watch fails t at its end if one of its transactions failed, and nobody noticed.

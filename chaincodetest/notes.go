@@ -21,6 +21,8 @@ type conversation struct {
 	ended  chan struct{} // closed when the peer has done with it
 
 	mu      sync.Mutex
+	begun   bool
+	peer    string // the first one that was asked
 	said    []message
 	omitted int // messages that are not in said
 	kept    int // bytes of said
@@ -44,7 +46,13 @@ const (
 	keptBytes    = 4 << 20
 )
 
-var _ handler.MessageObserver = (*notes)(nil)
+// peerNotes take notes of what is said to one peer.
+type peerNotes struct {
+	*notes
+	peer string
+}
+
+var _ handler.MessageObserver = peerNotes{}
 
 func (n *notes) begin(txID string, expire func()) *conversation {
 	n.mu.Lock()
@@ -71,12 +79,12 @@ func (n *notes) find(txID string) *conversation {
 }
 
 // Message implements handler.MessageObserver.
-func (n *notes) Message(chaincodeID string, d handler.Direction, m *pb.ChaincodeMessage) {
+func (n peerNotes) Message(chaincodeID string, d handler.Direction, m *pb.ChaincodeMessage) {
 	if m.GetTxid() == "" {
 		return
 	}
 	if c := n.find(m.GetTxid()); c != nil {
-		c.add(chaincodeID, d == handler.Received, m)
+		c.add(n.peer, chaincodeID, d == handler.Received, m)
 	}
 }
 
@@ -89,10 +97,17 @@ func (n *notes) fell(f Fall) {
 	}
 }
 
-func (c *conversation) add(chaincodeID string, received bool, m *pb.ChaincodeMessage) {
+// add notes a message, if it is of the peer that was asked first. What others are told is the same.
+func (c *conversation) add(peer, chaincodeID string, received bool, m *pb.ChaincodeMessage) {
 	name, _, _ := strings.Cut(chaincodeID, ":")
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.begun {
+		c.begun, c.peer = true, peer
+	}
+	if c.peer != peer {
+		return
+	}
 	c.cost.count(received, m)
 	size := len(m.GetPayload())
 	if len(c.said) >= keptMessages || c.kept+size > keptBytes {

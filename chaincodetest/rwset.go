@@ -11,7 +11,6 @@ import (
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -33,12 +32,12 @@ type collectionSet struct {
 }
 
 // decodeRWSet decodes what a transaction has read and written.
-func decodeRWSet(tx kvledger.Transaction) (*rwset, error) {
+func decodeRWSet(o outcome) (*rwset, error) {
 	public, private := &pb.TxReadWriteSet{}, &pb.TxPvtReadWriteSet{}
-	if err := proto.Unmarshal(tx.RWSet, public); err != nil {
+	if err := proto.Unmarshal(o.rwset, public); err != nil {
 		return nil, errors.Wrap(err, "decode read/write set")
 	}
-	if err := proto.Unmarshal(tx.PrivateRWSet, private); err != nil {
+	if err := proto.Unmarshal(o.private, private); err != nil {
 		return nil, errors.Wrap(err, "decode private read/write set")
 	}
 	s := &rwset{}

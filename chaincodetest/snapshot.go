@@ -1,15 +1,14 @@
 package chaincodetest
 
 import (
+	"context"
 	"time"
-
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 )
 
 // Snapshot is all that the ledgers of a network had at some moment, of every channel, with the chaincodes and the clock.
 type Snapshot struct {
 	of       *core
-	state    memory.State
+	restore  func(context.Context) error
 	deployed map[string]*deployment
 	fixed    time.Time
 	offset   time.Duration
@@ -19,13 +18,13 @@ type Snapshot struct {
 // to any number of times and in any order.
 func (n *Net) Snapshot() *Snapshot {
 	n.t.Helper()
-	state, err := n.backend.store.Save()
+	restore, err := n.backend.save(context.Background())
 	if err != nil {
 		n.fatal("take a snapshot: %v", err)
 	}
 	n.clock.mu.Lock()
 	defer n.clock.mu.Unlock()
-	return &Snapshot{of: n.core, state: state, deployed: n.backend.deployments(), fixed: n.clock.fixed, offset: n.clock.offset}
+	return &Snapshot{of: n.core, restore: restore, deployed: n.deployed.all(), fixed: n.clock.fixed, offset: n.clock.offset}
 }
 
 // Revert makes the ledgers, the chaincodes and the clock what they were when Snapshot was called. A transaction that was simulated before, and
@@ -38,10 +37,10 @@ func (n *Net) Revert(s *Snapshot) {
 		n.fatal("revert: the snapshot is of another network")
 		return
 	}
-	if err := n.backend.store.Restore(s.state); err != nil {
+	if err := s.restore(context.Background()); err != nil {
 		n.fatal("revert: %v", err)
 	}
-	n.backend.setDeployments(s.deployed)
+	n.deployed.setAll(s.deployed)
 	n.clock.mu.Lock()
 	defer n.clock.mu.Unlock()
 	n.clock.fixed, n.clock.offset = s.fixed, s.offset

@@ -63,7 +63,7 @@ func (n *Net) content() content { return content{n} }
 func (c content) ledger() *kvledger.Ledger {
 	n := c.n
 	n.t.Helper()
-	l, err := n.backend.ledger(context.Background(), n.channel)
+	l, err := n.backend.ledger(context.Background(), n.channel, n.mspID)
 	if err != nil {
 		n.fatal("open the ledger: %v", err)
 	}

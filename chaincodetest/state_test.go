@@ -12,7 +12,8 @@ import (
 )
 
 func TestState(t *testing.T) {
-	net, alice := newNet(t)
+	net, alice := newNet(t, chaincodetest.WithOrganizations("Org1MSP", "Org2MSP"))
+	net.Deploy("basic", chaincodetest.InProcess(new(assets)), chaincodetest.Endorsement("OR('Org1MSP.peer', 'Org2MSP.peer')"))
 	alice.Submit("basic", "Create", "a1", 5).OK()
 	want := asset{"a1", 5, "alice"}
 	net.State("basic", "a1").Is(want).Is(chaincodetest.Fields{"size": 5})
@@ -24,6 +25,8 @@ func TestState(t *testing.T) {
 	alice.Transient("price", 7).Submit("basic", "Private", "a1").WritesPrivate("secrets", "a1", 7)
 	net.Private("basic", "secrets", "a1").Is(7)
 	net.Private("basic", "secrets", "a2").Absent()
+	net.Of("Org1MSP").Private("basic", "secrets", "a1").Is(7)
+	net.Of("Org2MSP").Private("basic", "secrets", "a1").Absent()
 	net.As("eve@Org2MSP").Transient("price", 8).Submit("basic", "Private", "a1").Fails("tx creator does not have write access permission")
 }
 
@@ -39,7 +42,11 @@ func TestQuery(t *testing.T) {
 }
 
 func TestLoadAndDump(t *testing.T) {
-	net, alice := newNet(t)
+	eachBackend(t, testLoadAndDump)
+}
+
+func testLoadAndDump(t *testing.T, option chaincodetest.Option) {
+	net, alice := newNet(t, option)
 	net.Load("testdata/state.json")
 	net.State("basic", "count").Is(7)
 	net.State("basic", "name").Is("the first")
@@ -58,7 +65,11 @@ func TestLoadAndDump(t *testing.T) {
 }
 
 func TestHistoryFollowsClock(t *testing.T) {
-	net, alice := newNet(t)
+	eachBackend(t, testHistoryFollowsClock)
+}
+
+func testHistoryFollowsClock(t *testing.T, option chaincodetest.Option) {
+	net, alice := newNet(t, option)
 	net.SetTime(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
 	alice.Submit("basic", "Create", "a1", 5).OK()
 	net.Advance(time.Hour)
@@ -81,7 +92,11 @@ func TestAdvance(t *testing.T) {
 }
 
 func TestSnapshots(t *testing.T) {
-	net, alice := newNet(t)
+	eachBackend(t, testSnapshots)
+}
+
+func testSnapshots(t *testing.T, option chaincodetest.Option) {
+	net, alice := newNet(t, option)
 	alice.Submit("basic", "Create", "a1", 5).OK()
 	outer := net.Snapshot()
 	alice.Submit("basic", "Transfer", "a1", "bob").OK()
@@ -121,7 +136,11 @@ func TestSubtests(t *testing.T) {
 }
 
 func TestChannels(t *testing.T) {
-	net, alice := newNet(t)
+	eachBackend(t, testChannels)
+}
+
+func testChannels(t *testing.T, option chaincodetest.Option) {
+	net, alice := newNet(t, option, chaincodetest.WithChannels("mychannel", "other"))
 	other := net.Channel("other")
 	alice.In(other).Submit("basic", "Create", "a1", 5).OK()
 	other.State("basic", "a1").Is(chaincodetest.Fields{"id": "a1"})
@@ -149,7 +168,11 @@ func TestMock(t *testing.T) {
 }
 
 func TestUpgradeKeepsState(t *testing.T) {
-	net, alice := newNet(t)
+	eachBackend(t, testUpgradeKeepsState)
+}
+
+func testUpgradeKeepsState(t *testing.T, option chaincodetest.Option) {
+	net, alice := newNet(t, option)
 	alice.Submit("basic", "Create", "a1", 5).OK()
 	alice.Transient("price", 7).Submit("basic", "Private", "a1").OK()
 	net.Deploy("basic", chaincodetest.InProcess(new(assets)), chaincodetest.InitRequired())

@@ -44,7 +44,7 @@ func (tx *Tx) decode() {
 	if tx.outcome.err != nil {
 		return
 	}
-	set, err := decodeRWSet(tx.outcome.tx)
+	set, err := decodeRWSet(tx.outcome)
 	if err != nil {
 		tx.outcome = outcome{err: err}
 		return

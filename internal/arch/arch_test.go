@@ -86,7 +86,7 @@ var allowed = map[string][]string{
 	// The kit is a peer with everything that belongs to one, and the chaincode's half for chaincode in its process.
 	"chaincodetest": {
 		"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "chaincodesupport/runtime/process", "chaincodesupport/runtime/dial",
-		"chaincodetest/internal/guard", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store/memory", "proto", "shim", protobuf, zap,
+		"chaincodetest/internal/guard", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store/memory", "peer", "proto", "shim", protobuf, zap,
 	},
 	"chaincodetest/internal/guard": {},
 

@@ -1,0 +1,266 @@
+package chaincodetest
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/collections"
+	"github.com/ccpeer/ccpeer/handler"
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+)
+
+// direct is the backend without signatures: chaincode support and a ledger, and nothing between them.
+type direct struct {
+	mspID    string
+	store    *memory.Store
+	ledgers  map[string]*kvledger.Ledger // by channel; not changed any more
+	support  *chaincodesupport.ChaincodeSupport
+	deployed *deployments
+	listener listener
+
+	mu       sync.Mutex
+	runtimes map[string]runtime.Runtime // by chaincode ID
+	msps     map[string]*identity.MSP
+	clients  map[string]*identity.Identity // by name, organization and attributes
+}
+
+var _ backend = (*direct)(nil)
+
+// newDirect returns a direct backend. timeout is how long a transaction may take.
+func newDirect(s *settings, hooks handler.Hooks, deployed *deployments, timeout time.Duration) (*direct, error) {
+	b := &direct{
+		mspID: s.organizations[0], store: memory.New(), ledgers: map[string]*kvledger.Ledger{}, deployed: deployed,
+		runtimes: map[string]runtime.Runtime{}, msps: map[string]*identity.MSP{}, clients: map[string]*identity.Identity{},
+	}
+	provider := kvledger.NewProvider(b.store)
+	for _, channel := range s.channels {
+		l, err := provider.Open(context.Background(), channel)
+		if err != nil {
+			return nil, err
+		}
+		b.ledgers[channel] = l
+	}
+	hooks.Ledgers = handler.LedgersFunc(b.hookLedger)
+	hooks.ACL, hooks.CollectionStore = handler.InsecureAllowAll{}, collections.Store{}
+	var err error
+	b.support, err = chaincodesupport.New(chaincodesupport.Config{
+		Hooks:       hooks,
+		Limits:      limits(timeout),
+		Runtimes:    chaincodesupport.RuntimesFunc(b.runtime),
+		Definitions: chaincodesupport.DefinitionsFunc(b.definition), StartupTimeout: timeout, StopTimeout: closeTimeout,
+	})
+	b.listener.support = b.support
+	return b, err
+}
+
+func (b *direct) close(ctx context.Context) error {
+	err := b.support.Close(ctx)
+	b.listener.serving.Wait()
+	return err
+}
+
+func (b *direct) identity(name, mspID string, attributes map[string]string) (*identity.Identity, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	parts := []string{name, mspID}
+	for _, a := range sortedKeys(attributes, nil) {
+		parts = append(parts, a, attributes[a])
+	}
+	key := strings.Join(parts, "\x00")
+	if id := b.clients[key]; id != nil {
+		return id, nil
+	}
+	id, err := issue(b.msps, name, mspID, attributes)
+	if err == nil {
+		b.clients[key] = id
+	}
+	return id, err
+}
+
+// issue has an organization, which is made if it isn't there, issue an identity.
+func issue(msps map[string]*identity.MSP, name, mspID string, attributes map[string]string) (*identity.Identity, error) {
+	msp := msps[mspID]
+	if msp == nil {
+		var err error
+		if msp, err = identity.NewMSP(identity.MSPConfig{ID: mspID}); err != nil {
+			return nil, err
+		}
+		msps[mspID] = msp
+	}
+	role := identity.Client
+	if strings.EqualFold(name, "admin") {
+		role = identity.Admin
+	}
+	return msp.Issue(identity.Config{CommonName: name, OUs: []string{string(role)}, Attributes: attributes})
+}
+
+func (b *direct) ledger(_ context.Context, channel, mspID string) (*kvledger.Ledger, error) {
+	if mspID != "" && mspID != b.mspID {
+		return nil, errors.Errorf("the network has no organization %q", mspID)
+	}
+	if l := b.ledgers[channel]; l != nil {
+		return l, nil
+	}
+	return nil, errors.Errorf("the network has no channel %q", channel)
+}
+
+// hookLedger is for chaincode that calls chaincode on another channel.
+func (b *direct) hookLedger(_ context.Context, channel string) (ledger.Ledger, error) {
+	if l := b.ledgers[channel]; l != nil {
+		return l, nil
+	}
+	return nil, handler.ErrUnknownChannel
+}
+
+func (b *direct) definition(_ context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
+	d := b.deployed.find(p.Namespace)
+	if d == nil {
+		return chaincodesupport.Definition{}, errors.Errorf("chaincode %s not found", p.Namespace)
+	}
+	return chaincodesupport.Definition{ChaincodeID: d.id, Version: d.version, InitRequired: d.initRequired}, nil
+}
+
+func (b *direct) runtime(_ context.Context, chaincodeID string) (runtime.Runtime, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if rt := b.runtimes[chaincodeID]; rt != nil {
+		return rt, nil
+	}
+	return nil, chaincodesupport.ErrNoRuntime
+}
+
+func (b *direct) deploy(ctx context.Context, name string, d *deployment) error {
+	rt, err := d.runtimeOf(b.mspID, b.listener.listen)
+	if err != nil {
+		return err
+	}
+	if old := b.deployed.find(name); old != nil {
+		if err := b.support.Stop(ctx, old.id); err != nil {
+			return err
+		}
+	}
+	for _, l := range b.ledgers {
+		if err := l.Define(ctx, name, d.definition); err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	b.runtimes[d.id] = rt
+	b.mu.Unlock()
+	b.deployed.put(name, d)
+	return b.support.Launch(ctx, d.id)
+}
+
+func (b *direct) simulate(ctx context.Context, c call) outcome {
+	l, err := b.ledger(ctx, c.channel, "")
+	if err != nil {
+		return outcome{err: err}
+	}
+	p, err := identity.NewProposal(identity.ProposalParams{
+		ChannelID: c.channel, Chaincode: c.chaincode, Args: c.args, IsInit: c.isInit, Transient: c.transient,
+		Creator: c.who.Creator(), Nonce: c.nonce, Timestamp: c.at,
+	})
+	if err != nil {
+		return outcome{err: err}
+	}
+	sim, err := l.NewSimulator(ctx, p.TxID)
+	if err != nil {
+		return outcome{err: err}
+	}
+	simulation := handler.NewSimulation(sim)
+	defer simulation.Done()
+	params := handler.TxParams{ChannelID: c.channel, TxID: p.TxID, SignedProposal: p.Signed, Simulation: simulation}
+	r, err := b.support.Execute(ctx, c.chaincode, params, chaincodesupport.Input{Args: c.args, IsInit: c.isInit})
+	if err != nil {
+		return outcome{err: err}
+	}
+	o := outcome{status: r.Status, message: r.Message, payload: r.Payload, event: r.Event}
+	if o.tx, err = kvledger.TransactionOf(sim, p.TxID, p.Timestamp); err != nil {
+		return outcome{err: err}
+	}
+	o.rwset, o.private = o.tx.RWSet, o.tx.PrivateRWSet
+	return o
+}
+
+func (b *direct) commit(ctx context.Context, channel string, txs []outcome) ([]kvledger.ValidationCode, error) {
+	l, err := b.ledger(ctx, channel, "")
+	if err != nil {
+		return nil, err
+	}
+	block := kvledger.Block{}
+	for _, o := range txs {
+		block.Transactions = append(block.Transactions, o.tx)
+	}
+	return l.Commit(ctx, block)
+}
+
+func (b *direct) set(ctx context.Context, c call, state map[string]map[string][]byte) error {
+	l, err := b.ledger(ctx, c.channel, "")
+	if err != nil {
+		return err
+	}
+	sim, err := l.NewSimulator(ctx, c.txID())
+	if err != nil {
+		return err
+	}
+	defer sim.Done()
+	if err := setAll(ctx, sim, state); err != nil {
+		return err
+	}
+	tx, err := kvledger.TransactionOf(sim, c.txID(), c.at)
+	if err != nil {
+		return err
+	}
+	_, err = l.CommitTx(ctx, tx)
+	return err
+}
+
+func setAll(ctx context.Context, sim ledger.Simulator, state map[string]map[string][]byte) error {
+	for chaincode, keys := range state {
+		for key, value := range keys {
+			if err := sim.SetState(ctx, chaincode, key, value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *direct) save(context.Context) (restore func(context.Context) error, err error) {
+	state, err := b.store.Save()
+	return func(context.Context) error { return b.store.Restore(state) }, err
+}
+
+// listener has a peer listen, for processes, when it is asked for the address.
+type listener struct {
+	support *chaincodesupport.ChaincodeSupport
+	serving sync.WaitGroup
+
+	mu      sync.Mutex
+	address string
+}
+
+func (l *listener) listen() (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.address != "" {
+		return l.address, nil
+	}
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	l.address = socket.Addr().String()
+	l.serving.Go(func() { _ = l.support.Serve(socket) }) // it returns when support is closed
+	return l.address, nil
+}
