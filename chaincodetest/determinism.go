@@ -18,7 +18,7 @@ const advice = `
 // runTwice runs the transaction twice on the same state, and notes in what the runs differ. The first run counts.
 func (tx *Tx) runTwice(ctx context.Context) {
 	for {
-		before, err := tx.height(ctx)
+		before, err := tx.net.height(ctx, tx.call.channel)
 		if err != nil {
 			tx.outcome, tx.conversation = outcome{err: err}, &conversation{}
 			return
@@ -39,7 +39,7 @@ func (tx *Tx) runTwice(ctx context.Context) {
 		if fall := conversation.fallen(); fall != nil {
 			tx.divergence = append(tx.divergence, "the second run: "+fall.Text())
 		}
-		after, err := tx.height(ctx)
+		after, err := tx.net.height(ctx, tx.call.channel)
 		if err != nil || before == after {
 			return
 		}
@@ -49,8 +49,8 @@ func (tx *Tx) runTwice(ctx context.Context) {
 }
 
 // height is how many blocks the channel has. It tells whether two runs have seen the same state.
-func (tx *Tx) height(ctx context.Context) (uint64, error) {
-	l, err := tx.net.backend.ledger(ctx, tx.call.channel, "")
+func (c *core) height(ctx context.Context, channel string) (uint64, error) {
+	l, err := c.backend.ledger(ctx, channel, "")
 	if err != nil {
 		return 0, err
 	}

@@ -85,7 +85,7 @@ func TestOfficialShim(t *testing.T) {
 	alice.Submit("accounts", "Open", "alice").Fails("there is an account of alice")
 	alice.Evaluate("accounts", "Who").Returns(alice.ID())
 	alice.Evaluate("accounts", "MSPID").Returns("Org1MSP")
-	alice.Evaluate("accounts", "Nil").Returns("")
+	alice.Evaluate("accounts", "Nil").Fails("proposal response was not successful, error code 0")
 }
 
 // recorder is a testing.TB that notes how it was failed.
