@@ -59,7 +59,7 @@ func (n *Network) deploy(ctx context.Context, channelID string, cc Chaincode) er
 	var next *definition
 	for _, p := range n.peers {
 		c := p.Channel(channelID)
-		if err := c.waiting.reach(ctx, passed, 0); err != nil {
+		if err := c.waiting.reach(ctx, passed); err != nil {
 			return err
 		}
 		d, err := c.definitions.next(cc)

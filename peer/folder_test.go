@@ -3,11 +3,14 @@ package peer_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/identity/mspfolder"
 	"github.com/ccpeer/ccpeer/ledger"
@@ -77,36 +80,53 @@ func checkFolder(t *testing.T, folder string) {
 	}
 }
 
-// A peer that has fewer blocks than the others gets them from these.
+// A peer that has fewer blocks than the others gets them from these, with the codes that they have there. Their definitions are no
+// more.
 func TestCatchUp(t *testing.T) {
-	all, folder := stores{}, t.TempDir()
-	cfg := peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP", Peers: 1}}, Store: all.open, Folder: folder}
+	all := stores{}
+	cfg := peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP", Peers: 1}}, Store: all.open, Folder: t.TempDir()}
 	for i := range 2 {
 		n := newNetwork(t, cfg)
-		if i == 0 {
-			deploy(t, n, peer.Chaincode{Name: "asset"})
+		deploy(t, n, peer.Chaincode{Name: "asset", Endorsement: "OR('Org1MSP.peer')", Runtime: runs(asset)})
+		key := fmt.Sprint("key", i)
+		submitWith(t, n, call("put", key, "v"), call("policy", key, "OR('Org1MSP.admin')"))
+		var invalid *peer.InvalidError
+		if _, err := n.Submit(t.Context(), client(t, n, "alice"), withEndorsers(call("put", key, "w"), "Org1MSP")); !errors.As(err, &invalid) {
+			t.Fatalf("no administrator is needed: %v", err)
 		}
-		for _, p := range n.Peers() {
-			if err := p.Install(t.Context(), "asset:1", runs(asset)); err != nil {
-				t.Fatal(err)
-			}
+		if i == 0 { // by this one, all of these would be invalid
+			deploy(t, n, peer.Chaincode{Name: "asset", Endorsement: "OR('Org1MSP.admin')"})
+			cfg.Organizations[0].Peers = 3 // two of them are new
+		} else {
+			sameBlocks(t, n)
 		}
-		for range 3 {
-			if _, err := n.Submit(t.Context(), client(t, n, "alice"), call("put", "k", "v")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		sameBlocks(t, n)
 		if err := n.Close(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		cfg.Organizations[0].Peers = 3 // two of them are new
-	}
-	for name := range all {
-		if !all.has(t, name, "asset\x00k") {
-			t.Errorf("%s hasn't caught up", name)
+		if i == 0 {
+			continue
+		}
+		for name := range all {
+			if !all.has(t, name, "asset\x00key0") {
+				t.Errorf("%s hasn't caught up", name)
+			}
 		}
 	}
+}
+
+// submitWith submits calls of alice's.
+func submitWith(t *testing.T, n *peer.Network, calls ...peer.Call) {
+	t.Helper()
+	for _, c := range calls {
+		if _, err := n.Submit(t.Context(), client(t, n, "alice"), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func withEndorsers(c peer.Call, names ...string) peer.Call {
+	c.Endorsers = names
+	return c
 }
 
 func TestFolderRefuses(t *testing.T) {

@@ -151,28 +151,17 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 	for _, o := range n.organizations {
 		cfg.Organizations = append(cfg.Organizations, o.msp.Organization())
 	}
-	var (
-		opened   []*Channel
-		furthest uint64
-		head     ordering.Head
-	)
+	var opened []*Channel
 	for _, p := range n.peers {
 		c, err := p.open(ctx, cfg)
 		if err != nil {
 			return err
 		}
 		opened = append(opened, c)
-		height, err := c.ledger.Height(ctx)
-		if err != nil {
-			return err
-		}
-		if height > furthest {
-			last, err := c.ledger.Block(ctx, height-1)
-			if err != nil {
-				return err
-			}
-			furthest, head.Header = height, last.Header
-		}
+	}
+	head, err := level(ctx, opened)
+	if err != nil {
+		return err
 	}
 	if err := n.deployKept(ctx, opened); err != nil {
 		return err
@@ -186,28 +175,39 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 		return err
 	}
 	n.gates[id] = &gate{}
-	return n.startAll(ctx, opened, furthest)
-}
-
-// startAll has all peers commit, and waits until all have come as far as the furthest.
-func (n *Network) startAll(ctx context.Context, opened []*Channel, furthest uint64) error {
-	behind := make([]uint64, len(opened))
-	for i, c := range opened {
-		height, err := c.ledger.Height(ctx)
-		if err != nil {
-			return err
-		}
-		behind[i] = furthest - height
+	for _, c := range opened {
 		if err := c.start(ctx); err != nil {
 			return err
 		}
 	}
-	for i, c := range opened {
-		if err := c.waiting.reach(ctx, 0, behind[i]); err != nil {
-			return err
+	return nil
+}
+
+// level brings all peers to the height of the one that has come furthest, and returns where the channel goes on.
+func level(ctx context.Context, opened []*Channel) (head ordering.Head, err error) {
+	furthest, height := opened[0], uint64(0)
+	for _, c := range opened {
+		h, err := c.ledger.Height(ctx)
+		if err != nil {
+			return head, err
+		}
+		if h > height {
+			furthest, height = c, h
 		}
 	}
-	return nil
+	for _, c := range opened {
+		if err := c.catchUp(ctx, furthest); err != nil {
+			return head, err
+		}
+	}
+	if height == 0 {
+		return head, nil
+	}
+	last, err := furthest.ledger.Block(ctx, height-1)
+	if err != nil {
+		return head, err
+	}
+	return ordering.Head{Header: last.Header}, nil
 }
 
 // past is where the orderer finds blocks that it has forgotten: at any peer that has them.

@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/pkg/errors"
 
@@ -81,14 +82,15 @@ func (n *Network) Restore(ctx context.Context, s *State) error {
 
 // still calls f while nothing is ordered, and everything that was ordered is committed.
 func (n *Network) still(ctx context.Context, f func() error) error {
-	for id, g := range n.gates {
+	for _, id := range slices.Sorted(maps.Keys(n.gates)) { // in one order, so that two don't wait for each other
+		g := n.gates[id]
 		passed, err := g.close(ctx)
 		if err != nil {
 			return err
 		}
 		defer g.open()
 		for _, p := range n.peers {
-			if err := p.Channel(id).waiting.reach(ctx, passed, 0); err != nil {
+			if err := p.Channel(id).waiting.reach(ctx, passed); err != nil {
 				return err
 			}
 		}

@@ -10,12 +10,11 @@ import (
 
 // waiting are those who wait for transactions to be committed.
 type waiting struct {
-	mu     sync.Mutex
-	txs    map[string][]chan Outcome // each with room for its outcome
-	seen   uint64                    // how many envelopes were committed
-	blocks uint64                    // how many blocks were committed
-	moved  chan struct{}             // is closed when there are more; nil if nobody waits
-	err    error                     // why there will be no more
+	mu    sync.Mutex
+	txs   map[string][]chan Outcome // each with room for its outcome
+	seen  uint64                    // how many envelopes were committed
+	moved chan struct{}             // is closed when there are more; nil if nobody waits
+	err   error                     // why there will be no more
 }
 
 // join returns a channel that gets the transaction's outcome, and is closed if there is none. leave must be called.
@@ -55,7 +54,6 @@ func (w *waiting) committed(outcomes []Outcome) {
 		delete(w.txs, o.TxID)
 	}
 	w.seen += uint64(len(outcomes))
-	w.blocks++
 	w.wake()
 }
 
@@ -88,11 +86,11 @@ func (w *waiting) cause() error {
 	return w.err
 }
 
-// reach waits until a number of envelopes, and one of blocks, were committed since the channel was joined.
-func (w *waiting) reach(ctx context.Context, envelopes, blocks uint64) error {
+// reach waits until a number of envelopes were committed since the channel was joined.
+func (w *waiting) reach(ctx context.Context, envelopes uint64) error {
 	for {
 		w.mu.Lock()
-		if w.err != nil || w.seen >= envelopes && w.blocks >= blocks {
+		if w.err != nil || w.seen >= envelopes {
 			defer w.mu.Unlock()
 			return w.err
 		}
