@@ -1,17 +1,13 @@
-// Command quickstart runs a chaincode in process, on a ledger in memory, and commits what it wrote.
+// Command quickstart runs a chaincode in process, on a network in memory, and commits what it wrote.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
-	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
-	"github.com/ccpeer/ccpeer/handler"
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/peer"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -40,27 +36,17 @@ func chaincode(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 func main() {
 	// begin
 	ctx := context.Background()
-	ledger, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
+	network, err := peer.NewNetwork(ctx, peer.NetworkConfig{}) // an organization, a peer, a channel, an orderer, in memory
 	check(err)
-	rt := inproc.Runtime(chaincode)
-	peer, err := chaincodesupport.New(chaincodesupport.Config{Runtimes: chaincodesupport.OneRuntime(rt)})
+	check(network.Deploy(ctx, "mychannel", peer.Chaincode{Name: "counter", Runtime: inproc.Runtime(chaincode)}))
+	alice, err := network.Client("alice@Org1MSP", nil)
 	check(err)
-	for _, txID := range []string{"tx1", "tx2", "tx3"} {
-		sim, err := ledger.NewSimulator(ctx, txID)
-		check(err)
-		simulation := handler.NewSimulation(sim)
-		result, err := peer.Execute(ctx, "counter:1.0",
-			handler.TxParams{ChannelID: "mychannel", TxID: txID, Simulation: simulation}, chaincodesupport.Input{})
-		check(err)
-		check(result.Err()) // what a chaincode has refused is not committed
-		tx, err := kvledger.TransactionOf(sim, txID, time.Now())
-		check(err)
-		simulation.Done()
-		code, err := ledger.CommitTx(ctx, tx)
-		check(err)
-		fmt.Printf("%s: %d %q %s\n", txID, result.Status, result.Payload, code)
+	for range 3 {
+		tx, err := network.Submit(ctx, alice, peer.Call{Channel: "mychannel", Chaincode: "counter"})
+		check(err) // it is endorsed, ordered, and committed as valid
+		fmt.Printf("block %d: %d %q\n", tx.Outcome.Block, tx.Status, tx.Payload)
 	}
-	check(peer.Close(ctx))
+	check(network.Close(ctx))
 	// end
 }
 

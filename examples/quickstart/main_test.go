@@ -19,6 +19,9 @@ func TestREADME(t *testing.T) {
 	if !begins || !ends {
 		t.Fatal("main.go has no lines \"// begin\" and \"// end\"")
 	}
+	if n := strings.Count(program, "\n"); n > 15 {
+		t.Errorf("the program has %d lines, want 15 at most", n)
+	}
 	golden.Block(t, "../../README.md", "quickstart", "```go\n"+strings.ReplaceAll("\n"+program, "\n\t", "\n")[1:]+"```\n")
 }
 
@@ -26,7 +29,7 @@ func TestREADME(t *testing.T) {
 func Example() {
 	main()
 	// Output:
-	// tx1: 200 "" VALID
-	// tx2: 200 "|" VALID
-	// tx3: 200 "||" VALID
+	// block 0: 200 ""
+	// block 1: 200 "|"
+	// block 2: 200 "||"
 }
