@@ -26,7 +26,7 @@ func build(t *testing.T, folder string) process.Config {
 
 func TestOfficialGo(t *testing.T) {
 	p := startPeer(t, "officialgo", build(t, "officialgo"))
-	ann := p.issue("Org1MSP", "ann", nil)
+	ann := p.client("ann@Org1MSP", nil)
 	price := func(s string) map[string][]byte { return map[string][]byte{"price": []byte(s)} }
 	p.run(
 		call{client: ann, transient: price("500"), args: []string{"Create", "a1", "blue", "ann"},
@@ -65,12 +65,12 @@ func TestOfficialGoOverUnixSocket(t *testing.T) {
 	cfg := build(t, "officialgo")
 	cfg.PeerAddress = "unix://" + filepath.Join(dir, "s")
 	p := startPeer(t, "officialgo", cfg)
-	p.run(call{client: p.issue("Org1MSP", "ann", nil), args: []string{"Read", "a3"}, want: `asset "a3" does not exist`, refused: true})
+	p.run(call{client: p.client("ann@Org1MSP", nil), args: []string{"Read", "a3"}, want: `asset "a3" does not exist`, refused: true})
 }
 
 func TestContract(t *testing.T) {
 	p := startPeer(t, "contract", build(t, "contract"))
-	ann, bob := p.issue("Org1MSP", "ann", nil), p.issue("Org2MSP", "bob", map[string]string{"role": "registrar"})
+	ann, bob := p.client("ann@Org1MSP", nil), p.client("bob@Org2MSP", map[string]string{"role": "registrar"})
 	asset := func(id, rest, owner string) string {
 		return fmt.Sprintf(`{"id":"%s",%s,"owner":"%s"}`, id, rest, owner)
 	}

@@ -66,7 +66,7 @@ func find(t *testing.T, name string) string {
 
 func TestJavaScript(t *testing.T) {
 	p := startPeer(t, "javascript", install(t))
-	ann, bob := p.issue("Org1MSP", "ann", nil), p.issue("Org2MSP", "bob", nil)
+	ann, bob := p.client("ann@Org1MSP", nil), p.client("bob@Org2MSP", nil)
 	const (
 		blue = `{"id":"a1","color":"blue","size":3,"owner":"Org1MSP"}`
 		red  = `{"id":"a1","color":"red","size":3,"owner":"Org1MSP"}`

@@ -9,70 +9,72 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pkg/errors"
 	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
-	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/identity"
-	"github.com/ccpeer/ccpeer/internal/submit"
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/peer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const channel = "mychannel"
-
-// peer is a peer with a ledger in memory, and a chaincode that is launched by the first call.
-type peer struct {
+// network is a network whose first organization's peer runs a chaincode. The first call launches it.
+type network struct {
 	*testing.T
+	*peer.Network
 	chaincode string // its name, and the beginning of its ID
-	ledger    *kvledger.Ledger
-	support   *chaincodesupport.ChaincodeSupport
 }
 
-// startPeer starts a peer, which ends with the test, and to which chaincode connects by mutual TLS. It listens where
-// cfg.PeerAddress says, or else on a port of its own; what else is missing in cfg is completed.
-func startPeer(t *testing.T, chaincode string, cfg process.Config) *peer {
+// startPeer starts a network of two organizations, which ends with the test. Chaincode connects to the first one's peer by mutual
+// TLS. It listens where cfg.PeerAddress says, or else on a port of its own; what else is missing in cfg is completed.
+func startPeer(t *testing.T, chaincode string, cfg process.Config) *network {
 	t.Helper()
-	p := &peer{T: t, chaincode: chaincode}
-	var err error
-	if p.ledger, err = kvledger.NewProvider(memory.New()).Open(t.Context(), channel); err != nil {
-		t.Fatal(err)
-	}
 	l := listen(t, &cfg)
 	auth, err := accesscontrol.New(accesscontrol.Config{Logger: zaptest.NewLogger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.TLS, cfg.Logger = auth, zaptest.NewLogger(t)
-	rt, err := process.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.support, err = chaincodesupport.New(chaincodesupport.Config{
-		Hooks:       handler.Hooks{CollectionStore: handler.InsecureAllowAll{}},
-		Runtimes:    chaincodesupport.OneRuntime(rt),
-		Credentials: auth.ServerCredentials(),
-		Identify:    auth.Identify,
+	n, err := peer.NewNetwork(t.Context(), peer.NetworkConfig{
+		Organizations: []peer.Organization{{MSPID: "Org1MSP"}, {MSPID: "Org2MSP"}},
+		Support: func(string) chaincodesupport.Config {
+			return chaincodesupport.Config{Credentials: auth.ServerCredentials(), Identify: auth.Identify}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	served := make(chan error, 1)
-	go func() { served <- p.support.Serve(l) }()
+	go func() { served <- n.Peer("Org1MSP").Support().Serve(l) }()
 	t.Cleanup(func() {
-		if err := p.support.Close(context.Background()); err != nil {
+		if err := n.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
 	})
-	return p
+	cfg.TLS, cfg.Logger = auth, zaptest.NewLogger(t)
+	if err := n.Deploy(t.Context(), "", peer.Chaincode{
+		Name: chaincode, Version: "1.0", Endorsement: "ANY Endorsement",
+		Collections: []ledger.CollectionConfig{{Name: "prices", Policy: "OR('Org1MSP.member')"}},
+		RuntimeOf: func(p *peer.Peer) (runtime.Runtime, error) {
+			if p.MSPID() != "Org1MSP" {
+				return nil, nil
+			}
+			cfg.MSPID = p.MSPID()
+			return process.New(cfg)
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return &network{t, n, chaincode}
 }
 
 func listen(t *testing.T, cfg *process.Config) net.Listener {
@@ -100,16 +102,12 @@ func watch(t *testing.T, folder string) {
 	}
 }
 
-// issue makes a client of an organization, whose MSP is new.
-func (p *peer) issue(mspID, name string, attributes map[string]string) *identity.Identity {
-	p.Helper()
-	msp, err := identity.NewMSP(identity.MSPConfig{ID: mspID, Organization: mspID + ".example.com"})
+// client is a client of an organization.
+func (n *network) client(name string, attributes map[string]string) *identity.Identity {
+	n.Helper()
+	id, err := n.Client(name, attributes)
 	if err != nil {
-		p.Fatal(err)
-	}
-	id, err := msp.Issue(identity.Config{CommonName: name, Attributes: attributes})
-	if err != nil {
-		p.Fatal(err)
+		n.Fatal(err)
 	}
 	return id
 }
@@ -125,63 +123,62 @@ type call struct {
 }
 
 // run runs calls, each on what those before it have committed, and returns the last one's transaction ID.
-func (p *peer) run(calls ...call) (txID string) {
-	p.Helper()
+func (n *network) run(calls ...call) (txID string) {
+	n.Helper()
 	for _, c := range calls {
-		txID = p.runOne(c)
+		txID = n.runOne(c)
 	}
 	return txID
 }
 
-func (p *peer) runOne(c call) (txID string) {
-	p.Helper()
-	proposed, err := identity.NewProposal(identity.ProposalParams{
-		ChannelID: channel, Chaincode: p.chaincode, Args: bytes(c.args), Transient: c.transient, Signer: c.client,
-	})
-	if err != nil {
-		p.Fatal(err)
+func (n *network) runOne(c call) (txID string) {
+	n.Helper()
+	done, err := n.Submit(n.Context(), c.client, peer.Call{Chaincode: n.chaincode, Args: bytes(c.args), Transient: c.transient})
+	var refused *peer.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		n.check(c, refused.Result)
+		return refused.TxID
+	case err != nil:
+		n.Fatalf("%q: %v", c.args, err)
 	}
-	result, code, err := submit.Submit(p.Context(), p.support, p.ledger, submit.Call{
-		ChaincodeID: p.chaincode + ":1.0", Input: chaincodesupport.Input{Args: bytes(c.args)}, Timestamp: proposed.Timestamp,
-		Params: handler.TxParams{ChannelID: channel, TxID: proposed.TxID, SignedProposal: proposed.Signed},
-	})
-	if err != nil || code != kvledger.Valid {
-		p.Fatalf("%q: %s, %v", c.args, code, err)
-	}
-	p.check(c, proposed.TxID, result)
-	return proposed.TxID
+	n.check(c, done.Result)
+	return done.TxID
 }
 
 // check compares an answer with what a call wants. An event must come from the peer with all that clients are told.
-func (p *peer) check(c call, txID string, r *chaincodesupport.Result) {
-	p.Helper()
+func (n *network) check(c call, r peer.Result) {
+	n.Helper()
 	got := string(r.Payload)
 	if c.refused {
 		got = r.Message
 	}
 	if got != c.want || c.refused != (r.Status >= 400) {
-		p.Errorf("%q: status %d, message %q, payload %s; want %s", c.args, r.Status, r.Message, r.Payload, c.want)
+		n.Errorf("%q: status %d, message %q, payload %s; want %s", c.args, r.Status, r.Message, r.Payload, c.want)
 	}
 	var event chaincodesupport.Event
 	if r.Event != nil {
 		event = *r.Event
 	}
-	if event.Name != c.event || c.event != "" && (event.Chaincode != p.chaincode || event.TxID != txID || len(event.Payload) == 0) {
-		p.Errorf("%q: event %q of %q with %q; want %q", c.args, event.Name, event.Chaincode, event.Payload, c.event)
+	if event.Name != c.event || c.event != "" && (event.Chaincode != n.chaincode || event.TxID != r.TxID || len(event.Payload) == 0) {
+		n.Errorf("%q: event %q of %q with %q; want %q", c.args, event.Name, event.Chaincode, event.Payload, c.event)
 	}
 }
 
-// wantState compares what is committed under a key of the chaincode.
-func (p *peer) wantState(key, want string) {
-	p.Helper()
-	sim, err := p.ledger.NewSimulator(p.Context(), "state")
-	if err != nil {
-		p.Fatal(err)
-	}
-	defer sim.Done()
-	value, err := sim.GetState(p.Context(), p.chaincode, key)
-	if err != nil || string(value) != want {
-		p.Errorf("%q is %q, %v; want %q", key, value, err, want)
+// wantState compares what is committed under a key of the chaincode, by both peers.
+func (n *network) wantState(key, want string) {
+	n.Helper()
+	for _, p := range n.Peers() {
+		state, err := p.Channel(peer.DefaultChannel).Ledger().KeyState(n.Context(), n.chaincode, key)
+		if err != nil {
+			n.Fatal(err)
+		}
+		if state == nil {
+			state = &kvledger.KeyState{}
+		}
+		if string(state.Value) != want {
+			n.Errorf("%q is %q at %s; want %q", key, state.Value, p.Name(), want)
+		}
 	}
 }
 

@@ -15,9 +15,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/handler"
-	"github.com/ccpeer/ccpeer/internal/submit"
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
-	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/peer"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -40,22 +38,22 @@ func (asset) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 	return shim.Success(nil)
 }
 
-// run runs a transaction of the chaincode, on a peer with hooks.
+// run runs a transaction of the chaincode, on a network whose peer has hooks.
 func run(hooks handler.Hooks) {
 	ctx := context.Background()
 	rt := inproc.Runtime(func(_ context.Context, chaincodeID string, s pb.ClientStream) error {
 		return shim.StartInProc(chaincodeID, s, asset{})
 	})
-	peer, err := chaincodesupport.New(chaincodesupport.Config{Hooks: hooks, Runtimes: chaincodesupport.OneRuntime(rt)})
-	check(err)
-	ledger, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
-	check(err)
-	result, _, err := submit.Simulate(ctx, peer, ledger, submit.Call{
-		Chaincode: "asset:1.0", Params: handler.TxParams{ChannelID: "mychannel", TxID: "tx1"},
+	network, err := peer.NewNetwork(ctx, peer.NetworkConfig{
+		Support: func(string) chaincodesupport.Config { return chaincodesupport.Config{Hooks: hooks} },
 	})
 	check(err)
-	check(result.Err())
-	check(peer.Close(ctx))
+	check(network.Deploy(ctx, "", peer.Chaincode{Name: "asset", Runtime: rt}))
+	alice, err := network.Client("alice@Org1MSP", nil)
+	check(err)
+	_, err = network.Submit(ctx, alice, peer.Call{Chaincode: "asset"})
+	check(err)
+	check(network.Close(ctx))
 }
 
 func check(err error) {
@@ -116,7 +114,7 @@ func Example_span() {
 	sort.Strings(lines)
 	fmt.Println(strings.Join(lines, "\n"))
 	// Output:
-	// DEL_STATE asset access denied: this peer has no CollectionStore, so that nobody reads or writes collection "secrets" of asset
+	// DEL_STATE asset collection mychannel/asset/secrets could not be found
 	// GET_STATE asset
 	// PUT_STATE asset
 }

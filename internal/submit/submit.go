@@ -1,5 +1,6 @@
 // Package submit takes a transaction from its call to its commit: it opens a simulator, executes, reads the results, lets go of the
-// simulator, and commits. It is for the programs and tests of this repository, until a package of its own does this for everybody.
+// simulator, and commits. It is for tests of what package peer stands on, and for the program's devnet, which neither endorses nor
+// orders. Everybody else takes peer.Network.
 package submit
 
 import (
