@@ -53,7 +53,7 @@ type Result struct {
 
 // answer is what an endorser has answered, taken apart.
 type answer struct {
-	peer     *Peer
+	candidate
 	response *pb.ProposalResponse
 	result   Result
 	rwset    []byte

@@ -46,7 +46,7 @@ func (n *Network) Endorse(ctx context.Context, who identity.Signer, call Call) (
 	for _, a := range answers {
 		responses, e.Peers = append(responses, a.response), append(e.Peers, a.peer.Name())
 	}
-	if private := answers[0].peer.Channel(call.Channel).private.of(e.TxID); len(private) > 0 {
+	if private := answers[0].channel.private.of(e.TxID); len(private) > 0 {
 		e.PrivateRWSet = private[len(private)-1]
 	}
 	e.Envelope, err = block.NewTransaction(proposal.Signed, responses, who)
@@ -64,7 +64,7 @@ func (n *Network) Evaluate(ctx context.Context, who identity.Signer, call Call) 
 	if err != nil {
 		return nil, err
 	}
-	a, err := ask(ctx, candidates[0].peer, proposal)
+	a, err := ask(ctx, candidates[0], proposal)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (n *Network) collect(ctx context.Context, who identity.Signer, call Call, p
 	if err != nil {
 		return nil, err
 	}
-	first, err := ask(ctx, candidates[0].peer, proposal)
+	first, err := ask(ctx, candidates[0], proposal)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (n *Network) collect(ctx context.Context, who identity.Signer, call Call, p
 	answers[0] = first
 	var asked sync.WaitGroup
 	for i, c := range others {
-		asked.Go(func() { answers[i+1], failures[i] = ask(ctx, c.peer, proposal) })
+		asked.Go(func() { answers[i+1], failures[i] = ask(ctx, c, proposal) })
 	}
 	asked.Wait()
 	for _, err := range failures {
@@ -103,12 +103,12 @@ func (n *Network) collect(ctx context.Context, who identity.Signer, call Call, p
 }
 
 // ask has a peer run a proposal. It is an error if it doesn't endorse.
-func ask(ctx context.Context, p *Peer, proposal *identity.Proposal) (*answer, error) {
-	response, err := p.ProcessProposal(ctx, proposal.Signed)
+func ask(ctx context.Context, c candidate, proposal *identity.Proposal) (*answer, error) {
+	response, err := c.peer.ProcessProposal(ctx, proposal.Signed)
 	if err != nil {
-		return nil, &ProposalError{Peer: p.Name(), TxID: proposal.TxID, Message: err.Error(), Cause: err}
+		return nil, &ProposalError{Peer: c.peer.Name(), TxID: proposal.TxID, Message: err.Error(), Cause: err}
 	}
-	a := &answer{peer: p, response: response}
+	a := &answer{candidate: c, response: response}
 	return a, a.read(proposal.TxID)
 }
 

@@ -43,15 +43,17 @@ func (n *Network) Order(ctx context.Context, envelopes ...[]byte) ([]Outcome, er
 		return nil, errors.Errorf("channel '%s' not found", channelID)
 	}
 	var expected []*expectation
-	for _, envelope := range envelopes {
-		x, err := n.expect(channelID, txIDOf(envelope))
-		if err != nil {
-			return nil, err
+	defer func() {
+		for _, x := range expected {
+			x.leave()
 		}
-		defer x.leave()
-		expected = append(expected, x)
-	}
-	if err := g.pass(ctx, len(envelopes), func() error { return n.order(ctx, envelopes) }); err != nil {
+	}()
+	if err := g.pass(ctx, len(envelopes), func() (err error) {
+		if expected, err = n.expect(channelID, envelopes); err != nil {
+			return err
+		}
+		return n.order(ctx, envelopes)
+	}); err != nil {
 		return nil, err
 	}
 	var outcomes []Outcome
@@ -80,22 +82,30 @@ type expectation struct {
 	leaves   []func()
 }
 
-// expect must be called before the transaction is ordered, so that nothing is missed.
-func (n *Network) expect(channelID, txID string) (*expectation, error) {
-	x := &expectation{txID: txID}
-	for _, p := range n.peers {
-		c := p.Channel(channelID)
-		if c == nil {
-			continue
+// expect must be called before the transactions are ordered, so that nothing is missed. After an error, too, those that it returns
+// must leave.
+func (n *Network) expect(channelID string, envelopes [][]byte) (all []*expectation, err error) {
+	for _, envelope := range envelopes {
+		x := &expectation{txID: txIDOf(envelope)}
+		all = append(all, x)
+		for _, p := range n.peers {
+			if c := p.Channel(channelID); c != nil {
+				if err := x.join(c); err != nil {
+					return all, err
+				}
+			}
 		}
-		outcome, leave, err := c.waiting.join(txID)
-		if err != nil {
-			x.leave()
-			return nil, err
-		}
-		x.channels, x.outcomes, x.leaves = append(x.channels, c), append(x.outcomes, outcome), append(x.leaves, leave)
 	}
-	return x, nil
+	return all, nil
+}
+
+func (x *expectation) join(c *Channel) error {
+	outcome, leave, err := c.waiting.join(x.txID)
+	if err != nil {
+		return err
+	}
+	x.channels, x.outcomes, x.leaves = append(x.channels, c), append(x.outcomes, outcome), append(x.leaves, leave)
+	return nil
 }
 
 func (x *expectation) leave() {
