@@ -91,7 +91,11 @@ func (s *Simulator) addPolicies(ctx context.Context, in *ledger.Interest) error 
 	for _, n := range in.Namespaces {
 		for i := range n.Written {
 			n.Written[i].Others = false
-			for _, key := range s.metadataKeys(n.Name, n.Written[i].Collection) {
+			written, err := s.metadataKeys(ctx, n.Name, n.Written[i].Collection)
+			if err != nil {
+				return err
+			}
+			for _, key := range written {
 				keys, of = append(keys, key), append(of, &n.Written[i])
 			}
 		}
@@ -119,19 +123,21 @@ func (s *Simulator) addPolicies(ctx context.Context, in *ledger.Interest) error 
 }
 
 // metadataKeys returns the store's keys of the metadata of the keys that were written, in the order of the latter.
-func (s *Simulator) metadataKeys(namespace, collection string) []string {
+func (s *Simulator) metadataKeys(ctx context.Context, namespace, collection string) ([]string, error) {
 	i := slices.IndexFunc(s.notes.namespaces, func(n *namespaceSet) bool { return n.name == namespace })
 	set, keys := s.notes.namespaces[i], s.view.ledger.keys
 	if collection != "" {
 		c := set.rare.collections[collection]
-		return storeKeys(written(&c.writes, &c.metadata), func(key string) string { return keys.hashMetadataKey(namespace, collection, hash(key)) })
+		names, err := written(ctx, &c.writes, &c.metadata)
+		return storeKeys(names, func(key string) string { return keys.hashMetadataKey(namespace, collection, hash(key)) }), err
 	}
 	var none noted[metadata]
 	own := &none
 	if set.rare != nil {
 		own = &set.rare.metadata
 	}
-	return storeKeys(written(&set.writes, own), func(key string) string { return keys.metadataKey(namespace, key) })
+	names, err := written(ctx, &set.writes, own)
+	return storeKeys(names, func(key string) string { return keys.metadataKey(namespace, key) }), err
 }
 
 func storeKeys(keys []string, storeKey func(string) string) []string {
@@ -142,14 +148,22 @@ func storeKeys(keys []string, storeKey func(string) string) []string {
 }
 
 // written returns the keys of which the value or the metadata was written, in order and once each.
-func written[W any](writes *noted[W], ofKeys *noted[metadata]) []string {
-	var keys []string
-	for _, e := range writes.sorted() {
+func written[W any](ctx context.Context, writes *noted[W], ofKeys *noted[metadata]) ([]string, error) {
+	values, err := writes.sorted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	others, err := ofKeys.sorted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]string, 0, len(values)+len(others))
+	for _, e := range values {
 		keys = append(keys, e.key)
 	}
-	for _, e := range ofKeys.sorted() {
+	for _, e := range others {
 		keys = append(keys, e.key)
 	}
 	slices.Sort(keys)
-	return slices.Compact(keys)
+	return slices.Compact(keys), nil
 }
