@@ -95,7 +95,7 @@ var allowed = map[string][]string{
 	// The B-tree orders a block's own updates, for the ranges that are validated over them.
 	"ledger/kvledger":                {"ledger", "block", "proto", "ledger/kvledger/internal/...", "ledger/kvledger/store", protobuf, btree},
 	"ledger/kvledger/internal/mango": {},
-	"ledger/kvledger/kvledgertest":   {"ledger", "ledger/ledgertest", "ledger/kvledger", "ledger/kvledger/store"},
+	"ledger/kvledger/kvledgertest":   {"ledger", "ledger/ledgertest", "ledger/kvledger", "ledger/kvledger/store", "block", "proto", protobuf},
 	// A store knows keys and values, not what a ledger makes of them.
 	"ledger/kvledger/store/...":    {"ledger/kvledger/store"},
 	"ledger/kvledger/store/memory": {"ledger/kvledger/store", btree},

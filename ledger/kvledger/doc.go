@@ -8,7 +8,19 @@
 //	codes, err := l.Commit(ctx, kvledger.Block{Transactions: ...})
 //
 // It is validated when it is committed. Every transaction of a block gets a code of its own. If what it read is no longer
-// what is committed, it changes nothing. Blocks are kept and can be read: Ledger.Block, Ledger.Transaction.
+// what is committed, it changes nothing.
+//
+// # Blocks
+//
+// Blocks are kept as a peer of Fabric keeps them: a header with the hash of the one before, the envelopes, and the metadata of
+// the ordering service with the codes and a commit hash. A caller who has them hands in headers, metadata and envelopes as they
+// came. To one who only has read/write sets, the ledger is its own ordering service: it makes headers, and envelopes that nobody
+// has signed. So every block is read in the same way.
+//
+//	b, err := l.Block(ctx, 7)                    // also BlockByHash, BlockByTxID; Transaction for one transaction
+//	tx, err := b.Transactions[0].Parse()         // who asked, for what, the answer, the event, the endorsements
+//	sub := l.Subscribe(7)                        // block 7, and those that are to come:
+//	b, err = sub.Next(ctx)
 //
 // # Private data
 //
@@ -67,8 +79,11 @@
 //	channel 00 'x' block namespace 00 collection 00 SHA-256 of key
 //	                                                              version of a hash that expires with the block
 //	channel 00 'x'                                                there if there may be such
-//	channel 00 'k' block transaction                              the block from that transaction on, or a part of it
-//	channel 00 'b'                                                format, number of blocks
+//	channel 00 'k' block                                          its header and metadata: a Block without data
+//	channel 00 'k' block transaction                              its envelopes from that transaction on, or some of them
+//	channel 00 'u' hash of header                                 the block's number
+//	channel 00 'b'                                                format, number of blocks, if there may be metadata of keys;
+//	                                                              the last two header hashes and the last commit hash
 //
 // The numbers of blocks, transactions and indexes are big-endian. Metadata has keys of its own. So reading a value, or
 // writing it blindly, doesn't touch its metadata.

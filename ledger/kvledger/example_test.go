@@ -96,3 +96,37 @@ func ExampleTransaction_privateData() {
 	// VALID: , private data matching public hash version is not available. Public hash version = {BlockNum: 0, TxNum: 0}, Private data version = <nil>
 	// VALID: {"price":7}, <nil>
 }
+
+// A ledger that is given read/write sets makes blocks of them. They are read in the form in which Fabric's peers have them.
+func ExampleLedger_Subscribe() {
+	ctx := context.Background()
+	l, err := kvledger.NewProvider(memory.New()).Open(ctx, "mychannel")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, id := range []string{"tx1", "tx2"} {
+		if _, err := l.CommitTx(ctx, kvledger.Transaction{TxID: id, Timestamp: someTime, RWSet: []byte{}}); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	blocks := l.Subscribe(0)
+	defer blocks.Close()
+	for range 2 {
+		b, err := blocks.Next(ctx) // a third call would wait for the next block
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		tx, err := b.Transactions[0].Parse()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("block %d, previous hash of %d bytes: %s is %v\n", b.Number, len(b.Header.GetPreviousHash()), tx.TxID, b.Transactions[0].Code)
+	}
+	// Output:
+	// block 0, previous hash of 0 bytes: tx1 is VALID
+	// block 1, previous hash of 32 bytes: tx2 is VALID
+}

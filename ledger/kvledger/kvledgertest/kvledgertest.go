@@ -24,7 +24,8 @@ type Config struct {
 // Run tests ledgers in the stores that open returns. It is Config.Run with nothing but Open configured.
 func Run(t *testing.T, open func(t *testing.T) store.Store) { Config{Open: open}.Run(t) }
 
-// Run tests ledgers in the engine's stores. They must do what package ledger says. Channels in one store must not see one
+// Run tests ledgers in the engine's stores. They must do what package ledger says. Blocks must be
+// found, and their hashes form a chain. Channels in one store must not see one
 // another. Private data must expire, and indexes must be kept, as definitions say. Absent keys must cost little. What many submitters commit at the same
 // time must be what they would have committed one after the other.
 func (c Config) Run(t *testing.T) {
@@ -39,6 +40,7 @@ func (c Config) Run(t *testing.T) {
 			return Fixture(OpenLedger(t, c.Open(t), "mychannel"))
 		})
 	})
+	t.Run("blocks", func(t *testing.T) { testBlocks(t, c.Open(t)) })
 	t.Run("channels", func(t *testing.T) { testChannels(t, c.Open(t)) })
 	t.Run("definitions", func(t *testing.T) { testDefinitions(t, c.Open(t)) })
 	t.Run("indexes", func(t *testing.T) { testIndexes(t, c.Open(t)) })

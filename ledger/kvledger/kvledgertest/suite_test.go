@@ -53,6 +53,12 @@ var broken = map[string]struct {
 	"some transactions' IDs are forgotten": {"submitters", "the code should be another one", func(s store.Store) store.Store {
 		return &brokenCommits{Store: s, commit: every(2, withoutTag("\x00t"))}
 	}},
+	"some blocks are lost": {"blocks", "it is not committed on this channel", func(s store.Store) store.Store {
+		return &brokenCommits{Store: s, commit: every(4, withoutTag("\x00k"))}
+	}},
+	"some blocks' hashes are lost": {"blocks", "read block with the hash", func(s store.Store) store.Store {
+		return &brokenCommits{Store: s, commit: every(4, withoutTag("\x00u"))}
+	}},
 	"nothing expires": {"definitions", "at height 3, brief has", func(s store.Store) store.Store {
 		return &brokenCommits{Store: s, commit: every(1, withoutTag("\x00x"))}
 	}},
