@@ -2,6 +2,7 @@ package accesscontrol
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -96,11 +97,11 @@ func (a *Authenticator) Issue(chaincodeID string) (*runtime.Credential, error) {
 	}
 	p, err := a.ca.client()
 	if err != nil {
-		return nil, errors.WithMessagef(err, "issue certificate for chaincode %s", chaincodeID)
+		return nil, errors.WithMessagef(err, "issue certificate for chaincode %s", shortened(chaincodeID))
 	}
 	key, err := keyPEM(p.key)
 	if err != nil {
-		return nil, errors.WithMessagef(err, "issue certificate for chaincode %s", chaincodeID)
+		return nil, errors.WithMessagef(err, "issue certificate for chaincode %s", shortened(chaincodeID))
 	}
 	hash := hashOf(p.cert)
 	a.mu.Lock()
@@ -160,11 +161,22 @@ func (a *Authenticator) identify(info credentials.AuthInfo) (string, error) {
 // else happens.
 func (a *Authenticator) refuse(what string, from net.Addr, err error) {
 	defer func() { _ = recover() }()
-	fields := []zap.Field{zap.String("error", err.Error())} // no stack: the other end is to blame
+	fields := []zap.Field{zap.String("error", shortened(err.Error()))} // no stack: the other end is to blame
 	if from != nil {
 		fields = append(fields, zap.Stringer("from", from))
 	}
 	a.refused.Log(a.log, zap.WarnLevel, what, fields...)
+}
+
+// maxShown is how many bytes of an error or of a name are shown. Some errors repeat names that the other end has sent, such as
+// the protocols that it asks for.
+const maxShown = 512
+
+func shortened(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	return fmt.Sprintf("%s … (%d bytes cut)", strings.ToValidUTF8(s[:maxShown], ""), len(s)-maxShown)
 }
 
 // Flush logs how many refusals were left out since the last line, if any were. Call it when nobody can connect any more.

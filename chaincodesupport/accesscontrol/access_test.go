@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -175,6 +176,11 @@ func TestHosts(t *testing.T) {
 // handshake connects to a listener that it expects to be host, and returns the client's error.
 func handshake(t *testing.T, a *accesscontrol.Authenticator, host string) error {
 	t.Helper()
+	return handshakeFor(t, a, host, "h2")
+}
+
+func handshakeFor(t *testing.T, a *accesscontrol.Authenticator, host string, protocols ...string) error {
+	t.Helper()
 	c, err := a.Issue("asset:1")
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +197,7 @@ func handshake(t *testing.T, a *accesscontrol.Authenticator, host string) error 
 		_ = theirs.Close()
 	})
 	cfg := clientTLS(t, c)
-	cfg.ServerName, cfg.NextProtos = host, []string{"h2"}
+	cfg.ServerName, cfg.NextProtos = host, protocols
 	conn := tls.Client(ours, cfg)
 	if err := conn.HandshakeContext(t.Context()); err != nil {
 		_ = ours.Close()
@@ -199,6 +205,24 @@ func handshake(t *testing.T, a *accesscontrol.Authenticator, host string) error 
 	}
 	_, _ = conn.Read(make([]byte, 1)) // the other side has finished as well
 	return nil
+}
+
+// What strangers send is not repeated in the log as long as it is.
+func TestRefusalsAreShort(t *testing.T) {
+	core, logs := observer.New(zap.DebugLevel)
+	a := newAuth(t, accesscontrol.Config{Logger: zap.New(core)})
+	protocols := slices.Repeat([]string{strings.Repeat("p", 250)}, 200)
+	if err := handshakeFor(t, a, "localhost", protocols...); err == nil {
+		t.Error("a protocol that nobody knows is spoken")
+	}
+	for _, line := range logs.All() {
+		if text, _ := line.ContextMap()["error"].(string); len(text) > 600 || !strings.Contains(text, "unsupported application protocols") || !strings.HasSuffix(text, "bytes cut)") {
+			t.Errorf("a line has %d bytes: %.100s", len(text), text)
+		}
+	}
+	if logs.Len() != 1 {
+		t.Errorf("there are %d lines", logs.Len())
+	}
 }
 
 // F165: whoever knocks at the door does not fill the log, and every knock is counted, nor does a Logger that panics open it.

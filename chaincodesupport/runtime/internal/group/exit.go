@@ -34,12 +34,13 @@ func (e *Exit) Err(exit error) error {
 }
 
 // Summary returns the part of an error's text that says what a program has printed: its reason if it gave one, otherwise its last
-// lines. What it said of an error before somebody killed it is not what it died of.
+// lines. What it said of an error before somebody killed it is not what it died of. Nor are its last lines, if it was killed or
+// told to end: nothing can be said of that. They stay in e.
 func Summary(e *runtime.Exit) string {
 	if e.Reason != "" && (e.Signal == 0 || e.Signal == syscall.SIGABRT) {
 		return ": " + e.Reason
 	}
-	if len(e.LastLines) == 0 {
+	if len(e.LastLines) == 0 || e.Signal == syscall.SIGKILL || e.Signal == syscall.SIGTERM {
 		return ""
 	}
 	return ": " + strings.Join(e.LastLines, " | ")

@@ -36,9 +36,14 @@ func TestReason(t *testing.T) {
 			if text := group.Summary(&exit.Exit); text != ": "+want {
 				t.Errorf("summary is %q", text)
 			}
-			exit.Signal = syscall.SIGKILL
+			exit.Signal = syscall.SIGSEGV
 			if text := group.Summary(&exit.Exit); !strings.Contains(text, " | ") {
-				t.Errorf("summary of one that was killed is %q", text)
+				t.Errorf("summary of one that died of a fault is %q", text)
+			}
+			for _, exit.Signal = range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+				if text := group.Summary(&exit.Exit); text != "" || len(exit.LastLines) == 0 {
+					t.Errorf("summary of one that was killed is %q, of %q", text, exit.LastLines)
+				}
 			}
 		})
 	}
