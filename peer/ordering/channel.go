@@ -49,8 +49,7 @@ func (c *channel) order(ctx context.Context, e entry) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
-		c.window.room.give(e.room())
+	if c.err != nil { // so that nobody needs its room any more
 		return stopped()
 	}
 	for _, batch := range c.cutter.add(e) {

@@ -78,11 +78,8 @@ func (c *channel) check(m *message) error {
 	return nil
 }
 
-// filter applies the rules that hold for every envelope.
+// filter applies the rules that hold for every envelope. One of them is left out: that it isn't empty. An empty one has no channel.
 func (c *channel) filter(m *message) *Error {
-	if len(m.envelope.GetPayload()) == 0 {
-		return &Error{BadRequest, "Message was empty"}
-	}
 	if size := m.entry.size; size > c.Batch.AbsoluteMaxBytes {
 		return &Error{BadRequest, fmt.Sprintf("message payload is %d bytes and exceeds maximum allowed %d bytes", size, c.Batch.AbsoluteMaxBytes)}
 	}

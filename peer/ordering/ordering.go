@@ -27,6 +27,7 @@ package ordering
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -125,8 +126,7 @@ func (o *Orderer) Channels() []string {
 func (o *Orderer) Close() {
 	o.mu.Lock()
 	o.closed = true
-	channels := o.channels
-	o.channels = map[string]*channel{}
+	channels := slices.Collect(maps.Values(o.channels))
 	o.mu.Unlock()
 	for _, c := range channels {
 		c.close()

@@ -174,14 +174,17 @@ func TestClose(t *testing.T) {
 	broadcast(t, o, sized(t, 100, 'a'))
 	o.Close()
 	o.Close()
-	if n := len(next(t, blocks).GetData().GetData()); n != 1 {
-		t.Errorf("what was pending is a block of %d", n)
+	for _, reader := range []ordering.Blocks{blocks, deliver(t, o, 0)} {
+		if n := len(next(t, reader).GetData().GetData()); n != 1 {
+			t.Errorf("what was pending is a block of %d", n)
+		}
 	}
 	if _, err := blocks.Next(t.Context()); !errors.Is(err, ordering.ErrClosed) {
 		t.Errorf("Next after Close: %v", err)
 	}
-	if err := o.Broadcast(t.Context(), sized(t, 100, 'b')); err == nil {
-		t.Error("Broadcast after Close is accepted")
+	var refusal *ordering.Error
+	if err := o.Broadcast(t.Context(), sized(t, 100, 'b')); !errors.As(err, &refusal) || refusal.Status != ordering.ServiceUnavailable {
+		t.Errorf("Broadcast after Close: %v", err)
 	}
 	if err := o.AddChannel(ordering.Channel{ID: "other"}); !errors.Is(err, ordering.ErrClosed) {
 		t.Errorf("AddChannel after Close: %v", err)

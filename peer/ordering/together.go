@@ -50,7 +50,6 @@ func (c *channel) orderTogether(ctx context.Context, batch []entry, room int64) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		c.window.room.give(room)
 		return stopped()
 	}
 	c.stopTimer()

@@ -147,6 +147,24 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// TestPatience is as long as it is by itself.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ledger peers
+		o := newOrderer(t, ordering.Config{Past: ledger.past, MaxWaitingBytes: 3000}, ordering.Channel{Batch: ordering.Batch{AbsoluteMaxBytes: 3000}})
+		fast := deliver(t, o, 0)
+		deliver(t, o, 0) // never reads
+		broadcast(t, o, sized(t, 1000, 'a'), sized(t, 1000, 'b'))
+		ledger.commit(next(t, fast))
+		number(t, fast)
+		start := time.Now()
+		broadcast(t, o, sized(t, 1000, 'c'))
+		if d := time.Since(start); d != 10*time.Second {
+			t.Errorf("Broadcast waits for %s, want 10 s", d)
+		}
+	})
+}
+
 // TestNobodyIsLeftBehind unless Past has the block.
 func TestNobodyIsLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
