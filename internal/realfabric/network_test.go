@@ -2,7 +2,10 @@ package realfabric_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/block"
 	"github.com/ccpeer/ccpeer/identity"
@@ -63,7 +66,48 @@ func TestNetwork(t *testing.T) {
 			if codes := network.Codes(b); number == 6 && !bytes.Equal(codes, []byte{0, 11}) {
 				t.Errorf("peer of %s gives codes %v", o.MSP.ID(), codes)
 			}
+			if number > 0 && !signedByOrderer(t, n, b) {
+				t.Errorf("block %d is not signed by the orderer, in the form that ours signs", number)
+			}
 			previous = b.GetHeader()
 		}
+	}
+}
+
+// signedByOrderer reports whether an orderer has signed a block, and what peer/ordering signs: the value, the signature's header, and the
+// block's header.
+func signedByOrderer(t *testing.T, n *network.Network, b *pb.Block) bool {
+	t.Helper()
+	var (
+		m     pb.Metadata
+		value pb.OrdererBlockMetadata
+		by    pb.SignatureHeader
+	)
+	unmarshal(t, b.GetMetadata().GetMetadata()[pb.BlockMetadataIndex_SIGNATURES], &m)
+	unmarshal(t, m.GetValue(), &value)
+	if len(m.GetSignatures()) != 1 || value.GetLastConfig().GetIndex() != 0 {
+		return false
+	}
+	signature := m.GetSignatures()[0]
+	unmarshal(t, signature.GetSignatureHeader(), &by)
+	v, err := identity.NewVerifier(n.OrdererMSP.Organization())
+	if err != nil {
+		t.Fatal(err)
+	}
+	orderer, err := v.Identify(by.GetCreator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := block.HeaderBytes(b.GetHeader())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return orderer.Verify(slices.Concat(m.GetValue(), signature.GetSignatureHeader(), header), signature.GetSignature()) == nil
+}
+
+func unmarshal(t *testing.T, b []byte, into proto.Message) {
+	t.Helper()
+	if err := proto.Unmarshal(b, into); err != nil {
+		t.Fatal(err)
 	}
 }

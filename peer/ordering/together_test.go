@@ -44,7 +44,7 @@ func TestTogetherRefuses(t *testing.T) {
 		"of more than one channel": other,
 		"channel does not exist":   unknown,
 		"exceeds maximum allowed":  sized(t, 201, 'z'),
-		"could not determine":      []byte{},
+		"could not determine":      {},
 		"have 459 bytes together":  sized(t, 200, 'z'),
 	} {
 		err := o.BroadcastTogether(t.Context(), [][]byte{sized(t, 50, 'a'), last})
