@@ -32,6 +32,8 @@ type backend interface {
 	ledger(ctx context.Context, channel, mspID string) (*kvledger.Ledger, error)
 	// save returns a function that makes everything what it is now.
 	save(ctx context.Context) (restore func(context.Context) error, err error)
+	// cut begins to end the streams of a chaincode, and doesn't wait.
+	cut(chaincodeID string)
 	// close ends everything, and waits for it.
 	close(ctx context.Context) error
 }
@@ -70,13 +72,18 @@ type deployment struct {
 	version string // that an init counts for
 	runtime func(h Host) (runtime.Runtime, error)
 	host    Host // without what differs from peer to peer
+	faults  *faults
 }
 
 // runtimeOf returns what runs the chaincode on a peer.
 func (d *deployment) runtimeOf(mspID string, listen func() (string, error)) (runtime.Runtime, error) {
 	h := d.host
 	h.MSPID, h.PeerAddress = mspID, listen
-	return d.runtime(h)
+	rt, err := d.runtime(h)
+	if err != nil {
+		return nil, err
+	}
+	return doubling{rt, d.faults}, nil
 }
 
 // deployments are all, by name. They are safe for concurrent use.

@@ -119,7 +119,7 @@ func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
 	setMSPID(n.settings.organizations[0])
 	n.mu.Lock()
 	n.versions++
-	d := &deployment{deploying: with, version: fmt.Sprint(n.versions), runtime: cc.Runtime, host: Host{Fell: n.notes.fell, Output: n.t.Output()}}
+	d := &deployment{deploying: with, version: fmt.Sprint(n.versions), runtime: cc.Runtime, host: Host{Fell: n.notes.fell, Output: n.t.Output()}, faults: &n.faults}
 	n.mu.Unlock()
 	if d.id == "" {
 		d.id = name + ":" + d.version

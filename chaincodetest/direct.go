@@ -241,6 +241,8 @@ func (b *direct) save(context.Context) (restore func(context.Context) error, err
 	return func(context.Context) error { return b.store.Restore(state) }, err
 }
 
+func (b *direct) cut(chaincodeID string) { b.listener.cut(chaincodeID) }
+
 // listener has a peer listen, for processes, when it is asked for the address.
 type listener struct {
 	support *chaincodesupport.ChaincodeSupport
@@ -248,6 +250,11 @@ type listener struct {
 
 	mu      sync.Mutex
 	address string
+}
+
+// cut stops a chaincode. It is called by what the stop waits for.
+func (l *listener) cut(chaincodeID string) {
+	l.serving.Go(func() { _ = l.support.Stop(context.Background(), chaincodeID) }) // it was stopped, or the peer is closed
 }
 
 func (l *listener) listen() (string, error) {

@@ -12,7 +12,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Fault is something that goes wrong when chaincode asks its peer for something. One of Fail, Delay and Lose says what.
+// Fault is something that goes wrong when chaincode asks its peer for something. One of Fail, Delay, Lose, Double and Cut says what.
 type Fault struct {
 	// Chaincode is the name of the chaincode whose requests are meant. Empty: those of any.
 	Chaincode string
@@ -27,6 +27,10 @@ type Fault struct {
 	Delay time.Duration
 	// Lose never answers it. The transaction then ends as if its time were up.
 	Lose bool
+	// Double has the peer receive it twice. A peer serves the first one only. It doesn't work for chaincode that dials the peer.
+	Double bool
+	// Cut ends the chaincode's stream. The next transaction starts the chaincode again.
+	Cut bool
 }
 
 // faults are what has been injected.
@@ -34,6 +38,7 @@ type faults struct {
 	mu   sync.Mutex
 	all  []*injected
 	lost func(txID string) (ended <-chan struct{})
+	cut  func(chaincodeID string)
 }
 
 type injected struct {
@@ -53,13 +58,13 @@ func (n *Net) Inject(f Fault) (remove func()) {
 	if !known && f.Request != "" {
 		n.fatal("Inject: there is no request %q: want a type of message such as GET_STATE", f.Request)
 	}
-	if f.Fail == "" && f.Delay == 0 && !f.Lose {
-		n.fatal("Inject: say what goes wrong: Fail, Delay or Lose")
+	if f.Fail == "" && f.Delay == 0 && !f.Lose && !f.Double && !f.Cut {
+		n.fatal("Inject: say what goes wrong: Fail, Delay, Lose, Double or Cut")
 	}
 	i := &injected{Fault: f, typ: pb.ChaincodeMessage_Type(typ), any: f.Request == ""}
 	n.faults.mu.Lock()
 	n.faults.all = append(n.faults.all, i)
-	n.faults.lost = n.notes.giveUp
+	n.faults.lost, n.faults.cut = n.notes.giveUp, n.backend.cut
 	n.faults.mu.Unlock()
 	remove = func() {
 		n.faults.mu.Lock()
@@ -76,12 +81,13 @@ func (f *faults) active() bool {
 	return len(f.all) > 0
 }
 
-// next returns the fault that a request meets, or nil.
-func (f *faults) next(r handler.Request) *injected {
+// next returns the fault that a request meets, or nil. Requests are doubled where they are received, and all else happens where they
+// are served.
+func (f *faults) next(chaincode string, typ pb.ChaincodeMessage_Type, received bool) *injected {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, i := range f.all {
-		if !i.any && i.typ != r.Type || i.Chaincode != "" && i.Chaincode != r.Transaction.Chaincode {
+		if !i.any && i.typ != typ || i.Chaincode != "" && i.Chaincode != chaincode || i.Double != received {
 			continue
 		}
 		if i.seen++; i.Nth == 0 || i.Nth == i.seen {
@@ -93,7 +99,7 @@ func (f *faults) next(r handler.Request) *injected {
 
 // intercept is a handler.RequestInterceptor.
 func (f *faults) intercept(ctx context.Context, r handler.Request, next handler.RequestFunc) ([]byte, error) {
-	i := f.next(r)
+	i := f.next(r.Transaction.Chaincode, r.Type, false)
 	switch {
 	case i == nil:
 	case i.Fail != "":
@@ -101,6 +107,10 @@ func (f *faults) intercept(ctx context.Context, r handler.Request, next handler.
 	case i.Lose:
 		<-f.lost(r.Transaction.TxID)
 		return nil, context.DeadlineExceeded // nobody sees it any more
+	case i.Cut:
+		f.cut(r.Transaction.ChaincodeID)
+		<-ctx.Done()
+		return nil, ctx.Err()
 	default:
 		t := time.NewTimer(i.Delay)
 		defer t.Stop()

@@ -8,8 +8,10 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodetest"
 )
 
-func TestFaults(t *testing.T) {
-	net, alice := newNet(t)
+func TestFaults(t *testing.T) { eachBackend(t, testFaults) }
+
+func testFaults(t *testing.T, option chaincodetest.Option) {
+	net, alice := newNet(t, option)
 	alice.Submit("basic", "Create", "a1", 5).OK()
 	remove := net.Inject(chaincodetest.Fault{Chaincode: "basic", Request: "GET_STATE", Nth: 2, Fail: "the disk is gone"})
 	alice.Submit("basic", "Transfer", "a1", "bob").OK()
@@ -21,6 +23,15 @@ func TestFaults(t *testing.T) {
 	remove()
 	remove = net.Inject(chaincodetest.Fault{Lose: true})
 	alice.Submit("basic", "Transfer", "a1", "bob").Fails("timeout expired while executing transaction")
+	remove()
+	alice.Submit("basic", "Transfer", "a1", "bob").OK()
+	remove = net.Inject(chaincodetest.Fault{Request: "PUT_STATE", Double: true})
+	if c := alice.Submit("basic", "Transfer", "a1", "carol").OK().Writes("a1", asset{"a1", 5, "carol"}).Cost(); c.Requests != 3 {
+		t.Errorf("with one doubled, there are %d requests", c.Requests)
+	}
+	remove()
+	remove = net.Inject(chaincodetest.Fault{Request: "PUT_STATE", Cut: true})
+	alice.Submit("basic", "Transfer", "a1", "bob").Fails("chaincode stream terminated")
 	remove()
 	alice.Submit("basic", "Transfer", "a1", "bob").OK()
 }
@@ -42,7 +53,7 @@ func TestDelay(t *testing.T) {
 func TestWrongFaults(t *testing.T) {
 	for want, f := range map[string]chaincodetest.Fault{
 		`chaincodetest: Inject: there is no request "GET": want a type of message such as GET_STATE`: {Request: "GET", Lose: true},
-		`chaincodetest: Inject: say what goes wrong: Fail, Delay or Lose`:                            {Request: "GET_STATE"},
+		`chaincodetest: Inject: say what goes wrong: Fail, Delay, Lose, Double or Cut`:               {Request: "GET_STATE"},
 	} {
 		if said := record(t, t.Name(), func(tb testing.TB) { chaincodetest.New(tb).Inject(f) }); said != want {
 			t.Errorf("it says %q, want %q", said, want)

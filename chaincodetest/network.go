@@ -225,6 +225,12 @@ func (b *network) commit(ctx context.Context, _ string, txs []outcome) ([]kvledg
 	return codes, nil
 }
 
+func (b *network) cut(chaincodeID string) {
+	for _, l := range b.listeners {
+		l.cut(chaincodeID)
+	}
+}
+
 func (b *network) save(ctx context.Context) (restore func(context.Context) error, err error) {
 	state, err := b.Save(ctx)
 	return func(ctx context.Context) error { return b.Restore(ctx, state) }, err

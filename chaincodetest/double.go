@@ -1,0 +1,55 @@
+package chaincodetest
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// doubling is a runtime whose chaincode may say things twice: see Fault.Double.
+type doubling struct {
+	runtime.Runtime
+	faults *faults
+}
+
+// Run implements runtime.Runtime.
+func (d doubling) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
+	name, _, _ := strings.Cut(chaincodeID, ":")
+	return d.Runtime.Run(ctx, chaincodeID, func(ctx context.Context, s pb.Stream) error {
+		return handle(ctx, &doubledStream{Stream: s, chaincode: name, faults: d.faults})
+	})
+}
+
+// doubledStream is the peer's end of a stream. One goroutine receives.
+type doubledStream struct {
+	pb.Stream
+	chaincode string
+	faults    *faults
+	again     *pb.ChaincodeMessage // is received next
+}
+
+// Recv implements pb.Stream.
+func (s *doubledStream) Recv() (*pb.ChaincodeMessage, error) {
+	if m := s.again; m != nil {
+		s.again = nil
+		return m, nil
+	}
+	m, err := s.Stream.Recv()
+	if err == nil && request(m.GetType()) && s.faults.next(s.chaincode, m.GetType(), true) != nil {
+		s.again = proto.CloneOf(m)
+	}
+	return m, err
+}
+
+// request says whether chaincode asks for something by a message of that type.
+func request(typ pb.ChaincodeMessage_Type) bool {
+	switch typ {
+	case pb.ChaincodeMessage_REGISTER, pb.ChaincodeMessage_KEEPALIVE, pb.ChaincodeMessage_COMPLETED, pb.ChaincodeMessage_ERROR:
+		return false
+	}
+	return true
+}
