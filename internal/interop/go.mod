@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/ccpeer/ccpeer v0.1.0
+	github.com/ccpeer/ccpeer/chaincodetest/fabricshim v0.1.0
 	github.com/hyperledger/fabric-chaincode-go/v2 v2.3.1-0.20260319210430-56968fdc7833
 	github.com/hyperledger/fabric-contract-api-go/v2 v2.2.2
 	github.com/hyperledger/fabric-protos-go-apiv2 v0.3.7
