@@ -76,6 +76,13 @@ var functions = map[string]func(stub shim.ChaincodeStubInterface, args []string)
 		}
 		return nil, stub.SetStateValidationParameter(args[0], b)
 	},
+	"add": func(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+		old, err := stub.GetState(args[0])
+		if err != nil {
+			return nil, err
+		}
+		return nil, stub.PutState(args[0], append(old, '|'))
+	},
 	// It is not deterministic.
 	"count": func(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 		return nil, stub.PutState(args[0], []byte(strconv.Itoa(int(counted.Add(1)))))

@@ -34,6 +34,9 @@ func TestSubmit(t *testing.T) {
 	if err != nil || string(got.Payload) != "v" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	if height, err := n.Peers()[0].Channel("mychannel").Ledger().Height(t.Context()); err != nil || height != 1 {
+		t.Errorf("after a submit and an evaluate there are %d blocks, %v", height, err)
+	}
 	b, err := n.Peers()[0].Channel("mychannel").Blocks(0).Next(t.Context())
 	if err != nil || b.Transactions[0].TxID != done.TxID {
 		t.Errorf("%+v, %v", b, err)

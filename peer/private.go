@@ -148,6 +148,9 @@ func (c *Channel) KeepPrivateData(ctx context.Context, txID string, private []by
 	if private == nil {
 		return nil
 	}
+	if err := proto.Unmarshal(private, &pb.TxPvtReadWriteSet{}); err != nil { // a peer may send anything
+		return errors.Wrap(err, "decode private read/write set")
+	}
 	height, err := c.ledger.Height(ctx)
 	if err != nil {
 		return err

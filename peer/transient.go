@@ -22,9 +22,10 @@ const (
 // transient keeps private data between the endorsement and the commit (Fabric: core/transientstore). It is in memory: after a
 // restart, the data of what was not committed is missing.
 type transient struct {
-	mu    sync.Mutex
-	txs   map[string]*uncommitted
-	bytes int
+	mu     sync.Mutex
+	txs    map[string]*uncommitted
+	bytes  int
+	purged uint64 // at which height old ones were last looked for
 }
 
 var _ committer.PrivateData = (*transient)(nil)
@@ -38,6 +39,7 @@ type uncommitted struct {
 func (t *transient) keep(txID string, private []byte, height uint64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.purge(height)
 	tx := t.txs[txID]
 	if tx != nil {
 		for _, have := range tx.variants {
@@ -92,15 +94,14 @@ func (t *transient) Forget(txIDs []string) {
 	}
 }
 
-// purge forgets, now and then, what has waited for too long when a block is committed.
-func (t *transient) purge(number uint64) {
-	if number%(retention/10) != 0 {
+// purge forgets, now and then, what has waited for too long at a height. It needs the lock.
+func (t *transient) purge(height uint64) {
+	if height < t.purged+retention/10 {
 		return
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.purged = height
 	for txID, tx := range t.txs {
-		if tx.height+retention < number {
+		if tx.height+retention < height {
 			t.forget(txID)
 		}
 	}

@@ -65,7 +65,7 @@ type Channel struct {
 	// simulator, before its Done. kvledger.ResultsOf knows.
 	Results func(ledger.Simulator) (public, private []byte, err error)
 	// PrivateData keeps a transaction's private read/write set until it is committed. Nil: a transaction that writes private data
-	// is refused.
+	// is refused. Clients are told its errors.
 	PrivateData func(ctx context.Context, txID string, private []byte) error
 }
 

@@ -266,7 +266,7 @@ func TestPrivateData(t *testing.T) {
 	}
 	n.channel.PrivateData = func(context.Context, string, []byte) error { return errors.New("the disk is full") }
 	r, err = n.endorser.ProcessProposal(t.Context(), proposal)
-	if want := "error in simulation: keep private data: the disk is full"; err != nil || r.GetResponse().GetMessage() != want || r.GetEndorsement() != nil {
+	if want := "error in simulation: the disk is full"; err != nil || r.GetResponse().GetMessage() != want || r.GetEndorsement() != nil {
 		t.Errorf("%v, %v", r, err)
 	}
 	n.channel.PrivateData = nil

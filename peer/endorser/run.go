@@ -94,7 +94,7 @@ func (e *Endorser) simulate(ctx context.Context, p *proposal, params handler.TxP
 			return s, errors.New("the transaction writes private data, which this peer can't keep")
 		}
 		if err := channel.PrivateData(ctx, params.TxID, private); err != nil {
-			return s, errors.WithMessage(err, "keep private data")
+			return s, err
 		}
 	}
 	if interest != nil {

@@ -1,0 +1,80 @@
+package peer_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
+	"github.com/ccpeer/ccpeer/peer"
+	"github.com/ccpeer/ccpeer/peer/ordering"
+)
+
+// newMSP is an organization's CA.
+func newMSP(t *testing.T, mspID string) *identity.MSP {
+	t.Helper()
+	msp, err := identity.NewMSP(identity.MSPConfig{ID: mspID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return msp
+}
+
+func issue(t *testing.T, msp *identity.MSP, name string, role identity.Role) *identity.Identity {
+	t.Helper()
+	id, err := msp.Issue(identity.Config{CommonName: name, OUs: []string{string(role)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// Who may not write to a channel can't ask for what is there by chaincode on another channel.
+func TestACL(t *testing.T) {
+	org1, org2 := newMSP(t, "Org1MSP"), newMSP(t, "Org2MSP")
+	orderer, err := ordering.New(ordering.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer orderer.Close()
+	p, err := peer.New(peer.Config{Name: "peer0", Signer: issue(t, org1, "peer0", identity.Peer), Store: memory.New(), Orderer: orderer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for id, members := range map[string][]identity.Organization{"mychannel": {org1.Organization(), org2.Organization()}, "secret": {org1.Organization()}} {
+		if err := orderer.AddChannel(ordering.Channel{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Join(t.Context(), peer.ChannelConfig{ID: id, Organizations: members}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Deploy(t.Context(), id, peer.Chaincode{Name: "asset", ID: id, Runtime: runs(asset)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tc := range map[string]struct {
+		who  *identity.Identity
+		want string
+	}{
+		"a member":                {issue(t, org1, "alice", identity.Client), ""},
+		"of another organization": {issue(t, org2, "bob", identity.Client), "the creator is no member of channel secret"},
+	} {
+		r, err := p.ProcessProposal(t.Context(), propose(t, tc.who, call("call", "asset", "secret", "get", "k")).Signed)
+		if err != nil || r.GetResponse().GetStatus() != 200 {
+			t.Fatalf("%s: %v, %v", name, r, err)
+		}
+		if got := string(r.GetResponse().GetPayload()); (got == "") != (tc.want == "") || !strings.Contains(got, tc.want) {
+			t.Errorf("%s gets %q, want %q", name, got, tc.want)
+		}
+	}
+	// A peer may endorse, and not write.
+	r, err := p.ProcessProposal(t.Context(), propose(t, issue(t, org1, "peer1", identity.Peer), call("get", "k")).Signed)
+	if err == nil || r.GetEndorsement() != nil {
+		t.Errorf("a peer proposes: %v, %v", r, err)
+	}
+}
