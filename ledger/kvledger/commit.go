@@ -115,7 +115,7 @@ func (l *Ledger) tryCommit(ctx context.Context, in *incoming) ([]ValidationCode,
 	if err := l.provider.commit(ctx, head, writes); err != nil {
 		return nil, errors.Wrapf(err, "commit block %d", block)
 	}
-	l.provider.tips.saw(l.keys.channelID, link.tip)
+	l.provider.tips.committed(l.keys.channelID, link.tip)
 	return codes, nil
 }
 

@@ -37,24 +37,33 @@ func (s *Subscription) Next(ctx context.Context) (*CommittedBlock, error) {
 		if err := s.usable(ctx); err != nil {
 			return nil, err
 		}
-		height, moved := s.ledger.provider.tips.look(s.ledger.keys.channelID)
-		if height <= s.next { // what was seen last may be old
-			t, err := s.ledger.tip(ctx)
-			if err != nil {
-				return nil, err
-			}
-			height = t.height
-		}
-		if height > s.next {
-			b, err := s.ledger.Block(ctx, s.next)
-			if err != nil {
-				return nil, err
-			}
-			s.next++
-			return b, nil
+		seen, moved := s.ledger.provider.tips.look(s.ledger.keys.channelID)
+		b, err := s.read(ctx, seen)
+		if b != nil || err != nil {
+			return b, err
 		}
 		s.wait(ctx, moved)
 	}
+}
+
+// read returns the next block, or nil if it is not there yet. What the Provider has seen last may be old. So it only saves a look:
+// if the block is there by that, there it is, unless the store has gone back.
+func (s *Subscription) read(ctx context.Context, seen uint64) (*CommittedBlock, error) {
+	if seen <= s.next {
+		t, err := s.ledger.tip(ctx)
+		if err != nil || t.height <= s.next {
+			return nil, err
+		}
+	}
+	b, err := s.ledger.Block(ctx, s.next)
+	if errors.Is(err, ErrNotFound) && seen > s.next {
+		return s.read(ctx, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.next++
+	return b, nil
 }
 
 func (s *Subscription) usable(ctx context.Context) error {

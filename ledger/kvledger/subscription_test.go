@@ -222,3 +222,33 @@ func TestKeyMetadata(t *testing.T) {
 		t.Errorf("the store is broken: %v", err)
 	}
 }
+
+// TestSubscriptionGoesBack has the store go back to an earlier state: a subscription waits for the blocks that come then.
+func TestSubscriptionGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openStore(t)
+		l := open(t, kvledger.NewProvider(s), "mychannel")
+		sub := l.Subscribe(0)
+		commitEmpty(t, l)
+		next(t, sub, 0)
+		saved, err := s.Save()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			commitEmpty(t, l)
+		}
+		if err := s.Restore(saved); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		go func() {
+			synctest.Wait()
+			commitEmpty(t, l)
+		}()
+		next(t, sub, 1)
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("the block is noticed after %v", took)
+		}
+	})
+}

@@ -105,21 +105,35 @@ type tips struct {
 }
 
 type channelTip struct {
-	height   uint64        // the highest that was seen
+	height   uint64        // that was seen last
 	metadata bool          // as of that height
-	moved    chan struct{} // is closed when it is higher; nil if nobody waits
+	moved    chan struct{} // is closed when there is another block; nil if nobody waits
 }
 
-// saw notes what was read or committed.
+// saw notes what was read.
 func (t *tips) saw(channelID string, now tip) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.of(channelID)
 	c.metadata = c.metadata || now.metadata // whatever the height: a store in memory may have gone back to an earlier state
-	if now.height <= c.height {
-		return // it was read from an older snapshot, or is known
+	if now.height > c.height {              // else it was read from an older snapshot, or is known
+		c.move(now.height)
 	}
-	c.height = now.height
+}
+
+// committed notes what was committed through this Provider. It is the end of the chain, also if more had been there before a
+// store in memory went back.
+func (t *tips) committed(channelID string, now tip) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.of(channelID)
+	c.metadata = c.metadata || now.metadata
+	c.move(now.height)
+}
+
+// move wakes those who wait.
+func (c *channelTip) move(height uint64) {
+	c.height = height
 	if c.moved != nil {
 		close(c.moved)
 		c.moved = nil

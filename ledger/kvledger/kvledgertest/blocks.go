@@ -25,6 +25,8 @@ func testBlocks(t *testing.T, s store.Store) {
 	ledgers := []*kvledger.Ledger{OpenLedger(t, s, "mychannel"), OpenLedger(t, s, "mychannel")}
 	var committers sync.WaitGroup
 	defer committers.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	for n, l := range ledgers {
 		committers.Go(func() {
 			if err := commitBlocks(t.Context(), l, n, each); err != nil {
@@ -32,13 +34,22 @@ func testBlocks(t *testing.T, s store.Store) {
 			}
 		})
 	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		committers.Wait()
+		if height, err := ledgers[1].Height(ctx); err != nil || height < uint64(len(ledgers)*each) {
+			cancel() // a store that loses blocks must not have the subscription wait for ever
+		}
+	}()
+	defer func() { <-ended }()
 	sub := ledgers[0].Subscribe(0)
 	defer sub.Close()
 	var previous *pb.BlockHeader
 	for number := range uint64(len(ledgers) * each) {
-		b, err := sub.Next(t.Context())
+		b, err := sub.Next(ctx)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("block %d: %v", number, err)
 		}
 		if err := fabric.Check(b.Message(), number, previous); err != nil {
 			t.Error(err)
@@ -48,7 +59,6 @@ func testBlocks(t *testing.T, s store.Store) {
 		}
 		previous = b.Header
 	}
-	committers.Wait()
 	hash, err := fabric.HeaderHash(previous)
 	if err != nil {
 		t.Fatal(err)
