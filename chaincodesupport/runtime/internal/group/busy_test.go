@@ -30,7 +30,7 @@ func TestProgramBeingWritten(t *testing.T) {
 	}
 	closed := make(chan error, 1)
 	time.AfterFunc(50*time.Millisecond, func() { closed <- writer.Close() })
-	p, err := group.Start(group.Config{Path: path, Env: os.Environ(), Log: zap.NewNop(), LastLines: 1})
+	p, err := group.Start(group.Config{Path: path, Env: os.Environ(), Log: zap.NewNop(), LastLines: 1, Grace: patience}) // for its output
 	if err != nil {
 		t.Fatal(err)
 	}

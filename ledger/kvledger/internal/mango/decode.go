@@ -258,6 +258,9 @@ func (d *decoder) text() string {
 			if !d.work.spend(d.at-from) || d.err != nil {
 				return ""
 			}
+			if done.Len() == 0 {
+				done.Grow(d.restOfText(from))
+			}
 			done.WriteString(d.piece(d.data[from:d.at]))
 			from = d.at
 		}
@@ -266,6 +269,15 @@ func (d *decoder) text() string {
 	d.at = len(d.data)
 	d.refuse("the end of a string")
 	return ""
+}
+
+// restOfText returns how many bytes a string has from a position on, or fewer if there is a quote in it. A string that grows with
+// its pieces would be copied again and again.
+func (d *decoder) restOfText(from int) int {
+	if n := bytes.IndexByte(d.data[from:], '"'); n >= 0 {
+		return n
+	}
+	return len(d.data) - from
 }
 
 // between says whether a string may be cut here: not within a character, which has at most four bytes, nor between the two
