@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"os/exec"
 	"testing"
 
 	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
@@ -41,7 +42,6 @@ func TestSampleBasic(t *testing.T) {
 	if len(all) != 3 || all[2].Owner != "Jin Soo" {
 		t.Errorf("all assets are %v", all)
 	}
-	alice.Submit("basic", "CreateAsset", "asset4", "yellow", "big", "Max", 600).Fails("cannot convert passed value big to int")
 	toA, toB := alice.Simulate("basic", "TransferAsset", "asset1", "a"), alice.Simulate("basic", "TransferAsset", "asset1", "b")
 	net.Commit(toA, toB)
 	toA.OK()
@@ -71,7 +71,7 @@ func TestSampleToken(t *testing.T) {
 			As: []*chaincodetest.Client{minter, bob}, Chaincode: "token", Function: "Transfer",
 			Args: []chaincodetest.Arg{chaincodetest.OneOf(minter.ID(), bob.ID()), chaincodetest.Between(-1, 5000)},
 		}},
-		Invariants: map[string]func(*chaincodetest.Net) error{"supply": func(n *chaincodetest.Net) error {
+		Invariants: map[string]func(*chaincodetest.Net) error{"supply": func(*chaincodetest.Net) error {
 			minter.Evaluate("token", "TotalSupply").Returns(4000)
 			return nil
 		}},
@@ -98,4 +98,38 @@ func TestSamplePrivateData(t *testing.T) {
 	sell.Submit("private", "TransferAsset", "asset1").OK().WritesPrivate("assetCollection", "asset1", chaincodetest.Fields{"owner": "Org2MSP"})
 	net.Of("Org1MSP").Private("private", "Org1MSPPrivateCollection", "asset1").Absent()
 	buyer.Evaluate("private", "ReadValue", "asset1").Returns(100)
+}
+
+// deployTypeScript compiles the contract in TypeScript, and deploys it as a process of Node.
+func deployTypeScript(t *testing.T) *chaincodetest.Net {
+	t.Helper()
+	const dir = "samples/typescript"
+	if err := installOnce(command(t, "npm"), dir); err != nil {
+		t.Fatal(err)
+	}
+	tsc := exec.CommandContext(t.Context(), command(t, "node"), "node_modules/typescript/bin/tsc")
+	tsc.Dir = dir
+	if out, err := tsc.CombinedOutput(); err != nil {
+		t.Fatalf("tsc: %v\n%s", err, out)
+	}
+	net := chaincodetest.New(t)
+	net.Deploy("basic", chaincodetest.Command{
+		Path: dir + "/node_modules/.bin/fabric-chaincode-node", Args: []string{"start", "--peer.address", "{{.PeerAddress}}"}, Dir: dir,
+	})
+	return net
+}
+
+func TestSampleTypeScript(t *testing.T) {
+	net := deployTypeScript(t)
+	alice := net.As("alice@Org1MSP")
+	want := basic.Asset{ID: "asset4", Color: "yellow", Size: 7, Owner: "Max", Value: 600}
+	alice.Submit("basic", "CreateAsset", "asset4", "yellow", 7, "Max", 600).OK().Writes("asset4", want)
+	alice.Submit("basic", "CreateAsset", "asset4", "yellow", 7, "Max", 600).Fails("The asset asset4 already exists")
+	alice.Evaluate("basic", "ReadAsset", "asset4").Returns(want)
+	alice.Evaluate("basic", "ReadAsset", "asset9").Fails("The asset asset9 does not exist")
+	alice.Evaluate("basic", "AssetExists", "asset9").Returns(false)
+	alice.Submit("basic", "TransferAsset", "asset4", "Adriana").Returns("Max")
+	net.State("basic", "asset4").Is(chaincodetest.Fields{"Owner": "Adriana"})
+	alice.Submit("basic", "DeleteAsset", "asset4").OK().Deletes("asset4")
+	net.State("basic", "asset4").Absent()
 }
