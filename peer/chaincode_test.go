@@ -45,7 +45,11 @@ var functions = map[string]func(stub shim.ChaincodeStubInterface, args []string)
 		if err != nil {
 			return nil, err
 		}
-		return nil, stub.PutPrivateData(args[0], args[1], transient["value"])
+		value, ok := transient["value"]
+		if !ok {
+			value = []byte("known to all")
+		}
+		return nil, stub.PutPrivateData(args[0], args[1], value)
 	},
 	"getPrivate": func(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 		return stub.GetPrivateData(args[0], args[1])

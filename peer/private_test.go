@@ -115,6 +115,11 @@ func TestPrivateDataIsNotShown(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "not in the distribution policy of the private data collection(s): [secrets]") {
 		t.Errorf("got %v", err)
 	}
+	// What is among the arguments is in the block, so everybody may see it, and a peer that is no member may endorse it.
+	done, err := n.Submit(t.Context(), client(t, n, "alice@Org1MSP"), call("putPrivate", "secrets", "k"))
+	if err != nil || done.Outcome.Code != kvledger.Valid {
+		t.Errorf("without transient data: %+v, %v", done, err)
+	}
 }
 
 func TestRequiredPeerCount(t *testing.T) {
