@@ -112,23 +112,23 @@ func TestPrivateDataIsForgotten(t *testing.T) {
 	n := newNetwork(t, peer.NetworkConfig{})
 	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
 	channel := n.Peers()[0].Channel("mychannel")
-	quarter := protowire.AppendTag(nil, 1000, protowire.BytesType) // a field that nobody knows fills it
-	quarter = protowire.AppendBytes(quarter, make([]byte, 64<<20-len(quarter)-4))
-	for i := range 4 {
-		if err := channel.KeepPrivateData(t.Context(), fmt.Sprint(i), quarter); err != nil {
+	megabyte := protowire.AppendTag(nil, 1000, protowire.BytesType) // a field that nobody knows fills it
+	megabyte = protowire.AppendBytes(megabyte, make([]byte, 1<<20-len(megabyte)-3))
+	for i := range 256 {
+		if err := channel.KeepPrivateData(t.Context(), fmt.Sprint(i), megabyte); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := channel.KeepPrivateData(t.Context(), "0", quarter); err != nil {
+	if err := channel.KeepPrivateData(t.Context(), "0", megabyte); err != nil {
 		t.Errorf("the same again: %v", err)
 	}
-	if err := channel.KeepPrivateData(t.Context(), "4", quarter[:0:0]); err != nil {
+	if err := channel.KeepPrivateData(t.Context(), "last", megabyte[:0:0]); err != nil {
 		t.Errorf("nothing: %v", err)
 	}
-	if err := channel.KeepPrivateData(t.Context(), "4", []byte("x")); err == nil || !strings.Contains(err.Error(), "decode private read/write set") {
+	if err := channel.KeepPrivateData(t.Context(), "last", []byte("x")); err == nil || !strings.Contains(err.Error(), "decode private read/write set") {
 		t.Errorf("what is none: %v", err)
 	}
-	if err := channel.KeepPrivateData(t.Context(), "4", []byte{8, 1}); err == nil || !strings.Contains(err.Error(), "268435456 bytes of private data wait") {
+	if err := channel.KeepPrivateData(t.Context(), "last", []byte{8, 1}); err == nil || !strings.Contains(err.Error(), "268435456 bytes of private data wait") {
 		t.Errorf("one byte more: %v", err)
 	}
 	for i := range 1001 { // nobody orders here any more
@@ -136,7 +136,7 @@ func TestPrivateDataIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := channel.KeepPrivateData(t.Context(), "4", quarter); err != nil {
+	if err := channel.KeepPrivateData(t.Context(), "last", megabyte); err != nil {
 		t.Errorf("after 1,001 blocks: %v", err)
 	}
 }
