@@ -313,19 +313,45 @@ func (l uninteresting) NewSimulator(ctx context.Context, txID string) (ledger.Si
 	return plainSimulator{sim}, err
 }
 
+// watched is a ledger that shows the last simulator that it has made.
+type watched struct {
+	ledger.Ledger
+	last ledger.Simulator
+}
+
+func (l *watched) NewSimulator(ctx context.Context, txID string) (sim ledger.Simulator, err error) {
+	sim, err = l.Ledger.NewSimulator(ctx, txID)
+	l.last = sim
+	return sim, err
+}
+
+// A proposal's simulator is done with it, however the proposal ends.
+func TestDone(t *testing.T) {
+	n := newScripted(t)
+	l := &watched{Ledger: n.channel.Ledger}
+	n.channel.Ledger = l
+	for _, line := range []string{"put plain", "end 500", "no-verb x"} {
+		r, err := n.endorser.ProcessProposal(t.Context(), n.propose(nil, line).Signed)
+		if err != nil || r == nil {
+			t.Fatalf("%v, %v", r, err)
+		}
+		if _, err := l.last.GetState(t.Context(), "asset", "k"); err == nil || !strings.Contains(err.Error(), "after calling Done()") {
+			t.Errorf("%s: the simulator says %v", line, err)
+		}
+	}
+}
+
 // There is no interest if the ledger doesn't know, and where Fabric has no simulator: without a channel, and in qscc.
 func TestNoInterest(t *testing.T) {
 	n := newScripted(t)
-	for name, ends := range map[string]string{"": "mychannel asset", "without a channel": " qscc", "qscc": "mychannel qscc"} {
-		channelID, chaincode, _ := strings.Cut(ends, " ")
-		p := n.propose(func(p *identity.ProposalParams) { p.ChannelID, p.Chaincode = channelID, chaincode })
+	for _, c := range []struct{ channelID, chaincode, want string }{{"mychannel", "asset", ""}, {"", "qscc", "none"}, {"mychannel", "qscc", "none"}, {"mychannel", "lifecycle", ""}} {
+		p := n.propose(func(p *identity.ProposalParams) { p.ChannelID, p.Chaincode = c.channelID, c.chaincode })
 		r, err := n.endorser.ProcessProposal(t.Context(), p.Signed)
-		if err != nil || r.GetResponse().GetStatus() != 200 || (r.GetInterest() == nil) != (name != "") {
-			t.Errorf("%s: %v, %v", name, r, err)
+		if err != nil || r.GetResponse().GetStatus() != 200 || shownInterest(r.GetInterest()) != c.want {
+			t.Errorf("%s on %q: %v, %v", c.chaincode, c.channelID, r, err)
 		}
 	}
-	known := n.channel.Ledger
-	n.channel.Ledger = uninteresting{known}
+	n.channel.Ledger = uninteresting{n.channel.Ledger}
 	n.channel.Results = func(sim ledger.Simulator) (public, private []byte, err error) {
 		r, err := kvledger.ResultsOf(sim.(plainSimulator).Simulator)
 		if err != nil {
