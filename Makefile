@@ -98,6 +98,10 @@ bench: ## Measure latency, CPU and allocations against a bare gRPC stream
 bench-ledger: ## Measure the ledger on every store: blocks, simulations, queries
 	cd internal/benchledger && go run .
 
+.PHONY: bench-peer
+bench-peer: ## Measure a network in one process: its start, and submits
+	go test ./peer -run '^$$' -bench .
+
 .PHONY: bench-chaincodetest
 bench-chaincodetest: ## Measure the kit for tests: the first transaction, submits, snapshots
 	go test ./chaincodetest -run '^$$' -bench .
