@@ -15,7 +15,7 @@ import (
 const validationParameter = "VALIDATION_PARAMETER"
 
 // interestBytes is how many bytes the policies of the keys that a transaction writes may have together. A few bytes of writes
-// can name keys with large policies. Nobody could send a response with more than this.
+// can name keys with large policies, and a response repeats all of them. Fabric's peer has no such limit.
 const interestBytes = 16 << 20
 
 var _ ledger.InterestReporter = (*Simulator)(nil)
@@ -34,7 +34,10 @@ func (s *Simulator) Interest(ctx context.Context) (*ledger.Interest, error) {
 			in.Namespaces = append(in.Namespaces, set.interest())
 		}
 	}
-	return in, errors.WithMessage(s.addPolicies(ctx, in), "read the policies of keys")
+	if err := s.addPolicies(ctx, in); err != nil {
+		return nil, errors.WithMessage(err, "read the policies of keys")
+	}
+	return in, nil
 }
 
 // touched reports whether the namespace is in the public read/write set.
