@@ -105,7 +105,7 @@ func transact(ctx context.Context, peer *chaincodesupport.ChaincodeSupport, stat
 	if err != nil {
 		return err
 	}
-	results, err := kvledger.ResultsOf(simulator)
+	results, err := kvledger.ResultsOf(ctx, simulator)
 	if err != nil {
 		return err
 	}

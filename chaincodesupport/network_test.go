@@ -103,7 +103,7 @@ func proposed(t testing.TB) *pb.SignedProposal {
 // commit commits what a transaction has simulated, which must be valid.
 func (n *network) commit(p handler.TxParams) {
 	n.t.Helper()
-	tx, err := kvledger.TransactionOf(p.Simulation.Simulator(), p.TxID, time.Time{})
+	tx, err := kvledger.TransactionOf(n.t.Context(), p.Simulation.Simulator(), p.TxID, time.Time{})
 	if err != nil {
 		n.t.Fatal(err)
 	}

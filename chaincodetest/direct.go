@@ -185,7 +185,7 @@ func (b *direct) simulate(ctx context.Context, c call) outcome {
 		return outcome{err: err}
 	}
 	o := outcome{status: r.Status, message: r.Message, payload: r.Payload, event: r.Event}
-	if o.tx, err = kvledger.TransactionOf(sim, p.TxID, p.Timestamp); err != nil {
+	if o.tx, err = kvledger.TransactionOf(ctx, sim, p.TxID, p.Timestamp); err != nil {
 		return outcome{err: err}
 	}
 	o.rwset, o.private = o.tx.RWSet, o.tx.PrivateRWSet
@@ -217,7 +217,7 @@ func (b *direct) set(ctx context.Context, c call, state map[string]map[string][]
 	if err := setAll(ctx, sim, state); err != nil {
 		return err
 	}
-	tx, err := kvledger.TransactionOf(sim, c.txID(), c.at)
+	tx, err := kvledger.TransactionOf(ctx, sim, c.txID(), c.at)
 	if err != nil {
 		return err
 	}

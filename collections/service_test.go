@@ -139,7 +139,7 @@ func (n *network) run(who any, calls ...string) []string {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	tx, err := kvledger.TransactionOf(sim, p.TxID, p.Timestamp)
+	tx, err := kvledger.TransactionOf(n.t.Context(), sim, p.TxID, p.Timestamp)
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -98,8 +98,8 @@ func (p *Peer) endorserChannel(channelID string) *endorser.Channel {
 }
 
 // results are what was simulated.
-func results(sim ledger.Simulator) (public, private []byte, err error) {
-	r, err := kvledger.ResultsOf(sim)
+func results(ctx context.Context, sim ledger.Simulator) (public, private []byte, err error) {
+	r, err := kvledger.ResultsOf(ctx, sim)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -81,7 +81,7 @@ func (p *peer) transact(ctx context.Context, call identity.ProposalParams, commi
 	if err != nil || result.Err() != nil || !commit {
 		return result, err
 	}
-	written, err := kvledger.TransactionOf(sim, proposal.TxID, proposal.Timestamp)
+	written, err := kvledger.TransactionOf(ctx, sim, proposal.TxID, proposal.Timestamp)
 	if err != nil {
 		return nil, err
 	}

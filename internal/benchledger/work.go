@@ -88,7 +88,7 @@ func (b *bench) simulate(ctx context.Context, txID string, use func(ledger.Simul
 	if err := use(sim); err != nil {
 		return kvledger.Transaction{}, err
 	}
-	r, err := kvledger.ResultsOf(sim)
+	r, err := kvledger.ResultsOf(ctx, sim)
 	if err != nil {
 		return kvledger.Transaction{}, err
 	}

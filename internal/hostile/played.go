@@ -212,7 +212,7 @@ func (s *server) run(chaincodeID, txID string, args []string) string {
 	if r.Status != 200 {
 		return fmt.Sprint(r.Status, " ", r.Message)
 	}
-	tx, err := kvledger.TransactionOf(p.Simulation.Simulator(), txID, time.Time{})
+	tx, err := kvledger.TransactionOf(ctx, p.Simulation.Simulator(), txID, time.Time{})
 	if err != nil {
 		return err.Error()
 	}

@@ -232,7 +232,7 @@ func (p *testPeer) execute(ctx context.Context, c call, name string, proposed *i
 }
 
 func (p *testPeer) commit(ctx context.Context, s *handler.Simulation, proposed *identity.Proposal) (string, error) {
-	tx, err := kvledger.TransactionOf(s.Simulator(), proposed.TxID, proposed.Timestamp)
+	tx, err := kvledger.TransactionOf(ctx, s.Simulator(), proposed.TxID, proposed.Timestamp)
 	if err != nil {
 		return "", err
 	}
@@ -304,7 +304,7 @@ func (p *testPeer) writeBy(txID string, values map[string]string, set func(s led
 			p.t.Fatal(err)
 		}
 	}
-	tx, err := kvledger.TransactionOf(s, txID, began)
+	tx, err := kvledger.TransactionOf(p.t.Context(), s, txID, began)
 	if err != nil {
 		p.t.Fatal(err)
 	}

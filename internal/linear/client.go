@@ -131,7 +131,7 @@ func simulate(ctx context.Context, l *kvledger.Ledger, txID string, tx Tx) (stri
 	if err != nil {
 		return "", nil, err
 	}
-	results, err := kvledger.ResultsOf(sim)
+	results, err := kvledger.ResultsOf(ctx, sim)
 	return seen, results, err
 }
 

@@ -49,7 +49,7 @@ func Simulate(ctx context.Context, cs *chaincodesupport.ChaincodeSupport, l ledg
 	if err != nil {
 		return nil, tx, err
 	}
-	tx, err = kvledger.TransactionOfContext(ctx, sim, c.Params.TxID, c.Timestamp)
+	tx, err = kvledger.TransactionOf(ctx, sim, c.Params.TxID, c.Timestamp)
 	return result, tx, errors.Wrap(err, "read results")
 }
 

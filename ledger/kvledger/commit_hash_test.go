@@ -116,7 +116,7 @@ func TestCommitHash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := sim.Results()
+	r, err := sim.Results(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

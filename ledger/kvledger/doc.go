@@ -4,7 +4,7 @@
 // A transaction is simulated against a snapshot, without a lock:
 //
 //	sim, err := l.NewSimulator(ctx, txID)        // what chaincode reads from and writes to
-//	results, err := kvledger.ResultsOf(sim)      // what it read and wrote, as a peer endorses it
+//	results, err := kvledger.ResultsOf(ctx, sim) // what it read and wrote, as a peer endorses it
 //	codes, err := l.Commit(ctx, kvledger.Block{Transactions: ...})
 //
 // It is validated when it is committed. Every transaction of a block gets a code of its own. If what it read is no longer

@@ -36,7 +36,7 @@ func Example() {
 			fmt.Println(err)
 			return
 		}
-		results, err := sim.Results()
+		results, err := sim.Results(ctx)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -71,7 +71,7 @@ func ExampleTransaction_privateData() {
 		fmt.Println(err)
 		return
 	}
-	results, err := sim.Results()
+	results, err := sim.Results(ctx)
 	if err != nil {
 		fmt.Println(err)
 		return

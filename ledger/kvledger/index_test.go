@@ -225,7 +225,7 @@ func TestIndexIsBuiltWhileBlocksAreCommitted(t *testing.T) {
 				return
 			}
 			putBoth(key, fmt.Sprintf(`{"n":%d}`, i%3))(t, sim)
-			r, err := sim.Results()
+			r, err := sim.Results(t.Context())
 			sim.Done()
 			if err != nil {
 				t.Error(err)

@@ -93,7 +93,7 @@ func TestInterestOfSnapshot(t *testing.T) {
 			t.Errorf("the interest is %+v (%v)", in, err)
 		}
 	}
-	if r, err := sim.Results(); err != nil || string(r.RWSet) != string(want) {
+	if r, err := sim.Results(t.Context()); err != nil || string(r.RWSet) != string(want) {
 		t.Errorf("the results are %v (%v), want %x", r, err, want)
 	}
 	sim.Done()

@@ -51,10 +51,10 @@ func TestResultsOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sim.Done()
-	if r, err := kvledger.ResultsOf(wrapper{wrapper{sim}}); err != nil || r.RWSet == nil {
+	if r, err := kvledger.ResultsOf(t.Context(), wrapper{wrapper{sim}}); err != nil || r.RWSet == nil {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if r, err := kvledger.ResultsOf(wrapper{struct{ ledger.Simulator }{sim}}); err == nil {
+	if r, err := kvledger.ResultsOf(t.Context(), wrapper{struct{ ledger.Simulator }{sim}}); err == nil {
 		t.Errorf("of a simulator that hides what it wraps it is %+v", r)
 	}
 }

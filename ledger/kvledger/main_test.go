@@ -120,7 +120,7 @@ func results(t testing.TB, l *kvledger.Ledger, ops ...op) *kvledger.Results {
 	for _, o := range ops {
 		o(t, sim)
 	}
-	results, err := sim.Results()
+	results, err := sim.Results(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

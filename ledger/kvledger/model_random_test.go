@@ -23,7 +23,7 @@ func randomSimulation(ctx context.Context, l *kvledger.Ledger, random *rand.Rand
 			return tx, err
 		}
 	}
-	tx.results, err = sim.Results()
+	tx.results, err = sim.Results(ctx)
 	return tx, err
 }
 

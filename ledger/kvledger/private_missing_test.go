@@ -167,7 +167,7 @@ func TestPrivateDataIsPartlyKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := sim.Results()
+	r, err := sim.Results(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

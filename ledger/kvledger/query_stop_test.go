@@ -126,7 +126,7 @@ func TestCommitStops(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tx, err := kvledger.TransactionOf(sim, "many", time.Time{})
+	tx, err := kvledger.TransactionOf(t.Context(), sim, "many", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

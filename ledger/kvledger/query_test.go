@@ -233,7 +233,7 @@ func TestQueryReads(t *testing.T) {
 	if _, err := sim.GetPrivateDataRange(t.Context(), ns, coll, all); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := sim.Results(); err != nil || len(r.RWSet) != 0 || r.PrivateRWSet != nil {
+	if r, err := sim.Results(t.Context()); err != nil || len(r.RWSet) != 0 || r.PrivateRWSet != nil {
 		t.Errorf("private queries leave %+v, %v", r, err)
 	}
 }

@@ -22,43 +22,30 @@ type Results struct {
 	PrivateRWSet []byte
 }
 
-// TransactionOf is TransactionOfContext with a context that doesn't end.
-func TransactionOf(sim ledger.Simulator, txID string, at time.Time) (Transaction, error) {
-	return TransactionOfContext(context.Background(), sim, txID, at)
-}
-
-// TransactionOfContext returns a transaction to be committed: what was run on a simulator, under its ID and its time. Like
+// TransactionOf returns a transaction to be committed: what was run on a simulator, under its ID and its time. Like
 // ResultsOf it must be called once, before Done, and sim may be wrapped.
-func TransactionOfContext(ctx context.Context, sim ledger.Simulator, txID string, at time.Time) (Transaction, error) {
-	r, err := ResultsOfContext(ctx, sim)
+func TransactionOf(ctx context.Context, sim ledger.Simulator, txID string, at time.Time) (Transaction, error) {
+	r, err := ResultsOf(ctx, sim)
 	if err != nil {
 		return Transaction{}, err
 	}
 	return Transaction{TxID: txID, Timestamp: at, RWSet: r.RWSet, PrivateRWSet: r.PrivateRWSet}, nil
 }
 
-// ResultsOf is ResultsOfContext with a context that doesn't end.
-func ResultsOf(sim ledger.Simulator) (*Results, error) {
-	return ResultsOfContext(context.Background(), sim)
-}
-
-// ResultsOfContext returns what a transaction has read and written. sim is a *Simulator that a Ledger has made, or wraps one
+// ResultsOf returns what a transaction has read and written. sim is a *Simulator that a Ledger has made, or wraps one
 // in the way that ledger.Unwrap describes. It must be called once, before Done.
-func ResultsOfContext(ctx context.Context, sim ledger.Simulator) (*Results, error) {
+func ResultsOf(ctx context.Context, sim ledger.Simulator) (*Results, error) {
 	s, ok := ledger.Unwrap(sim).(*Simulator)
 	if !ok {
 		return nil, errors.Errorf("a %T is no simulator of this kind of ledger, and wraps none", sim)
 	}
-	return s.ResultsContext(ctx)
+	return s.Results(ctx)
 }
 
-// Results is ResultsContext with a context that doesn't end.
-func (s *Simulator) Results() (*Results, error) { return s.ResultsContext(context.Background()) }
-
-// ResultsContext returns what the transaction has read and written. It must be called once, before Done. A transaction may
+// Results returns what the transaction has read and written. It must be called once, before Done. A transaction may
 // have read millions of keys, and written hundreds of megabytes, which take seconds to be sorted, hashed and encoded. So it
 // stops when ctx ends. Then there are no results any more.
-func (s *Simulator) ResultsContext(ctx context.Context) (*Results, error) {
+func (s *Simulator) Results(ctx context.Context) (*Results, error) {
 	switch {
 	case s.view.closed:
 		return nil, errDone

@@ -76,7 +76,7 @@ func TestMetadataIsCharged(t *testing.T) {
 					t.Errorf("%d bytes are charged for %s, %v", b.charged, key, err)
 				}
 			}
-			results, err := sim.Results()
+			results, err := sim.Results(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

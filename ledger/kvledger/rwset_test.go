@@ -95,7 +95,7 @@ func TestNamespacesAreSorted(t *testing.T) {
 	if _, err := sim.GetStateRange(t.Context(), "unread", all); err != nil {
 		t.Fatal(err)
 	}
-	results, err := sim.Results()
+	results, err := sim.Results(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

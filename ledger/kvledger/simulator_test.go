@@ -63,7 +63,7 @@ func TestDone(t *testing.T) {
 		"DeleteState":      func() error { return sim.DeleteState(ctx, ns, "k") },
 		"GetStateRange":    func() error { _, err := sim.GetStateRange(ctx, ns, all); return err },
 		"GetHistoryForKey": func() error { _, err := sim.GetHistoryForKey(ctx, ns, "k"); return err },
-		"Results":          func() error { _, err := sim.Results(); return err },
+		"Results":          func() error { _, err := sim.Results(t.Context()); return err },
 		"Next":             func() error { _, err := it.Next(ctx); return err },
 		"history's Next":   func() error { _, err := history.Next(ctx); return err },
 		"private Next":     func() error { _, err := private.Next(ctx); return err },
@@ -104,11 +104,11 @@ func TestClosedIterators(t *testing.T) {
 
 func TestResultsOnce(t *testing.T) {
 	sim := newSimulator(t, openMemory(t), "tx")
-	results, err := sim.Results()
+	results, err := sim.Results(t.Context())
 	if err != nil || results.RWSet == nil || len(results.RWSet) != 0 {
 		t.Errorf("the results of nothing are %+v, %v", results, err)
 	}
-	_, err = sim.Results()
+	_, err = sim.Results(t.Context())
 	wantError(t, "Results", err, resultsText)
 }
 
@@ -200,7 +200,7 @@ func TestManyKeys(t *testing.T) {
 				put(key, value)(t, sim)
 			}
 		}
-		results, err := sim.Results()
+		results, err := sim.Results(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

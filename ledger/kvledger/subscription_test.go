@@ -193,7 +193,7 @@ func TestKeyMetadata(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := sim.Results()
+	r, err := sim.Results(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

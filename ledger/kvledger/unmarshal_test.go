@@ -139,7 +139,7 @@ func TestResultsStop(t *testing.T) {
 				sim := newSimulator(t, l, "tx")
 				fill(t, sim)
 				ctx := threadtime.New(t, after)
-				results, err := sim.ResultsContext(ctx)
+				results, err := sim.Results(ctx)
 				if ended := after < time.Hour; ended && (results != nil || !errors.Is(err, context.DeadlineExceeded)) || !ended && err != nil {
 					t.Errorf("when the context ends after %v: %v", after, err)
 				}

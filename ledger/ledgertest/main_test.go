@@ -32,7 +32,7 @@ func reference(t *testing.T) ledgertest.Fixture {
 		Ledger:    l,
 		Validates: true,
 		Commit: func(ctx context.Context, tx ledgertest.Tx) (bool, error) {
-			results, err := kvledger.ResultsOf(tx.Simulator)
+			results, err := kvledger.ResultsOf(t.Context(), tx.Simulator)
 			if err != nil {
 				return false, err
 			}

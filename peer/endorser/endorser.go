@@ -63,7 +63,7 @@ type Channel struct {
 	Committed func(ctx context.Context, txID string) (bool, error)
 	// Results returns what was simulated: the public read/write set, and the private one, or nil. It is called once for a
 	// simulator, before its Done. kvledger.ResultsOf knows.
-	Results func(ledger.Simulator) (public, private []byte, err error)
+	Results func(context.Context, ledger.Simulator) (public, private []byte, err error)
 	// PrivateData keeps a transaction's private read/write set until it is committed. Nil: a transaction that writes private data
 	// is refused. Clients are told its errors.
 	PrivateData func(ctx context.Context, txID string, private []byte) error

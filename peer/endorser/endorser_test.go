@@ -114,8 +114,8 @@ func newNetwork(t *testing.T, change func(*endorser.Config, *endorser.Channel)) 
 			}
 			return err == nil, err
 		},
-		Results: func(sim ledger.Simulator) (public, private []byte, err error) {
-			r, err := kvledger.ResultsOf(sim)
+		Results: func(ctx context.Context, sim ledger.Simulator) (public, private []byte, err error) {
+			r, err := kvledger.ResultsOf(ctx, sim)
 			if err != nil {
 				return nil, nil, err
 			}

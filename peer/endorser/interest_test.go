@@ -352,8 +352,8 @@ func TestNoInterest(t *testing.T) {
 		}
 	}
 	n.channel.Ledger = uninteresting{n.channel.Ledger}
-	n.channel.Results = func(sim ledger.Simulator) (public, private []byte, err error) {
-		r, err := kvledger.ResultsOf(sim.(plainSimulator).Simulator)
+	n.channel.Results = func(ctx context.Context, sim ledger.Simulator) (public, private []byte, err error) {
+		r, err := kvledger.ResultsOf(ctx, sim.(plainSimulator).Simulator)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -84,7 +84,7 @@ func (e *Endorser) simulate(ctx context.Context, p *proposal, params handler.TxP
 				return err
 			}
 		}
-		s.rwset, private, err = channel.Results(sim)
+		s.rwset, private, err = channel.Results(ctx, sim)
 		return err
 	}); err != nil {
 		return s, errors.WithMessage(err, "read results")

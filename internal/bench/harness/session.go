@@ -149,7 +149,7 @@ func newLedger() (ledger.Ledger, error) {
 			return nil, err
 		}
 	}
-	tx, err := kvledger.TransactionOf(simulator, txID, time.Now())
+	tx, err := kvledger.TransactionOf(ctx, simulator, txID, time.Now())
 	if err != nil {
 		return nil, err
 	}

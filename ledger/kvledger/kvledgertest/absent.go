@@ -83,7 +83,7 @@ func commitStates(t *testing.T, l *kvledger.Ledger, txID string, reads, writes [
 			t.Fatal(err)
 		}
 	}
-	tx, err := kvledger.TransactionOf(sim, txID, time.Time{})
+	tx, err := kvledger.TransactionOf(t.Context(), sim, txID, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func channelTransaction(ctx context.Context, l *kvledger.Ledger, channelID strin
 			}
 		}
 	}
-	tx.results, err = sim.Results()
+	tx.results, err = sim.Results(ctx)
 	return tx, err
 }
 

@@ -53,7 +53,7 @@ func commitKeys(t *testing.T, l *kvledger.Ledger, block uint64) {
 			t.Fatal(err)
 		}
 	}
-	results, err := sim.Results()
+	results, err := sim.Results(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func Simulate(ctx context.Context, l *kvledger.Ledger, txID string) (*kvledger.S
 
 // Commit commits what a simulator has simulated, as a block of its own.
 func Commit(ctx context.Context, l *kvledger.Ledger, tx ledgertest.Tx) (kvledger.ValidationCode, error) {
-	results, err := kvledger.ResultsOf(tx.Simulator)
+	results, err := kvledger.ResultsOf(ctx, tx.Simulator)
 	if err != nil {
 		return kvledger.InvalidOtherReason, err
 	}

@@ -74,7 +74,7 @@ func commitDocuments(t *testing.T, l *kvledger.Ledger, txID string, docs map[str
 			}
 		}
 	}
-	results, err := sim.Results()
+	results, err := sim.Results(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func simulate(ctx context.Context, l *kvledger.Ledger, random *rand.Rand, tx *tr
 		}
 	}
 	if err == nil {
-		tx.results, err = sim.Results()
+		tx.results, err = sim.Results(ctx)
 	}
 	return err
 }
@@ -197,6 +197,6 @@ func fill(ctx context.Context, l *kvledger.Ledger) (*transaction, error) {
 			return nil, err
 		}
 	}
-	tx.results, err = sim.Results()
+	tx.results, err = sim.Results(ctx)
 	return tx, err
 }

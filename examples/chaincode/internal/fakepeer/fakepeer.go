@@ -172,7 +172,7 @@ func (p *Peer) simulate() ledger.Simulator {
 			p.t.Fatal(err)
 		}
 	}
-	filled, err := kvledger.ResultsOf(filling)
+	filled, err := kvledger.ResultsOf(ctx, filling)
 	if err != nil {
 		p.t.Fatal(err)
 	}

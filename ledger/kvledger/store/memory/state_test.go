@@ -207,7 +207,7 @@ func TestRestoreUnderLedger(t *testing.T) {
 		if err := sim.SetState(t.Context(), "cc", "k", []byte(value)); err != nil {
 			t.Fatal(err)
 		}
-		tx, err := kvledger.TransactionOf(sim, txID, time.Unix(1, 0))
+		tx, err := kvledger.TransactionOf(t.Context(), sim, txID, time.Unix(1, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +271,7 @@ func TestRestoreAndMetadata(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		tx, err := kvledger.TransactionOf(sim, txID, time.Unix(1, 0))
+		tx, err := kvledger.TransactionOf(t.Context(), sim, txID, time.Unix(1, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -109,7 +109,7 @@ func (w blockWriter) simulate(ctx context.Context) (*kvledger.Results, error) {
 			return nil, err
 		}
 	}
-	return w.sim.Results()
+	return w.sim.Results(ctx)
 }
 
 func (w blockWriter) write(ctx context.Context) error {

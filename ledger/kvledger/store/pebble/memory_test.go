@@ -43,7 +43,7 @@ func testMemoryOfCommit(t *testing.T, enveloped bool, most float64) {
 			t.Fatal(err)
 		}
 	}
-	tx, err := kvledger.TransactionOf(sim, "tx", time.Time{})
+	tx, err := kvledger.TransactionOf(t.Context(), sim, "tx", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

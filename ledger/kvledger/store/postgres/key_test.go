@@ -118,7 +118,7 @@ func TestLongKeysOfChaincode(t *testing.T) {
 				t.Errorf("%s: a key of %d bytes: %v", name, len(longest), err)
 			}
 		}
-		results, err := sim.Results()
+		results, err := sim.Results(t.Context())
 		sim.Done()
 		if err != nil {
 			t.Fatal(err)

@@ -190,7 +190,7 @@ func (w *writer) simulate(ctx context.Context, txID string) (*kvledger.Results, 
 			return nil, err
 		}
 	}
-	return sim.Results()
+	return sim.Results(ctx)
 }
 
 // A commit is not acknowledged before the standby has it, even where the primary stops waiting for it, and then nobody

@@ -89,7 +89,7 @@ func (b *bench) fill(from, keys int) error {
 			return err
 		}
 	}
-	results, err := kvledger.ResultsOf(sim)
+	results, err := kvledger.ResultsOf(ctx, sim)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (b *bench) transfer(ctx context.Context, n int) (kvledger.Transaction, erro
 			return tx, err
 		}
 	}
-	results, err := kvledger.ResultsOf(sim)
+	results, err := kvledger.ResultsOf(ctx, sim)
 	if err != nil {
 		return tx, err
 	}
