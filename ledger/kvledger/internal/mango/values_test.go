@@ -100,7 +100,7 @@ func TestLargeBookmark(t *testing.T) {
 		"a key":       {Values: []any{true}, Key: strings.Repeat("k", 64<<20)},
 	} {
 		var err error
-		if n := allocated(func() { _, err = p.BookmarkAfter(at) }); !errors.Is(err, mango.ErrLargeBookmark) || n > 40<<20 {
+		if n := allocated(func() { _, err = p.BookmarkAfter(at) }); !errors.Is(err, mango.ErrLargeBookmark) || n > 128<<20 {
 			t.Errorf("%s that is too long: %d bytes are allocated, %v", name, n, err)
 		}
 	}
