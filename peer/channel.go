@@ -182,6 +182,6 @@ func (c *Channel) commit(ctx context.Context, b *pb.Block) error {
 	for i, envelope := range b.GetData().GetData() {
 		outcomes = append(outcomes, Outcome{TxID: txIDOf(envelope), Block: number, Position: i, Code: codes[i], Reason: c.reasons[i]})
 	}
-	c.waiting.committed(outcomes)
+	c.waiting.committed(b.GetData().GetData(), outcomes)
 	return nil
 }

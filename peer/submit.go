@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"crypto/sha256"
 
 	"github.com/pkg/errors"
 
@@ -31,8 +32,8 @@ func (n *Network) Submit(ctx context.Context, who identity.Signer, call Call) (*
 }
 
 // Order has envelopes ordered, and waits until all peers of the channel have committed them. Several envelopes are one block. The
-// outcomes are in their order; an Outcome may be that of an invalid transaction. If there is an error, it is an *ordering.Error if
-// the orderer has refused, or an *UnknownError.
+// outcomes are in their order; an Outcome may be that of an invalid transaction. If there is an error, it is an *UnknownError if the
+// envelopes may have been ordered. After any other one they were not: it is an *ordering.Error if the orderer has refused.
 func (n *Network) Order(ctx context.Context, envelopes ...[]byte) ([]Outcome, error) {
 	if len(envelopes) == 0 {
 		return nil, nil
@@ -77,6 +78,7 @@ func (n *Network) order(ctx context.Context, envelopes [][]byte) error {
 // expectation is a transaction that all peers of a channel are going to commit.
 type expectation struct {
 	txID     string
+	hash     envelopeHash
 	channels []*Channel
 	outcomes []<-chan Outcome
 	leaves   []func()
@@ -86,7 +88,7 @@ type expectation struct {
 // must leave.
 func (n *Network) expect(channelID string, envelopes [][]byte) (all []*expectation, err error) {
 	for _, envelope := range envelopes {
-		x := &expectation{txID: txIDOf(envelope)}
+		x := &expectation{txID: txIDOf(envelope), hash: sha256.Sum256(envelope)}
 		all = append(all, x)
 		for _, p := range n.peers {
 			if c := p.Channel(channelID); c != nil {
@@ -100,7 +102,7 @@ func (n *Network) expect(channelID string, envelopes [][]byte) (all []*expectati
 }
 
 func (x *expectation) join(c *Channel) error {
-	outcome, leave, err := c.waiting.join(x.txID)
+	outcome, leave, err := c.waiting.join(x.hash)
 	if err != nil {
 		return err
 	}
@@ -114,20 +116,42 @@ func (x *expectation) leave() {
 	}
 }
 
-// wait returns what the first peer says, after all peers have committed.
+// wait returns what the first peer says, after all peers have committed. They must say the same.
 func (x *expectation) wait(ctx context.Context) (first Outcome, err error) {
-	for i, outcome := range x.outcomes {
-		select {
-		case o, ok := <-outcome:
-			if !ok {
-				return Outcome{}, x.channels[i].waiting.cause()
-			}
-			if i == 0 {
-				first = o
-			}
-		case <-ctx.Done():
-			return Outcome{}, ctx.Err()
+	for i := range x.outcomes {
+		o, err := x.outcomeOf(ctx, i)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if i == 0 {
+			first = o
+		}
+		if o.Code != first.Code {
+			return Outcome{}, errors.Errorf("peers disagree about transaction %s in block %d: it is %s at %s, and %s at %s",
+				x.txID, o.Block, first.Code, x.channels[0].peer.Name(), o.Code, x.channels[i].peer.Name())
 		}
 	}
 	return first, nil
+}
+
+// outcomeOf waits for what a peer says. If that is there, it counts, also if ctx has ended.
+func (x *expectation) outcomeOf(ctx context.Context, i int) (Outcome, error) {
+	select {
+	case o, ok := <-x.outcomes[i]:
+		return x.checked(i, o, ok)
+	default:
+	}
+	select {
+	case o, ok := <-x.outcomes[i]:
+		return x.checked(i, o, ok)
+	case <-ctx.Done():
+		return Outcome{}, ctx.Err()
+	}
+}
+
+func (x *expectation) checked(i int, o Outcome, ok bool) (Outcome, error) {
+	if !ok {
+		return Outcome{}, x.channels[i].waiting.cause()
+	}
+	return o, nil
 }

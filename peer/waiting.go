@@ -2,56 +2,69 @@ package peer
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"sync"
 
 	"github.com/pkg/errors"
 )
 
-// waiting are those who wait for transactions to be committed.
+// waiting are those who wait for transactions to be committed. They wait for envelopes, not for IDs: others may put the same ID
+// into envelopes of theirs, which then have a code of their own.
 type waiting struct {
 	mu    sync.Mutex
-	txs   map[string][]chan Outcome // each with room for its outcome
+	txs   map[envelopeHash][]chan Outcome // each with room for its outcome; the first waits for the first of equal envelopes
 	seen  uint64                    // how many envelopes were committed
 	moved chan struct{}             // is closed when there are more; nil if nobody waits
 	err   error                     // why there will be no more
 }
 
-// join returns a channel that gets the transaction's outcome, and is closed if there is none. leave must be called.
-func (w *waiting) join(txID string) (outcome <-chan Outcome, leave func(), err error) {
+// envelopeHash is the SHA-256 of a marshalled Envelope.
+type envelopeHash [sha256.Size]byte
+
+// join returns a channel that gets the outcome of an envelope, and is closed if there is none. leave must be called.
+func (w *waiting) join(hash envelopeHash) (outcome <-chan Outcome, leave func(), err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
 		return nil, nil, w.err
 	}
 	if w.txs == nil {
-		w.txs = map[string][]chan Outcome{}
+		w.txs = map[envelopeHash][]chan Outcome{}
 	}
 	ch := make(chan Outcome, 1)
-	w.txs[txID] = append(w.txs[txID], ch)
-	return ch, func() { w.leave(txID, ch) }, nil
+	w.txs[hash] = append(w.txs[hash], ch)
+	return ch, func() { w.leave(hash, ch) }, nil
 }
 
-func (w *waiting) leave(txID string, ch chan Outcome) {
+func (w *waiting) leave(hash envelopeHash, ch chan Outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	others := slices.DeleteFunc(w.txs[txID], func(other chan Outcome) bool { return other == ch })
-	if len(others) == 0 {
-		delete(w.txs, txID)
+	w.keep(hash, slices.DeleteFunc(w.txs[hash], func(other chan Outcome) bool { return other == ch }))
+}
+
+// keep needs the lock.
+func (w *waiting) keep(hash envelopeHash, chs []chan Outcome) {
+	if len(chs) == 0 {
+		delete(w.txs, hash)
 	} else {
-		w.txs[txID] = others
+		w.txs[hash] = chs
 	}
 }
 
-// committed tells of a block. Of several transactions with the same ID, the first one is told of.
-func (w *waiting) committed(outcomes []Outcome) {
+// committed tells of a block: of its envelopes, and what became of each.
+func (w *waiting) committed(envelopes [][]byte, outcomes []Outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, o := range outcomes {
-		for _, ch := range w.txs[o.TxID] {
-			ch <- o
+	for i, o := range outcomes {
+		if len(w.txs) == 0 {
+			break
 		}
-		delete(w.txs, o.TxID)
+		hash := envelopeHash(sha256.Sum256(envelopes[i]))
+		if chs := w.txs[hash]; len(chs) > 0 {
+			chs[0] <- o
+			w.keep(hash, chs[1:])
+		}
 	}
 	w.seen += uint64(len(outcomes))
 	w.wake()
