@@ -155,6 +155,7 @@ func (c *Channel) committed(ctx context.Context, txID string) (bool, error) {
 // run commits the channel's blocks until it is told to stop. If a block can't be committed, nobody waits for it in vain.
 func (c *Channel) run(ctx context.Context) {
 	defer close(c.ended)
+	defer c.blocks.Close() // the orderer waits for nobody who reads no more
 	for {
 		b, err := c.blocks.Next(ctx)
 		if err == nil {

@@ -51,6 +51,9 @@ func (n *Network) candidates(who identity.Signer, call Call) ([]candidate, error
 	if named != nil {
 		return named, nil
 	}
+	if len(call.Transient) > 0 && len(own) == 0 && len(others) > 0 { // Fabric: internal/pkg/gateway, endorse.go
+		return nil, errors.New("no endorsers found in the gateway's organization; retry specifying endorsing organization(s) to protect transient data")
+	}
 	if all := append(own, others...); len(all) > 0 {
 		return all, nil
 	}
@@ -88,41 +91,52 @@ func plan(ctx context.Context, call Call, first *answer, candidates []candidate)
 	if len(may) == 0 || may[0].peer != first.peer {
 		may = append([]candidate{candidates[0]}, may...) // it has seen the data already
 	}
-	tries := 0
-	enough := func(chosen []candidate) bool {
-		tries++
-		return tries <= maxTries && w.enough(chosen)
-	}
+	s := search{tries: maxTries, enough: w.enough}
 	for size := range len(may) {
-		if chosen := choose(may[:1], may[1:], size, enough); chosen != nil {
+		if chosen := s.choose(may[:1], may[1:], size); chosen != nil {
 			return chosen[1:], nil
 		}
+		if err := ctx.Err(); err != nil {
+			return nil, errors.Wrap(err, "find enough peers")
+		}
 	}
-	if w.enough(may) {
+	if w.enough(may) { // nobody has the time to find fewer
 		return may[1:], nil
 	}
-	if len(w.collections) > 0 && len(may) < len(candidates) {
-		return nil, errors.Errorf("requires endorsement from organisation(s) that are not in the distribution policy of the private data "+
-			"collection(s): [%s]; retry specifying trusted endorsing organizations to protect transient data", w.collectionNames())
-	}
-	return nil, errors.Errorf("no combination of peers can be derived which satisfy the endorsement policy: %d can endorse chaincode %s on channel %s",
-		len(may), call.Chaincode, call.Channel)
+	return nil, w.cannot(call, len(may), len(candidates))
 }
 
-// maxTries is how many combinations of peers are tried, fewest peers first, before all are asked.
-const maxTries = 10_000
+// cannot is the error if all who may endorse are not enough.
+func (w *wanted) cannot(call Call, may, known int) error {
+	if len(w.collections) > 0 && may < known {
+		return errors.Errorf("requires endorsement from organisation(s) that are not in the distribution policy of the private data "+
+			"collection(s): [%s]; retry specifying trusted endorsing organizations to protect transient data", w.collectionNames())
+	}
+	return errors.Errorf("no combination of peers can be derived which satisfy the endorsement policy: %d can endorse chaincode %s on channel %s",
+		may, call.Chaincode, call.Channel)
+}
+
+// maxTries is how many combinations of peers are tried, fewest peers first, before all are asked. 20 peers have a million of them.
+const maxTries = 1_000
+
+// search looks for peers that are enough, as long as it has tries left.
+type search struct {
+	tries  int
+	enough func([]candidate) bool
+}
 
 // choose adds as many peers as it is told to those that are chosen, so that they are enough. It returns nil if it can't.
-func choose(chosen, from []candidate, more int, enough func([]candidate) bool) []candidate {
+func (s *search) choose(chosen, from []candidate, more int) []candidate {
 	if more == 0 {
-		if enough(chosen) {
+		s.tries--
+		if s.enough(chosen) {
 			return chosen
 		}
 		return nil
 	}
-	for i := 0; i+more <= len(from); i++ {
+	for i := 0; i+more <= len(from) && s.tries > 0; i++ {
 		with := append(chosen[:len(chosen):len(chosen)], from[i])
-		if found := choose(with, from[i+1:], more-1, enough); found != nil {
+		if found := s.choose(with, from[i+1:], more-1); found != nil {
 			return found
 		}
 	}

@@ -89,7 +89,7 @@ func (e *Endorser) simulate(ctx context.Context, p *proposal, params handler.TxP
 	}); err != nil {
 		return s, errors.WithMessage(err, "read results")
 	}
-	if private != nil {
+	if private != nil && s.result.Status < 400 { // what can't be ordered leaves nothing that waits for its block
 		if channel.PrivateData == nil {
 			return s, errors.New("the transaction writes private data, which this peer can't keep")
 		}
