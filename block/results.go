@@ -10,19 +10,25 @@ import (
 // all bytes of each layer. These functions walk over the bytes instead, and copy nothing. Where a field is there twice they do
 // as protobuf does: of bytes the last one counts, and messages are merged. So they find what ParseTransaction finds.
 
-// The numbers of fields on the way to a read/write set, outermost first.
+// The numbers of fields on the way to a read/write set, outermost first, and of those beside it.
 const (
 	envelopePayload          = 1
 	payloadHeader            = 1
 	payloadData              = 2
 	headerChannelHeader      = 1
+	headerSignatureHeader    = 2
 	channelHeaderType        = 1
+	signatureHeaderNonce     = 2
 	transactionActions       = 1
+	transactionActionHeader  = 1
 	transactionActionPayload = 2
+	payloadProposal          = 1
 	payloadAction            = 2
 	actionResponsePayload    = 1
+	responsePayloadHash      = 1
 	responsePayloadExtension = 2
 	chaincodeActionResults   = 1
+	chaincodeActionResponse  = 3
 )
 
 // HeaderType returns what kind of transaction a marshalled Envelope has. It is false if the Envelope can't be decoded so far,

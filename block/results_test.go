@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/ccpeer/ccpeer/block"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -36,11 +37,41 @@ func TestUnsigned(t *testing.T) {
 	if err := proto.Unmarshal(b, &e); err != nil || !bytes.Equal(marshal(t, &e), b) {
 		t.Errorf("an envelope is marshalled anew as other bytes: %v", err)
 	}
+	for _, size := range []int{0, 1, 127, 128, 20000, 3 << 20} {
+		rwset := bytes.Repeat([]byte("x"), size)
+		if got, want := newUnsigned(t, rwset), unsignedByMessages(t, rwset); !bytes.Equal(got, want) {
+			t.Errorf("an envelope of %d bytes is %.300x, want %.300x", size, got, want)
+		}
+	}
 	for _, u := range []block.Unsigned{{ChannelID: "c"}, {ChannelID: "c", TxID: "\xff"}, {ChannelID: "\xff", TxID: "tx"}} {
 		if _, err := block.NewUnsigned(u); err == nil {
 			t.Errorf("%+v is made an envelope", u)
 		}
 	}
+}
+
+// unsignedByMessages makes the envelope as it is defined, of one message for each layer.
+func unsignedByMessages(t testing.TB, rwset []byte) []byte {
+	t.Helper()
+	header := &pb.Header{
+		ChannelHeader: marshal(t, &pb.ChannelHeader{
+			Type: int32(pb.HeaderType_ENDORSER_TRANSACTION), ChannelId: "mychannel", TxId: "tx", Timestamp: timestamppb.New(time.Unix(5, 6)),
+		}),
+		SignatureHeader: marshal(t, &pb.SignatureHeader{Nonce: []byte("tx")}),
+	}
+	payload := &pb.ChaincodeProposalPayload{Input: marshal(t, &pb.ChaincodeInvocationSpec{ChaincodeSpec: &pb.ChaincodeSpec{}})}
+	hash, err := block.HashProposal(header, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endorsed := &pb.ProposalResponsePayload{
+		ProposalHash: hash, Extension: marshal(t, &pb.ChaincodeAction{Results: rwset, Response: &pb.Response{Status: 200}}),
+	}
+	action := &pb.ChaincodeActionPayload{
+		ChaincodeProposalPayload: marshal(t, payload), Action: &pb.ChaincodeEndorsedAction{ProposalResponsePayload: marshal(t, endorsed)},
+	}
+	data := &pb.Transaction{Actions: []*pb.TransactionAction{{Header: header.SignatureHeader, Payload: marshal(t, action)}}}
+	return marshal(t, &pb.Envelope{Payload: marshal(t, &pb.Payload{Header: header, Data: marshal(t, data)})})
 }
 
 // TestResults finds the read/write set, and what kind of transaction it is, in envelopes of all kinds.

@@ -1,9 +1,11 @@
 package block
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/pkg/errors"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -28,42 +30,78 @@ func NewUnsigned(u Unsigned) ([]byte, error) {
 	return b, errors.WithMessage(err, "make transaction")
 }
 
+// marshal writes the layers from the inside out, and each from its end, so that every byte of the read/write set is written once.
+// With a message for each layer it would be copied seven times.
 func (u Unsigned) marshal() ([]byte, error) {
 	if u.TxID == "" {
 		return nil, errors.New("the ID is missing")
 	}
-	var e encoder
-	header := &pb.Header{
-		ChannelHeader: e.marshal(&pb.ChannelHeader{
-			Type: int32(pb.HeaderType_ENDORSER_TRANSACTION), ChannelId: u.ChannelID, TxId: u.TxID, Timestamp: timestamppb.New(u.Timestamp),
-		}),
-		SignatureHeader: e.marshal(&pb.SignatureHeader{Nonce: []byte(u.TxID)}),
+	channel, err := proto.Marshal(&pb.ChannelHeader{
+		Type: int32(pb.HeaderType_ENDORSER_TRANSACTION), ChannelId: u.ChannelID, TxId: u.TxID, Timestamp: timestamppb.New(u.Timestamp),
+	})
+	if err != nil {
+		return nil, errors.Wrap(err, "marshal ChannelHeader")
 	}
-	proposal := e.marshal(&pb.ChaincodeProposalPayload{
-		Input: e.marshal(&pb.ChaincodeInvocationSpec{ChaincodeSpec: &pb.ChaincodeSpec{}}),
-	})
-	endorsed := e.marshal(&pb.ProposalResponsePayload{
-		ProposalHash: proposalHash(header, proposal),
-		Extension:    e.marshal(&pb.ChaincodeAction{Results: u.RWSet, Response: &pb.Response{Status: 200}}),
-	})
-	action := e.marshal(&pb.ChaincodeActionPayload{
-		ChaincodeProposalPayload: proposal, Action: &pb.ChaincodeEndorsedAction{ProposalResponsePayload: endorsed},
-	})
-	data := e.marshal(&pb.Transaction{Actions: []*pb.TransactionAction{{Header: header.GetSignatureHeader(), Payload: action}}})
-	envelope := e.marshal(&pb.Envelope{Payload: e.marshal(&pb.Payload{Header: header, Data: data})})
-	return envelope, e.err
+	signature := protowire.AppendString(protowire.AppendTag(nil, signatureHeaderNonce, protowire.BytesType), u.TxID)
+	const (
+		proposal = "\x0a\x02\x0a\x00" // a ChaincodeProposalPayload with an invocation of nothing
+		response = "\x08\xc8\x01"     // a Response with status 200
+		overhead = 160                // what tags, lengths and these constants take
+	)
+	hash := proposalHash(&pb.Header{ChannelHeader: channel, SignatureHeader: signature}, []byte(proposal))
+	w := newBackward(overhead + len(channel) + 2*len(signature) + len(u.RWSet))
+	w.string(chaincodeActionResponse, response)
+	if len(u.RWSet) > 0 {
+		w.bytes(chaincodeActionResults, u.RWSet)
+	}
+	w.wrap(responsePayloadExtension, 0)
+	w.bytes(responsePayloadHash, hash)
+	w.wrap(actionResponsePayload, 0)
+	w.wrap(payloadAction, 0)
+	w.string(payloadProposal, proposal)
+	w.wrap(transactionActionPayload, 0)
+	w.bytes(transactionActionHeader, signature)
+	w.wrap(transactionActions, 0)
+	w.wrap(payloadData, 0)
+	data := w.size()
+	w.bytes(headerSignatureHeader, signature)
+	w.bytes(headerChannelHeader, channel)
+	w.wrap(payloadHeader, data)
+	w.wrap(envelopePayload, 0)
+	return w.written(), nil
 }
 
-// encoder marshals the layers of an envelope, of which each has the one before as bytes. It keeps the first error.
-type encoder struct{ err error }
+// backward writes a message from its end to its beginning.
+type backward struct {
+	b  []byte
+	at int // what is written begins here
+}
 
-func (e *encoder) marshal(m proto.Message) []byte {
-	if e.err != nil {
-		return nil
-	}
-	b, err := proto.Marshal(m)
-	if err != nil {
-		e.err = errors.Wrapf(err, "marshal %s", m.ProtoReflect().Descriptor().Name())
-	}
-	return b
+// newBackward returns one that has room for size bytes.
+func newBackward(size int) *backward { return &backward{b: make([]byte, size), at: size} }
+
+func (w *backward) written() []byte { return w.b[w.at:] }
+
+func (w *backward) size() int { return len(w.b) - w.at }
+
+func (w *backward) bytes(field protowire.Number, value []byte) {
+	before := w.size()
+	w.at -= len(value)
+	copy(w.b[w.at:], value)
+	w.wrap(field, before)
+}
+
+func (w *backward) string(field protowire.Number, value string) {
+	before := w.size()
+	w.at -= len(value)
+	copy(w.b[w.at:], value)
+	w.wrap(field, before)
+}
+
+// wrap makes a field of what was written since there were before bytes.
+func (w *backward) wrap(field protowire.Number, before int) {
+	var room [2 * binary.MaxVarintLen64]byte
+	head := protowire.AppendVarint(protowire.AppendTag(room[:0], field, protowire.BytesType), uint64(w.size()-before))
+	w.at -= len(head)
+	copy(w.b[w.at:], head)
 }
