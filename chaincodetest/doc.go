@@ -9,10 +9,10 @@
 //		alice.Submit("basic", "Delete", "nope").Fails("does not exist")
 //	}
 //
-// There are no mocks. The chaincode registers with a peer, and talks to it by Fabric's protocol. What it reads and writes becomes
-// a read/write set, which is validated and committed to a ledger in memory, with history, private data and rich queries. So
-// a chaincode can't see its own writes, an event of a refused transaction is lost, and two transactions of a block may conflict,
-// as on a network.
+// There are no mocks. The chaincode registers with a peer, and talks to it by Fabric's protocol. The peer endorses what it has read
+// and written, an orderer makes a block, and each organization's peer checks, validates and commits it to a ledger in memory, with
+// history, private data and rich queries. So a chaincode can't see its own writes, a transaction may lack an endorsement, and two
+// transactions of a block may conflict, as on any network.
 //
 // What a test expects is said about a transaction: OK, Fails, Event, Writes. If it isn't so, the test fails at that line. The
 // message has what was expected, all that the transaction has read and written, and the conversation between chaincode and
@@ -32,13 +32,13 @@
 // # What is checked without being asked
 //
 // Submit runs a chaincode twice on the same state, and fails the test if the two runs differ: on a network, peers would not agree.
-// Option WithoutDeterminism turns that off.
+// Option WithoutDeterminism turns that off. WithOrganizations gives the network more organizations, whose peers are compared, too.
 //
 // There is no timeout but go test's own, so a breakpoint may hold a transaction for as long as you like.
 //
 // # Goroutines
 //
-// A Net has those of the peer and of its chaincode. All have ended when the test has, so goleak finds none. A Net, its clients and
-// its transactions are safe for concurrent use. As with testing.T, what fails a test must be called by its own goroutine. All
-// but the clock and Revert can be.
+// A Net has those of its peers and of their chaincode. All have ended when the test has, so goleak finds none. A Net, its clients and
+// its transactions are safe for concurrent use, by parallel subtests, too. As with testing.T, what may fail a test is to be called by
+// the test's own goroutine; Tx.Err never fails one.
 package chaincodetest
