@@ -13,6 +13,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/identity/mspfolder"
+	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/internal/privatedir"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
@@ -42,16 +43,19 @@ func (f folder) in(names ...string) folder {
 	return folder(path)
 }
 
-// prepare makes the folder, or takes the access to it from others.
-func (f folder) prepare() error {
+// prepare makes the folder, or takes the access to it from others, and keeps other networks from using it until release is called.
+func (f folder) prepare() (release func(), err error) {
 	if f == "" {
-		return nil
+		return func() {}, nil
 	}
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
-		return errors.Wrap(err, "make folder")
+		return nil, errors.Wrap(err, "make folder")
 	}
-	_, err := privatedir.Tighten(string(f))
-	return err
+	if _, err := privatedir.Tighten(string(f)); err != nil {
+		return nil, err
+	}
+	release, err = lockdir.Lock(string(f)) // does nothing on Windows
+	return release, errors.WithMessagef(err, "lock folder %s", string(f))
 }
 
 // organization returns an organization with the CA that it had before, or a new one.

@@ -13,6 +13,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/identity/mspfolder"
+	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/peer"
 )
@@ -159,6 +160,12 @@ func TestFolderRefuses(t *testing.T) {
 		n := newNetwork(t, peer.NetworkConfig{Folder: folder})
 		deploy(t, n, peer.Chaincode{Name: "asset"})
 		client(t, n, "alice")
+		if other, err := peer.NewNetwork(t.Context(), peer.NetworkConfig{Folder: folder}); lockdir.Works && (err == nil || !strings.Contains(err.Error(), "somebody else is using it")) {
+			t.Errorf("another network uses the folder: %v, %v", other, err)
+		}
+		if err := n.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if err := damage(folder); err != nil {
 			t.Fatal(err)
 		}

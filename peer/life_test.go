@@ -79,13 +79,14 @@ func TestCloseCommits(t *testing.T) {
 		}
 	}
 	submitting.Go(func() {
-		var unknown *peer.UnknownError
 		_, err := n.Submit(context.Background(), client(t, n, "alice"), call("put", "last", "v"))
-		if err != nil && !errors.As(err, &unknown) && !errors.Is(err, ordering.ErrClosed) && !errors.Is(err, chaincodesupport.ErrClosed) {
-			var failed *peer.ProposalError
-			if !errors.As(err, &failed) {
-				t.Error(err)
-			}
+		var (
+			unknown *peer.UnknownError  // it was too late for the peers,
+			refused *ordering.Error     // for the orderer,
+			failed  *peer.ProposalError // or for the endorser
+		)
+		if err != nil && !errors.As(err, &unknown) && !errors.As(err, &refused) && !errors.As(err, &failed) && !errors.Is(err, ordering.ErrClosed) {
+			t.Error(err)
 		}
 	})
 	if err := n.Close(t.Context()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pkg/errors"
@@ -37,8 +38,8 @@ type NetworkConfig struct {
 	// Store opens the store of a peer, whose names are like peer0.Org1MSP. The network closes it. Nil: stores in memory.
 	Store func(peerName string) (store.Store, error)
 	// Folder is where the network keeps what must outlive it, if stores do: the keys of its organizations and clients, and what
-	// was deployed. Organizations are in organizations/, in the form of MSP folders. It is made if it isn't there. Empty: nothing
-	// is kept.
+	// was deployed. Organizations are in organizations/, in the form of MSP folders. It is made if it isn't there, and belongs to
+	// one network at a time. Empty: nothing is kept.
 	Folder string
 	// Support says how a peer runs chaincode: see Config.Support. Nil: by the defaults of chaincodesupport.
 	Support func(peerName string) chaincodesupport.Config
@@ -60,6 +61,8 @@ type Organization struct {
 type Network struct {
 	cfg           NetworkConfig
 	folder        folder
+	release       func()     // lets others use the folder; nil if it isn't ours
+	closing       sync.Mutex // held while the network is closed, for stores and release
 	organizations []*organization
 	stores        []store.Store
 	peers         []*Peer
@@ -100,7 +103,7 @@ func (n *Network) begin(ctx context.Context) error {
 	if n.orderer, err = ordering.New(ordering.Config{Past: n.past, Logger: n.cfg.Logger}); err != nil {
 		return err
 	}
-	if err := n.folder.prepare(); err != nil {
+	if n.release, err = n.folder.prepare(); err != nil {
 		return err
 	}
 	for _, o := range n.cfg.Organizations {
@@ -279,8 +282,10 @@ func (n *Network) channelOr(id string) string {
 }
 
 // Close ends the network: the orderer, the peers with their chaincode, and the stores. Transactions in flight may finish until ctx
-// ends. When it returns, nothing of the network is running, unless the error says so.
+// ends. When it returns, nothing of the network is running, unless the error says so. It may be called again.
 func (n *Network) Close(ctx context.Context) error {
+	n.closing.Lock()
+	defer n.closing.Unlock()
 	var first error
 	keep := func(err error) {
 		if first == nil {
@@ -306,6 +311,11 @@ func (n *Network) Close(ctx context.Context) error {
 	}
 	for _, s := range n.stores {
 		keep(s.Close())
+	}
+	n.stores = nil
+	if n.release != nil {
+		n.release()
+		n.release = nil
 	}
 	return errors.WithMessage(first, "close network")
 }

@@ -148,7 +148,7 @@ func (c *Channel) KeepPrivateData(ctx context.Context, txID string, private []by
 	if private == nil {
 		return nil
 	}
-	if err := proto.Unmarshal(private, &pb.TxPvtReadWriteSet{}); err != nil { // a peer may send anything
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(private, &pb.TxPvtReadWriteSet{}); err != nil { // a peer may send anything
 		return errors.Wrap(err, "decode private read/write set")
 	}
 	height, err := c.ledger.Height(ctx)

@@ -75,7 +75,7 @@ var allowed = map[string][]string{
 	// The parts, assembled.
 	"peer": {
 		"chaincodesupport", "chaincodesupport/runtime", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "ledger/kvledger/store/memory", "block", "collections", "identity", "identity/mspfolder",
-		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/privatedir", "proto", protobuf, zap,
+		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/lockdir", "internal/privatedir", "proto", protobuf, zap,
 	},
 	// A part of a peer, which another peer can take.
 	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
