@@ -19,6 +19,9 @@ type Definition struct {
 	Version string
 	// InitRequired says that each version has to be initialized before it runs. That takes one call that is marked as init.
 	InitRequired bool
+	// InitOptional says that a call may be marked as init, any number of times, although none has to be. Fabric has no such thing
+	// since 2.0. It does nothing with InitRequired.
+	InitOptional bool
 }
 
 // Definitions knows what channels have agreed on about chaincodes (Fabric: core/chaincode,
@@ -90,7 +93,7 @@ func (ps *policies) checkInvocation(ctx context.Context, p handler.TxParams, isI
 		err = errors.WithMessagef(err, "[channel %s] failed to get chaincode container info for %s", p.ChannelID, name)
 	case d.InitRequired:
 		err = ps.checkInitialized(ctx, p, d.Version, isInit)
-	case isInit:
+	case isInit && !d.InitOptional:
 		err = errors.Errorf("chaincode '%s' does not require initialization but called as init", name)
 	}
 	return d.ChaincodeID, errors.WithMessage(err, "invalid invocation")

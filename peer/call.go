@@ -55,6 +55,7 @@ type Result struct {
 type answer struct {
 	candidate
 	response *pb.ProposalResponse
+	cause    error // of a response that says that the transaction didn't run to its end
 	result   Result
 	rwset    []byte
 }
@@ -65,7 +66,7 @@ func (a *answer) read(txID string) error {
 	a.result = Result{TxID: txID, Status: r.GetStatus(), Message: r.GetMessage(), Payload: r.GetPayload()}
 	if a.response.GetPayload() == nil {
 		if r.GetStatus() == 500 { // chaincode's own 500 comes with a payload
-			return &ProposalError{Peer: a.peer.Name(), TxID: txID, Message: r.GetMessage()}
+			return &ProposalError{Peer: a.peer.Name(), TxID: txID, Message: r.GetMessage(), Cause: a.cause}
 		}
 		return a.refusal()
 	}

@@ -34,9 +34,15 @@ type Chaincode struct {
 	Endorsement string
 	// InitRequired says that each version has to be initialized by a call with Call.Init.
 	InitRequired bool
+	// InitOptional says that calls may have Call.Init, although none has to: see chaincodesupport.Definition.
+	InitOptional bool
 	// Collections and Indexes are those of its namespace: see kvledger.Definition. They replace what an earlier version had.
 	Collections []ledger.CollectionConfig
 	Indexes     []kvledger.Index
+	// AnyCollection says that the ledger gets no definition, so that the chaincode may use any collection. What an earlier version
+	// was defined with stays. It is for development, as Fabric has no such thing, and needs a peer whose Hooks.CollectionStore
+	// allows it. Collections and Indexes must be empty.
+	AnyCollection bool
 }
 
 // runtimeFor returns what runs the chaincode for a peer, or nil.
@@ -85,6 +91,9 @@ func (d *definitions) next(cc Chaincode) (*definition, error) {
 	}
 	if next.Endorsement == "" {
 		next.Endorsement = defaultEndorsement
+	}
+	if cc.AnyCollection && len(cc.Collections)+len(cc.Indexes) > 0 {
+		return nil, errors.New("Chaincode.AnyCollection is set, and so are Collections or Indexes, want one of them")
 	}
 	next.Collections, next.Indexes = slices.Clone(cc.Collections), slices.Clone(cc.Indexes)
 	var err error
@@ -148,5 +157,5 @@ func (d *definitions) Definition(_ context.Context, name string) (*committer.Def
 	for _, coll := range def.Collections {
 		collections[coll.Name] = nil // the chaincode's
 	}
-	return &committer.Definition{Endorsement: def.policy, Collections: collections}, nil
+	return &committer.Definition{Endorsement: def.policy, Collections: collections, AnyCollection: def.AnyCollection}, nil
 }

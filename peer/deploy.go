@@ -89,8 +89,10 @@ func (c *Channel) take(ctx context.Context, next *definition, rt runtime.Runtime
 			return err
 		}
 	}
-	if err := c.ledger.Define(ctx, next.Name, kvledger.Definition{Collections: next.Collections, Indexes: next.Indexes}); err != nil {
-		return err
+	if !next.AnyCollection {
+		if err := c.ledger.Define(ctx, next.Name, kvledger.Definition{Collections: next.Collections, Indexes: next.Indexes}); err != nil {
+			return err
+		}
 	}
 	c.definitions.put(next)
 	if old == nil || old.ID == next.ID || p.channelWith(old.ID, nil) != nil {

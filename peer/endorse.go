@@ -104,11 +104,11 @@ func (n *Network) collect(ctx context.Context, who identity.Signer, call Call, p
 
 // ask has a peer run a proposal. It is an error if it doesn't endorse.
 func ask(ctx context.Context, c candidate, proposal *identity.Proposal) (*answer, error) {
-	response, err := c.peer.ProcessProposal(ctx, proposal.Signed)
+	response, cause, err := c.peer.endorser.Endorse(ctx, proposal.Signed)
 	if err != nil {
 		return nil, &ProposalError{Peer: c.peer.Name(), TxID: proposal.TxID, Message: err.Error(), Cause: err}
 	}
-	a := &answer{candidate: c, response: response}
+	a := &answer{candidate: c, response: response, cause: cause}
 	return a, a.read(proposal.TxID)
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/ccpeer/ccpeer/identity/mspfolder"
 	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/internal/privatedir"
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
 // folder is where a network keeps what must outlive it. "" keeps nothing.
@@ -155,6 +154,9 @@ type kept struct {
 	ID           string `json:"id"`
 	Endorsement  string `json:"endorsement"`
 	InitRequired bool   `json:"initRequired"`
+	InitOptional bool   `json:"initOptional,omitempty"`
+	// AnyCollection is there only with a chaincode whose namespace has no definition.
+	AnyCollection bool `json:"anyCollection,omitempty"`
 }
 
 func (n *Network) keptFile(channelID string) string {
@@ -169,7 +171,7 @@ func (n *Network) keepDeployed(channelID string) error {
 	}
 	var all []kept
 	for _, d := range n.peers[0].Channel(channelID).definitions.all() {
-		all = append(all, kept{d.Name, d.sequence, d.Version, d.ID, d.Endorsement, d.InitRequired})
+		all = append(all, kept{d.Name, d.sequence, d.Version, d.ID, d.Endorsement, d.InitRequired, d.InitOptional, d.AnyCollection})
 	}
 	b, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
@@ -213,15 +215,17 @@ func (n *Network) deployKept(ctx context.Context, channels []*Channel) error {
 
 // restore takes a definition that was kept.
 func (c *Channel) restore(ctx context.Context, k kept) error {
-	cc := Chaincode{Name: k.Name, Version: k.Version, ID: k.ID, Endorsement: k.Endorsement, InitRequired: k.InitRequired}
+	cc := Chaincode{
+		Name: k.Name, Version: k.Version, ID: k.ID, Endorsement: k.Endorsement,
+		InitRequired: k.InitRequired, InitOptional: k.InitOptional, AnyCollection: k.AnyCollection,
+	}
 	d, err := c.ledger.Definition(ctx, k.Name)
 	if err != nil {
 		return err
 	}
-	if d == nil {
-		d = &kvledger.Definition{}
+	if d != nil && !k.AnyCollection {
+		cc.Collections, cc.Indexes = d.Collections, d.Indexes
 	}
-	cc.Collections, cc.Indexes = d.Collections, d.Indexes
 	next, err := c.definitions.next(cc)
 	if err != nil {
 		return err

@@ -35,7 +35,9 @@ func (h hooks) Ledger(_ context.Context, channelID string) (ledger.Ledger, error
 func (h hooks) Definition(ctx context.Context, p handler.TxParams) (chaincodesupport.Definition, error) {
 	if c := h.peer.Channel(p.ChannelID); c != nil {
 		if d := c.definitions.find(p.Namespace); d != nil {
-			return chaincodesupport.Definition{ChaincodeID: d.ID, Version: d.Version, InitRequired: d.InitRequired}, nil
+			return chaincodesupport.Definition{
+				ChaincodeID: d.ID, Version: d.Version, InitRequired: d.InitRequired, InitOptional: d.InitOptional,
+			}, nil
 		}
 	}
 	if h.definitions != nil {

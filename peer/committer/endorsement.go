@@ -215,7 +215,7 @@ func (c *Committer) collectionPolicy(d *Definition, name string) (policies.Polic
 	}
 	p, ok := d.Collections[name]
 	switch {
-	case !ok:
+	case !ok && !d.AnyCollection:
 		return nil, errors.Errorf("no such collection '%.64s'", name)
 	case p == nil:
 		return d.Endorsement, nil

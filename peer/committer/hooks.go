@@ -37,6 +37,9 @@ type Definition struct {
 	// Collections are the policies of its collections. A nil one is Endorsement. A collection that isn't here can't be written. The
 	// implicit collections of organizations needn't be here: see Config.Organizations.
 	Collections map[string]policies.Policy
+	// AnyCollection says that collections that aren't in Collections can be written, too. Their policy is Endorsement. Fabric has
+	// no such thing: it is for development.
+	AnyCollection bool
 }
 
 // definitions asks for each definition once.

@@ -106,30 +106,37 @@ func New(cfg Config) (*Endorser, error) {
 // fails while the transaction runs, there is no error, and the response says what. A response without an endorsement is
 // nothing that can be ordered: its status is 400 or more, or it has no channel.
 func (e *Endorser) ProcessProposal(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
+	response, _, err := e.Endorse(ctx, signed)
+	return response, err
+}
+
+// Endorse is ProcessProposal for callers in the same process. If something fails while the transaction runs, cause is the error
+// whose text the response has. It may know more than its text, such as what a chaincode printed before it ended.
+func (e *Endorser) Endorse(ctx context.Context, signed *pb.SignedProposal) (response *pb.ProposalResponse, cause, err error) {
 	var p proposal
 	if err := p.open(signed); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := p.inTime(time.Now(), e.cfg.TimeWindow); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := p.unpack(); err != nil {
-		return failed(err), err
+		return failed(err), nil, err
 	}
 	channel := &Channel{Verifier: e.cfg.Local}
 	if id := p.channel.GetChannelId(); id != "" {
 		if channel = e.cfg.Channel(id); channel == nil {
-			return failed(errors.Errorf("channel '%s' not found", id)), nil
+			cause := errors.Errorf("channel '%s' not found", id)
+			return failed(cause), cause, nil
 		}
 	}
 	if err := e.admit(ctx, &p, channel); err != nil {
-		return failed(err), err
+		return failed(err), nil, err
 	}
-	response, err := e.run(ctx, &p, channel)
-	if err != nil {
-		return failed(err), nil
+	if response, err = e.run(ctx, &p, channel); err != nil {
+		return failed(err), err, nil
 	}
-	return response, nil
+	return response, nil, nil
 }
 
 // failed is a response that tells an error.
