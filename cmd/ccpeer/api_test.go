@@ -106,7 +106,7 @@ func TestAPIOfClosedNode(t *testing.T) {
 	<-n.served
 	for range 1000 { // long enough for it to be closed, if nothing kept it open
 		runtime.Gosched()
-		if _, err := n.ledgers["mychannel"].Height(t.Context()); err != nil {
+		if _, err := n.ledgers()["mychannel"].Height(t.Context()); err != nil {
 			t.Fatalf("while a client uses the ledger it is closed: %v", err)
 		}
 	}

@@ -49,12 +49,12 @@ func TestServeAttach(t *testing.T) {
 	query := []string{"query", "-n", "mine", "-c", `{"Args":["get","k"]}`, "--api", s.api}
 
 	first := byHand(t, s, command)
-	peer(t, query...).check(t, exitOK, "\n")
+	ccpeer(t, query...).check(t, exitOK, "\n")
 	endByHand(first)
 	s.await(t, "mine", func(c chaincodeJSON) bool { return c.State == notLaunched })
 
 	called := make(chan result)
-	go func() { called <- peer(t, query...) }()
+	go func() { called <- ccpeer(t, query...) }()
 	s.await(t, "mine", func(c chaincodeJSON) bool { return c.State == "launching" })
 	//nolint:gosec // a stranger doesn't care which peer this is
 	stranger := credentials.NewTLS(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{foreignCertificate(t, "mine:1.0")}})
@@ -67,7 +67,7 @@ func TestServeAttach(t *testing.T) {
 	s.await(t, "mine", func(c chaincodeJSON) bool { return c.State == "stopped" && c.LastError != "" })
 
 	byHand(t, s, command)
-	peer(t, query...).check(t, exitOK, "\n")
+	ccpeer(t, query...).check(t, exitOK, "\n")
 	s.stop(t)
 	if left, err := os.ReadDir(filepath.Join(dir, "it's mine")); err != nil || len(left) > 0 {
 		t.Errorf("the peer has left %v, %v", left, err)
@@ -80,7 +80,7 @@ func TestServeAttachInDevMode(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "ccpeer.yaml")
 	write1(t, file, "ledger: memory\nchaincodes: {mine: {runtime: {attach: {dir: mine}}}}")
-	peer(t, append([]string{"serve", "--config", file, "--plaintext"}, anyPort...)...).
+	ccpeer(t, append([]string{"serve", "--config", file, "--plaintext"}, anyPort...)...).
 		check(t, exitFailed, `chaincode "mine" has the runtime attach, but in plaintext it can't prove that it is the one`)
 	s := startServing(t, t.TempDir(), append(anyPort, "--config", file, "--dev")...)
 	line, err := s.lines.ReadString('\n')
@@ -88,6 +88,6 @@ func TestServeAttachInDevMode(t *testing.T) {
 		t.Fatalf("the peer says %q, %v", line, err)
 	}
 	byHand(t, s, strings.TrimPrefix(line, "to start mine: "))
-	peer(t, "query", "-n", "mine", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitOK, "\n")
+	ccpeer(t, "query", "-n", "mine", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitOK, "\n")
 	s.stop(t)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -20,6 +21,14 @@ import (
 
 // defaultVersion is the one that chaincodes have unless they are given another: the chaincode ID of asset is asset:1.0.
 const defaultVersion = "1.0"
+
+// names matches the names of chaincodes that a channel may have (Fabric: core/chaincode/lifecycle, ChaincodeNameRegExp).
+var names = regexp.MustCompile(`^[a-zA-Z0-9]+([-_][a-zA-Z0-9]+)*$`)
+
+// nameForm says so.
+const nameForm = "letters and digits, with single - and _ between them"
+
+func isName(s string) bool { return names.MatchString(s) }
 
 // chaincode is a chaincode that a node has, and how it is run: exactly one of process, server, pkg and attach is set. Only a
 // server may have a process, too, which is what the peer starts.

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/pkg/errors"
 	"github.com/spf13/cobra"
-
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
 // Where a peer is, unless the command line says otherwise.
@@ -27,6 +26,8 @@ type callFlags struct {
 	ctor      string
 	transient string
 	isInit    bool
+	as        string
+	attr      []string
 }
 
 func (f *callFlags) add(cmd *cobra.Command) {
@@ -36,8 +37,15 @@ func (f *callFlags) add(cmd *cobra.Command) {
 	flags.StringVarP(&f.ctor, "ctor", "c", "", `the call as JSON: {"Args":["function","argument",…]} (required)`)
 	flags.StringVarP(&f.channel, "channelID", "C", defaultChannel, "channel to run on")
 	flags.StringVar(&f.transient, "transient", "", "transient map, as JSON of names and base64 values")
+	flags.StringVar(&f.as, "as", "", "whose call it is: NAME or NAME@"+mspID+" (default "+defaultClient+")")
+	flags.StringArrayVar(&f.attr, "attr", nil, "an attribute of whoever --as names, as name=value; can be repeated")
 	flags.StringVar(&f.api, "api", defaultAPI, "where the peer is: host:port or unix:///path")
 }
+
+// asHelp is about --as and --attr.
+const asHelp = `--as says whose call it is, such as alice or alice@` + mspID + `. The peer is the CA of ` + mspID + `: it makes a certificate for a name that
+is new, with the attributes of --attr, and keeps it as long as the ledger. A name has the same attributes ever after, so --attr can be
+left out then. Whoever is called admin is an administrator.`
 
 // call returns the address to send to, and the call.
 func (f *callFlags) call() (address, call, error) {
@@ -52,8 +60,37 @@ func (f *callFlags) call() (address, call, error) {
 	if c.Args, err = parseCtor(f.ctor); err != nil {
 		return address{}, c, err
 	}
+	if c.As, c.Attributes, err = parseClient(f.as, f.attr); err != nil {
+		return address{}, c, err
+	}
 	c.Transient, err = parseTransient(f.transient)
 	return at, c, err
+}
+
+// parseClient reads --as and --attr.
+func parseClient(as string, attr []string) (string, map[string]string, error) {
+	if as == "" {
+		if len(attr) > 0 {
+			return "", nil, usagef("--attr is for the one whom --as names, as in --as alice --attr role=registrar")
+		}
+		return "", nil, nil
+	}
+	name, _, _ := strings.Cut(as, "@")
+	if err := checkClient(name); err != nil {
+		return "", nil, usagef("--as: %s", err)
+	}
+	var attributes map[string]string
+	for _, s := range attr {
+		name, value, ok := strings.Cut(s, "=")
+		if _, twice := attributes[name]; !ok || name == "" || twice {
+			return "", nil, usagef("--attr %s: want name=value, and each name once", quote(s))
+		}
+		if attributes == nil {
+			attributes = map[string]string{}
+		}
+		attributes[name] = value
+	}
+	return as, attributes, nil
 }
 
 // parseCtor reads the JSON of -c in both of the forms that Fabric has for it.
@@ -115,9 +152,12 @@ func invokeCommand() *cobra.Command {
 the transaction: VALID, or the reason why it changed nothing, such as MVCC_READ_CONFLICT when another transaction was
 quicker. A conflict is not tried again.
 
+` + asHelp + `
+
 Exits with 0 if the transaction is committed and valid, with 1 if it failed, and with 2 if the command line is wrong.`,
 		Example: `  ccpeer invoke -n asset -c '{"Args":["Create","a1","blue"]}'
   ccpeer invoke -C mychannel -n asset -c '{"function":"Create","Args":["a1","blue"]}'
+  ccpeer invoke -n mine -c '{"Args":["Register","tom"]}' --as alice@Org1MSP --attr role=registrar
   ccpeer invoke -n asset -c '{"Args":["Create","a1","blue"]}' --transient "{\"secret\":\"$(echo -n hello | base64)\"}"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return invoke(cmd, &f) },
@@ -140,8 +180,12 @@ func invoke(cmd *cobra.Command, f *callFlags) error {
 		return errors.Errorf("endorsement failure during invoke. response: %s", a.response())
 	}
 	_, _ = fmt.Fprintln(cmd.OutOrStdout(), a.response())
-	if a.Code != kvledger.Valid.String() {
-		return errors.Errorf("transaction invalidated with status (%s): txid [%s]", a.Code, a.TxID)
+	if !a.valid() {
+		because := ""
+		if a.Reason != "" {
+			because = ": " + a.Reason
+		}
+		return errors.Errorf("transaction invalidated with status (%s): txid [%s]%s", a.Code, a.TxID, because)
 	}
 	_, _ = fmt.Fprintf(cmd.OutOrStdout(), "txid [%s] committed with status (%s)\n", a.TxID, a.Code)
 	return nil
@@ -169,6 +213,8 @@ func queryCommand() *cobra.Command {
 		Short: "Run a transaction on a chaincode, and show the answer",
 		Long: `Runs a transaction on a chaincode and prints the payload that it answered. Nothing is committed. Characters that a terminal would
 obey are shown in Go's notation, as \x1b: --raw writes the bytes as they are.
+
+` + asHelp + `
 
 Exits with 0 if the chaincode answered, with 1 if it answered with a failure or not at all, and with 2 if the command
 line is wrong.`,

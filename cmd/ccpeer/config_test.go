@@ -202,7 +202,7 @@ func TestConfigRefuses(t *testing.T) {
 
 		{"chaincodes:", "ccpeer.yaml:1: chaincodes: there is no value: want keys"},
 		{"chaincodes: [a]", "ccpeer.yaml:1: chaincodes: this is a list: want keys"},
-		{"chaincodes: {'a:1': {}}", `chaincodes.a:1: "a:1" is no name of a chaincode: want letters, digits and + _ . -`},
+		{"chaincodes: {'a:1': {}}", `chaincodes.a:1: "a:1" is no name of a chaincode: want letters and digits, with single - and _ between them`},
 		{"chaincodes: {a: {}}", "ccpeer.yaml:1: chaincodes.a: it has no runtime: want one, with one of process:"},
 		{runs("process"), `ccpeer.yaml:3: chaincodes.a.runtime: "process": want one of process: {command: PATH}`},
 		{runs("{}"), "chaincodes.a.runtime: these are keys: want one of process:"},

@@ -22,8 +22,8 @@ type chaincodeEntry struct {
 
 func (n *nodeConfig) readChaincode(name string, v value) error {
 	e := chaincodeEntry{name: name}
-	if strings.Contains(name, ":") || handler.CheckChaincodeID(name) != nil {
-		return v.wrong("%s is no name of a chaincode: want letters, digits and + _ . -", quote(name))
+	if !isName(name) {
+		return v.wrong("%s is no name of a chaincode: want "+nameForm, quote(name))
 	}
 	if err := e.read(v); err != nil {
 		return err

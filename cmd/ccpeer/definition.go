@@ -7,7 +7,6 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/collections"
-	"github.com/ccpeer/ccpeer/handler"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
@@ -69,7 +68,7 @@ func parseNamed(flag, what string, values []string) (map[string]string, error) {
 	named := map[string]string{}
 	for _, s := range values {
 		name, path, _ := strings.Cut(s, "=")
-		if path == "" || strings.Contains(name, ":") || handler.CheckChaincodeID(name) != nil {
+		if path == "" || !isName(name) {
 			return nil, usagef("%s %s: want name=%s, with the name of a chaincode", flag, quote(s), what)
 		}
 		if _, ok := named[name]; ok {

@@ -21,7 +21,7 @@ func TestAssetIndex(t *testing.T) {
 }
 
 const collectionsConfig = `[
-	{"name": "secrets", "policy": "OR('ExampleMSP.member')", "requiredPeerCount": 0, "maxPeerCount": 1, "blockToLive": 1,
+	{"name": "secrets", "policy": "OR('Org1MSP.member')", "requiredPeerCount": 0, "maxPeerCount": 1, "blockToLive": 1,
 		"memberOnlyRead": true, "memberOnlyWrite": true},
 	{"name": "theirs", "policy": "OR('OtherMSP.member')", "requiredPeerCount": 0, "maxPeerCount": 1, "blockToLive": 0,
 		"memberOnlyRead": true, "memberOnlyWrite": true}
@@ -39,11 +39,11 @@ func TestServeDefinitions(t *testing.T) {
 
 	s := servePeerWithData(t, data, append(anyPort, "--collections-config", "probe="+file, "--indexes", "probe="+dir)...)
 	useDefinitions(t, s)
-	peer(t, "query", "-n", "probe", "-c", `{"Args":["seek","k"]}`, "--api", s.api).check(t, exitOK, "gold\n")
+	ccpeer(t, "query", "-n", "probe", "-c", `{"Args":["seek","k"]}`, "--api", s.api).check(t, exitOK, "gold\n")
 	for range 2 { // the value lives for one block after its own
-		peer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","x"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
+		ccpeer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","x"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
 	}
-	if r := peer(t, "query", "-n", "probe", "-c", `{"Args":["seek","k"]}`, "--api", s.api); r.status != exitOK || r.stdout != "\n" {
+	if r := ccpeer(t, "query", "-n", "probe", "-c", `{"Args":["seek","k"]}`, "--api", s.api); r.status != exitOK || r.stdout != "\n" {
 		t.Errorf("what has expired is %q (exit status %d, %s)", r.stdout, r.status, r.stderr)
 	}
 	s.stop(t)
@@ -60,8 +60,8 @@ func TestServeDefinitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = servePeerWithData(t, data, append(onlyIndexes, anyPort...)...)
-	peer(t, "invoke", "-n", "probe", "-c", `{"Args":["hide","k","gold"]}`, "--api", s.api).check(t, exitFailed, "could not be found")
-	peer(t, "explain", "-n", "probe", `{"selector":{"size":1}}`, "--api", s.api).check(t, exitOK, "sizeDoc/size")
+	ccpeer(t, "invoke", "-n", "probe", "-c", `{"Args":["hide","k","gold"]}`, "--api", s.api).check(t, exitFailed, "could not be found")
+	ccpeer(t, "explain", "-n", "probe", `{"selector":{"size":1}}`, "--api", s.api).check(t, exitOK, "sizeDoc/size")
 	s.stop(t)
 }
 
@@ -76,11 +76,11 @@ func useDefinitions(t *testing.T, s *served) {
 		{[]string{"invoke", "-n", "probe", "-c", `{"Args":["hide","k","gold"]}`}, exitOK, "(VALID)"},
 		{[]string{"invoke", "-n", "probe", "-c", `{"Args":["hideElsewhere","theirs"]}`}, exitFailed, "tx creator does not have write access permission"},
 		{[]string{"invoke", "-n", "probe", "-c", `{"Args":["hideElsewhere","nowhere"]}`}, exitFailed, "could not be found"},
-		{[]string{"invoke", "-n", "probe", "-c", `{"Args":["hideElsewhere","_implicit_org_ExampleMSP"]}`}, exitOK, "(VALID)"},
+		{[]string{"invoke", "-n", "probe", "-c", `{"Args":["hideElsewhere","_implicit_org_Org1MSP"]}`}, exitOK, "(VALID)"},
 		{[]string{"explain", "-n", "probe", `{"selector":{"size":1}}`}, exitOK, "sizeDoc/size"},
 		{[]string{"explain", "-n", "probe", "--collection", "secrets", `{"selector":{"size":1}}`}, exitOK, "sizeDoc/size"},
 		{[]string{"explain", "-n", "other", `{"selector":{"size":1}}`}, exitOK, "_all_docs"},
 	} {
-		peer(t, append(c.args, "--api", s.api)...).check(t, c.status, c.want)
+		ccpeer(t, append(c.args, "--api", s.api)...).check(t, c.status, c.want)
 	}
 }

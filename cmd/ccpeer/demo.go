@@ -103,10 +103,7 @@ type demonstration struct {
 }
 
 func (d *demonstration) run(ctx context.Context) error {
-	if err := d.start(ctx); err != nil {
-		return err
-	}
-	if err := d.newChannel(ctx); err != nil {
+	if err := d.begin(ctx); err != nil {
 		return err
 	}
 	d.printf("A peer listens at %s, for chaincode that proves by mutual TLS who it is. Its ledger is %s, channel %s.\n", d.node.cfg.listen, d.cfg.ledger, d.channel)

@@ -27,12 +27,12 @@ func TestDemo(t *testing.T) {
 			checkDemo(t, peerWithData(t, data, "demo", "--chaincode-dir", dir), channel)
 		})
 	}
-	peer(t, "demo", "--chaincode-dir", dir, "--ledger", "memory").check(t, exitOK, "\nAll 12 calls came out as they should.\nThe ledger was in memory")
+	ccpeer(t, "demo", "--chaincode-dir", dir, "--ledger", "memory").check(t, exitOK, "\nAll 12 calls came out as they should.\nThe ledger was in memory")
 	s := servePeerWithData(t, t.TempDir(), "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--ledger", "pebble:"+filepath.Join(data, "ccpeer", "demo"))
 	if want := "demo1 (6 blocks), demo2 (6 blocks), mychannel (0 blocks)"; s.channels != want {
 		t.Errorf("the channels are then %s, want %s", s.channels, want)
 	}
-	peer(t, "state", "-C", "demo1", "-n", "asset", "a1", "--api", s.api).check(t, exitOK, `"owner":"eve"`)
+	ccpeer(t, "state", "-C", "demo1", "-n", "asset", "a1", "--api", s.api).check(t, exitOK, `"owner":"eve"`)
 	s.stop(t)
 }
 

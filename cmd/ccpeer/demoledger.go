@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -14,20 +15,22 @@ import (
 // assetIndex is the index that chaincode asset comes with, in its folder META-INF: the program alone doesn't have it.
 const assetIndex = `{"index": {"fields": ["owner"]}, "ddoc": "indexOwnerDoc", "name": "indexOwner", "type": "json"}`
 
-// newChannel makes the channel of this demo, with a name that the ledger doesn't have yet.
-func (d *demonstration) newChannel(ctx context.Context) error {
-	for i := 1; d.channel == "" || d.node.ledgers[d.channel] != nil; i++ {
-		d.channel = fmt.Sprintf("demo%d", i)
-	}
-	l, err := d.node.openLedger(ctx, d.channel)
-	if err != nil {
-		return err
-	}
+// begin starts the node for the first time, with a channel that has a name that the ledger doesn't have yet.
+func (d *demonstration) begin(ctx context.Context) error {
 	index, err := kvledger.ParseIndex([]byte(assetIndex))
 	if err != nil {
 		return err
 	}
-	return l.Define(ctx, "asset", kvledger.Definition{Indexes: []kvledger.Index{index}})
+	d.cfg.definitions = map[string]kvledger.Definition{"asset": {Indexes: []kvledger.Index{index}}}
+	d.cfg.newChannel = func(channels []string) string {
+		for i := 1; d.channel == "" || slices.Contains(channels, d.channel); i++ {
+			d.channel = fmt.Sprintf("demo%d", i)
+		}
+		return d.channel
+	}
+	err = d.start(ctx)
+	d.cfg.newChannel, d.cfg.channels = nil, []string{d.channel}
+	return err
 }
 
 // explain shows which index the rich query of the session has used.

@@ -54,9 +54,9 @@ func TestExampleConfig(t *testing.T) {
 		{`explain|-n|asset|{"selector":{"owner":"eve"}}`, `json index "indexOwnerDoc/indexOwner"`},
 		{`invoke|-n|packaged|-c|{"Args":["hide","k","gold"]}`, "(VALID)"},
 	} {
-		peer(t, append(strings.Split(c.args, "|"), "--api", s.api)...).check(t, exitOK, c.want)
+		ccpeer(t, append(strings.Split(c.args, "|"), "--api", s.api)...).check(t, exitOK, c.want)
 	}
-	peer(t, "query", "-n", "local", "-c", `{"Args":[]}`, "--api", s.api).check(t, exitFailed, "exited with 0: --chaincode-address 127.0.0.1:9998 for local:1.0")
+	ccpeer(t, "query", "-n", "local", "-c", `{"Args":[]}`, "--api", s.api).check(t, exitFailed, "exited with 0: --chaincode-address 127.0.0.1:9998 for local:1.0")
 	list := s.listed(t)
 	for name, want := range map[string]string{
 		"asset": "process ready", "market": "process ready", "remote": "server not launched", "secured": "server not launched", "packaged": "package ready",

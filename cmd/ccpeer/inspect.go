@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/block"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
@@ -21,7 +22,10 @@ type blockQuestion struct {
 type blockJSON struct {
 	Channel      string        `json:"channel"`
 	Number       uint64        `json:"number"`
-	Height       uint64        `json:"height"` // how many blocks the channel has
+	Height       uint64        `json:"height"`                 // how many blocks the channel has
+	Hash         hash          `json:"hash"`                   // of the header
+	Previous     hash          `json:"previousHash,omitempty"` // of the header before
+	Data         hash          `json:"dataHash"`               // of the envelopes
 	Transactions []blockTxJSON `json:"transactions"`
 }
 
@@ -37,11 +41,16 @@ type blockTxJSON struct {
 	keyVersion
 	Timestamp time.Time `json:"timestamp"`
 	Code      string    `json:"code"`
+	// What the envelope of an endorsed transaction says comes without the rest where there is no such envelope.
+	Creator   *memberJSON `json:"creator,omitempty"`
+	Chaincode string      `json:"chaincode,omitempty"`
+	Function  *string     `json:"function,omitempty"` // the first argument, if it is a text
 }
 
 type txJSON struct {
 	Channel string `json:"channel"`
 	blockTxJSON
+	envelopeJSON
 	RWSet     []namespaceRWSet `json:"rwset"`               // null: it can't be decoded
 	Undecoded []byte           `json:"undecoded,omitempty"` // then, what it is
 }
@@ -104,8 +113,14 @@ func (n *node) block(ctx context.Context, q blockQuestion) (*blockJSON, error) {
 	if err != nil {
 		return nil, err
 	}
+	header, err := block.HeaderHash(committed.Header)
+	if err != nil {
+		return nil, err
+	}
+	b.Hash, b.Previous, b.Data = newHash(header), newHash(committed.Header.GetPreviousHash()), newHash(committed.Header.GetDataHash())
 	for _, tx := range committed.Transactions {
-		b.Transactions = append(b.Transactions, describeTx(&tx))
+		described, _ := describeTx(&tx)
+		b.Transactions = append(b.Transactions, described)
 	}
 	return b, nil
 }
@@ -118,20 +133,17 @@ func (n *node) transaction(ctx context.Context, q txQuestion) (*txJSON, error) {
 	}
 	committed, err := l.Transaction(ctx, q.TxID)
 	if errors.Is(err, kvledger.ErrNotFound) {
-		return nil, n.absent(ctx, q.Channel, "there is no transaction "+quote(q.TxID))
+		return nil, absentFrom(ctx, l, q.Channel, "there is no transaction "+quote(q.TxID))
 	}
 	if err != nil {
 		return nil, err
 	}
-	tx := &txJSON{Channel: q.Channel, blockTxJSON: describeTx(committed)}
+	tx := &txJSON{Channel: q.Channel}
+	tx.blockTxJSON, tx.envelopeJSON = describeTx(committed)
 	if tx.RWSet, err = decodeRWSet(committed.RWSet); err != nil {
 		tx.Undecoded = committed.RWSet
 	}
 	return tx, nil
-}
-
-func describeTx(tx *kvledger.CommittedTransaction) blockTxJSON {
-	return blockTxJSON{TxID: tx.TxID, keyVersion: keyVersion(tx.Version), Timestamp: tx.Timestamp, Code: tx.Code.String()}
 }
 
 // state answers a stateQuestion. A block that is committed meanwhile may be in the history, and not yet in the value.
@@ -156,7 +168,7 @@ func (n *node) state(ctx context.Context, q stateQuestion) (*stateJSON, error) {
 		return nil, err
 	}
 	if committed == nil && len(s.History) == 0 && !s.More {
-		return nil, n.absent(ctx, q.Channel, "there is no key "+showKey(q.Key)+" of chaincode "+quote(q.Namespace))
+		return nil, absentFrom(ctx, l, q.Channel, "there is no key "+showKey(q.Key)+" of chaincode "+quote(q.Namespace))
 	}
 	return s, nil
 }
@@ -200,8 +212,8 @@ func (n *node) explain(ctx context.Context, q explainQuestion) (*kvledger.Explan
 }
 
 // absent says that what was asked for is not there, and how many blocks are.
-func (n *node) absent(ctx context.Context, channel, what string) error {
-	height, err := n.ledgers[channel].Height(ctx)
+func absentFrom(ctx context.Context, l *kvledger.Ledger, channel, what string) error {
+	height, err := l.Height(ctx)
 	if err != nil {
 		return err
 	}

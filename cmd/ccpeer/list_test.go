@@ -51,7 +51,7 @@ func startServer(t *testing.T, address string) *exec.Cmd {
 // listed returns the chaincodes of a peer, by name.
 func (s *served) listed(t *testing.T) map[string]chaincodeJSON {
 	t.Helper()
-	r := peer(t, "chaincode", "list", "--json", "--api", s.api)
+	r := ccpeer(t, "chaincode", "list", "--json", "--api", s.api)
 	r.check(t, exitOK, "{\n  ")
 	var l listJSON
 	if err := json.Unmarshal([]byte(r.stdout), &l); err != nil {
@@ -82,7 +82,7 @@ func (s *served) await(t *testing.T, name string, good func(chaincodeJSON) bool)
 // pid returns the process of a probe.
 func (s *served) pid(t *testing.T, name string) int {
 	t.Helper()
-	r := peer(t, "query", "-n", name, "-c", `{"Args":["pid"]}`, "--api", s.api)
+	r := ccpeer(t, "query", "-n", name, "-c", `{"Args":["pid"]}`, "--api", s.api)
 	pid, err := strconv.Atoi(strings.TrimSpace(r.stdout))
 	if err != nil {
 		t.Fatalf("%s: %v %s", name, r, s.stderr)
@@ -166,7 +166,7 @@ func useConfigured(t *testing.T, s *served) {
 			t.Errorf("%s and %s are one process", name, other)
 		}
 		pids[pid] = name
-		peer(t, "invoke", "-n", name, "-c", `{"Args":["put","k","v"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
+		ccpeer(t, "invoke", "-n", name, "-c", `{"Args":["put","k","v"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
 		if c := s.listed(t)[name]; c.State != "ready" || c.Runtime != want || c.Uptime <= 0 || c.Since == nil || c.LastError != "" || c.Restarts+c.InFlight > 0 {
 			t.Errorf("when it has been called, %s is %+v", name, c)
 		}
@@ -178,16 +178,16 @@ func useConfigured(t *testing.T, s *served) {
 	if list["probe"].ID != "probe:2.0" || list["never"].State != notLaunched {
 		t.Errorf("the list is %+v", list)
 	}
-	peer(t, "query", "-n", "probe", "-c", `{"Args":["arguments"]}`, "--api", s.api).check(t, exitOK, "one probe:2.0\n")
-	peer(t, "query", "-n", "started", "-c", `{"Args":["arguments"]}`, "--api", s.api).check(t, exitOK, "for started:1.0\n")
-	peer(t, "query", "-n", "broken", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitFailed, "container exited with 7: no licence")
-	peer(t, "chaincode", "list", "--wide", "--api", s.api).check(t, exitOK, "  container exited with 7: no licence\n    no licence\n")
+	ccpeer(t, "query", "-n", "probe", "-c", `{"Args":["arguments"]}`, "--api", s.api).check(t, exitOK, "one probe:2.0\n")
+	ccpeer(t, "query", "-n", "started", "-c", `{"Args":["arguments"]}`, "--api", s.api).check(t, exitOK, "for started:1.0\n")
+	ccpeer(t, "query", "-n", "broken", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitFailed, "container exited with 7: no licence")
+	ccpeer(t, "chaincode", "list", "--wide", "--api", s.api).check(t, exitOK, "  container exited with 7: no licence\n    no licence\n")
 	if c := s.listed(t)["broken"]; c.LastError != "container exited with 7: no licence" || c.LastOutput != "no licence" {
 		t.Errorf("a server that ends when it is started is %+v", c)
 	}
 	// The package has brought its index.
-	peer(t, "explain", "-n", "packaged", `{"selector":{"size":1}}`, "--api", s.api).check(t, exitOK, `json index "sizeDoc/size"`)
-	text := peer(t, "chaincode", "list", "--api", s.api)
+	ccpeer(t, "explain", "-n", "packaged", `{"selector":{"size":1}}`, "--api", s.api).check(t, exitOK, `json index "sizeDoc/size"`)
+	text := ccpeer(t, "chaincode", "list", "--api", s.api)
 	text.check(t, exitOK, "\nprobe     probe:2.0           ready         process  ")
 	text.check(t, exitOK, "NAME      ID                  STATE         RUNTIME  UPTIME  RESTARTS  IN FLIGHT  LAST ERROR\n"+
 		"broken    broken:1.0          stopped       server   -       0         0          container exited with 7: no licence\n"+
@@ -208,7 +208,7 @@ func restartsKilled(t *testing.T, s *served) {
 			t.Error("it is the same process")
 		}
 	}
-	peer(t, "chaincode", "list", "--api", s.api).check(t, exitOK, "container exited with 137 (killed)")
+	ccpeer(t, "chaincode", "list", "--api", s.api).check(t, exitOK, "container exited with 137 (killed)")
 }
 
 // serverGone ends a server, which is not dialled again before it is called.
@@ -238,7 +238,7 @@ func inFlight(t *testing.T, s *served) {
 	makePipe(t, pipe)
 	called := make(chan result)
 	go func() {
-		called <- peer(t, "invoke", "-n", "packaged", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
+		called <- ccpeer(t, "invoke", "-n", "packaged", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
 	}()
 	release, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the chaincode waits
 	if err != nil {

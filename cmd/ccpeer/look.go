@@ -76,11 +76,13 @@ func blockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "block [NUMBER|newest]",
 		Short: "Show a block: its transactions, and what became of them",
-		Long: `Shows a block of a channel, by default the newest: for each transaction its position, ID, time (UTC) and validation code.
+		Long: `Shows a block of a channel, by default the newest: for each transaction its position, ID, time (UTC) and validation code, who
+has asked for it, and the chaincode and the function that was called. Then the hash of the block's header, and that of the block before.
 The first block is 0. ccpeer tx shows what a transaction read and wrote.
 
-JSON: {"channel", "number", "height", "transactions": [{"txid", "block", "tx", "timestamp", "code"}]}; height is how many
-blocks the channel has.`,
+JSON: {"channel", "number", "height", "hash", "previousHash", "dataHash", "transactions": [{"txid", "block", "tx", "timestamp",
+"code", "creator": {"mspid", "commonName"}, "chaincode", "function"}]}; height is how many blocks the channel has, and the hashes
+are in hexadecimal. Transactions that an earlier version of the peer has committed have no creator, chaincode and function.`,
 		Example: `  ccpeer block
   ccpeer block 0 -C mychannel
   ccpeer block newest --json`,
@@ -106,10 +108,13 @@ func txCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tx TXID",
 		Short: "Show a transaction: what it read and wrote",
-		Long: `Shows a transaction: its validation code, where it is, and what it read and wrote, chaincode by chaincode. "a1 @3/0" is
-key a1 as the transaction at position 0 of block 3 wrote it. Of private data there are hashes.
+		Long: `Shows a transaction: its validation code, where it is, who has asked for it, what the chaincode was called with, its answer
+and its event, and who has endorsed it. Then what it read and wrote, chaincode by chaincode. "a1 @3/0" is key a1 as the
+transaction at position 0 of block 3 wrote it. Of private data there are hashes.
 
-JSON: {"channel", "txid", "block", "tx", "timestamp", "code", "rwset": [{"namespace", "reads": [{"key", "version"}],
+JSON: {"channel", "txid", "block", "tx", "timestamp", "code", "creator": {"mspid", "commonName"}, "chaincode", "function",
+"chaincodeVersion", "args": [value], "isInit", "response": {"status", "message", "payload"}, "event": {"chaincode", "name",
+"payload"}, "endorsers": [{"mspid", "commonName"}], "rwset": [{"namespace", "reads": [{"key", "version"}],
 "ranges": [{"start", "end", "exhausted", "reads" or "merkle"}], "writes": [{"key", "value" or "delete"}],
 "metadataWrites": [{"key", "entries"}], "collections": [{"collection", "reads", "writes", "metadataWrites" by keyHash and
 valueHash, "privateRWSetHash"}]}]}. A version is null for a key that was absent; lists that are empty are left out. What

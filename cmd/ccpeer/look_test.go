@@ -16,8 +16,8 @@ const (
 func TestLook(t *testing.T) {
 	t.Parallel()
 	s := servePeer(t, anyPort...)
-	invoke := func(call string) (txID string) {
-		r := peer(t, "invoke", "-n", "probe", "-c", call, "--api", s.api)
+	invoke := func(call string, more ...string) (txID string) {
+		r := ccpeer(t, append([]string{"invoke", "-n", "probe", "-c", call, "--api", s.api}, more...)...)
 		r.check(t, exitOK, "(VALID)")
 		_, txID, _ = strings.Cut(r.stdout, "txid [")
 		txID, _, _ = strings.Cut(txID, "]")
@@ -27,6 +27,8 @@ func TestLook(t *testing.T) {
 	wrote := invoke(`{"Args":["write"]}`)
 	read := invoke(`{"Args":["read"]}`)
 	conflict(t, s) // blocks 3 and 4
+	told := invoke(`{"Args":["tell","blue"]}`, "--as", "alice")
+	initial := invoke(`{"Args":[]}`, "-I")
 
 	for _, c := range []struct {
 		args   string // separated by |
@@ -34,9 +36,18 @@ func TestLook(t *testing.T) {
 		want   string
 	}{
 		{"block|1", exitOK, "block 1 of mychannel: 1 transaction, 1 valid\n  0  " + wrote + "  20"},
-		{"block|newest", exitOK, "block 4 of mychannel: 1 transaction, 0 valid\n"},
-		{"block", exitOK, "Z  MVCC_READ_CONFLICT\n"},
-		{"block|5", exitFailed, `there is no block 5 on channel "mychannel", which has 5 blocks, the newest with number 4`},
+		{"block|newest", exitOK, "block 6 of mychannel: 1 transaction, 1 valid\n"},
+		{"block|4", exitOK, "Z  MVCC_READ_CONFLICT  client@Org1MSP  probe meet\n  hash "},
+		{"block|1", exitOK, "\n  previous "},
+		{"tx|" + told, exitOK, `
+  creator   alice@Org1MSP
+  call      probe tell blue
+  response  200 careful, told
+  event     Told = blue
+  endorser  peer0.Org1MSP@Org1MSP
+`},
+		{"tx|" + initial, exitOK, "\n  init      probe\n"},
+		{"block|7", exitFailed, `there is no block 7 on channel "mychannel", which has 7 blocks, the newest with number 6`},
 		{"block|-C|other", exitFailed, `there is no block on channel "other", which has no blocks yet`},
 		{"block|-C|mine", exitFailed, `channel "mine" is not known to this peer, which has: mychannel, other`},
 
@@ -59,7 +70,7 @@ probe
 probe, collection secrets, by hashes
   read  ` + keyHash + ` @1/0
 `},
-		{"tx|nope", exitFailed, `there is no transaction "nope" on channel "mychannel", which has 5 blocks`},
+		{"tx|nope", exitFailed, `there is no transaction "nope" on channel "mychannel", which has 7 blocks`},
 		{"tx|nope|-C|mine", exitFailed, `channel "mine" is not known`},
 
 		{"state|-n|probe|guarded", exitOK, "guarded of probe on mychannel\n  value     hello\n  version   block 1, transaction 0\n  metadata  VALIDATION_PARAMETER=policy\n"},
@@ -67,7 +78,7 @@ probe, collection secrets, by hashes
 		{"state|-n|probe|--composite|owner|tom|a1", exitOK, "composite(owner, tom, a1) of probe on mychannel\n  value    0x00\n"},
 		{"state|-n|probe|gone", exitOK, "  value  (deleted)\n  history, the newest first\n"},
 		{"state|-n|probe|gone|--history|1", exitOK, "      (deleted)\n    and more: see --history\n"},
-		{"state|-n|probe|nope", exitFailed, `there is no key nope of chaincode "probe" on channel "mychannel", which has 5 blocks`},
+		{"state|-n|probe|nope", exitFailed, `there is no key nope of chaincode "probe" on channel "mychannel", which has 7 blocks`},
 		{"state|-n|prob|m", exitFailed, `there is no key m of chaincode "prob"`},
 		{"state|-n|probe|m|-C|mine", exitFailed, `channel "mine" is not known`},
 
@@ -78,19 +89,23 @@ probe, collection secrets, by hashes
 		{`explain|-n|probe|{}|-C|mine`, exitFailed, `channel "mine" is not known`},
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			peer(t, append(strings.Split(c.args, "|"), "--api", s.api)...).check(t, c.status, c.want)
+			ccpeer(t, append(strings.Split(c.args, "|"), "--api", s.api)...).check(t, c.status, c.want)
 		})
 	}
-	t.Run("JSON", func(t *testing.T) { lookAtJSON(t, s, wrote, read) })
+	t.Run("JSON", func(t *testing.T) { lookAtJSON(t, s, wrote, read, told) })
 	s.stop(t)
 }
 
 // lookAtJSON compares what --json prints with what is documented.
-func lookAtJSON(t *testing.T, s *served, wrote, read string) {
+func lookAtJSON(t *testing.T, s *served, wrote, read, told string) {
 	for args, want := range map[string]string{
-		"block|1": `{"channel":"mychannel","height":5,"number":1,
-			"transactions":[{"block":1,"code":"VALID","timestamp":"TIME","tx":0,"txid":"` + wrote + `"}]}`,
-		"tx|" + wrote: `{"channel":"mychannel","txid":"` + wrote + `","block":1,"tx":0,"timestamp":"TIME","code":"VALID","rwset":[{
+		"block|1": `{"channel":"mychannel","height":7,"number":1,"hash":"HASH","previousHash":"HASH","dataHash":"HASH",
+			"transactions":[{"block":1,"code":"VALID","timestamp":"TIME","tx":0,"txid":"` + wrote + `",
+			"creator":{"commonName":"client","mspid":"Org1MSP"},"chaincode":"probe","function":"write"}]}`,
+		"tx|" + wrote: `{"channel":"mychannel","txid":"` + wrote + `","block":1,"tx":0,"timestamp":"TIME","code":"VALID",
+			"creator":{"commonName":"client","mspid":"Org1MSP"},"chaincode":"probe","chaincodeVersion":"1.0","function":"write",
+			"args":[{"base64":"d3JpdGU=","text":"write"}],"response":{"status":200},"endorsers":[{"commonName":"peer0.Org1MSP","mspid":"Org1MSP"}],
+			"rwset":[{
 			"namespace":"probe",
 			"writes":[
 				{"key":"\u0000owner\u0000tom\u0000a1\u0000","value":{"base64":"AA==","text":"\u0000"}},
@@ -100,7 +115,10 @@ func lookAtJSON(t *testing.T, s *served, wrote, read string) {
 			"metadataWrites":[{"key":"guarded","entries":{"VALIDATION_PARAMETER":{"base64":"cG9saWN5","text":"policy"}}}],
 			"collections":[{"collection":"secrets","writes":[{"keyHash":"` + keyHash + `","valueHash":"` + valueHash + `"}],
 				"privateRWSetHash":"6bf48a6abecca5a78a0157855411e09f679058dd62aeb5eb82d6f8ce99210d8c"}]}]}`,
-		"tx|" + read: `{"channel":"mychannel","txid":"` + read + `","block":2,"tx":0,"timestamp":"TIME","code":"VALID","rwset":[{
+		"tx|" + read: `{"channel":"mychannel","txid":"` + read + `","block":2,"tx":0,"timestamp":"TIME","code":"VALID",
+			"creator":{"commonName":"client","mspid":"Org1MSP"},"chaincode":"probe","chaincodeVersion":"1.0","function":"read",
+			"args":[{"base64":"cmVhZA==","text":"read"}],"response":{"status":200},"endorsers":[{"commonName":"peer0.Org1MSP","mspid":"Org1MSP"}],
+			"rwset":[{
 			"namespace":"probe",
 			"reads":[{"key":"absent","version":null}],
 			"ranges":[
@@ -109,6 +127,12 @@ func lookAtJSON(t *testing.T, s *served, wrote, read string) {
 				{"start":"\u0001","end":"","exhausted":true,
 					"reads":[{"key":"bytes","version":{"block":1,"tx":0}},{"key":"guarded","version":{"block":1,"tx":0}}]}],
 			"collections":[{"collection":"secrets","reads":[{"keyHash":"` + keyHash + `","version":{"block":1,"tx":0}}]}]}]}`,
+		"tx|" + told: `{"channel":"mychannel","txid":"` + told + `","block":5,"tx":0,"timestamp":"TIME","code":"VALID",
+			"creator":{"commonName":"alice","mspid":"Org1MSP"},"chaincode":"probe","chaincodeVersion":"1.0","function":"tell",
+			"args":[{"base64":"dGVsbA==","text":"tell"},{"base64":"Ymx1ZQ==","text":"blue"}],
+			"response":{"status":200,"message":"careful","payload":{"base64":"dG9sZA==","text":"told"}},
+			"event":{"chaincode":"probe","name":"Told","payload":{"base64":"Ymx1ZQ==","text":"blue"}},
+			"endorsers":[{"commonName":"peer0.Org1MSP","mspid":"Org1MSP"}],"rwset":[]}`,
 		"state|-n|probe|bytes": `{"channel":"mychannel","namespace":"probe","key":"bytes","value":{"base64":"AP8="},"version":{"block":1,"tx":0},
 			"history":[{"timestamp":"TIME","txid":"` + wrote + `","value":{"base64":"AP8="}}]}`,
 		"state|-n|probe|guarded|--history|0": `{"channel":"mychannel","namespace":"probe","key":"guarded","value":{"base64":"aGVsbG8=","text":"hello"},
@@ -116,7 +140,7 @@ func lookAtJSON(t *testing.T, s *served, wrote, read string) {
 		"state|-n|probe|gone|--history|1": `{"channel":"mychannel","namespace":"probe","key":"gone","value":null,"version":null,
 			"history":[{"timestamp":"TIME","txid":"` + wrote + `","delete":true}],"more":true}`,
 	} {
-		r := peer(t, append(strings.Split(args, "|"), "--json", "--api", s.api)...)
+		r := ccpeer(t, append(strings.Split(args, "|"), "--json", "--api", s.api)...)
 		r.check(t, exitOK, "{\n  ")
 		if got, want := canonical(t, r.stdout), canonical(t, want); got != want {
 			t.Errorf("%s prints\n%s\nwant\n%s", args, got, want)
@@ -124,7 +148,7 @@ func lookAtJSON(t *testing.T, s *served, wrote, read string) {
 	}
 }
 
-// canonical is JSON with its members in order, and TIME for times.
+// canonical is JSON with its members in order, TIME for times, and HASH for hashes of headers and envelopes.
 func canonical(t *testing.T, text string) string {
 	t.Helper()
 	var v any
@@ -147,8 +171,13 @@ func hideTimes(v any) {
 		}
 	case map[string]any:
 		for name, member := range v {
-			if name == "timestamp" {
+			switch name {
+			case "timestamp":
 				v[name] = "TIME"
+			case "hash", "previousHash", "dataHash":
+				if len(member.(string)) == 64 {
+					v[name] = "HASH"
+				}
 			}
 			hideTimes(member)
 		}

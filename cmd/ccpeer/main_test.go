@@ -57,13 +57,13 @@ type result struct {
 	status         int
 }
 
-// peer runs the peer program as a process. What it keeps by default is for this run only.
-func peer(t *testing.T, args ...string) result {
+// ccpeer runs the peer program as a process. What it keeps by default is for this run only.
+func ccpeer(t *testing.T, args ...string) result {
 	t.Helper()
 	return peerWithData(t, t.TempDir(), args...)
 }
 
-// peerWithData is peer with the folder that default ledgers are in.
+// peerWithData is ccpeer with the folder that default ledgers are in.
 func peerWithData(t *testing.T, data string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -136,6 +136,11 @@ func TestCommandLine(t *testing.T) {
 		{`query|-n|asset|-c|{"Arg":["Read"]}`, exitUsage, `unknown field "Arg"`},
 		{`query|-n|asset|-c|{}`, exitUsage, "neither function nor Args"},
 		{`query|-n|asset|-c|{"Args":[]}|--transient|{"a":"no base64"}`, exitUsage, `--transient '{"name":"aGVsbG8="}'`},
+		{`query|-n|asset|-c|{"Args":[]}|--as|@Org1MSP`, exitUsage, `--as: "" is no name of a client`},
+		{`query|-n|asset|-c|{"Args":[]}|--attr|role=registrar`, exitUsage, "--as alice --attr role=registrar"},
+		{`query|-n|asset|-c|{"Args":[]}|--as|alice|--attr|role`, exitUsage, `--attr "role": want name=value`},
+		{`query|-n|asset|-c|{"Args":[]}|--as|alice|--attr|=x`, exitUsage, "want name=value"},
+		{`query|-n|asset|-c|{"Args":[]}|--as|alice|--attr|a=1|--attr|a=2`, exitUsage, "each name once"},
 		{`query|-n|asset|-c|{"Args":[]}|--api|nonsense`, exitUsage, "want host:port or unix:///path"},
 		{`query|-n|asset|-c|{"Args":[]}|-r|-x`, exitUsage, "not compatible"},
 		{`query|-n|asset|-c|{"Args":[]}|--api|` + nowhere, exitFailed, `start one with "ccpeer serve"`},

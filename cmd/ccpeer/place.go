@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net"
 	"os"
 	"path/filepath"
@@ -145,6 +147,24 @@ func (p place) String() string {
 		return "postgres, database " + database + " at " + net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port)))
 	}
 	return p.kind + ":" + p.at
+}
+
+// identities returns the folder that keeps who the members of the organization are, as long as the ledger is kept. It is "" if it
+// is not kept, or if there is no place for it.
+func (p place) identities(log *zap.Logger) string {
+	switch p.kind {
+	case "":
+		return ""
+	case inPebble:
+		return filepath.Join(p.at, "identities")
+	}
+	name := sha256.Sum256([]byte(p.String()))
+	dir, err := dataFolder(filepath.Join("identities", hex.EncodeToString(name[:8])))
+	if err != nil {
+		log.Warn("there is no home folder: clients have new certificates when the peer is started again")
+		return ""
+	}
+	return dir
 }
 
 // open opens the store at the place, which is created there if nothing is.

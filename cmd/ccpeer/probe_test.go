@@ -20,6 +20,7 @@ import (
 
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
+	"github.com/ccpeer/ccpeer/shim/cid"
 )
 
 // probe is a chaincode that does what the tests need.
@@ -64,6 +65,13 @@ func (p *probe) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 		return transient(stub)
 	case function == "creator":
 		return creator(stub)
+	case function == "attribute" && len(args) == 1:
+		return attribute(stub, args[0])
+	case function == "tell" && len(args) == 1:
+		if err := stub.SetEvent("Told", []byte(args[0])); err != nil {
+			return shim.Error(err.Error())
+		}
+		return &shim.Response{Status: 200, Message: "careful", Payload: []byte("told")}
 	case function == "hide" && len(args) == 2:
 		return outcome(nil, stub.PutPrivateData("secrets", args[0], []byte(args[1])))
 	case function == "hideElsewhere" && len(args) == 1:
@@ -160,6 +168,15 @@ func creator(stub shim.ChaincodeStubInterface) *shim.Response {
 		return shim.Error(err.Error())
 	}
 	return shim.Success([]byte(id.GetMspid() + " " + cert.Subject.String()))
+}
+
+// attribute returns an attribute of whoever calls.
+func attribute(stub shim.ChaincodeStubInterface, name string) *shim.Response {
+	value, found, err := cid.GetAttributeValue(stub, name)
+	if err == nil && !found {
+		return shim.Success([]byte("none"))
+	}
+	return outcome([]byte(value), err)
 }
 
 func transient(stub shim.ChaincodeStubInterface) *shim.Response {

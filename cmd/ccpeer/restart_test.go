@@ -57,7 +57,7 @@ func TestServeRestart(t *testing.T) {
 			}
 			var txID string
 			for _, call := range []string{`{"Args":["put","k","blue"]}`, `{"Args":["put","k","red"]}`} {
-				r := peer(t, "invoke", "-C", "other", "-n", "probe", "-c", call, "--api", s.api)
+				r := ccpeer(t, "invoke", "-C", "other", "-n", "probe", "-c", call, "--api", s.api)
 				r.check(t, exitOK, "(VALID)")
 				_, txID, _ = strings.Cut(r.stdout, "txid [")
 				txID, _, _ = strings.Cut(txID, "]")
@@ -84,15 +84,15 @@ func checkRestarted(t *testing.T, s *served, txID string) {
 		"block":                                  "  0  " + txID + "  ",
 		"tx|" + txID:                             "probe\n  write  k = red\n",
 	} {
-		peer(t, append(strings.Split(args, "|"), "-C", "other", "--api", s.api)...).check(t, exitOK, want)
+		ccpeer(t, append(strings.Split(args, "|"), "-C", "other", "--api", s.api)...).check(t, exitOK, want)
 	}
-	history := peer(t, "state", "-C", "other", "-n", "probe", "k", "--api", s.api)
+	history := ccpeer(t, "state", "-C", "other", "-n", "probe", "k", "--api", s.api)
 	if blue, red := strings.LastIndex(history.stdout, "blue"), strings.LastIndex(history.stdout, "red"); red < 0 || blue < red {
 		t.Errorf("the history is %s, want red and then blue", history.stdout)
 	}
 	// What is read goes on where it was.
-	peer(t, "invoke", "-C", "other", "-n", "probe", "-c", `{"Args":["put","k","green"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
-	peer(t, "block", "2", "-C", "other", "--api", s.api).check(t, exitOK, "block 2 of other")
+	ccpeer(t, "invoke", "-C", "other", "-n", "probe", "-c", `{"Args":["put","k","green"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
+	ccpeer(t, "block", "2", "-C", "other", "--api", s.api).check(t, exitOK, "block 2 of other")
 }
 
 func TestServeInMemory(t *testing.T) {
@@ -103,7 +103,7 @@ func TestServeInMemory(t *testing.T) {
 		if s.ledger != "memory" || s.channels != "mychannel (0 blocks)" {
 			t.Errorf("the ledger is %s with %s", s.ledger, s.channels)
 		}
-		peer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","blue"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
+		ccpeer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","blue"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
 		s.stop(t)
 	}
 	if left := listing(t, data); len(left) > 1 {
@@ -169,7 +169,7 @@ func TestServeRefusesFolders(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "ledger")
 			s := servePeer(t, append(anyPort, "--ledger", "pebble:"+dir)...)
-			peer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","blue"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
+			ccpeer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","blue"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
 			s.stop(t)
 			c.spoil(t, dir)
 			refuses(t, dir, c.want)
@@ -192,7 +192,7 @@ func write1(t testing.TB, path, text string) {
 func refuses(t *testing.T, dir, want string) {
 	t.Helper()
 	before := listing(t, dir)
-	r := peer(t, append([]string{"serve", "--dev", "--ledger", "pebble:" + dir}, anyPort...)...)
+	r := ccpeer(t, append([]string{"serve", "--dev", "--ledger", "pebble:" + dir}, anyPort...)...)
 	r.check(t, exitFailed, want)
 	if !strings.HasPrefix(r.stderr, "Error: open data folder "+dir+": ") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("standard error is %q, want a line that names the folder", r.stderr)
@@ -207,7 +207,7 @@ func TestServeRefusesWhatIsInUse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	s := servePeer(t, append(anyPort, "--ledger", "pebble:"+dir)...)
 	refuses(t, dir, "the store is open already")
-	peer(t, "query", "-n", "probe", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitOK, "\n")
+	ccpeer(t, "query", "-n", "probe", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitOK, "\n")
 	s.stop(t)
 }
 
@@ -236,7 +236,7 @@ func TestServeWithoutServer(t *testing.T) {
 		t.Run(c.ledger, func(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
-			r := peer(t, append([]string{"serve", "--dev", "--ledger", c.ledger}, anyPort...)...)
+			r := ccpeer(t, append([]string{"serve", "--dev", "--ledger", c.ledger}, anyPort...)...)
 			r.check(t, exitFailed, c.want)
 			if strings.Contains(r.stderr+r.stdout, "secret") {
 				t.Errorf("the password is printed: %s", r.stderr)

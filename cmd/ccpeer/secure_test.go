@@ -111,7 +111,7 @@ func TestStrangers(t *testing.T) {
 				t.Errorf("with a stranger, it is %+v", s.listed(t)["slow"])
 			}
 			// Nothing has happened to the others.
-			peer(t, "query", "-n", "probe", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitOK, "\n")
+			ccpeer(t, "query", "-n", "probe", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitOK, "\n")
 			cancel()
 			<-called
 			s.kill(t) // it would wait for the launch
@@ -132,7 +132,7 @@ func TestServePlaintext(t *testing.T) {
 		if s.secure {
 			t.Error("it says that there is TLS")
 		}
-		peer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","v"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
+		ccpeer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","v"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
 		s.stop(t)
 	}
 }
@@ -145,7 +145,7 @@ func TestServeAdvertised(t *testing.T) {
 	if s.chaincode != "localhost:"+port {
 		t.Errorf("chaincode connects to %s", s.chaincode)
 	}
-	peer(t, "query", "-n", "probe", "-c", `{"Args":["arguments"]}`, "--api", s.api).check(t, exitOK, "-peer.address localhost:"+port+"\n")
+	ccpeer(t, "query", "-n", "probe", "-c", `{"Args":["arguments"]}`, "--api", s.api).check(t, exitOK, "-peer.address localhost:"+port+"\n")
 	s.stop(t)
 }
 

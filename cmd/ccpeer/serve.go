@@ -18,8 +18,6 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-
-	"github.com/ccpeer/ccpeer/handler"
 )
 
 const (
@@ -126,12 +124,12 @@ func serve(cmd *cobra.Command, f *serveFlags) (err error) {
 
 func printServing(ctx context.Context, w io.Writer, n *node, api address) error {
 	var channels []string
-	for _, name := range slices.Sorted(maps.Keys(n.ledgers)) {
-		height, err := n.ledgers[name].Height(ctx)
+	for _, c := range n.peer.Channels() {
+		height, err := c.Ledger().Height(ctx)
 		if err != nil {
 			return err
 		}
-		channels = append(channels, fmt.Sprintf("%s (%s)", name, count(int(height), "block")))
+		channels = append(channels, fmt.Sprintf("%s (%s)", c.ID(), count(int(height), "block")))
 	}
 	chaincodes := slices.Sorted(maps.Keys(n.cfg.chaincodes))
 	how := "by mutual TLS"
@@ -219,8 +217,8 @@ func parseChaincodes(flags []string) (map[string]chaincode, error) {
 	for _, s := range flags {
 		name, command, _ := strings.Cut(s, "=")
 		words := strings.Fields(command)
-		if len(words) == 0 || strings.Contains(name, ":") || handler.CheckChaincodeID(name) != nil {
-			return nil, usagef("--chaincode %s: want name=path or \"name=path argument…\", with a name of letters, digits and + _ . -", quote(s))
+		if len(words) == 0 || !isName(name) {
+			return nil, usagef("--chaincode %s: want name=path or \"name=path argument…\", with a name of "+nameForm, quote(s))
 		}
 		if _, ok := chaincodes[name]; ok {
 			return nil, usagef("--chaincode %s: there are two of that name", quote(s))

@@ -117,7 +117,7 @@ func TestServeOverUnixSocket(t *testing.T) {
 		t.Errorf("socket is %v (%v), want mode %o", info, err, socketMode)
 	}
 	useServed(t, s)
-	peer(t, "serve", "--dev", "--listen", "unix://"+listen).check(t, exitFailed, "address already in use")
+	ccpeer(t, "serve", "--dev", "--listen", "unix://"+listen).check(t, exitFailed, "address already in use")
 
 	// A peer that was killed leaves its sockets behind, which don't stop the next one.
 	s.kill(t)
@@ -145,13 +145,13 @@ func TestServeDeletesNothing(t *testing.T) {
 	config := filepath.Join(dir, "ccpeer.yaml")
 	const text = "there is something that is no socket, which is left as it is: give another path"
 	for _, path := range []string{thesis, link, folder} {
-		peer(t, "serve", "--dev", "--ledger", "memory", "--listen", "127.0.0.1:0", "--api", "unix:"+path).check(t, exitFailed, path+": "+text)
-		peer(t, "serve", "--dev", "--ledger", "memory", "--listen", "unix:"+path, "--api", "127.0.0.1:0").check(t, exitFailed, path+": "+text)
+		ccpeer(t, "serve", "--dev", "--ledger", "memory", "--listen", "127.0.0.1:0", "--api", "unix:"+path).check(t, exitFailed, path+": "+text)
+		ccpeer(t, "serve", "--dev", "--ledger", "memory", "--listen", "unix:"+path, "--api", "127.0.0.1:0").check(t, exitFailed, path+": "+text)
 		for _, keys := range []string{"api: unix:" + path + "\nlisten: 127.0.0.1:0", "api: 127.0.0.1:0\nlisten: unix:" + path} {
 			if err := os.WriteFile(config, []byte(keys+"\nledger: memory\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			peer(t, "serve", "--dev", "--config", config).check(t, exitFailed, path+": "+text)
+			ccpeer(t, "serve", "--dev", "--config", config).check(t, exitFailed, path+": "+text)
 		}
 	}
 	if b, err := os.ReadFile(thesis); err != nil || string(b) != "text" {
@@ -182,7 +182,7 @@ func useServed(t *testing.T, s *served) {
 		{`invoke|-n|probe|-I|-c|{"Args":[]}`, exitOK, `payload:"initialized"`},
 		{`invoke|-n|probe|-c|{"Args":["warn"]}`, exitOK, `status:399 message:"careful"`},
 		{`query|-n|probe|-c|{"Args":["transient"]}|--transient|{"b":"AP8=","a":""}`, exitOK, "a= b=00ff \n"},
-		{`query|-n|probe|-c|{"Args":["creator"]}`, exitOK, mspID + " CN=client,OU=client,O=example.com\n"},
+		{`query|-n|probe|-c|{"Args":["creator"]}`, exitOK, mspID + " CN=client,OU=client,O=Org1MSP\n"},
 		{`invoke|-n|probe|-c|{"Args":["hide","k","gold"]}`, exitOK, "committed with status (VALID)\n"},
 		{`query|-n|probe|-c|{"Args":["seek","k"]}`, exitOK, "gold\n"},
 		{`query|-n|probe|-c|{"Args":["bytes"]}|--hex`, exitOK, "00ff0a\n"},
@@ -196,7 +196,7 @@ func useServed(t *testing.T, s *served) {
 		{`query|-n|probe|-c|{"Args":["get","k"]}`, exitOK, "blue\n"}, // launched again
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			r := peer(t, append(strings.Split(c.args, "|"), "--api", s.api)...)
+			r := ccpeer(t, append(strings.Split(c.args, "|"), "--api", s.api)...)
 			r.check(t, c.status, c.want)
 			if exact := strings.HasPrefix(c.args, "query"); exact && c.status == exitOK && r.stdout != c.want {
 				t.Errorf("standard output is %q, want %q", r.stdout, c.want)
@@ -211,7 +211,7 @@ func conflict(t *testing.T, s *served) {
 	results := make([]result, 2)
 	var both sync.WaitGroup
 	for i := range results {
-		both.Go(func() { results[i] = peer(t, "invoke", "-n", "probe", "-c", `{"Args":["meet","m"]}`, "--api", s.api) })
+		both.Go(func() { results[i] = ccpeer(t, "invoke", "-n", "probe", "-c", `{"Args":["meet","m"]}`, "--api", s.api) })
 	}
 	both.Wait()
 	if results[0].status != exitOK {
@@ -230,7 +230,7 @@ func TestServeArguments(t *testing.T) {
 		"probe": "-peer.address " + s.chaincode + "\n",
 		"other": "start --peer.address=" + s.chaincode + " --id other:1.0\n",
 	} {
-		r := peer(t, "query", "-n", chaincode, "-c", `{"Args":["arguments"]}`, "--api", s.api)
+		r := ccpeer(t, "query", "-n", chaincode, "-c", `{"Args":["arguments"]}`, "--api", s.api)
 		if r.check(t, exitOK, want); r.stdout != want {
 			t.Errorf("the arguments of %s are %q, want %q", chaincode, r.stdout, want)
 		}
@@ -246,7 +246,7 @@ func serveWaiting(t *testing.T) (s *served, called <-chan result, release *os.Fi
 	s = servePeer(t, "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
 	outcome := make(chan result)
 	go func() {
-		outcome <- peer(t, "invoke", "-n", "probe", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
+		outcome <- ccpeer(t, "invoke", "-n", "probe", "-c", `{"Args":["wait","`+pipe+`"]}`, "--api", s.api)
 	}()
 	release, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns when the chaincode waits
 	if err != nil {
@@ -302,7 +302,7 @@ func TestServeEndsBesideHalfAQuestion(t *testing.T) {
 		}
 	}
 	// The peer answers others, so it has read the halves, or will.
-	peer(t, "chaincode", "list", "--api", s.api).check(t, exitOK, "probe")
+	ccpeer(t, "chaincode", "list", "--api", s.api).check(t, exitOK, "probe")
 	began := time.Now()
 	s.stop(t)
 	if d := time.Since(began); d > 8*time.Second {
@@ -335,16 +335,16 @@ func TestServeExternal(t *testing.T) {
 	t.Parallel()
 	s := servePeer(t, "--dev", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
 	query := []string{"query", "-n", "mine", "-c", `{"Args":["get","k"]}`, "--api", s.api}
-	peer(t, query...).check(t, exitFailed, "chaincode mine:1.0 is not running")
+	ccpeer(t, query...).check(t, exitFailed, "chaincode mine:1.0 is not running")
 
 	chaincode := exec.Command(os.Args[0])
 	chaincode.Env = append(os.Environ(), "CORE_CHAINCODE_ID_NAME=mine:1.0", "CORE_PEER_TLS_ENABLED=false", "CORE_PEER_ADDRESS="+s.chaincode)
 	if err := chaincode.Start(); err != nil {
 		t.Fatal(err)
 	}
-	r := peer(t, query...)
+	r := ccpeer(t, query...)
 	for r.status == exitFailed && strings.Contains(r.stderr, "is not running") {
-		r = peer(t, query...) // until it has registered
+		r = ccpeer(t, query...) // until it has registered
 	}
 	r.check(t, exitOK, "\n")
 	if err := chaincode.Process.Signal(syscall.SIGTERM); err != nil {

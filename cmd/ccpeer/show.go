@@ -39,14 +39,33 @@ func (b *blockJSON) print(w io.Writer, s style) {
 	t := newTable(w)
 	t.row("%s", s.bold(fmt.Sprintf("block %d of %s: %s, %d valid", b.Number, b.Channel, count(len(b.Transactions), "transaction"), valid)))
 	for _, tx := range b.Transactions {
-		t.row("  %d\t%s\t%s\t%s", tx.Tx, showID(tx.TxID), showTime(tx.Timestamp), s.code(tx.Code))
+		t.row("  %d\t%s\t%s\t%s%s", tx.Tx, showID(tx.TxID), showTime(tx.Timestamp), s.code(tx.Code), tx.call())
+	}
+	if b.Hash != "" {
+		t.row("  hash %s", b.Hash)
+	}
+	if b.Previous != "" {
+		t.row("  previous %s", b.Previous)
 	}
 	_ = t.Flush()
+}
+
+// call is who has asked, and for what, in more cells of a table.
+func (tx *blockTxJSON) call() string {
+	if tx.Creator == nil {
+		return ""
+	}
+	function := ""
+	if tx.Function != nil {
+		function = " " + shown(*tx.Function)
+	}
+	return "\t" + tx.Creator.String() + "\t" + shown(tx.Chaincode) + function
 }
 
 func (tx *txJSON) print(w io.Writer, s style) {
 	_, _ = fmt.Fprintln(w, s.bold("transaction "+showID(tx.TxID)))
 	_, _ = fmt.Fprintf(w, "  %s, block %d of %s, position %d, %s\n", s.code(tx.Code), tx.Block, tx.Channel, tx.Tx, showTime(tx.Timestamp))
+	tx.printEnvelope(w)
 	if tx.RWSet == nil {
 		_, _ = fmt.Fprintf(w, "  what it committed is no read/write set: %s\n", showBytes(tx.Undecoded))
 	}

@@ -13,7 +13,7 @@ func TestServeAmongStrangers(t *testing.T) {
 	t.Parallel()
 	s := servePeer(t, anyPort...)
 	invoke := func(value string) {
-		peer(t, "invoke", "-C", "mychannel", "-n", "probe", "-c", `{"Args":["put","k","`+value+`"]}`, "--api", s.api)
+		ccpeer(t, "invoke", "-C", "mychannel", "-n", "probe", "-c", `{"Args":["put","k","`+value+`"]}`, "--api", s.api)
 	}
 	invoke("before")
 	const strangers, places = 600, 500
