@@ -104,7 +104,6 @@ func testSnapshots(t *testing.T, option chaincodetest.Option) {
 	inner := net.Snapshot()
 	net.SetTime(time.Unix(1, 0))
 	net.Deploy("token", chaincodetest.InProcess(new(assets)))
-	net.Deploy("basic", chaincodetest.InProcess(new(assets)))
 	alice.Submit("token", "Create", "t1", 1).OK()
 	alice.Submit("basic", "Delete", "a1").OK()
 	net.Revert(inner)

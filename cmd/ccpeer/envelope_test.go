@@ -35,7 +35,7 @@ func TestServeUnendorsed(t *testing.T) {
 	if err := sim.SetState(t.Context(), "probe", "k", []byte("blue")); err != nil {
 		t.Fatal(err)
 	}
-	tx, err := kvledger.TransactionOfContext(t.Context(), sim, "old", time.Now())
+	tx, err := kvledger.TransactionOf(t.Context(), sim, "old", time.Now())
 	sim.Done()
 	if err != nil {
 		t.Fatal(err)
