@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -124,9 +125,12 @@ func TestSocketIsPrivateFromTheBeginning(t *testing.T) {
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
 	path := filepath.Join(socketFolder(t), "s")
-	open := func() bool { // whether others may connect, if anybody listens
+	open := func() fs.FileInfo { // the socket, if others may connect when somebody listens
 		info, err := os.Lstat(path)
-		return err == nil && info.Mode().Perm()&0o077 != 0
+		if err != nil || info.Mode().Perm()&0o077 == 0 {
+			return nil
+		}
+		return info
 	}
 	done, found := make(chan struct{}), make(chan int)
 	go func() {
@@ -138,7 +142,8 @@ func TestSocketIsPrivateFromTheBeginning(t *testing.T) {
 				return
 			default:
 			}
-			if !open() {
+			before := open()
+			if before == nil {
 				continue
 			}
 			c, err := net.Dial("unix", path)
@@ -146,7 +151,7 @@ func TestSocketIsPrivateFromTheBeginning(t *testing.T) {
 				continue
 			}
 			_ = c.Close()
-			if open() {
+			if after := open(); after != nil && same(before, after) { // not the next one
 				n++
 			}
 		}
@@ -156,7 +161,7 @@ func TestSocketIsPrivateFromTheBeginning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if open() {
+		if open() != nil {
 			t.Error("others may connect to the socket")
 		}
 		_ = l.Close()
