@@ -14,9 +14,9 @@ import (
 type waiting struct {
 	mu    sync.Mutex
 	txs   map[envelopeHash][]chan Outcome // each with room for its outcome; the first waits for the first of equal envelopes
-	seen  uint64                    // how many envelopes were committed
-	moved chan struct{}             // is closed when there are more; nil if nobody waits
-	err   error                     // why there will be no more
+	seen  uint64                          // how many envelopes were committed
+	moved chan struct{}                   // is closed when there are more; nil if nobody waits
+	err   error                           // why there will be no more
 }
 
 // envelopeHash is the SHA-256 of a marshalled Envelope.

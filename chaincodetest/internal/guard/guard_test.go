@@ -36,7 +36,7 @@ func TestCall(t *testing.T) {
 
 // A panic with nil is a panic, too.
 func TestNilPanic(t *testing.T) {
-	if fall := guard.Call(func() { panic(nil) }); fall == nil || fall.Exited { //nolint:govet // that is what is tested
+	if fall := guard.Call(func() { panic(nil) }); fall == nil || fall.Exited {
 		t.Errorf("%+v", fall)
 	}
 }
