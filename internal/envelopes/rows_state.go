@@ -1,6 +1,8 @@
 package envelopes
 
 import (
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -34,6 +36,20 @@ func (t *table) duplicateRows() {
 	name = "a made-up ID twice"
 	bad = t.step(name, badTxID, func(d *draft) { d.txID = "made up " + t.salt })
 	t.add(name, bad, bad)
+	name = "no ID, and later a valid one whose ID it would have had"
+	nonce = random(24)
+	bad, good = t.step(name, badTxID, same, raw(channelLayer, withoutID)), t.step(name, duplicate, same)
+	t.add(name, bad, good)
+}
+
+// withoutID takes the transaction's ID out of a channel header.
+func withoutID(b []byte) []byte {
+	var header pb.ChannelHeader
+	if proto.Unmarshal(b, &header) != nil {
+		return nil
+	}
+	header.TxId = ""
+	return marshal(&header)
 }
 
 // reads is a read of keys that weren't there.

@@ -4,8 +4,11 @@ import (
 	"context"
 
 	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // maxTxID is how many bytes an ID may have that the ledger keeps. Those of good transactions have 64.
@@ -17,7 +20,7 @@ func (v *validation) block(ctx context.Context) (b kvledger.Block, private []str
 	for i, tx := range v.txs {
 		out := &b.Transactions[i]
 		// An ID is used up also by an invalid transaction that only claims to have it.
-		*out = kvledger.Transaction{Envelope: v.of.GetData().GetData()[i], TxID: tx.channel.GetTxId(), Timestamp: tx.timestamp()}
+		*out = kvledger.Transaction{Envelope: v.of.GetData().GetData()[i], TxID: tx.usedID(), Timestamp: tx.timestamp()}
 		if out.Envelope == nil {
 			out.Envelope = []byte{} // nil would mean that there is one, which is not told
 		}
@@ -51,4 +54,21 @@ func (tx *transaction) private() []CollectionHash {
 		all = append(all, ns.private...)
 	}
 	return all
+}
+
+// usedID returns the ID that the transaction uses up: the one that it says, or, if it says none, the one that it would have had to
+// say (Fabric: protoutil, GetOrComputeTxIDFromEnvelope).
+func (e *envelope) usedID() string {
+	if id := e.channel.GetTxId(); id != "" {
+		return id
+	}
+	var (
+		channel pb.ChannelHeader
+		creator pb.SignatureHeader
+	)
+	header := e.payload.GetHeader()
+	if header == nil || proto.Unmarshal(header.GetChannelHeader(), &channel) != nil || proto.Unmarshal(header.GetSignatureHeader(), &creator) != nil {
+		return ""
+	}
+	return identity.ComputeTxID(creator.GetNonce(), creator.GetCreator())
 }
