@@ -145,7 +145,7 @@ func (c *Channel) Chaincodes() []Chaincode {
 
 // committed reports whether a transaction's ID is used up.
 func (c *Channel) committed(ctx context.Context, txID string) (bool, error) {
-	_, err := c.ledger.Transaction(ctx, txID)
+	_, _, err := c.ledger.TransactionCode(ctx, txID)
 	if errors.Is(err, kvledger.ErrNotFound) {
 		return false, nil
 	}

@@ -46,8 +46,14 @@ func (n *Network) Endorse(ctx context.Context, who identity.Signer, call Call) (
 	for _, a := range answers {
 		responses, e.Peers = append(responses, a.response), append(e.Peers, a.peer.Name())
 	}
-	if private := answers[0].channel.private.of(e.TxID); len(private) > 0 {
-		e.PrivateRWSet = private[len(private)-1]
+	wanted, err := collectionHashes(e.RWSet)
+	if err != nil {
+		return nil, err
+	}
+	if len(wanted) > 0 {
+		if e.PrivateRWSet, err = answers[0].channel.private.PrivateRWSet(ctx, e.TxID, wanted); err != nil {
+			return nil, err
+		}
 	}
 	e.Envelope, err = block.NewTransaction(proposal.Signed, responses, who)
 	return e, errors.WithMessagef(err, "make transaction %s", e.TxID)

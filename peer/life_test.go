@@ -129,7 +129,7 @@ func TestPrivateDataIsForgotten(t *testing.T) {
 	if err := channel.KeepPrivateData(t.Context(), "last", []byte("x")); err == nil || !strings.Contains(err.Error(), "decode private read/write set") {
 		t.Errorf("what is none: %v", err)
 	}
-	if err := channel.KeepPrivateData(t.Context(), "last", []byte{8, 1}); err == nil || !strings.Contains(err.Error(), "268435456 bytes of private data wait") {
+	if err := channel.KeepPrivateData(t.Context(), "last", []byte{8, 1}); err != nil { // the oldest makes room
 		t.Errorf("one byte more: %v", err)
 	}
 	for i := range 1001 { // nobody orders here any more

@@ -160,15 +160,19 @@ func (c *Channel) KeepPrivateData(ctx context.Context, txID string, private []by
 
 // fitting puts together the collections that fit the hashes in a block, out of several private read/write sets. The same
 // transaction may have been endorsed twice, with other results.
-func fitting(variants [][]byte, wanted []committer.CollectionHash) ([]byte, error) {
-	fits := &pb.TxPvtReadWriteSet{}
+func fitting(ctx context.Context, variants [][]byte, wanted []committer.CollectionHash) ([]byte, error) {
+	fits, decoded := &pb.TxPvtReadWriteSet{}, make([]pb.TxPvtReadWriteSet, len(variants))
+	for i, variant := range variants {
+		if err := proto.Unmarshal(variant, &decoded[i]); err != nil {
+			return nil, errors.Wrap(err, "decode private read/write set")
+		}
+	}
 	for _, want := range wanted {
-		for _, variant := range variants {
-			var private pb.TxPvtReadWriteSet
-			if err := proto.Unmarshal(variant, &private); err != nil {
-				return nil, errors.Wrap(err, "decode private read/write set")
-			}
-			if coll := find(&private, want); coll != nil {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		for i := range decoded {
+			if coll := find(&decoded[i], want); coll != nil {
 				addTo(fits, want.Namespace, coll)
 				break
 			}
@@ -176,6 +180,23 @@ func fitting(variants [][]byte, wanted []committer.CollectionHash) ([]byte, erro
 	}
 	b, err := proto.Marshal(fits)
 	return b, errors.Wrap(err, "marshal private read/write set")
+}
+
+// collectionHashes returns the hashes of what a transaction has written in collections.
+func collectionHashes(rwset []byte) ([]committer.CollectionHash, error) {
+	var set pb.TxReadWriteSet
+	if err := proto.Unmarshal(rwset, &set); err != nil {
+		return nil, errors.Wrap(err, "decode read/write set")
+	}
+	var all []committer.CollectionHash
+	for _, ns := range set.GetNsRwset() {
+		for _, coll := range ns.GetCollectionHashedRwset() {
+			if len(coll.GetPvtRwsetHash()) > 0 { // it writes something
+				all = append(all, committer.CollectionHash{Namespace: ns.GetNamespace(), Collection: coll.GetCollectionName(), Hash: coll.GetPvtRwsetHash()})
+			}
+		}
+	}
+	return all, nil
 }
 
 // addTo adds a collection. Each namespace is in a set once.
@@ -194,8 +215,10 @@ func addTo(private *pb.TxPvtReadWriteSet, namespace string, coll *pb.CollectionP
 func find(private *pb.TxPvtReadWriteSet, want committer.CollectionHash) *pb.CollectionPvtReadWriteSet {
 	for _, ns := range private.GetNsPvtRwset() {
 		for _, coll := range ns.GetCollectionPvtRwset() {
-			hash := sha256.Sum256(coll.GetRwset())
-			if ns.GetNamespace() == want.Namespace && coll.GetCollectionName() == want.Collection && bytes.Equal(hash[:], want.Hash) {
+			if ns.GetNamespace() != want.Namespace || coll.GetCollectionName() != want.Collection {
+				continue
+			}
+			if hash := sha256.Sum256(coll.GetRwset()); bytes.Equal(hash[:], want.Hash) {
 				return coll
 			}
 		}

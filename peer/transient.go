@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"container/list"
 	"context"
 	"slices"
 	"sync"
@@ -15,17 +16,20 @@ const (
 	// retention is how many blocks a transaction that isn't committed is remembered for (Fabric: core.yaml,
 	// peer.gossip.pvtData.transientstoreMaxBlockRetention).
 	retention = 1000
-	// maxPrivateBytes is how much private data of a channel may wait. What clients never have ordered waits for 1,000 blocks.
+	// maxPrivateBytes is how much private data of a channel may wait. If there is more, what has waited longest is forgotten: it is
+	// mostly of transactions that nobody had ordered.
 	maxPrivateBytes = 256 << 20
+	// uncommittedBytes is what a set takes besides its bytes.
+	uncommittedBytes = 512
 )
 
 // transient keeps private data between the endorsement and the commit (Fabric: core/transientstore). It is in memory: after a
 // restart, the data of what was not committed is missing.
 type transient struct {
-	mu     sync.Mutex
-	txs    map[string]*uncommitted
-	bytes  int
-	purged uint64 // at which height old ones were last looked for
+	mu    sync.Mutex
+	txs   map[string]*uncommitted
+	order list.List // of IDs; the first came first
+	bytes int
 }
 
 var _ committer.PrivateData = (*transient)(nil)
@@ -34,44 +38,56 @@ var _ committer.PrivateData = (*transient)(nil)
 type uncommitted struct {
 	variants [][]byte // different ones, of several endorsements
 	height   uint64   // when the first came
+	bytes    int
+	at       *list.Element // in the order
 }
 
 func (t *transient) keep(txID string, private []byte, height uint64) error {
+	size := len(private) + len(txID) + uncommittedBytes
+	if size > maxPrivateBytes {
+		return errors.Errorf("%d bytes of private data of one transaction: a peer keeps up to %d until transactions are committed", len(private), maxPrivateBytes)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.purge(height)
 	tx := t.txs[txID]
-	if tx != nil {
-		for _, have := range tx.variants {
-			if bytes.Equal(have, private) {
-				return nil
-			}
-		}
-	}
-	if t.bytes+len(private) > maxPrivateBytes {
-		return errors.Errorf("%d bytes of private data wait for their transactions to be committed: there is no room for %d more", t.bytes, len(private))
-	}
 	if tx == nil {
 		if t.txs == nil {
 			t.txs = map[string]*uncommitted{}
 		}
-		tx = &uncommitted{height: height}
+		tx = &uncommitted{height: height, at: t.order.PushBack(txID)}
 		t.txs[txID] = tx
 	}
+	for _, have := range tx.variants {
+		if bytes.Equal(have, private) {
+			return nil
+		}
+	}
 	tx.variants = append(tx.variants, private)
-	t.bytes += len(private)
+	tx.bytes += size
+	t.bytes += size
+	for t.bytes > maxPrivateBytes {
+		first := t.order.Front().Value.(string)
+		if first == txID { // all the others are gone, and it has had more variants than anybody needs
+			tx.bytes -= len(tx.variants[0]) + len(txID) + uncommittedBytes
+			t.bytes -= len(tx.variants[0]) + len(txID) + uncommittedBytes
+			tx.variants = slices.Clone(tx.variants[1:])
+			continue
+		}
+		t.forget(first)
+	}
 	return nil
 }
 
 // PrivateRWSet implements committer.PrivateData.
-func (t *transient) PrivateRWSet(_ context.Context, txID string, wanted []committer.CollectionHash) ([]byte, error) {
+func (t *transient) PrivateRWSet(ctx context.Context, txID string, wanted []committer.CollectionHash) ([]byte, error) {
 	switch variants := t.of(txID); len(variants) {
 	case 0:
 		return nil, nil
 	case 1:
 		return variants[0], nil // the ledger looks at the hashes, too
 	default:
-		return fitting(variants, wanted)
+		return fitting(ctx, variants, wanted)
 	}
 }
 
@@ -94,25 +110,22 @@ func (t *transient) Forget(txIDs []string) {
 	}
 }
 
-// purge forgets, now and then, what has waited for too long at a height. It needs the lock.
+// purge forgets what has waited for too long at a height. It needs the lock.
 func (t *transient) purge(height uint64) {
-	if height < t.purged+retention/10 {
-		return
-	}
-	t.purged = height
-	for txID, tx := range t.txs {
-		if tx.height+retention < height {
-			t.forget(txID)
+	for first := t.order.Front(); first != nil; first = t.order.Front() {
+		txID := first.Value.(string)
+		if t.txs[txID].height+retention >= height {
+			return
 		}
+		t.forget(txID)
 	}
 }
 
 // forget needs the lock.
 func (t *transient) forget(txID string) {
 	if tx := t.txs[txID]; tx != nil {
-		for _, v := range tx.variants {
-			t.bytes -= len(v)
-		}
+		t.bytes -= tx.bytes
+		t.order.Remove(tx.at)
 		delete(t.txs, txID)
 	}
 }

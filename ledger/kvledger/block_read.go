@@ -107,17 +107,38 @@ func (l *Ledger) Transaction(ctx context.Context, txID string) (*CommittedTransa
 	return &tx, nil
 }
 
+// TransactionCode returns where a committed transaction is, and its code, or ErrNotFound. If several have the same ID, it is the
+// first one's. It doesn't read the transaction, which may be large.
+func (l *Ledger) TransactionCode(ctx context.Context, txID string) (Version, ValidationCode, error) {
+	snapshot, err := l.snapshot(ctx)
+	if err != nil {
+		return Version{}, 0, err
+	}
+	defer snapshot.Close()
+	at, code, err := l.findCode(ctx, snapshot, txID)
+	return Version{at.block, at.tx}, code, err
+}
+
 // find returns where the first transaction with an ID is.
-func (l *Ledger) find(ctx context.Context, snapshot store.Snapshot, txID string) (readVersion, error) {
+func (l *Ledger) find(ctx context.Context, snapshot store.Snapshot, txID string) (version, error) {
+	at, _, err := l.findCode(ctx, snapshot, txID)
+	return at, err
+}
+
+func (l *Ledger) findCode(ctx context.Context, snapshot store.Snapshot, txID string) (version, ValidationCode, error) {
 	b, err := snapshot.Get(ctx, l.keys.txIDKey(txID))
 	if err == nil && b == nil {
 		err = ErrNotFound
 	}
 	if err != nil {
-		return readVersion{}, errors.Wrapf(err, "read transaction %q", shown(txID))
+		return version{}, 0, errors.Wrapf(err, "read transaction %q", shown(txID))
 	}
-	at, _, err := decodeValue(b) // the code comes after the version, where a value would be
-	return at, errors.WithMessagef(err, "read transaction %q", shown(txID))
+	at, rest, err := decodeValue(b) // the code comes after the version, where a value would be
+	code, _, ok := cutUvarint(rest)
+	if err == nil && (!ok || code > math.MaxUint8) {
+		err = errors.New("the store holds a transaction without a code: it is damaged, or not this ledger's")
+	}
+	return at.version, ValidationCode(code), errors.WithMessagef(err, "read transaction %q", shown(txID))
 }
 
 // readBlock reads a block: first its header, then its parts.

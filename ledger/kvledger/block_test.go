@@ -77,7 +77,7 @@ func TestBlocks(t *testing.T) {
 	if got := state(t, l, "k"); got != "1" {
 		t.Errorf("k is %q: an invalid transaction has written", got)
 	}
-	for _, err := range []error{second(l.Block(t.Context(), 4)), second(l.Transaction(t.Context(), "d")), second(l.Transaction(t.Context(), ""))} {
+	for _, err := range []error{second(l.Block(t.Context(), 4)), second(l.Transaction(t.Context(), "d")), third(l.TransactionCode(t.Context(), "d")), second(l.Transaction(t.Context(), ""))} {
 		if !errors.Is(err, kvledger.ErrNotFound) {
 			t.Errorf("what is not committed: %v", err)
 		}
@@ -153,8 +153,14 @@ func TestUsedIDs(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]kvledger.Version{"a": {Block: 0, Tx: 0}, "b": {Block: 1, Tx: 2}, "c": {Block: 2, Tx: 1}} {
-		if got, err := l.Transaction(t.Context(), id); err != nil || got.Version != want {
-			t.Errorf("transaction %q is found at %v (%v), want %v", id, got, err, want)
+		got, err := l.Transaction(t.Context(), id)
+		if err != nil || got.Version != want {
+			t.Fatalf("transaction %q is found at %v (%v), want %v", id, got, err, want)
+		}
+		if at, code, err := l.TransactionCode(t.Context(), id); err != nil || at != want || code != got.Code {
+			t.Errorf("transaction %q at %v with %s (%v), want %v with %s", id, at, code, err, want, got.Code)
 		}
 	}
 }
+
+func third[A, B, C any](_ A, _ B, c C) C { return c }

@@ -127,6 +127,9 @@ func calls(t *testing.T) map[string]func(context.Context, *kvledger.Ledger, *kvl
 		"Transaction": func(ctx context.Context, l *kvledger.Ledger, _ *kvledger.Provider) error {
 			return second(l.Transaction(ctx, "0"))
 		},
+		"TransactionCode": func(ctx context.Context, l *kvledger.Ledger, _ *kvledger.Provider) error {
+			return third(l.TransactionCode(ctx, "0"))
+		},
 		"KeyState": func(ctx context.Context, l *kvledger.Ledger, _ *kvledger.Provider) error {
 			return second(l.KeyState(ctx, ns, "a"))
 		},

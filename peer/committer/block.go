@@ -144,7 +144,7 @@ func (v *validation) isKnown(ctx context.Context, txID string) (bool, error) {
 	if txID == "" || len(txID) > maxTxID {
 		return false, nil
 	}
-	switch _, err := v.committer.cfg.Ledger.Transaction(ctx, txID); {
+	switch _, _, err := v.committer.cfg.Ledger.TransactionCode(ctx, txID); {
 	case err == nil:
 		return true, nil
 	case !errors.Is(err, kvledger.ErrNotFound):

@@ -72,8 +72,8 @@ type Config struct {
 type Ledger interface {
 	// Height returns the number of blocks that are committed.
 	Height(ctx context.Context) (uint64, error)
-	// Transaction returns a committed transaction, valid or not, or kvledger.ErrNotFound.
-	Transaction(ctx context.Context, txID string) (*kvledger.CommittedTransaction, error)
+	// TransactionCode returns where a committed transaction is, valid or not, and its code, or kvledger.ErrNotFound.
+	TransactionCode(ctx context.Context, txID string) (kvledger.Version, kvledger.ValidationCode, error)
 	// KeyMetadata returns the committed metadata of a key, by name.
 	KeyMetadata(ctx context.Context, namespace, key string) (map[string][]byte, error)
 	// PrivateKeyMetadata returns the committed metadata of a collection's key, given its SHA-256.
