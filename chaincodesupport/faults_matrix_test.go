@@ -129,6 +129,15 @@ func (c *cell) reached(point <-chan struct{}) {
 	}
 }
 
+// slowFor is how long a connection is slow.
+const slowFor = 100 * time.Millisecond
+
+// harmless reports whether the chaincode goes on when the fault is over.
+func (k faultKind) harmless() bool { return k.name == stopAndCont || k.name == slow }
+
+// mute reports whether nobody is told of the fault, and only silence says that something is wrong.
+func (k faultKind) mute() bool { return k.name == stopped || k.name == blackhole }
+
 // faultKind is what befalls the chaincode, or its connection.
 type faultKind struct {
 	name   string
@@ -136,7 +145,7 @@ type faultKind struct {
 	exit   string // what a process ends with that ends of the fault itself, in any way in which it is run
 }
 
-const stopAndCont, blackhole = "STOP and CONT", "blackhole"
+const stopAndCont, slow, stopped, blackhole = "STOP and CONT", "1 byte/s", "STOP", "blackhole"
 
 var faultKinds = []faultKind{
 	{"KILL", signals(syscall.SIGKILL), "137 (killed)"},
@@ -153,6 +162,19 @@ var faultKinds = []faultKind{
 			c.proceed()
 		}
 	}, ""},
+	{slow, func(t *testing.T, c *cell) { // for a moment: a message of a few hundred bytes would take minutes
+		c.conns(func(conn *netfault.Conn) { conn.Set(netfault.Both, netfault.Fault{Rate: 1}) })
+		signalTo(t, c.pid, goOn)
+		<-time.After(slowFor)
+		if c.running != nil && !c.running.pending() {
+			t.Error("Execute has returned although nothing can have arrived")
+		}
+		if c.proceed != nil {
+			c.proceed()
+		}
+		c.conns(func(conn *netfault.Conn) { conn.Set(netfault.Both, netfault.Fault{}) })
+	}, ""},
+	{stopped, func(t *testing.T, c *cell) { stop(t, c.pid) }, ""},
 	{"FIN", strikes(func(c *netfault.Conn) { c.End(netfault.Both) }), ""},
 	{"RST", strikes((*netfault.Conn).Reset), ""},
 	{blackhole, strikes(func(c *netfault.Conn) { c.Set(netfault.Both, netfault.Fault{Blackhole: true}) }), ""},
@@ -190,21 +212,21 @@ func TestFaultAtEveryPoint(t *testing.T) {
 // strike tests a cell of the matrix.
 func strike(t *testing.T, w *way, point faultPoint, fault faultKind) {
 	cfg := faultyConfig{Way: w}
-	if fault.name == blackhole { // what it takes to notice it soon depends on who has dialled
+	if fault.mute() { // what it takes to notice it soon depends on who has dialled
 		if w.dialled {
 			cfg.Keepalive = 300 * time.Millisecond
 		} else {
 			cfg.Options = impatient()
 		}
 	}
-	expired := point.name == beforeRegister && fault.name != stopAndCont && (fault.name == blackhole || w.unwatched)
+	expired := point.name == beforeRegister && !fault.harmless() && (fault.mute() || w.unwatched)
 	if expired {
 		cfg.StartupTimeout = startup
 	}
 	c := point.reach(t, cfg)
 	c.pid = c.process(c.id)
 	fault.strike(t, c)
-	if fault.name == stopAndCont {
+	if fault.harmless() {
 		c.wantUnharmed(point)
 		return
 	}
@@ -212,7 +234,7 @@ func strike(t *testing.T, w *way, point faultPoint, fault faultKind) {
 	switch {
 	case expired:
 		text := "timeout expired while starting chaincode " + c.id + " for transaction"
-		want.cause = []string{text}
+		want.cause = []string{text, text + "; killed 100ms after SIGTERM: …"} // one that is stopped can't be asked to end
 		c.wantLaunchFailed(startup+noticed, failed+text)
 	case point.name == beforeRegister:
 		want.cause = want.unregistered
@@ -223,6 +245,9 @@ func strike(t *testing.T, w *way, point faultPoint, fault faultKind) {
 		eventually(t, "the chaincode has ended", func() bool { return c.List()[0].State == chaincodesupport.Stopped })
 	default:
 		c.wantTold(want)
+	}
+	if fault.name == stopped && w.dialled { // the server goes on: nobody has ended it
+		signalTo(t, c.pid, goOn)
 	}
 	c.wantAgain(want, fault)
 }

@@ -70,9 +70,10 @@ type faultyConfig struct {
 	Options []grpc.ServerOption
 }
 
-// impatient are server options that notice a dead connection in 1.2 s: gRPC pings no sooner than after 1 s.
+// impatient are server options that notice a dead connection in 2 s: gRPC pings no sooner than after 1 s, and a busy machine may
+// need a while to answer.
 func impatient() []grpc.ServerOption {
-	return []grpc.ServerOption{grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Second, Timeout: 200 * time.Millisecond})}
+	return []grpc.ServerOption{grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Second, Timeout: time.Second})}
 }
 
 func newFaultyNetwork(t *testing.T, cfg faultyConfig) *faultyNetwork {

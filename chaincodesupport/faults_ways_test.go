@@ -225,7 +225,7 @@ func (f *faultyNetwork) servers(play string) runtime.Runtime {
 		f.server = &minder{f: f, keep: true}
 		f.t.Cleanup(f.server.kill)
 	}
-	rt, err := dialruntime.New(dialruntime.Config{Address: f.proxy.Addr()})
+	rt, err := dialruntime.New(dialruntime.Config{Address: f.proxy.Addr(), DialTimeout: patience})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -325,14 +325,18 @@ func (w *way) verdict(chaincodeID string, fault faultKind) verdict {
 	// What the peer itself knows: its stream has ended.
 	stream := "chaincode stream terminated: receive from chaincode support stream failed: rpc error: code = Canceled desc = context canceled"
 	switch {
-	case w.dialled && fault.name == blackhole:
+	case w.dialled && fault.mute():
 		unanswered := "chaincode left 3 KEEPALIVE messages unanswered, ending chaincode support stream"
 		return verdict{told: []string{unanswered}, cause: []string{"chaincode stream terminated: " + unanswered}}
 	case w.dialled: // whether it was closed or reset depends on what had not been read
 		lost := []string{"connection to " + chaincodeID + " failed: receive from chaincode support stream failed: rpc error: code = Unavailable desc = error reading from server: …"}
 		return verdict{unregistered: lost, told: lost, cause: lost}
-	case w.unwatched || fault.name == blackhole: // a process that learns of nothing is ended by the peer, and that says nothing
-		return verdict{silent: true, cause: []string{stream}}
+	case w.unwatched || fault.mute(): // a process that learns of nothing is ended by the peer, and that says nothing
+		cause := []string{stream}
+		if fault.name == stopped { // which can't be asked to end
+			cause = append(cause, "killed 100ms after SIGTERM: …")
+		}
+		return verdict{silent: true, cause: cause}
 	case fault.exit != "":
 		exit := []string{w.exited(fault.exit)}
 		return verdict{unregistered: exit, told: exit, cause: exit}
