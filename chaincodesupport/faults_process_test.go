@@ -76,7 +76,7 @@ func TestFaultStoppedForLong(t *testing.T) {
 	f.wantResult("asset:1", "first", 200, "pong", "ping")
 	pid := f.process("asset:1")
 	stop(t, pid)
-	f.start("asset:1", "t", "ping").wantTerminated(1200*time.Millisecond + promptly)
+	f.start("asset:1", "t", "ping").wantTerminated(2*time.Second + promptly)
 	f.wantResult("asset:1", "again", 200, "pong", "ping")
 	if f.process("asset:1") == pid {
 		t.Error("it wasn't launched again")
