@@ -5,12 +5,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer"
+	"github.com/ccpeer/ccpeer/peer/ordering"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -225,5 +227,42 @@ func TestDeployStops(t *testing.T) {
 	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
 	if _, err := n.Submit(t.Context(), client(t, n, "alice"), call("put", "k", "v")); err != nil {
 		t.Error(err)
+	}
+}
+
+// Deploy waits for what was ordered before, also for what was given to the orderer itself.
+func TestDeployWaitsForBroadcast(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Batch: ordering.Batch{MaxMessageCount: 100, Timeout: 200 * time.Millisecond}})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	alice := client(t, n, "alice")
+	broadcast := func(key string) (txID string) {
+		t.Helper()
+		e, err := n.Endorse(t.Context(), alice, call("put", key, "v"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Orderer().Broadcast(t.Context(), e.Envelope); err != nil {
+			t.Fatal(err)
+		}
+		return e.TxID
+	}
+	broadcast("first")
+	submitWith(t, n, call("put", "second", "v")) // they are a block
+	last := broadcast("third")
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset), Endorsement: "OR('Org1MSP.admin')"})
+	tx, err := n.Peers()[0].Channel("mychannel").Ledger().Transaction(t.Context(), last)
+	if err != nil || tx.Code != kvledger.Valid {
+		t.Errorf("what was ordered before is %+v, %v", tx, err)
+	}
+	if err := n.Orderer().Broadcast(t.Context(), []byte("nonsense")); err == nil {
+		t.Error("what names no channel is ordered")
+	}
+	b, err := n.Orderer().Deliver(t.Context(), "mychannel", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if first, err := b.Next(t.Context()); err != nil || len(first.GetData().GetData()) != 2 {
+		t.Errorf("%v, %v", first, err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/peer/ordering"
 )
 
 // gate is what envelopes of a channel pass on their way to the orderer. While it is shut, the peers can come to the same height.
@@ -80,4 +82,25 @@ func (g *gate) wake() {
 		close(g.changed)
 		g.changed = nil
 	}
+}
+
+// gated is a network's orderer, behind the gates of its channels. Peers count every envelope that they commit, so every envelope
+// must pass the gate: an envelope that doesn't would be taken for one that has, and the peers would not come to the same height.
+type gated struct{ n *Network }
+
+var _ ordering.Service = gated{}
+
+// Broadcast implements ordering.Service.
+func (o gated) Broadcast(ctx context.Context, envelope []byte) error {
+	broadcast := func() error { return o.n.orderer.Broadcast(ctx, envelope) }
+	g := o.n.gates[channelHeaderOf(envelope).GetChannelId()]
+	if g == nil {
+		return broadcast() // which says why not
+	}
+	return g.pass(ctx, 1, broadcast)
+}
+
+// Deliver implements ordering.Service.
+func (o gated) Deliver(ctx context.Context, channelID string, from uint64) (ordering.Blocks, error) {
+	return o.n.orderer.Deliver(ctx, channelID, from)
 }

@@ -271,8 +271,8 @@ func (n *Network) Peer(name string) *Peer {
 	return nil
 }
 
-// Orderer returns the orderer. Envelopes that are given to it, and not to Order, are not waited for by Deploy.
-func (n *Network) Orderer() ordering.Service { return n.orderer }
+// Orderer returns the orderer. Deploy, Save and Restore hold up what it is given, and wait for what it was given, as with Order.
+func (n *Network) Orderer() ordering.Service { return gated{n} }
 
 func (n *Network) channelOr(id string) string {
 	if id == "" {
