@@ -62,6 +62,7 @@ type definition struct {
 	Chaincode
 	sequence int // how often it was deployed, from 1
 	policy   policies.Policy
+	ledger   []since // what ledgers have been told, in order of heights; the last one is in force
 }
 
 // definitions are a channel's. They are safe for concurrent use.

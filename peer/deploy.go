@@ -28,6 +28,11 @@ func (p *Peer) deploy(ctx context.Context, channelID string, cc Chaincode) error
 	if err != nil {
 		return err
 	}
+	height, err := c.ledger.Height(ctx)
+	if err != nil {
+		return err
+	}
+	next.follow(c.definitions.find(cc.Name), height)
 	return c.take(ctx, next, rt)
 }
 
@@ -56,26 +61,43 @@ func (n *Network) deploy(ctx context.Context, channelID string, cc Chaincode) er
 		return err
 	}
 	defer g.open()
-	var next *definition
-	for _, p := range n.peers {
-		c := p.Channel(channelID)
-		if err := c.waiting.reach(ctx, passed); err != nil {
-			return err
-		}
-		d, err := c.definitions.next(cc)
-		if err != nil {
-			return err
-		}
-		if next == nil || d.sequence > next.sequence { // another one may have failed the last time
-			next = d
-		}
+	next, err := n.next(ctx, channelID, cc, passed)
+	if err != nil {
+		return err
+	}
+	if err := n.keepDeployed(channelID, next); err != nil {
+		return err
 	}
 	for i, p := range n.peers {
 		if err := p.Channel(channelID).take(ctx, next, runtimes[i]); err != nil {
 			return errors.WithMessage(err, p.Name())
 		}
 	}
-	return n.keepDeployed(channelID)
+	return nil
+}
+
+// next waits until the peers have committed what has passed a channel's gate, and returns what is going to be deployed there.
+func (n *Network) next(ctx context.Context, channelID string, cc Chaincode, passed uint64) (next *definition, err error) {
+	for _, p := range n.peers {
+		c := p.Channel(channelID)
+		if err := c.waiting.reach(ctx, passed); err != nil {
+			return nil, err
+		}
+		d, err := c.definitions.next(cc)
+		if err != nil {
+			return nil, err
+		}
+		if next != nil && d.sequence <= next.sequence { // a peer may have been given another one alone
+			continue
+		}
+		next = d
+		height, err := c.ledger.Height(ctx)
+		if err != nil {
+			return nil, err
+		}
+		next.follow(c.definitions.find(cc.Name), height)
+	}
+	return next, nil
 }
 
 // take gives the channel a definition, and the peer what runs it, if that isn't nil.

@@ -1,12 +1,11 @@
 package peer
 
 import (
-	"context"
-	"encoding/json"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -111,11 +110,47 @@ func (f folder) write(files map[string][]byte) error {
 	}
 	defer func() { _ = os.RemoveAll(unfinished) }() // it isn't there any more if all went well
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(unfinished, name), content, 0o600); err != nil {
-			return errors.Wrap(err, "write file")
+		if err := writeSynced(filepath.Join(unfinished, name), content); err != nil {
+			return err
 		}
 	}
-	return errors.Wrap(os.Rename(unfinished, string(f)), "give the folder its name")
+	if err := syncFolder(unfinished); err != nil {
+		return err
+	}
+	if err := os.Rename(unfinished, string(f)); err != nil {
+		return errors.Wrap(err, "give the folder its name")
+	}
+	return syncFolder(parent)
+}
+
+// writeSynced writes a file that is on disk when it returns. The folder may not know of it yet: see syncFolder.
+func writeSynced(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return errors.Wrap(err, "write file")
+	}
+	if _, err = f.Write(content); err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return errors.Wrapf(err, "write file %s", path)
+}
+
+// syncFolder has the names of a folder's files on disk when it returns. On Windows they are safe by themselves, and a folder can't
+// be written to disk.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return errors.Wrap(err, "open folder")
+	}
+	err = f.Sync()
+	_ = f.Close() // nothing was written
+	return errors.Wrapf(err, "write folder %s to disk", path)
 }
 
 // member returns an identity of the organization as it was before, or a new one.
@@ -144,93 +179,4 @@ func readMember(dir, mspID, name string) (*identity.Identity, error) {
 		return nil, errors.Errorf("MSP folder %s is that of %q", dir, id.Certificate().Subject.CommonName)
 	}
 	return id, nil
-}
-
-// kept is what is written of a chaincode that was deployed. Collections and indexes are in ledgers.
-type kept struct {
-	Name         string `json:"name"`
-	Sequence     int    `json:"sequence"`
-	Version      string `json:"version"`
-	ID           string `json:"id"`
-	Endorsement  string `json:"endorsement"`
-	InitRequired bool   `json:"initRequired"`
-	InitOptional bool   `json:"initOptional,omitempty"`
-	// AnyCollection is there only with a chaincode whose namespace has no definition.
-	AnyCollection bool `json:"anyCollection,omitempty"`
-}
-
-func (n *Network) keptFile(channelID string) string {
-	return string(n.folder.in("channels", channelID+".json"))
-}
-
-// keepDeployed writes what is deployed on a channel.
-func (n *Network) keepDeployed(channelID string) error {
-	path := n.keptFile(channelID)
-	if path == "" {
-		return nil
-	}
-	var all []kept
-	for _, d := range n.peers[0].Channel(channelID).definitions.all() {
-		all = append(all, kept{d.Name, d.sequence, d.Version, d.ID, d.Endorsement, d.InitRequired, d.InitOptional, d.AnyCollection})
-	}
-	b, err := json.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return errors.Wrap(err, "marshal what is deployed")
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return errors.Wrap(err, "make folder")
-	}
-	if err := os.WriteFile(path+".new", append(b, '\n'), 0o600); err != nil {
-		return errors.Wrap(err, "keep what is deployed")
-	}
-	return errors.Wrap(os.Rename(path+".new", path), "keep what is deployed")
-}
-
-// deployKept gives channels what was deployed on them before.
-func (n *Network) deployKept(ctx context.Context, channels []*Channel) error {
-	path := n.keptFile(channels[0].cfg.ID)
-	if path == "" {
-		return nil
-	}
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return errors.Wrap(err, "read what was deployed")
-	}
-	var all []kept
-	if err := json.Unmarshal(b, &all); err != nil {
-		return errors.Wrapf(err, "parse %s", path)
-	}
-	for _, c := range channels {
-		for _, k := range all {
-			if err := c.restore(ctx, k); err != nil {
-				return errors.WithMessagef(err, "chaincode %s of %s", k.Name, path)
-			}
-		}
-	}
-	return nil
-}
-
-// restore takes a definition that was kept.
-func (c *Channel) restore(ctx context.Context, k kept) error {
-	cc := Chaincode{
-		Name: k.Name, Version: k.Version, ID: k.ID, Endorsement: k.Endorsement,
-		InitRequired: k.InitRequired, InitOptional: k.InitOptional, AnyCollection: k.AnyCollection,
-	}
-	d, err := c.ledger.Definition(ctx, k.Name)
-	if err != nil {
-		return err
-	}
-	if d != nil && !k.AnyCollection {
-		cc.Collections, cc.Indexes = d.Collections, d.Indexes
-	}
-	next, err := c.definitions.next(cc)
-	if err != nil {
-		return err
-	}
-	next.sequence = k.Sequence
-	c.definitions.put(next)
-	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/ccpeer/ccpeer/identity/mspfolder"
 	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer"
 )
 
@@ -193,5 +194,51 @@ func TestNames(t *testing.T) {
 	}
 	if _, err := n.Client("@Org1MSP", nil); err == nil {
 		t.Error("nobody is somebody")
+	}
+}
+
+// A peer that is new, or whose store was lost, has the collections and indexes of the others, and the state that they have: also
+// what has expired by the definitions of then.
+func TestNewPeerHasCollections(t *testing.T) {
+	all := stores{}
+	cfg := peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP", Peers: 1}}, Store: all.open, Folder: t.TempDir()}
+	owner, err := kvledger.ParseIndex([]byte(`{"index":{"fields":["owner"]},"ddoc":"d","name":"owner"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newNetwork(t, cfg)
+	for _, blocks := range []uint64{1, 0} { // what was written while it was 1 expires
+		brief := ledger.CollectionConfig{Name: "secrets", Policy: "OR('Org1MSP.member')", BlockToLive: blocks}
+		deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset), Collections: []ledger.CollectionConfig{brief}, Indexes: []kvledger.Index{owner}})
+		key := call("putPrivate", "secrets", fmt.Sprint("key", blocks))
+		key.Transient = map[string][]byte{"value": []byte("v")}
+		submitWith(t, n, key, call("put", "k", "v"), call("put", "k", "w"), call("put", "k", "x"))
+	}
+	for _, lose := range []string{"", "peer0.Org1MSP"} {
+		if err := n.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Organizations[0].Peers = 2
+		delete(all, lose)
+		n = newNetwork(t, cfg)
+		for _, p := range n.Peers() {
+			channel := p.Channel("mychannel")
+			for key, want := range map[string]bool{"key1": false, "key0": true} {
+				if state, err := channel.Ledger().PrivateKeyState(t.Context(), "asset", "secrets", key); err != nil || (state != nil) != want {
+					t.Errorf("%s has %s: %+v, %v", p.Name(), key, state, err)
+				}
+			}
+			d, err := channel.Ledger().Definition(t.Context(), "asset")
+			if err != nil || d == nil || len(d.Collections) != 1 || len(d.Indexes) != 1 || !d.Indexes[0].Equal(owner) {
+				t.Errorf("%s has the definition %+v, %v", p.Name(), d, err)
+			}
+			if err := p.Install(t.Context(), "asset:2", runs(asset)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := call("putPrivate", "secrets", "last")
+		c.Transient = map[string][]byte{"value": []byte("v")}
+		submitWith(t, n, c)
+		sameBlocks(t, n)
 	}
 }

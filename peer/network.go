@@ -162,11 +162,15 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 		}
 		opened = append(opened, c)
 	}
-	head, err := level(ctx, opened)
+	deployed, err := n.readDeployed(opened[0])
 	if err != nil {
 		return err
 	}
-	if err := n.deployKept(ctx, opened); err != nil {
+	head, height, err := level(ctx, opened, deployed)
+	if err != nil {
+		return err
+	}
+	if err := n.deployKept(ctx, opened, height, deployed); err != nil {
 		return err
 	}
 	mayWrite, err := channelPolicy(policies.AnyRule, writers, opened[0].mspIDs)
@@ -184,33 +188,6 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 		}
 	}
 	return nil
-}
-
-// level brings all peers to the height of the one that has come furthest, and returns where the channel goes on.
-func level(ctx context.Context, opened []*Channel) (head ordering.Head, err error) {
-	furthest, height := opened[0], uint64(0)
-	for _, c := range opened {
-		h, err := c.ledger.Height(ctx)
-		if err != nil {
-			return head, err
-		}
-		if h > height {
-			furthest, height = c, h
-		}
-	}
-	for _, c := range opened {
-		if err := c.catchUp(ctx, furthest); err != nil {
-			return head, err
-		}
-	}
-	if height == 0 {
-		return head, nil
-	}
-	last, err := furthest.ledger.Block(ctx, height-1)
-	if err != nil {
-		return head, err
-	}
-	return ordering.Head{Header: last.Header}, nil
 }
 
 // past is where the orderer finds blocks that it has forgotten: at any peer that has them.

@@ -75,6 +75,11 @@ func (n *Network) Restore(ctx context.Context, s *State) error {
 				return err
 			}
 		}
+		for id := range n.gates {
+			if err := n.keepDeployed(id, nil); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	return errors.WithMessage(err, "restore network")
