@@ -83,7 +83,7 @@ func (d *deployment) runtimeOf(mspID string, listen func() (string, error)) (run
 	if err != nil {
 		return nil, err
 	}
-	return doubling{rt, d.faults}, nil
+	return &doubling{rt, d.faults}, nil
 }
 
 // deployments are all, by name. They are safe for concurrent use.

@@ -2,6 +2,7 @@ package chaincodetest
 
 import (
 	"context"
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -238,7 +239,32 @@ func setAll(ctx context.Context, sim ledger.Simulator, state map[string]map[stri
 
 func (b *direct) save(context.Context) (restore func(context.Context) error, err error) {
 	state, err := b.store.Save()
-	return func(context.Context) error { return b.store.Restore(state) }, err
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	runtimes := maps.Clone(b.runtimes)
+	return func(ctx context.Context) error {
+		if err := b.store.Restore(state); err != nil {
+			return err
+		}
+		return b.reinstall(ctx, runtimes)
+	}, err
+}
+
+// reinstall makes what runs the chaincodes what it was before, and stops those that something else runs now.
+func (b *direct) reinstall(ctx context.Context, before map[string]runtime.Runtime) error {
+	b.mu.Lock()
+	now := b.runtimes
+	b.runtimes = maps.Clone(before)
+	b.mu.Unlock()
+	for id, rt := range now {
+		if before[id] == rt {
+			continue
+		}
+		if err := b.support.Stop(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *direct) cut(chaincodeID string) { b.listener.cut(chaincodeID) }

@@ -10,14 +10,15 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// doubling is a runtime whose chaincode may say things twice: see Fault.Double.
+// doubling is a runtime whose chaincode may say things twice: see Fault.Double. Each deployment has its own, so its address tells
+// deployments apart.
 type doubling struct {
 	runtime.Runtime
 	faults *faults
 }
 
 // Run implements runtime.Runtime.
-func (d doubling) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
+func (d *doubling) Run(ctx context.Context, chaincodeID string, handle runtime.StreamHandler) error {
 	name, _, _ := strings.Cut(chaincodeID, ":")
 	return d.Runtime.Run(ctx, chaincodeID, func(ctx context.Context, s pb.Stream) error {
 		return handle(ctx, &doubledStream{Stream: s, chaincode: name, faults: d.faults})

@@ -138,11 +138,17 @@ func (p *Peer) channelWith(chaincodeID string, but *Channel) *Channel {
 	return nil
 }
 
+// installed is a runtime that was given to a peer. Its address tells it from others: runtimes may be functions, which can't be
+// compared.
+type installed struct{ runtime.Runtime }
+
 // Install gives the peer what runs a chaincode, by what that registers as. A chaincode that is running is stopped. The next
 // call starts the new one.
 func (p *Peer) Install(ctx context.Context, chaincodeID string, rt runtime.Runtime) error {
 	p.mu.Lock()
-	p.runtimes[chaincodeID] = rt
+	if delete(p.runtimes, chaincodeID); rt != nil {
+		p.runtimes[chaincodeID] = &installed{rt}
+	}
 	p.mu.Unlock()
 	return errors.WithMessagef(p.support.Stop(ctx, chaincodeID), "stop chaincode %s", chaincodeID)
 }

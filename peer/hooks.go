@@ -49,11 +49,11 @@ func (h hooks) Definition(ctx context.Context, p handler.TxParams) (chaincodesup
 // Runtime implements chaincodesupport.Runtimes.
 func (h hooks) Runtime(ctx context.Context, chaincodeID string) (runtime.Runtime, error) {
 	h.peer.mu.RLock()
-	rt := h.peer.runtimes[chaincodeID]
+	i := h.peer.runtimes[chaincodeID]
 	h.peer.mu.RUnlock()
 	switch {
-	case rt != nil:
-		return rt, nil
+	case i != nil:
+		return i.Runtime, nil // as it was given, for it may have more methods
 	case h.runtimes != nil:
 		return h.runtimes.Runtime(ctx, chaincodeID)
 	}

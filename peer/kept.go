@@ -16,13 +16,13 @@ import (
 
 // kept is what is written of a chaincode that was deployed.
 type kept struct {
-	Name         string  `json:"name"`
-	Sequence     int     `json:"sequence"`
-	Version      string  `json:"version"`
-	ID           string  `json:"id"`
-	Endorsement  string  `json:"endorsement"`
-	InitRequired bool    `json:"initRequired"`
-	InitOptional bool    `json:"initOptional,omitempty"`
+	Name         string `json:"name"`
+	Sequence     int    `json:"sequence"`
+	Version      string `json:"version"`
+	ID           string `json:"id"`
+	Endorsement  string `json:"endorsement"`
+	InitRequired bool   `json:"initRequired"`
+	InitOptional bool   `json:"initOptional,omitempty"`
 	// AnyCollection is there only with a chaincode whose namespace gets no definition. Ledger is what they were told before.
 	AnyCollection bool    `json:"anyCollection,omitempty"`
 	Ledger        []since `json:"ledger"`

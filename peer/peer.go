@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
@@ -52,7 +51,7 @@ type Peer struct {
 
 	mu       sync.RWMutex
 	channels map[string]*Channel
-	runtimes map[string]runtime.Runtime // by chaincode ID
+	runtimes map[string]*installed // by chaincode ID
 	closed   bool
 }
 
@@ -65,7 +64,7 @@ func New(cfg Config) (*Peer, error) {
 		return nil, errors.Errorf("make peer %s: Config.Signer, Store and Orderer are required", cfg.Name)
 	}
 	p := &Peer{
-		cfg: cfg, provider: kvledger.NewProvider(cfg.Store), channels: map[string]*Channel{}, runtimes: map[string]runtime.Runtime{},
+		cfg: cfg, provider: kvledger.NewProvider(cfg.Store), channels: map[string]*Channel{}, runtimes: map[string]*installed{},
 	}
 	if p.cfg.Logger == nil {
 		p.cfg.Logger = zap.NewNop()

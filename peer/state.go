@@ -18,6 +18,7 @@ type State struct {
 	of       *Network
 	stores   []memory.State
 	deployed map[string]map[string]*definition // by channel and name
+	runtimes []map[string]*installed           // of each peer, by chaincode ID
 }
 
 // Save notes what the network has. It waits until what was ordered is committed by all peers, and what is ordered meanwhile waits.
@@ -36,6 +37,9 @@ func (n *Network) Save(ctx context.Context) (*State, error) {
 			}
 			s.stores = append(s.stores, saved)
 		}
+		for _, p := range n.peers {
+			s.runtimes = append(s.runtimes, p.installed())
+		}
 		for id := range n.gates {
 			s.deployed[id] = n.peers[0].Channel(id).definitions.byNames()
 		}
@@ -46,8 +50,8 @@ func (n *Network) Save(ctx context.Context) (*State, error) {
 
 // Restore makes the ledgers, and what is deployed, what they were when s was saved. States may be restored in any order, any number of
 // times. It waits as Save does. A transaction that was endorsed before, and is ordered after it, is validated against what is there
-// then. What chaincode keeps in its own memory stays, and so does chaincode that is running. Subscriptions to blocks that are gone
-// end with an error. It is for tests.
+// then. Chaincode that is running goes on, with what it keeps in its own memory, unless its ID had another runtime then. Such chaincode
+// is stopped, and the next call starts what was there. Subscriptions to blocks that are gone end with an error. It is for tests.
 func (n *Network) Restore(ctx context.Context, s *State) error {
 	if s == nil || s.of != n {
 		return errors.New("restore network: the state is another network's")
@@ -80,9 +84,38 @@ func (n *Network) Restore(ctx context.Context, s *State) error {
 				return err
 			}
 		}
+		for i, p := range n.peers {
+			if err := p.reinstall(ctx, s.runtimes[i]); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	return errors.WithMessage(err, "restore network")
+}
+
+// installed returns what runs the peer's chaincodes, by their IDs, in a new map.
+func (p *Peer) installed() map[string]*installed {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return maps.Clone(p.runtimes)
+}
+
+// reinstall makes what runs the peer's chaincodes what it was before, and stops those that something else runs now.
+func (p *Peer) reinstall(ctx context.Context, before map[string]*installed) error {
+	p.mu.Lock()
+	now := p.runtimes
+	p.runtimes = maps.Clone(before)
+	p.mu.Unlock()
+	for id, i := range now {
+		if before[id] == i {
+			continue
+		}
+		if err := p.support.Stop(ctx, id); err != nil {
+			return errors.WithMessagef(err, "stop chaincode %s", id)
+		}
+	}
+	return nil
 }
 
 // still calls f while nothing is ordered, and everything that was ordered is committed.

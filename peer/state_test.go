@@ -6,6 +6,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer"
+	"github.com/ccpeer/ccpeer/shim"
 )
 
 // A network goes back to states in any order, with all its peers, and goes on from there.
@@ -71,6 +72,29 @@ func TestRestore(t *testing.T) {
 	want("v5", 2)
 	if err := n.Restore(t.Context(), nil); err == nil {
 		t.Error("no state was restored")
+	}
+}
+
+// What ran a chaincode when the network was saved runs it again, also if another version has taken its ID.
+func TestRestoreRuntimes(t *testing.T) {
+	for _, ids := range [][2]string{{"", ""}, {"asset:x", "asset:x"}, {"asset:x", "asset:y"}} {
+		n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations})
+		alice := client(t, n, "alice@Org1MSP")
+		deploy(t, n, peer.Chaincode{Name: "asset", Version: "1", ID: ids[0], Runtime: runs(asset)})
+		saved, err := n.Save(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		deploy(t, n, peer.Chaincode{Name: "asset", Version: "2", ID: ids[1], Runtime: runs(func(shim.ChaincodeStubInterface) *shim.Response { return shim.Error("version 2") })})
+		if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); err == nil || !strings.Contains(err.Error(), "version 2") {
+			t.Errorf("%v: the other version said %v", ids, err)
+		}
+		if err := n.Restore(t.Context(), saved); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); err != nil {
+			t.Errorf("%v: after Restore: %v", ids, err)
+		}
 	}
 }
 

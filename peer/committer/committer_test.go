@@ -186,11 +186,11 @@ func (f *failing) Height(ctx context.Context) (uint64, error) {
 	return f.Ledger.Height(ctx)
 }
 
-func (f *failing) Transaction(ctx context.Context, txID string) (*kvledger.CommittedTransaction, error) {
-	if err := f.fail("Transaction"); err != nil {
-		return nil, err
+func (f *failing) TransactionCode(ctx context.Context, txID string) (kvledger.Version, kvledger.ValidationCode, error) {
+	if err := f.fail("TransactionCode"); err != nil {
+		return kvledger.Version{}, 0, err
 	}
-	return f.Ledger.Transaction(ctx, txID)
+	return f.Ledger.TransactionCode(ctx, txID)
 }
 
 func (f *failing) KeyMetadata(ctx context.Context, namespace, key string) (map[string][]byte, error) {
@@ -240,7 +240,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	for method, want := range map[string]string{
-		"Height": "", "Transaction": "check transaction ", "KeyMetadata": "check transaction 0", "PrivateKeyMetadata": "check transaction 1", "Commit": "",
+		"Height": "", "TransactionCode": "check transaction ", "KeyMetadata": "check transaction 0", "PrivateKeyMetadata": "check transaction 1", "Commit": "",
 	} {
 		f.method = method
 		refused(method, want)
