@@ -2,9 +2,11 @@ package peer
 
 import (
 	"context"
+	"time"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
@@ -152,7 +154,7 @@ func (c *Channel) committed(ctx context.Context, txID string) (bool, error) {
 	return err == nil, err
 }
 
-// run commits the channel's blocks until it is told to stop. If a block can't be committed, nobody waits for it in vain.
+// run commits the channel's blocks until it is told to stop, or there are no more.
 func (c *Channel) run(ctx context.Context) {
 	defer close(c.ended)
 	defer c.blocks.Close() // the orderer waits for nobody who reads no more
@@ -165,24 +167,70 @@ func (c *Channel) run(ctx context.Context) {
 			continue
 		}
 		if ctx.Err() == nil && !errors.Is(err, ordering.ErrClosed) {
-			c.peer.cfg.Logger.Error("channel ends: block can't be committed", zap.String("channel", c.cfg.ID), zap.Error(err))
+			c.peer.cfg.Logger.Error("channel ends", zap.String("channel", c.cfg.ID), zap.Error(err))
 		}
-		c.waiting.end(errors.WithMessagef(err, "%s commits no more blocks of channel %s", c.peer.cfg.Name, c.cfg.ID))
+		c.waiting.fail(errors.WithMessagef(err, "%s commits no more blocks of channel %s", c.peer.cfg.Name, c.cfg.ID))
 		return
 	}
 }
 
+// How long is waited before a block is tried again that couldn't be committed. It doubles.
+const (
+	minRetry = 100 * time.Millisecond
+	maxRetry = 5 * time.Second
+)
+
+// commit commits a block. As long as that fails, it is tried again: a disk may be full for a while, and a database away. Meanwhile
+// nobody waits for it in vain, and nothing else is ordered by this network.
 func (c *Channel) commit(ctx context.Context, b *pb.Block) error {
+	number, failed := b.GetHeader().GetNumber(), ""
+	for pause := minRetry; ; pause = min(2*pause, maxRetry) {
+		codes, err := c.tryCommit(ctx, b)
+		if err == nil {
+			c.waiting.recover()
+			c.tell(b, codes)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		if err.Error() != failed {
+			failed = err.Error()
+			c.peer.cfg.Logger.Error("block can't be committed, and is tried again", zap.String("channel", c.cfg.ID), zap.Uint64("block", number), zap.Error(err))
+		}
+		c.waiting.fail(errors.WithMessagef(err, "%s can't commit block %d of channel %s, and tries again", c.peer.cfg.Name, number, c.cfg.ID))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tryCommit commits a block. If an earlier try has done so, although it has failed, it returns what came of that.
+func (c *Channel) tryCommit(ctx context.Context, b *pb.Block) ([]kvledger.ValidationCode, error) {
 	c.reasons = map[int]error{}
 	codes, err := c.committer.Commit(ctx, b)
-	if err != nil {
-		return err
+	if err == nil {
+		return codes, nil
 	}
+	committed, readErr := c.ledger.Block(ctx, b.GetHeader().GetNumber())
+	if readErr != nil || !proto.Equal(committed.Header, b.GetHeader()) {
+		return nil, err
+	}
+	for _, tx := range committed.Transactions {
+		codes = append(codes, tx.Code)
+	}
+	return codes, nil
+}
+
+// tell tells those who wait what became of a block's transactions.
+func (c *Channel) tell(b *pb.Block, codes []kvledger.ValidationCode) {
 	var outcomes []Outcome
-	number := b.GetHeader().GetNumber()
 	for i, envelope := range b.GetData().GetData() {
-		outcomes = append(outcomes, Outcome{TxID: txIDOf(envelope), Block: number, Position: i, Code: codes[i], Reason: c.reasons[i]})
+		outcomes = append(outcomes, Outcome{
+			TxID: txIDOf(envelope), Block: b.GetHeader().GetNumber(), Position: i, Code: codes[i], Reason: c.reasons[i],
+		})
 	}
 	c.waiting.committed(b.GetData().GetData(), outcomes)
-	return nil
 }

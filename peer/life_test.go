@@ -34,7 +34,7 @@ func (f failing) Commit(ctx context.Context, b *store.Batch) error {
 	return f.Store.Commit(ctx, b)
 }
 
-// If one of the peers can't commit, those who wait are told, and so are those who come later.
+// If one of the peers can't commit, those who wait are told, and so are those who come later, until it can again.
 func TestCommitFails(t *testing.T) {
 	var full atomic.Bool
 	n := newNetwork(t, peer.NetworkConfig{
@@ -57,9 +57,29 @@ func TestCommitFails(t *testing.T) {
 		"submit": func() error { _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); return err }(),
 		"deploy": n.Deploy(t.Context(), "", peer.Chaincode{Name: "asset"}),
 	} {
-		if err == nil || !strings.Contains(err.Error(), "peer1.Org2MSP commits no more blocks of channel mychannel") {
+		if err == nil || !strings.Contains(err.Error(), "peer1.Org2MSP can't commit block 0 of channel mychannel, and tries again: ") {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	full.Store(false)
+	blocks := n.Peer("peer1.Org2MSP").Channel("mychannel").Blocks(0)
+	defer blocks.Close()
+	if b, err := blocks.Next(t.Context()); err != nil || b.Transactions[0].Code != kvledger.Valid {
+		t.Errorf("when there is room, it commits %+v, %v", b, err)
+	}
+	for { // it tells those who wait only after that
+		if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); err == nil {
+			break
+		} else if !strings.Contains(err.Error(), "tries again") {
+			t.Fatal(err)
+		}
+	}
+	full.Store(true)
+	if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); !errors.As(err, &unknown) {
+		t.Errorf("got %v", err)
+	}
+	if err := n.Close(t.Context()); err != nil { // which doesn't wait for what can't be
+		t.Error(err)
 	}
 }
 

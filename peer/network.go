@@ -279,6 +279,7 @@ func (n *Network) Close(ctx context.Context) error {
 		for _, c := range p.Channels() {
 			select {
 			case <-c.ended:
+			case <-c.waiting.failed(): // it can't, and catches up when the network is started again
 			case <-ctx.Done():
 			}
 		}

@@ -16,7 +16,8 @@ type waiting struct {
 	txs   map[envelopeHash][]chan Outcome // each with room for its outcome; the first waits for the first of equal envelopes
 	seen  uint64                          // how many envelopes were committed
 	moved chan struct{}                   // is closed when there are more; nil if nobody waits
-	err   error                           // why there will be no more
+	err   error                           // why nothing is committed now
+	down  chan struct{}                   // is closed while nothing is; nil if nobody has asked
 }
 
 // envelopeHash is the SHA-256 of a marshalled Envelope.
@@ -70,10 +71,13 @@ func (w *waiting) committed(envelopes [][]byte, outcomes []Outcome) {
 	w.wake()
 }
 
-// end tells all that no more will be committed.
-func (w *waiting) end(err error) {
+// fail tells all who wait, and those who come, that nothing is committed until recover is called.
+func (w *waiting) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.err == nil && w.down != nil {
+		close(w.down)
+	}
 	w.err = err
 	for _, chs := range w.txs {
 		for _, ch := range chs {
@@ -84,6 +88,28 @@ func (w *waiting) end(err error) {
 	w.wake()
 }
 
+// recover ends what fail has begun.
+func (w *waiting) recover() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		w.err, w.down = nil, nil
+	}
+}
+
+// failed returns a channel that is closed when fail was called.
+func (w *waiting) failed() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.down == nil {
+		w.down = make(chan struct{})
+		if w.err != nil {
+			close(w.down)
+		}
+	}
+	return w.down
+}
+
 // wake needs the lock.
 func (w *waiting) wake() {
 	if w.moved != nil {
@@ -92,7 +118,7 @@ func (w *waiting) wake() {
 	}
 }
 
-// cause is why nothing is committed any more.
+// cause is why nothing is committed now.
 func (w *waiting) cause() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
