@@ -1,13 +1,16 @@
 package peer
 
 import (
+	"bytes"
 	"context"
 	"slices"
 
 	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer/ordering"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // level brings all peers to the height of the one that has come furthest, and returns where the channel goes on.
@@ -23,7 +26,13 @@ func level(ctx context.Context, opened []*Channel, deployed []*definition) (head
 		}
 	}
 	for _, c := range opened {
+		if err := c.agree(ctx, furthest); err != nil {
+			return head, 0, err
+		}
 		if err := c.catchUp(ctx, furthest, deployed); err != nil {
+			return head, 0, err
+		}
+		if err := c.agree(ctx, furthest); err != nil {
 			return head, 0, err
 		}
 	}
@@ -35,6 +44,52 @@ func level(ctx context.Context, opened []*Channel, deployed []*definition) (head
 		return head, 0, err
 	}
 	return ordering.Head{Header: last.Header}, height, nil
+}
+
+// agree holds that a channel's blocks are the same as those of another peer. It looks at the last one. Its commit hash stands for the
+// codes and writes of all blocks from 1 on. Block 0 has none, and is looked at, too. Peers that disagree would go on to judge the
+// same transactions differently, and nobody would know.
+func (c *Channel) agree(ctx context.Context, with *Channel) error {
+	height, err := c.ledger.Height(ctx)
+	if err != nil || height == 0 || c == with {
+		return err
+	}
+	if err := c.agreeOn(ctx, 0, with); err != nil {
+		return err
+	}
+	return c.agreeOn(ctx, height-1, with)
+}
+
+func (c *Channel) agreeOn(ctx context.Context, number uint64, with *Channel) error {
+	here, err := c.ledger.Block(ctx, number)
+	if err != nil {
+		return errors.WithMessage(err, c.peer.Name())
+	}
+	there, err := with.ledger.Block(ctx, number)
+	if err != nil {
+		return errors.WithMessage(err, with.peer.Name())
+	}
+	what := ""
+	switch {
+	case !proto.Equal(here.Header, there.Header):
+		what = "are different blocks"
+	case !bytes.Equal(slot(here, pb.BlockMetadataIndex_TRANSACTIONS_FILTER), slot(there, pb.BlockMetadataIndex_TRANSACTIONS_FILTER)):
+		what = "have different validation codes"
+	case !bytes.Equal(slot(here, pb.BlockMetadataIndex_COMMIT_HASH), slot(there, pb.BlockMetadataIndex_COMMIT_HASH)):
+		what = "have different commit hashes, so their states differ"
+	default:
+		return nil
+	}
+	return errors.Errorf("block %d of %s and of %s %s: remove the store of the peer that is wrong, and it is copied from the others",
+		number, c.peer.Name(), with.peer.Name(), what)
+}
+
+// slot returns a block's metadata, or nil.
+func slot(b *kvledger.CommittedBlock, at pb.BlockMetadataIndex) []byte {
+	if int(at) >= len(b.Metadata) {
+		return nil
+	}
+	return b.Metadata[at]
 }
 
 // catchUp gives a channel the blocks that another peer of the network has and this one doesn't, with the codes that they have there.

@@ -242,3 +242,39 @@ func TestNewPeerHasCollections(t *testing.T) {
 		sameBlocks(t, n)
 	}
 }
+
+// A network doesn't start with peers whose ledgers disagree.
+func TestForksAreNoticed(t *testing.T) {
+	put := func(key, value string) kvledger.Transaction { return kvledger.Transaction{TxID: key + value} }
+	invalid := put("a", "1")
+	invalid.Code = kvledger.EndorsementPolicyFailure
+	for text, blocks := range map[string][2][]kvledger.Transaction{
+		"block 0 of peer1.Org1MSP and of peer0.Org1MSP are different blocks":                                 {{put("a", "1")}, {put("a", "2")}},
+		"block 0 of peer1.Org1MSP and of peer0.Org1MSP have different validation codes":                      {{put("a", "1")}, {invalid}},
+		"block 2 of peer1.Org1MSP and of peer0.Org1MSP have different commit hashes, so their states differ": {{put("0", "0"), put("a", "1"), put("b", "1")}, {put("0", "0"), invalid, put("b", "1")}},
+		"block 0 of peer0.Org1MSP and of peer1.Org1MSP have different validation codes":                      {{put("a", "1")}, {invalid, put("b", "1")}},
+	} {
+		all := stores{}
+		for i, txs := range blocks {
+			s, err := all.open(fmt.Sprintf("peer%d.Org1MSP", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, err := kvledger.NewProvider(s).Open(t.Context(), "mychannel")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tx := range txs {
+				if _, err := l.CommitTx(t.Context(), tx); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		cfg := peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP", Peers: 2}}, Store: all.open}
+		for range 2 {
+			if n, err := peer.NewNetwork(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), text) {
+				t.Errorf("got %v, %v, want %s", n, err, text)
+			}
+		}
+	}
+}
