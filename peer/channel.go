@@ -116,6 +116,13 @@ func (c *Channel) close() {
 	c.blocks.Close()
 }
 
+// fail ends the channel: it commits no more, and whoever waits is told why.
+func (c *Channel) fail(err error) {
+	c.peer.cfg.Logger.Error("channel ends", zap.String("channel", c.cfg.ID), zap.Error(err))
+	c.waiting.end(errors.WithMessagef(err, "%s commits no more blocks of channel %s", c.peer.cfg.Name, c.cfg.ID))
+	c.stop()
+}
+
 // ID returns the channel's ID.
 func (c *Channel) ID() string { return c.cfg.ID }
 
@@ -169,7 +176,7 @@ func (c *Channel) run(ctx context.Context) {
 		if ctx.Err() == nil && !errors.Is(err, ordering.ErrClosed) {
 			c.peer.cfg.Logger.Error("channel ends", zap.String("channel", c.cfg.ID), zap.Error(err))
 		}
-		c.waiting.fail(errors.WithMessagef(err, "%s commits no more blocks of channel %s", c.peer.cfg.Name, c.cfg.ID))
+		c.waiting.end(errors.WithMessagef(err, "%s commits no more blocks of channel %s", c.peer.cfg.Name, c.cfg.ID))
 		return
 	}
 }

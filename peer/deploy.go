@@ -6,7 +6,6 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
 
 // Deploy gives a channel of the peer a chaincode, or another version of it, and the peer what runs it. It returns when new indexes
@@ -33,12 +32,13 @@ func (p *Peer) deploy(ctx context.Context, channelID string, cc Chaincode) error
 		return err
 	}
 	next.follow(c.definitions.find(cc.Name), height)
-	return c.take(ctx, next, rt)
+	return (&deployment{next: next, channels: []*Channel{c}, runtimes: []runtime.Runtime{rt}}).do(ctx)
 }
 
 // Deploy gives a chaincode to all peers of a channel, between the same two blocks: what was ordered before is committed before,
-// and what is ordered meanwhile waits. It doesn't start the chaincode: the first call does. If it fails on one of the peers, deploy
-// again. Without a channelID it is the network's first channel.
+// and what is ordered meanwhile waits. It doesn't start the chaincode: the first call does. If it fails, all peers
+// go on with the definition that they had, but some may have what was to run the new one: deploy again. If one of them can't go back,
+// the channel ends on all of them. Once peers are being told, ctx doesn't end it. Without a channelID it is the network's first channel.
 func (n *Network) Deploy(ctx context.Context, channelID string, cc Chaincode) error {
 	channelID = n.channelOr(channelID)
 	return errors.WithMessagef(n.deploy(ctx, channelID, cc), "deploy chaincode %s on channel %s", cc.Name, channelID)
@@ -65,15 +65,11 @@ func (n *Network) deploy(ctx context.Context, channelID string, cc Chaincode) er
 	if err != nil {
 		return err
 	}
-	if err := n.keepDeployed(channelID, next); err != nil {
-		return err
+	d := &deployment{next: next, runtimes: runtimes, keep: func(next *definition) error { return n.keepDeployed(channelID, next) }}
+	for _, p := range n.peers {
+		d.channels = append(d.channels, p.Channel(channelID))
 	}
-	for i, p := range n.peers {
-		if err := p.Channel(channelID).take(ctx, next, runtimes[i]); err != nil {
-			return errors.WithMessage(err, p.Name())
-		}
-	}
-	return nil
+	return d.do(ctx)
 }
 
 // next waits until the peers have committed what has passed a channel's gate, and returns what is going to be deployed there.
@@ -98,29 +94,6 @@ func (n *Network) next(ctx context.Context, channelID string, cc Chaincode, pass
 		next.follow(c.definitions.find(cc.Name), height)
 	}
 	return next, nil
-}
-
-// take gives the channel a definition, and the peer what runs it, if that isn't nil.
-func (c *Channel) take(ctx context.Context, next *definition, rt runtime.Runtime) error {
-	p, old := c.peer, c.definitions.find(next.Name)
-	if rt != nil {
-		if other := p.channelWith(next.ID, c); other != nil {
-			return errors.Errorf("chaincode ID %s is in use on channel %s: set another Chaincode.ID, or no Runtime to share it", next.ID, other.cfg.ID)
-		}
-		if err := p.Install(ctx, next.ID, rt); err != nil {
-			return err
-		}
-	}
-	if !next.AnyCollection {
-		if err := c.ledger.Define(ctx, next.Name, kvledger.Definition{Collections: next.Collections, Indexes: next.Indexes}); err != nil {
-			return err
-		}
-	}
-	c.definitions.put(next)
-	if old == nil || old.ID == next.ID || p.channelWith(old.ID, nil) != nil {
-		return nil
-	}
-	return p.uninstall(ctx, old.ID)
 }
 
 // channelWith returns a channel other than one that has a chaincode with an ID, or nil.

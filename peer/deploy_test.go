@@ -2,15 +2,19 @@ package peer_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/peer"
 	"github.com/ccpeer/ccpeer/peer/ordering"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -264,5 +268,83 @@ func TestDeployWaitsForBroadcast(t *testing.T) {
 	defer b.Close()
 	if first, err := b.Next(t.Context()); err != nil || len(first.GetData().GetData()) != 2 {
 		t.Errorf("%v, %v", first, err)
+	}
+}
+
+// switched is a store that doesn't change while it is off. It may go off by itself before a number of changes.
+type switched struct {
+	kept
+	left *atomic.Int64
+}
+
+func (s switched) Commit(ctx context.Context, b *store.Batch) error {
+	if s.left.Add(-1) < 0 {
+		return errors.New("disk is full")
+	}
+	return s.kept.Commit(ctx, b)
+}
+
+// switchedNetwork is a network of two peers whose stores can be switched off, with asset and its collection secrets.
+func switchedNetwork(t *testing.T) (n *peer.Network, cfg peer.NetworkConfig, left map[string]*atomic.Int64) {
+	t.Helper()
+	all := stores{}
+	left = map[string]*atomic.Int64{"peer0.Org1MSP": {}, "peer1.Org1MSP": {}}
+	cfg = peer.NetworkConfig{
+		Organizations: []peer.Organization{{MSPID: "Org1MSP", Peers: 2}}, Folder: t.TempDir(),
+		Store: func(name string) (store.Store, error) {
+			left[name].Store(math.MaxInt64)
+			s, err := all.open(name)
+			return switched{s.(kept), left[name]}, err
+		},
+	}
+	n = newNetwork(t, cfg)
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset), Collections: []ledger.CollectionConfig{secrets}})
+	return n, cfg, left
+}
+
+// If one peer can't have a definition, the others go back to what they had, and blocks are judged alike.
+func TestDeployFailsOnOnePeer(t *testing.T) {
+	n, _, left := switchedNetwork(t)
+	left["peer1.Org1MSP"].Store(0)
+	next := peer.Chaincode{Name: "asset", Endorsement: "OR('Org1MSP.admin')"}
+	if err := n.Deploy(t.Context(), "", next); err == nil || !strings.Contains(err.Error(), "peer1.Org1MSP: ") || !strings.Contains(err.Error(), "disk is full") {
+		t.Fatalf("got %v", err)
+	}
+	left["peer1.Org1MSP"].Store(math.MaxInt64)
+	if _, err := n.Submit(t.Context(), client(t, n, "alice"), secret("putPrivate", "v")); err != nil {
+		t.Error(err)
+	}
+	sameBlocks(t, n)
+	for _, p := range n.Peers() {
+		c := p.Channel("mychannel")
+		if d, err := c.Ledger().Definition(t.Context(), "asset"); err != nil || len(d.Collections) != 1 || c.Chaincodes()[0].Version != "1" {
+			t.Errorf("%s has %+v, %v", p.Name(), d, err)
+		}
+	}
+}
+
+// If a peer can't go back either, its channel ends, and says why. The next start gives all peers the new definition.
+func TestDeployCannotGoBack(t *testing.T) {
+	n, cfg, left := switchedNetwork(t)
+	alice := client(t, n, "alice")
+	submitWith(t, n, call("put", "k", "v"))
+	left["peer0.Org1MSP"].Store(1)
+	left["peer1.Org1MSP"].Store(0)
+	const text = "the peers have different definitions of chaincode asset, and can't go back: peer0.Org1MSP"
+	if err := n.Deploy(t.Context(), "", peer.Chaincode{Name: "asset"}); err == nil || !strings.Contains(err.Error(), text) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); err == nil || !strings.Contains(err.Error(), text) {
+		t.Errorf("got %v", err)
+	}
+	if err := n.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	n = newNetwork(t, cfg)
+	for _, p := range n.Peers() {
+		c := p.Channel("mychannel")
+		if d, err := c.Ledger().Definition(t.Context(), "asset"); err != nil || len(d.Collections) != 0 || c.Chaincodes()[0].Version != "2" {
+			t.Errorf("%s has %+v, %v", p.Name(), d, err)
+		}
 	}
 }

@@ -17,6 +17,7 @@ type waiting struct {
 	seen  uint64                          // how many envelopes were committed
 	moved chan struct{}                   // is closed when there are more; nil if nobody waits
 	err   error                           // why nothing is committed now
+	over  bool                            // says that it stays so
 	down  chan struct{}                   // is closed while nothing is; nil if nobody has asked
 }
 
@@ -75,6 +76,22 @@ func (w *waiting) committed(envelopes [][]byte, outcomes []Outcome) {
 func (w *waiting) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.set(err)
+}
+
+// end tells all that nothing will be committed any more. The first error is why.
+func (w *waiting) end(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.set(err)
+	w.over = true
+}
+
+// set needs the lock.
+func (w *waiting) set(err error) {
+	if w.over {
+		return
+	}
 	if w.err == nil && w.down != nil {
 		close(w.down)
 	}
@@ -92,7 +109,7 @@ func (w *waiting) fail(err error) {
 func (w *waiting) recover() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil {
+	if w.err != nil && !w.over {
 		w.err, w.down = nil, nil
 	}
 }
