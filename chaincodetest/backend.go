@@ -64,6 +64,7 @@ type outcome struct {
 	tx       kvledger.Transaction // what the direct backend commits
 	envelope []byte               // what a network orders
 	differ   []outcome            // what peers have endorsed that don't agree
+	by       string               // who has run it, for texts
 }
 
 // deployment is a chaincode as it is deployed now.

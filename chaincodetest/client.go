@@ -118,12 +118,7 @@ func (c *Client) Evaluate(chaincode, function string, args ...any) *Tx {
 func (c *Client) simulate(verb, chaincode, function string, args []any) *Tx {
 	c.net.t.Helper()
 	tx := c.prepare(verb, chaincode, function, args)
-	ctx := context.Background()
-	if c.net.settings.nondeterministic {
-		tx.run(ctx)
-	} else {
-		tx.runTwice(ctx)
-	}
+	tx.simulate(context.Background())
 	tx.settle()
 	return tx
 }

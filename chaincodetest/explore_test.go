@@ -133,3 +133,11 @@ func TestWrongExplorations(t *testing.T) {
 		}
 	}
 }
+
+// Explore runs a chaincode as often as Submit does.
+func TestExploreWithoutDeterminism(t *testing.T) {
+	net, alice := newNet(t, chaincodetest.WithoutDeterminism())
+	net.Explore(chaincodetest.Exploration{Steps: 3, Calls: []chaincodetest.Call{
+		{As: []*chaincodetest.Client{alice}, Chaincode: "basic", Function: "Count"},
+	}})
+}

@@ -190,7 +190,7 @@ func outcomeOf(r peer.Result) outcome {
 // endorsements is what peers have endorsed that don't agree.
 func endorsements(e *peer.MismatchError) outcome {
 	all := outcome{err: e}
-	for _, b := range e.Payloads {
+	for i, b := range e.Payloads {
 		var payload pb.ProposalResponsePayload
 		var action pb.ChaincodeAction
 		var event pb.ChaincodeEvent
@@ -199,7 +199,7 @@ func endorsements(e *peer.MismatchError) outcome {
 		}
 		o := outcome{
 			status: action.GetResponse().GetStatus(), message: action.GetResponse().GetMessage(), payload: action.GetResponse().GetPayload(),
-			rwset: action.GetResults(),
+			rwset: action.GetResults(), by: e.Peers[i],
 		}
 		if len(action.GetEvents()) > 0 {
 			o.event = &chaincodesupport.Event{Name: event.GetEventName(), Payload: event.GetPayload()}

@@ -70,3 +70,22 @@ func TestConcurrentSubmits(t *testing.T) {
 		t.Error("no transaction was valid")
 	}
 }
+
+// Peers commit a block one after the other. A transaction that runs meanwhile is not taken for one that isn't deterministic.
+func TestConcurrentSubmitsOfTwo(t *testing.T) {
+	net := chaincodetest.New(t, chaincodetest.WithOrganizations("Org1MSP", "Org2MSP"))
+	net.Deploy("basic", chaincodetest.InProcess(new(assets)))
+	alice := net.As("alice@Org1MSP", "name", "alice")
+	alice.Submit("basic", "Create", "a1", 5).OK()
+	var done sync.WaitGroup
+	for range 4 {
+		done.Go(func() {
+			for range 15 {
+				if err := alice.Submit("basic", "Transfer", "a1", "bob").Err(); err != nil && err.Error() != "MVCC_READ_CONFLICT" {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done.Wait()
+}

@@ -67,8 +67,11 @@ func (tx *Tx) verdict() string {
 		return fmt.Sprintf("%s: %s\n\n%s", tx.name(), fall.Text(), indent(shortStack(fall.Stack)))
 	}
 	if len(tx.divergence) > 0 {
-		return fmt.Sprintf("%s isn't deterministic. It was run twice on the same state, and did different things:\n%s\n%s", tx.name(),
-			indent(tx.divergence), advice)
+		how := "It was run twice on the same state"
+		if len(tx.outcome.differ) > 0 {
+			how = "Peers have run it on the same state"
+		}
+		return fmt.Sprintf("%s isn't deterministic. %s, and did different things:\n%s\n%s", tx.name(), how, indent(tx.divergence), advice)
 	}
 	return ""
 }
