@@ -3,11 +3,11 @@ package chaincodetest
 import (
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/shim"
 )
 
 // fail fails the test: first what was expected, then all that is known of the transaction.
@@ -44,7 +44,8 @@ func (tx *Tx) Fails(text string) *Tx {
 	return tx
 }
 
-// Status expects a status, such as 404, for chaincode that tells failures apart by it.
+// Status expects a status, such as 404, for chaincode that tells failures apart by it. If it is one of success, and the transaction was
+// submitted, it expects that it was committed as valid, too.
 func (tx *Tx) Status(status int32) *Tx {
 	tx.net.t.Helper()
 	tx.asked.Store(true)
@@ -53,6 +54,9 @@ func (tx *Tx) Status(status int32) *Tx {
 	}
 	if tx.outcome.status != status {
 		tx.fail(fmt.Sprintf("want status %d, got status %d: %s", status, tx.outcome.status, tx.outcome.message))
+	}
+	if status < shim.ERRORTHRESHOLD && tx.committed && tx.code != kvledger.Valid {
+		tx.fail(fmt.Sprintf("want status %d, got it, but it was committed as invalid: %s", status, tx.code))
 	}
 	return tx
 }
@@ -100,30 +104,38 @@ func expectValue(tx *Tx, otherwise string, want any, got []byte) {
 	}
 }
 
-// Event expects that the transaction has set an event. payload is what is expected of its payload: a value, which is converted as
-// arguments are, or a pointer, to which the payload is decoded from JSON. Without one, any payload is right. Only a transaction that
-// was submitted and is valid has an event that others see; this looks at what the chaincode has set.
+// Event expects that the transaction has set an event. payload is what is expected of its payload, which is converted as arguments
+// are. Without one, any payload is right. Only a transaction that was submitted and is valid has an event that others see; this looks
+// at what the chaincode has set.
 func (tx *Tx) Event(name string, payload ...any) *Tx {
+	tx.net.t.Helper()
+	tx.expectEvent(name)
+	for _, want := range payload {
+		expectValue(tx, fmt.Sprintf("the payload of event %s isn't what was expected", name), want, tx.outcome.event.Payload)
+	}
+	return tx
+}
+
+// EventInto expects that the transaction has set an event, and decodes its payload, which must be JSON. into points to where it goes.
+func (tx *Tx) EventInto(name string, into any) *Tx {
+	tx.net.t.Helper()
+	tx.expectEvent(name)
+	got := tx.outcome.event.Payload
+	if err := json.Unmarshal(got, into); err != nil {
+		tx.fail(fmt.Sprintf("decode the payload of event %s into a %T", name, into), err.Error(), "it is "+show(got))
+	}
+	return tx
+}
+
+func (tx *Tx) expectEvent(name string) {
 	tx.net.t.Helper()
 	tx.OK()
 	switch e := tx.outcome.event; {
 	case e == nil:
 		tx.fail(fmt.Sprintf("want event %s, got none", name))
-		return tx
 	case e.Name != name:
 		tx.fail(fmt.Sprintf("want event %s, got event %s", name, e.Name))
 	}
-	got := tx.outcome.event.Payload
-	for _, want := range payload {
-		if p := reflect.ValueOf(want); p.Kind() == reflect.Pointer && !p.IsNil() {
-			if err := json.Unmarshal(got, want); err != nil {
-				tx.fail(fmt.Sprintf("decode the payload of event %s into a %T", name, want), err.Error(), "it is "+show(got))
-			}
-			continue
-		}
-		expectValue(tx, fmt.Sprintf("the payload of event %s isn't what was expected", name), want, got)
-	}
-	return tx
 }
 
 // NoEvent expects that the transaction has set no event.
@@ -200,7 +212,7 @@ func (tx *Tx) WritesNothing() *Tx {
 	for _, ns := range tx.rwset.namespaces {
 		n := len(ns.public.GetWrites()) + len(ns.public.GetMetadataWrites())
 		for _, c := range ns.collections {
-			n += len(c.hashed.GetHashedWrites())
+			n += len(c.hashed.GetHashedWrites()) + len(c.hashed.GetMetadataWrites())
 		}
 		if n > 0 {
 			tx.fail("want it to write nothing, but it writes")

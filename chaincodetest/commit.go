@@ -2,6 +2,7 @@ package chaincodetest
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
@@ -15,12 +16,14 @@ import (
 //	tx2.Fails("MVCC_READ_CONFLICT")
 func (n *Net) Commit(txs ...*Tx) {
 	n.t.Helper()
-	for _, tx := range txs {
+	for i, tx := range txs {
 		switch {
 		case tx.net.core != n.core || tx.call.channel != n.channel:
 			n.fatal("Commit: %s is of another network or channel", tx.name())
 		case tx.verb == "evaluated":
 			n.fatal("Commit: %s was only evaluated: use Simulate", tx.name())
+		case slices.Contains(txs[:i], tx):
+			n.fatal("Commit: %s is there twice", tx.name())
 		case tx.committed:
 			n.fatal("Commit: %s is committed already", tx.name())
 		case tx.failure() != "":
@@ -46,6 +49,7 @@ func (n *Net) commit(txs ...*Tx) {
 	for i, tx := range txs {
 		tx.committed, tx.code = true, codes[i]
 		if tx.code != kvledger.Valid {
+			tx.asked.Store(false) // what was asked before is how the simulation ended
 			n.noteUnasked(tx)
 		}
 	}

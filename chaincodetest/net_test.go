@@ -18,7 +18,7 @@ func testSubmit(t *testing.T, option chaincodetest.Option) {
 	_, alice := newNet(t, option)
 	var event asset
 	want := asset{ID: "a1", Size: 5, Owner: "alice"}
-	alice.Submit("basic", "Create", "a1", 5).OK().Writes("a1", want).Returns(want).Event("Created", &event).Reads("a1")
+	alice.Submit("basic", "Create", "a1", 5).OK().Writes("a1", want).Returns(want).EventInto("Created", &event).Reads("a1")
 	if event != want {
 		t.Errorf("event is %v", event)
 	}
