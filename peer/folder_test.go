@@ -278,3 +278,28 @@ func TestForksAreNoticed(t *testing.T) {
 		}
 	}
 }
+
+// A chaincode that may use any collection leaves to ledgers what they were told before, if they were told anything.
+func TestNewPeerWithAnyCollection(t *testing.T) {
+	cfg := peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP", Peers: 1}}, Store: stores{}.open, Folder: t.TempDir()}
+	n := newNetwork(t, cfg)
+	deploy(t, n, peer.Chaincode{Name: "asset", Collections: []ledger.CollectionConfig{secrets}})
+	deploy(t, n, peer.Chaincode{Name: "asset", AnyCollection: true})
+	deploy(t, n, peer.Chaincode{Name: "other", AnyCollection: true})
+	if err := n.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Organizations[0].Peers = 2
+	for _, p := range newNetwork(t, cfg).Peers() {
+		c := p.Channel("mychannel")
+		if d, err := c.Ledger().Definition(t.Context(), "asset"); err != nil || d == nil || len(d.Collections) != 1 {
+			t.Errorf("%s has %+v, %v", p.Name(), d, err)
+		}
+		if d, err := c.Ledger().Definition(t.Context(), "other"); err != nil || d != nil {
+			t.Errorf("%s has %+v, %v", p.Name(), d, err)
+		}
+		if ccs := c.Chaincodes(); len(ccs) != 2 || !ccs[0].AnyCollection || !ccs[1].AnyCollection {
+			t.Errorf("%s has %+v", p.Name(), ccs)
+		}
+	}
+}

@@ -64,14 +64,14 @@ func (d *definition) follow(old *definition, height uint64) {
 	d.ledger = append(d.ledger, now)
 }
 
-func (n *Network) keptFile(channelID string) string {
-	return string(n.folder.in("channels", channelID+".json"))
+func (f folder) deployedFile(channelID string) string {
+	return string(f.in("channels", channelID+".json"))
 }
 
 // keepDeployed writes what is deployed on a channel, with what is going to be, unless that is nil. If the process ends before
 // all peers have that, the next start gives it to them.
 func (n *Network) keepDeployed(channelID string, next *definition) error {
-	path := n.keptFile(channelID)
+	path := n.folder.deployedFile(channelID)
 	if path == "" {
 		return nil
 	}
@@ -108,8 +108,8 @@ func writeDeployed(path string, deployed []*definition) error {
 }
 
 // readDeployed returns what was deployed on a channel before.
-func (n *Network) readDeployed(c *Channel) (deployed []*definition, err error) {
-	path := n.keptFile(c.cfg.ID)
+func (f folder) readDeployed(c *Channel) (deployed []*definition, err error) {
+	path := f.deployedFile(c.cfg.ID)
 	if path == "" {
 		return nil, nil
 	}
@@ -155,7 +155,7 @@ func (d *definitions) restored(k kept) (*definition, error) {
 }
 
 // deployKept gives channels, which have come to a height, what was deployed on them before.
-func (n *Network) deployKept(ctx context.Context, channels []*Channel, height uint64, deployed []*definition) error {
+func (f folder) deployKept(ctx context.Context, channels []*Channel, height uint64, deployed []*definition) error {
 	changed := false
 	for _, d := range deployed {
 		if len(d.ledger) == 0 {
@@ -178,5 +178,5 @@ func (n *Network) deployKept(ctx context.Context, channels []*Channel, height ui
 	if !changed {
 		return nil
 	}
-	return writeDeployed(n.keptFile(channels[0].cfg.ID), deployed)
+	return writeDeployed(f.deployedFile(channels[0].cfg.ID), deployed)
 }

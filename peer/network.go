@@ -162,7 +162,7 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 		}
 		opened = append(opened, c)
 	}
-	deployed, err := n.readDeployed(opened[0])
+	deployed, err := n.folder.readDeployed(opened[0])
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := n.deployKept(ctx, opened, height, deployed); err != nil {
+	if err := n.folder.deployKept(ctx, opened, height, deployed); err != nil {
 		return err
 	}
 	mayWrite, err := channelPolicy(policies.AnyRule, writers, opened[0].mspIDs)
