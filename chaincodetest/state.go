@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pkg/errors"
@@ -29,6 +31,7 @@ type Value struct {
 //	net.State("basic", "a1").Is(Asset{ID: "a1", Owner: "bob"})
 func (n *Net) State(chaincode, key string) *Value {
 	n.t.Helper()
+	n.want(chaincode, "")
 	v := &Value{Key: key, net: n, chaincode: chaincode}
 	s, err := n.content().ledger().KeyState(context.Background(), chaincode, key)
 	if err != nil {
@@ -43,6 +46,10 @@ func (n *Net) State(chaincode, key string) *Value {
 // Private returns what a collection of a chaincode has of a key. It doesn't ask who may see it.
 func (n *Net) Private(chaincode, collection, key string) *Value {
 	n.t.Helper()
+	if collection == "" {
+		n.fatal("Private(%q, %q, %q): want a collection", chaincode, collection, key)
+	}
+	n.want(chaincode, collection)
 	v := &Value{Key: key, Collection: collection, net: n, chaincode: chaincode}
 	s, err := n.content().ledger().PrivateKeyState(context.Background(), chaincode, collection, key)
 	if err != nil {
@@ -52,6 +59,30 @@ func (n *Net) Private(chaincode, collection, key string) *Value {
 		v.Present, v.Bytes = true, s.Value
 	}
 	return v
+}
+
+// want fails the test unless a chaincode is deployed, with a collection if one is named: what isn't there would have no keys, and
+// an expectation that a key is absent would pass.
+func (n *Net) want(chaincode, collection string) {
+	n.t.Helper()
+	d := n.deployed.find(chaincode)
+	if d == nil {
+		n.fatal("no chaincode %q is deployed%s", chaincode, n.deployed.hint())
+		return
+	}
+	if collection == "" {
+		return
+	}
+	names := make([]string, 0, len(d.definition.Collections)+len(n.settings.organizations))
+	for _, c := range d.definition.Collections {
+		names = append(names, c.Name)
+	}
+	for _, mspID := range n.settings.organizations {
+		names = append(names, "_implicit_org_"+mspID)
+	}
+	if !slices.Contains(names, collection) {
+		n.fatal("chaincode %s has no collection %q; there is %s", chaincode, collection, strings.Join(names, ", "))
+	}
 }
 
 // content is what the channel's ledger has. Chaincode isn't asked.
@@ -157,6 +188,7 @@ type Modification struct {
 // History returns what valid transactions have done to a key. The newest comes first.
 func (n *Net) History(chaincode, key string) []Modification {
 	n.t.Helper()
+	n.want(chaincode, "")
 	var all []Modification
 	err := n.content().reading(func(ctx context.Context, sim ledger.Simulator) error {
 		it, err := sim.(ledger.HistoryReader).GetHistoryForKey(ctx, chaincode, key)
@@ -188,6 +220,7 @@ type KV struct {
 // text, or a value that becomes one as JSON.
 func (n *Net) Query(chaincode string, selector any) []KV {
 	n.t.Helper()
+	n.want(chaincode, "")
 	var all []KV
 	query, err := toBytes(selector)
 	if err == nil {
