@@ -109,7 +109,7 @@ func expectValue(tx *Tx, otherwise string, want any, got []byte) {
 // at what the chaincode has set.
 func (tx *Tx) Event(name string, payload ...any) *Tx {
 	tx.net.t.Helper()
-	tx.expectEvent(name)
+	expectEvent(tx, name)
 	for _, want := range payload {
 		expectValue(tx, fmt.Sprintf("the payload of event %s isn't what was expected", name), want, tx.outcome.event.Payload)
 	}
@@ -119,7 +119,7 @@ func (tx *Tx) Event(name string, payload ...any) *Tx {
 // EventInto expects that the transaction has set an event, and decodes its payload, which must be JSON. into points to where it goes.
 func (tx *Tx) EventInto(name string, into any) *Tx {
 	tx.net.t.Helper()
-	tx.expectEvent(name)
+	expectEvent(tx, name)
 	got := tx.outcome.event.Payload
 	if err := json.Unmarshal(got, into); err != nil {
 		tx.fail(fmt.Sprintf("decode the payload of event %s into a %T", name, into), err.Error(), "it is "+show(got))
@@ -127,7 +127,7 @@ func (tx *Tx) EventInto(name string, into any) *Tx {
 	return tx
 }
 
-func (tx *Tx) expectEvent(name string) {
+func expectEvent(tx *Tx, name string) {
 	tx.net.t.Helper()
 	tx.OK()
 	switch e := tx.outcome.event; {
@@ -151,7 +151,7 @@ func (tx *Tx) NoEvent() *Tx {
 func (tx *Tx) Writes(key string, want any) *Tx {
 	tx.net.t.Helper()
 	tx.OK()
-	tx.expectWrite(tx.rwset.namespace(tx.chaincode).public, key, "", want)
+	expectWrite(tx, tx.rwset.namespace(tx.chaincode).public, key, "", want)
 	return tx
 }
 
@@ -163,11 +163,11 @@ func (tx *Tx) WritesPrivate(collection, key string, want any) *Tx {
 	if c := tx.rwset.collection(tx.chaincode, collection); c != nil {
 		set = c.writes
 	}
-	tx.expectWrite(set, key, " of collection "+collection, want)
+	expectWrite(tx, set, key, " of collection "+collection, want)
 	return tx
 }
 
-func (tx *Tx) expectWrite(set *pb.KVRWSet, key, where string, want any) {
+func expectWrite(tx *Tx, set *pb.KVRWSet, key, where string, want any) {
 	tx.net.t.Helper()
 	what := showKey(key) + where
 	switch w := write(set, key); {

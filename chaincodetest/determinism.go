@@ -16,17 +16,13 @@ const advice = `
   Peers that run this would not agree, and the transaction would fail. Look for time.Now (GetTxTimestamp is the same on all
   peers), random numbers, the order of a map, and variables that keep something from one call to the next.`
 
-// simulate runs the transaction, and looks whether it is deterministic, unless nobody wants to know.
-func (tx *Tx) simulate(ctx context.Context) {
+// runTwice runs the transaction twice on the same state, and notes in what the runs differ, unless nobody wants to know. The first
+// run counts.
+func (tx *Tx) runTwice(ctx context.Context) {
 	if tx.net.settings.nondeterministic {
 		tx.run(ctx)
 		return
 	}
-	tx.runTwice(ctx)
-}
-
-// runTwice runs the transaction twice on the same state, and notes in what the runs differ. The first run counts.
-func (tx *Tx) runTwice(ctx context.Context) {
 	for {
 		before, err := tx.net.heights(ctx, tx.call.channel)
 		if err != nil {
@@ -34,11 +30,11 @@ func (tx *Tx) runTwice(ctx context.Context) {
 			return
 		}
 		tx.run(ctx)
-		if tx.divergence = tx.betweenPeers(); len(tx.divergence) == 0 {
-			if tx.outcome.err != nil || tx.conversation.fallen() != nil || tx.net.faults.active() {
+		if tx.divergence = tx.outcome.betweenPeers(tx.chaincode); len(tx.divergence) == 0 {
+			if tx.net.faults.touched(tx.ID) || tx.outcome.err != nil || tx.conversation.fallen() != nil {
 				return // there is nothing to compare, or a fault is meant for one run only
 			}
-			if tx.divergence = tx.again(ctx); len(tx.divergence) == 0 {
+			if tx.divergence = again(ctx, tx); len(tx.divergence) == 0 {
 				return
 			}
 		}
@@ -52,18 +48,18 @@ func (tx *Tx) runTwice(ctx context.Context) {
 }
 
 // betweenPeers returns in what the peers' runs differ, or nothing.
-func (tx *Tx) betweenPeers() []string {
+func (o outcome) betweenPeers(own string) []string {
 	var lines []string
-	for i, o := range tx.outcome.differ {
+	for i, other := range o.differ {
 		if i > 0 {
-			lines = append(lines, divergence(tx.outcome.differ[0], o, tx.chaincode)...)
+			lines = append(lines, divergence(o.differ[0], other, own)...)
 		}
 	}
 	return lines
 }
 
 // again runs the transaction once more, and returns in what that differs from the first run, or nothing.
-func (tx *Tx) again(ctx context.Context) []string {
+func again(ctx context.Context, tx *Tx) []string {
 	second, conversation := tx.once(ctx)
 	if second.err != nil {
 		return []string{"the second run failed: " + second.err.Error()}

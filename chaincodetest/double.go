@@ -40,7 +40,7 @@ func (s *doubledStream) Recv() (*pb.ChaincodeMessage, error) {
 		return m, nil
 	}
 	m, err := s.Stream.Recv()
-	if err == nil && request(m.GetType()) && s.faults.next(s.chaincode, m.GetType(), true) != nil {
+	if err == nil && request(m.GetType()) && s.faults.next(m.GetTxid(), s.chaincode, m.GetType(), true) != nil {
 		s.again = proto.CloneOf(m)
 	}
 	return m, err
@@ -49,7 +49,9 @@ func (s *doubledStream) Recv() (*pb.ChaincodeMessage, error) {
 // request says whether chaincode asks for something by a message of that type.
 func request(typ pb.ChaincodeMessage_Type) bool {
 	switch typ {
-	case pb.ChaincodeMessage_REGISTER, pb.ChaincodeMessage_KEEPALIVE, pb.ChaincodeMessage_COMPLETED, pb.ChaincodeMessage_ERROR:
+	case pb.ChaincodeMessage_REGISTER, pb.ChaincodeMessage_KEEPALIVE, pb.ChaincodeMessage_COMPLETED, pb.ChaincodeMessage_ERROR,
+		pb.ChaincodeMessage_UNDEFINED, pb.ChaincodeMessage_REGISTERED, pb.ChaincodeMessage_INIT, pb.ChaincodeMessage_READY,
+		pb.ChaincodeMessage_TRANSACTION, pb.ChaincodeMessage_RESPONSE:
 		return false
 	}
 	return true

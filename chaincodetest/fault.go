@@ -2,6 +2,7 @@ package chaincodetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +40,7 @@ type faults struct {
 	all  []*injected
 	lost func(txID string) (ended <-chan struct{})
 	cut  func(chaincodeID string)
+	met  map[string]bool // transactions whose requests have counted
 }
 
 type injected struct {
@@ -46,10 +48,11 @@ type injected struct {
 	typ  pb.ChaincodeMessage_Type
 	any  bool
 	seen int
+	done bool // it has happened
 }
 
-// Inject has something go wrong from now on, until the function that it returns is called, or the test ends. While there is
-// a fault, Submit runs a chaincode once only.
+// Inject has something go wrong from now on, until the function that it returns is called, or the test ends. A transaction with
+// requests that are meant, or counted, is run once only by Submit. A fault that never happens fails the test at its end.
 //
 //	defer net.Inject(chaincodetest.Fault{Request: "GET_STATE", Nth: 2, Fail: "disk is gone"})()
 func (n *Net) Inject(f Fault) (remove func()) {
@@ -61,6 +64,12 @@ func (n *Net) Inject(f Fault) (remove func()) {
 	if f.Fail == "" && f.Delay == 0 && !f.Lose && !f.Double && !f.Cut {
 		n.fatal("Inject: say what goes wrong: Fail, Delay, Lose, Double or Cut")
 	}
+	if known && !request(pb.ChaincodeMessage_Type(typ)) {
+		n.fatal("Inject: %s is no request of chaincode: want a type of message such as GET_STATE", f.Request)
+	}
+	if f.Chaincode != "" {
+		n.want(f.Chaincode, "")
+	}
 	i := &injected{Fault: f, typ: pb.ChaincodeMessage_Type(typ), any: f.Request == ""}
 	n.faults.mu.Lock()
 	n.faults.all = append(n.faults.all, i)
@@ -71,26 +80,63 @@ func (n *Net) Inject(f Fault) (remove func()) {
 		defer n.faults.mu.Unlock()
 		n.faults.all = slices.DeleteFunc(n.faults.all, func(other *injected) bool { return other == i })
 	}
-	n.t.Cleanup(remove)
+	t := n.t
+	t.Cleanup(func() {
+		t.Helper()
+		remove()
+		if n.faults.never(i) && !t.Failed() {
+			t.Errorf("the fault never happened: %s", i)
+		}
+	})
 	return remove
 }
 
-func (f *faults) active() bool {
+// String says which requests are meant.
+func (i *injected) String() string {
+	request, chaincode := i.Request, i.Chaincode
+	if request == "" {
+		request = "any request"
+	}
+	if chaincode == "" {
+		chaincode = "any chaincode"
+	}
+	return fmt.Sprintf("%s of %s, of which there were %d (Nth is %d)", request, chaincode, i.seen, i.Nth)
+}
+
+// never says that a fault has not happened.
+func (f *faults) never(i *injected) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.all) > 0
+	return !i.done
+}
+
+// touched says whether a run of a transaction had requests that a fault has counted, and forgets it.
+func (f *faults) touched(txID string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	met := f.met[txID]
+	delete(f.met, txID)
+	return met
 }
 
 // next returns the fault that a request meets, or nil. Requests are doubled where they are received, and all else happens where they
 // are served.
-func (f *faults) next(chaincode string, typ pb.ChaincodeMessage_Type, received bool) *injected {
+func (f *faults) next(txID, chaincode string, typ pb.ChaincodeMessage_Type, received bool) *injected {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, i := range f.all {
 		if !i.any && i.typ != typ || i.Chaincode != "" && i.Chaincode != chaincode || i.Double != received {
 			continue
 		}
+		if i.Nth != 0 && i.seen >= i.Nth {
+			continue // it is used up
+		}
+		if f.met == nil {
+			f.met = map[string]bool{}
+		}
+		f.met[txID] = true
 		if i.seen++; i.Nth == 0 || i.Nth == i.seen {
+			i.done = true
 			return i
 		}
 	}
@@ -99,7 +145,7 @@ func (f *faults) next(chaincode string, typ pb.ChaincodeMessage_Type, received b
 
 // intercept is a handler.RequestInterceptor.
 func (f *faults) intercept(ctx context.Context, r handler.Request, next handler.RequestFunc) ([]byte, error) {
-	i := f.next(r.Transaction.Chaincode, r.Type, false)
+	i := f.next(r.Transaction.TxID, r.Transaction.Chaincode, r.Type, false)
 	switch {
 	case i == nil:
 	case i.Fail != "":

@@ -1,6 +1,7 @@
 package chaincodetest_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,10 @@ func testFaults(t *testing.T, option chaincodetest.Option) {
 	alice.Submit("basic", "Transfer", "a1", "carol").Fails("the disk is gone")
 	alice.Submit("basic", "Transfer", "a1", "dave").OK()
 	remove()
+	net.Deploy("token", chaincodetest.InProcess(new(assets)))
 	remove = net.Inject(chaincodetest.Fault{Chaincode: "token", Fail: "not this one"})
 	alice.Submit("basic", "Transfer", "a1", "bob").OK()
+	alice.Submit("token", "Create", "t1", 1).Fails("not this one")
 	remove()
 	remove = net.Inject(chaincodetest.Fault{Lose: true})
 	alice.Submit("basic", "Transfer", "a1", "bob").Fails("timeout expired while executing transaction")
@@ -52,11 +55,37 @@ func TestDelay(t *testing.T) {
 
 func TestWrongFaults(t *testing.T) {
 	for want, f := range map[string]chaincodetest.Fault{
-		`chaincodetest: Inject: there is no request "GET": want a type of message such as GET_STATE`: {Request: "GET", Lose: true},
-		`chaincodetest: Inject: say what goes wrong: Fail, Delay, Lose, Double or Cut`:               {Request: "GET_STATE"},
+		`chaincodetest: Inject: there is no request "GET": want a type of message such as GET_STATE`:           {Request: "GET", Lose: true},
+		`chaincodetest: Inject: RESPONSE is no request of chaincode: want a type of message such as GET_STATE`: {Request: "RESPONSE", Lose: true},
+		`chaincodetest: no chaincode "basic" is deployed; call net.Deploy first`:                               {Chaincode: "basic", Lose: true},
+		`chaincodetest: Inject: say what goes wrong: Fail, Delay, Lose, Double or Cut`:                         {Request: "GET_STATE"},
 	} {
 		if said := record(t, t.Name(), func(tb testing.TB) { chaincodetest.New(tb).Inject(f) }); said != want {
 			t.Errorf("it says %q, want %q", said, want)
 		}
+	}
+}
+
+// A fault that has happened leaves the check of determinism on for what comes after it.
+func TestUsedUpFault(t *testing.T) {
+	said := record(t, t.Name(), func(tb testing.TB) {
+		net, alice := newNet(tb)
+		net.Inject(chaincodetest.Fault{Request: "PUT_STATE", Nth: 1, Fail: "the disk is full"})
+		alice.Submit("basic", "Create", "a1", 5).Fails("the disk is full")
+		alice.Submit("basic", "Count").OK()
+	})
+	if !strings.Contains(said, "isn't deterministic") {
+		t.Errorf("it says %s", said)
+	}
+}
+
+func TestFaultNeverHappens(t *testing.T) {
+	said := record(t, t.Name(), func(tb testing.TB) {
+		net, alice := newNet(tb)
+		defer net.Inject(chaincodetest.Fault{Request: "GET_STATE", Nth: 2, Fail: "the disk is gone"})()
+		alice.Submit("basic", "Create", "a1", 5).OK()
+	})
+	if want := "the fault never happened: GET_STATE of any chaincode, of which there were 1 (Nth is 2)"; said != want {
+		t.Errorf("it says %q, want %q", said, want)
 	}
 }
