@@ -2,6 +2,7 @@ package chaincodetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -16,7 +17,10 @@ func (c *conversation) lines(own string) []string {
 	defer c.mu.Unlock()
 	var lines []string
 	asked := map[string]pb.ChaincodeMessage_Type{} // what each chaincode waits for
-	for _, m := range c.said {
+	for i, m := range slices.Concat(c.said, c.last) {
+		if i == len(c.said) && c.omitted > 0 {
+			lines = append(lines, fmt.Sprintf("… %d more messages, and then", c.omitted))
+		}
 		arrow := "< "
 		if m.received {
 			arrow = "> "
@@ -26,9 +30,6 @@ func (c *conversation) lines(own string) []string {
 			arrow = m.chaincode + " " + arrow
 		}
 		lines = append(lines, arrow+m.text(asked[m.chaincode]))
-	}
-	if c.omitted > 0 {
-		lines = append(lines, fmt.Sprintf("… and %d more messages", c.omitted))
 	}
 	if len(lines) == 0 {
 		return []string{"none"}
@@ -218,18 +219,5 @@ func showResult(b []byte, history bool) string {
 func (c *conversation) calls(chaincode, function string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, m := range c.said {
-		if m.typ != pb.ChaincodeMessage_INVOKE_CHAINCODE || !m.received {
-			continue
-		}
-		spec := &pb.ChaincodeSpec{}
-		if proto.Unmarshal(m.payload, spec) != nil {
-			continue
-		}
-		name, _, _ := strings.Cut(spec.GetChaincodeId().GetName(), "/")
-		if args := spec.GetInput().GetArgs(); name == chaincode && len(args) > 0 && string(args[0]) == function {
-			return true
-		}
-	}
-	return false
+	return c.called[[2]string{chaincode, function}]
 }

@@ -20,7 +20,8 @@ type DeployOption func(*deploying) error
 // deploying is what options say about a chaincode.
 type deploying struct {
 	definition   kvledger.Definition
-	defined      bool // otherwise the definition is that of before
+	collections  bool // otherwise they are those of before
+	indexes      bool // likewise
 	endorsement  string
 	initRequired bool
 	id           string
@@ -45,7 +46,7 @@ func Collections(file string) DeployOption {
 // ones of organizations.
 func CollectionConfigs(list ...ledger.CollectionConfig) DeployOption {
 	return func(d *deploying) error {
-		d.definition.Collections, d.defined = append(d.definition.Collections, list...), true
+		d.definition.Collections, d.collections = append(d.definition.Collections, list...), true
 		return nil
 	}
 }
@@ -64,7 +65,7 @@ func MetaInf(folder string) DeployOption {
 		if err != nil {
 			return errors.Wrapf(err, "read indexes of %s", folder)
 		}
-		d.definition.Indexes, d.defined = append(d.definition.Indexes, indexes...), true
+		d.definition.Indexes, d.indexes = append(d.definition.Indexes, indexes...), true
 		return nil
 	}
 }
@@ -78,7 +79,8 @@ func Endorsement(policy string) DeployOption {
 	}
 }
 
-// InitRequired says that the chaincode has to be initialized before anything else: by Client.AsInit, once for each Deploy.
+// InitRequired says that the chaincode has to be initialized before anything else: by Client.AsInit, once for each Deploy. It holds for
+// later deployments under the name, too.
 func InitRequired() DeployOption {
 	return func(d *deploying) error {
 		d.initRequired = true
@@ -95,7 +97,8 @@ func ChaincodeID(id string) DeployOption {
 }
 
 // Deploy makes a chaincode known by a name, on all channels, and starts it. To deploy under a name that is taken is an upgrade: the
-// old chaincode is stopped, and its state is kept. Definitions are kept, too, unless options give new ones.
+// old chaincode is stopped, and its state is kept. What options don't say stays as it was: collections, indexes, the endorsement
+// policy, InitRequired.
 func (n *Net) Deploy(name string, cc Chaincode, options ...DeployOption) {
 	n.t.Helper()
 	if name == "" || strings.ContainsAny(name, ":/\x00") {
@@ -124,14 +127,26 @@ func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
 	if d.id == "" {
 		d.id = name + ":" + d.version
 	}
-	old := n.deployed.find(name)
-	if !d.defined && old != nil {
-		d.definition = old.definition
+	if old := n.deployed.find(name); old != nil {
+		d.keep(&old.deploying)
 	}
-	if d.endorsement == "" && old != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), timeLeft(n.t))
+	defer cancel()
+	return n.backend.deploy(ctx, name, d)
+}
+
+// keep takes from the deployment before what no option has said.
+func (d *deploying) keep(old *deploying) {
+	if !d.collections {
+		d.definition.Collections = old.definition.Collections
+	}
+	if !d.indexes {
+		d.definition.Indexes = old.definition.Indexes
+	}
+	if d.endorsement == "" {
 		d.endorsement = old.endorsement
 	}
-	return n.backend.deploy(context.Background(), name, d)
+	d.initRequired = d.initRequired || old.initRequired
 }
 
 // setMSPID sets the variable that shims read the peer's organization from, unless it is set. It is the process's, so chaincode

@@ -91,7 +91,7 @@ func New(t testing.TB, options ...Option) *Net {
 		o(&c.settings)
 	}
 	c.clock.now = c.settings.now
-	if err := c.start(timeLeft(t)); err != nil {
+	if err := c.start(forEver); err != nil {
 		t.Fatalf("chaincodetest: make a network: %v", err)
 	}
 	n := &Net{core: c, t: t, channel: c.settings.channels[0]}
@@ -124,10 +124,13 @@ func (c *core) start(timeout time.Duration) (err error) {
 	return err
 }
 
-// timeLeft is how long a transaction may take: as long as the test itself, so that nobody who stands at a breakpoint is hurried.
-// A moment before go test would end the whole process, the transaction ends, and the test can say which one it was.
+// forEver is how long a transaction may take in a test without a deadline: nobody who stands at a breakpoint is hurried.
+const forEver = 10000 * time.Hour
+
+// timeLeft is how long something may take that begins now: as long as the test itself. A moment before go test would end the whole
+// process, a transaction ends, and the test can say which one it was. The moment is enough for the network to end, too.
 func timeLeft(t testing.TB) (left time.Duration) {
-	const forEver, moment = 10000 * time.Hour, 5 * time.Second
+	const moment = closeTimeout + 2*time.Second
 	defer func() {
 		if recover() != nil {
 			left = forEver // in a bubble of testing/synctest, Deadline panics: the time there is another one

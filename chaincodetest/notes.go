@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/ccpeer/ccpeer/handler"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -20,14 +22,17 @@ type conversation struct {
 	expire func()        // ends the transaction, as if its time were up
 	ended  chan struct{} // closed when the peer has done with it
 
-	mu      sync.Mutex
-	begun   bool
-	peer    string // the first one that was asked
-	said    []message
-	omitted int // messages that are not in said
-	kept    int // bytes of said
-	cost    counting
-	falls   []Fall
+	mu       sync.Mutex
+	begun    bool
+	peer     string // the first one that was asked
+	said     []message
+	last     []message          // those that came after what is in said and was left out
+	omitted  int                // messages that are in neither
+	keptLast int                // bytes of last
+	called   map[[2]string]bool // names and functions of other chaincodes
+	kept     int                // bytes of said
+	cost     counting
+	falls    []Fall
 }
 
 // message is one message of a conversation.
@@ -42,7 +47,8 @@ type message struct {
 
 // How much of a conversation is kept.
 const (
-	keptMessages = 500
+	keptMessages = 450
+	keptLast     = 50
 	keptBytes    = 4 << 20
 )
 
@@ -109,15 +115,43 @@ func (c *conversation) add(peer, chaincodeID string, received bool, m *pb.Chainc
 		return
 	}
 	c.cost.count(received, m)
+	c.noteCall(received, m)
 	size := len(m.GetPayload())
-	if len(c.said) >= keptMessages || c.kept+size > keptBytes {
-		c.omitted++
+	next := message{
+		chaincode: name, received: received, typ: m.GetType(), payload: bytes.Clone(m.GetPayload()), size: size, event: m.GetChaincodeEvent().GetEventName(),
+	}
+	if len(c.last) == 0 && len(c.said) < keptMessages && c.kept+size <= keptBytes {
+		c.kept += size
+		c.said = append(c.said, next)
 		return
 	}
-	c.kept += size
-	c.said = append(c.said, message{
-		chaincode: name, received: received, typ: m.GetType(), payload: bytes.Clone(m.GetPayload()), size: size, event: m.GetChaincodeEvent().GetEventName(),
-	})
+	c.keepLast(next)
+}
+
+// keepLast keeps a message as the last one, for how a long conversation ended.
+func (c *conversation) keepLast(next message) {
+	c.last = append(c.last, next)
+	c.keptLast += next.size
+	for len(c.last) > keptLast || c.keptLast > keptBytes && len(c.last) > 1 {
+		c.keptLast -= c.last[0].size
+		c.last = c.last[1:]
+		c.omitted++
+	}
+}
+
+// noteCall notes a call of another chaincode, however long the conversation is.
+func (c *conversation) noteCall(received bool, m *pb.ChaincodeMessage) {
+	spec := &pb.ChaincodeSpec{}
+	if !received || m.GetType() != pb.ChaincodeMessage_INVOKE_CHAINCODE || proto.Unmarshal(m.GetPayload(), spec) != nil {
+		return
+	}
+	name, _, _ := strings.Cut(spec.GetChaincodeId().GetName(), "/")
+	if args := spec.GetInput().GetArgs(); len(args) > 0 {
+		if c.called == nil {
+			c.called = map[[2]string]bool{}
+		}
+		c.called[[2]string{name, string(args[0])}] = true
+	}
 }
 
 // fallen returns the first panic of the conversation, or nil.

@@ -130,7 +130,12 @@ func (n *namespaceSet) lines(named bool) []string {
 	if named {
 		prefix = n.name + ": "
 	}
-	for _, r := range n.public.GetReads() {
+	const most = 50
+	for i, r := range n.public.GetReads() {
+		if i == most {
+			lines = append(lines, fmt.Sprintf("%sread    … and %d more keys", prefix, len(n.public.GetReads())-most))
+			break
+		}
 		lines = append(lines, fmt.Sprintf("%sread    %s %s", prefix, showKey(r.GetKey()), showVersion(r.GetVersion())))
 	}
 	for _, r := range n.public.GetRangeQueriesInfo() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/shim"
@@ -56,6 +57,9 @@ func (tx *Tx) decode() {
 func (tx *Tx) once(ctx context.Context) (outcome, *conversation) {
 	within := newExpiring(ctx)
 	defer within.expire()
+	if left := timeLeft(tx.net.t); left < forEver {
+		defer time.AfterFunc(left, within.expire).Stop()
+	}
 	c := tx.net.notes.begin(tx.ID, within.expire)
 	defer tx.net.notes.end(tx.ID)
 	return tx.net.backend.simulate(within, tx.call), c
