@@ -90,22 +90,38 @@ func (c *Channel) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.peer.mu.Lock()
-	defer c.peer.mu.Unlock()
-	switch {
-	case c.peer.closed:
-		return errors.New("the peer is closed")
-	case c.peer.channels[c.cfg.ID] != nil:
-		return errors.New("the peer is on it already")
-	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	if c.blocks, err = c.peer.cfg.Orderer.Deliver(running, c.cfg.ID, height); err != nil {
+	reached := context.AfterFunc(ctx, stop) // an ordering service may be far away; what it delivers later outlives ctx
+	blocks, err := c.peer.cfg.Orderer.Deliver(running, c.cfg.ID, height)
+	if err != nil || !reached() {
 		stop()
+		if err == nil {
+			blocks.Close()
+			err = ctx.Err()
+		}
 		return err
 	}
-	c.stop = stop
-	c.peer.channels[c.cfg.ID] = c
+	c.stop, c.blocks = stop, blocks
+	if err := c.peer.add(c); err != nil {
+		stop()
+		blocks.Close()
+		return err
+	}
 	go c.run(running)
+	return nil
+}
+
+// add takes the peer to a channel, unless it is closed, or on that channel already.
+func (p *Peer) add(c *Channel) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+		return errors.New("the peer is closed")
+	case p.channels[c.cfg.ID] != nil:
+		return errors.New("the peer is on it already")
+	}
+	p.channels[c.cfg.ID] = c
 	return nil
 }
 
@@ -152,8 +168,11 @@ func (c *Channel) Chaincodes() []Chaincode {
 	return all
 }
 
-// committed reports whether a transaction's ID is used up.
+// committed reports whether a transaction's ID is used up. A channel that has ended would go on with what it once knew.
 func (c *Channel) committed(ctx context.Context, txID string) (bool, error) {
+	if err := c.waiting.final(); err != nil {
+		return false, err
+	}
 	_, _, err := c.ledger.TransactionCode(ctx, txID)
 	if errors.Is(err, kvledger.ErrNotFound) {
 		return false, nil

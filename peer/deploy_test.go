@@ -337,6 +337,9 @@ func TestDeployCannotGoBack(t *testing.T) {
 	if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); err == nil || !strings.Contains(err.Error(), text) {
 		t.Errorf("got %v", err)
 	}
+	if _, err := n.Evaluate(t.Context(), alice, call("get", "k")); err == nil || !strings.Contains(err.Error(), text) {
+		t.Errorf("a peer endorses on a channel that has ended: %v", err)
+	}
 	if err := n.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -135,6 +135,16 @@ func (w *waiting) wake() {
 	}
 }
 
+// final is why nothing will be committed any more, or nil.
+func (w *waiting) final() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.over {
+		return nil
+	}
+	return w.err
+}
+
 // cause is why nothing is committed now.
 func (w *waiting) cause() error {
 	w.mu.Lock()
