@@ -1,7 +1,9 @@
 package chaincodetest
 
 import (
+	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -41,14 +43,27 @@ func (n *Net) Conflicts(txs ...*Tx) []Conflict {
 			if first == second || first.rwset == nil || second.rwset == nil || first.call.channel != second.call.channel {
 				continue
 			}
-			all = append(all, conflicts(first, second)...)
+			found, err := n.conflicts(first, second)
+			if err != nil {
+				n.fatal("Conflicts: %v", err)
+			}
+			all = append(all, found...)
 		}
 	}
 	return all
 }
 
-// conflicts says what the first transaction changes of what the second one has read.
-func conflicts(first, second *Tx) []Conflict {
+// conflicts says what the first transaction changes of what the second one has read. It is in the order in which a peer validates.
+func (c *core) conflicts(first, second *Tx) ([]Conflict, error) {
+	ctx := context.Background()
+	l, err := c.backend.ledger(ctx, first.call.channel, "")
+	if err != nil {
+		return nil, err
+	}
+	present := func(chaincode, key string) (bool, error) {
+		s, err := l.KeyState(ctx, chaincode, key)
+		return s != nil, err
+	}
 	var all []Conflict
 	for _, ns := range second.rwset.namespaces {
 		written := first.rwset.namespace(ns.name)
@@ -56,15 +71,17 @@ func conflicts(first, second *Tx) []Conflict {
 			all = append(all, Conflict{First: first, Second: second, Chaincode: ns.name, Collection: collection, Key: key, Code: code})
 		}
 		for _, r := range ns.public.GetReads() {
-			if write(written.public, r.GetKey()) != nil {
+			if changes(written.public, r) {
 				add("", r.GetKey(), kvledger.MVCCReadConflict)
 			}
 		}
 		for _, r := range ns.public.GetRangeQueriesInfo() {
-			for _, w := range written.public.GetWrites() {
-				if inRange(r, w) {
-					add("", w.GetKey(), kvledger.PhantomReadConflict)
-				}
+			keys, err := phantoms(written, r, present)
+			if err != nil {
+				return nil, err
+			}
+			for _, key := range keys {
+				add("", key, kvledger.PhantomReadConflict)
 			}
 		}
 		for _, c := range ns.collections {
@@ -73,25 +90,65 @@ func conflicts(first, second *Tx) []Conflict {
 			}
 		}
 	}
-	return all
+	return all, nil
 }
 
-// inRange says whether a write changes what a range has.
-func inRange(r *pb.RangeQueryInfo, w *pb.KVWrite) bool {
-	return w.GetKey() >= r.GetStartKey() && (r.GetEndKey() == "" || w.GetKey() < r.GetEndKey() || w.GetKey() == r.GetEndKey() && !r.GetItrExhausted())
+// changes says whether a transaction changes a key that another one has read. Each write does, also a delete of a key that isn't
+// there. Metadata, such as a key's policy, gives a new version to a key that is there.
+func changes(written *pb.KVRWSet, r *pb.KVRead) bool {
+	if write(written, r.GetKey()) != nil {
+		return true
+	}
+	return r.GetVersion() != nil && slices.ContainsFunc(written.GetMetadataWrites(), func(m *pb.KVMetadataWrite) bool {
+		return m.GetKey() == r.GetKey()
+	})
 }
 
-// hashedConflicts returns the keys of a collection that one transaction writes and another one has read.
+// phantoms returns the keys of a range that a transaction changes. What is not there before, and not after, doesn't count.
+func phantoms(written *namespaceSet, r *pb.RangeQueryInfo, present func(chaincode, key string) (bool, error)) ([]string, error) {
+	var keys []string
+	for _, w := range written.public.GetWrites() {
+		if !inRange(r, w.GetKey()) {
+			continue
+		}
+		if there, err := present(written.name, w.GetKey()); err != nil {
+			return nil, err
+		} else if there || !w.GetIsDelete() {
+			keys = append(keys, w.GetKey())
+		}
+	}
+	for _, m := range written.public.GetMetadataWrites() {
+		if !inRange(r, m.GetKey()) || write(written.public, m.GetKey()) != nil {
+			continue
+		}
+		if there, err := present(written.name, m.GetKey()); err != nil {
+			return nil, err
+		} else if there {
+			keys = append(keys, m.GetKey())
+		}
+	}
+	return keys, nil
+}
+
+// inRange says whether a key is in a range. One that wasn't read to its end ends with the last key that was read.
+func inRange(r *pb.RangeQueryInfo, key string) bool {
+	if !r.GetItrExhausted() {
+		return key >= r.GetStartKey() && key <= r.GetEndKey()
+	}
+	return key >= r.GetStartKey() && (r.GetEndKey() == "" || key < r.GetEndKey())
+}
+
+// hashedConflicts returns the keys of a collection that one transaction changes and another one has read.
 func hashedConflicts(written, read *collectionSet) []string {
 	if written == nil {
 		return nil
 	}
 	var keys []string
 	for _, r := range read.hashed.GetHashedReads() {
-		for _, w := range written.hashed.GetHashedWrites() {
-			if string(r.GetKeyHash()) == string(w.GetKeyHash()) {
-				keys = append(keys, written.keyOf(w.GetKeyHash()))
-			}
+		hash := string(r.GetKeyHash())
+		if slices.ContainsFunc(written.hashed.GetHashedWrites(), func(w *pb.KVWriteHash) bool { return string(w.GetKeyHash()) == hash }) ||
+			r.GetVersion() != nil && slices.ContainsFunc(written.hashed.GetMetadataWrites(), func(m *pb.KVMetadataWriteHash) bool { return string(m.GetKeyHash()) == hash }) {
+			keys = append(keys, written.keyOf(r.GetKeyHash()))
 		}
 	}
 	return keys
