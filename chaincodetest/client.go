@@ -20,7 +20,7 @@ type Client struct {
 
 // As returns the client of a name and an organization, like alice@Org1MSP. Without an @ it is the first organization. Pairs of strings
 // may follow: the names and values of the attributes that chaincode reads with package cid. The same name is the same identity, with
-// the same certificate, in all tests of the network. Whoever is called admin is an administrator. A client of an organization that
+// the same certificate, in all tests of the network: without attributes it is whoever has that name already. Whoever is called admin is an administrator. A client of an organization that
 // is not the network's is refused by its peers.
 func (n *Net) As(who string, attributes ...string) *Client {
 	n.t.Helper()
@@ -34,7 +34,10 @@ func (n *Net) As(who string, attributes ...string) *Client {
 	if len(attributes)%2 != 0 {
 		n.fatal("As(%q): attributes are pairs of a name and a value, and here are %d strings", who, len(attributes))
 	}
-	pairs := map[string]string{}
+	var pairs map[string]string // nil: those of whoever is there
+	if len(attributes) > 0 {
+		pairs = map[string]string{}
+	}
 	for i := 0; i+1 < len(attributes); i += 2 {
 		pairs[attributes[i]] = attributes[i+1]
 	}

@@ -82,10 +82,14 @@ func (b *direct) identity(name, mspID string, attributes map[string]string) (*id
 		return id, nil
 	}
 	id, err := issue(b.msps, name, mspID, attributes)
-	if err == nil {
-		b.clients[key] = id
+	if err != nil {
+		return nil, err
 	}
-	return id, err
+	b.clients[key] = id
+	if anyone := name + "\x00" + mspID; b.clients[anyone] == nil {
+		b.clients[anyone] = id // it is who comes without attributes
+	}
+	return id, nil
 }
 
 // issue has an organization, which is made if it isn't there, issue an identity.

@@ -91,9 +91,6 @@ func (b *network) close(ctx context.Context) error {
 
 func (b *network) identity(name, mspID string, attributes map[string]string) (*identity.Identity, error) {
 	if b.Peer(mspID) != nil {
-		if attributes == nil {
-			attributes = map[string]string{} // nil would be whoever is there
-		}
 		return b.Client(name+"@"+mspID, attributes)
 	}
 	b.mu.Lock()

@@ -78,6 +78,13 @@ func (n *notes) end(txID string) {
 	delete(n.running, txID)
 }
 
+// busy says whether a transaction is running.
+func (n *notes) busy() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.running) > 0
+}
+
 func (n *notes) find(txID string) *conversation {
 	n.mu.Lock()
 	defer n.mu.Unlock()

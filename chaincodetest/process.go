@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/pkg/errors"
@@ -99,6 +100,9 @@ func build(folder string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := wantMain(folder); err != nil {
+		return "", err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
@@ -114,6 +118,16 @@ func build(folder string) (string, error) {
 		return "", errors.Errorf("build %s: %v\n%s", folder, err, out)
 	}
 	return program, nil
+}
+
+// wantMain returns an error if a folder's package isn't a program. go build would write an archive then, which can't be started.
+func wantMain(folder string) error {
+	cmd := exec.CommandContext(context.Background(), "go", "list", "-C", folder, "-f", "{{.Name}}", ".") //nolint:gosec // the folder is the test's
+	out, err := cmd.Output()
+	if name := strings.TrimSpace(string(out)); err == nil && name != "main" {
+		return errors.Errorf("build %s: it is package %s, and not main: deploy the folder of the program", folder, name)
+	}
+	return nil // what else is wrong, the build says better
 }
 
 // Server is chaincode that runs already, as a server at an address: chaincode as a service. It must register as the chaincode ID that

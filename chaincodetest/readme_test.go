@@ -14,7 +14,7 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, lines, begins := strings.Cut(string(source), "\ttest := func(t *testing.T) {\n")
+	_, lines, begins := strings.Cut(string(source), "\ttest := func(t testing.TB) {\n")
 	lines, _, ends := strings.Cut(lines, "\t}\n")
 	if !begins || !ends {
 		t.Fatal("the first example has no function for a test")

@@ -1,6 +1,7 @@
 package chaincodetest_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ccpeer/ccpeer/chaincodetest"
@@ -31,5 +32,19 @@ func testRevertOfUpgrade(t *testing.T, option chaincodetest.Option) {
 				alice.Submit("x", "Version").Returns("v2")
 			}
 		})
+	}
+}
+
+// A transaction that is running would lose its ledger.
+func TestRevertWhileRunning(t *testing.T) {
+	net := chaincodetest.New(t)
+	before, said := net.Snapshot(), ""
+	net.Deploy("cc", chaincodetest.Mock(func(string, []string) (any, error) {
+		said = record(t, t.Name(), func(tb testing.TB) { net.In(tb).Revert(before) })
+		return nil, nil
+	}))
+	net.As("alice").Evaluate("cc", "Run").OK()
+	if !strings.Contains(said, "revert: transactions of the network are running") {
+		t.Errorf("it says %q", said)
 	}
 }

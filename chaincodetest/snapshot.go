@@ -28,13 +28,18 @@ func (n *Net) Snapshot() *Snapshot {
 }
 
 // Revert makes the ledgers, the chaincodes and the clock what they were when Snapshot was called. A transaction that was simulated before, and
-// not committed yet, is validated against what is there then. Chaincode that keeps something in its own memory still has it.
+// not committed yet, is validated against what is there then. Chaincode that keeps something in its own memory still has it, unless it was
+// deployed after the snapshot. No transaction may be running: those of a parallel test would lose what they have committed.
 //
 //	defer net.Revert(net.Snapshot()) // what follows is undone
 func (n *Net) Revert(s *Snapshot) {
 	n.t.Helper()
 	if s == nil || s.of != n.core {
 		n.fatal("revert: the snapshot is of another network")
+		return
+	}
+	if n.notes.busy() {
+		n.fatal("revert: transactions of the network are running: parallel tests that revert need networks of their own")
 		return
 	}
 	if err := s.restore(context.Background()); err != nil {

@@ -183,3 +183,30 @@ func TestDeadline(t *testing.T) {
 	alice.Submit("basic", "Transfer", "a1", "bob").Fails("timeout expired while executing transaction")
 	r.end()
 }
+
+// digest is bytes under another name.
+type digest []byte
+
+func TestNamedBytes(t *testing.T) {
+	net, _ := newNet(t)
+	net.Set("basic", "k", digest{0xff, 1})
+	net.State("basic", "k").Is([]byte{0xff, 1})
+}
+
+// Without attributes, a client is whoever has the name.
+func TestSameClient(t *testing.T) {
+	eachBackend(t, func(t *testing.T, option chaincodetest.Option) {
+		net, alice := newNet(t, option)
+		if again := net.As("alice"); again.ID() != alice.ID() {
+			t.Error("it is another client")
+		}
+		net.As("alice").Submit("basic", "Create", "a1", 5).OK().Writes("a1", asset{"a1", 5, "alice"})
+	})
+}
+
+func TestGoPackageIsNoProgram(t *testing.T) {
+	said := record(t, t.Name(), func(tb testing.TB) { chaincodetest.New(tb).Deploy("cc", chaincodetest.GoPackage(".")) })
+	if !strings.Contains(said, "it is package chaincodetest, and not main") {
+		t.Errorf("it says %q", said)
+	}
+}

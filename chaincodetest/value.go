@@ -37,6 +37,10 @@ func toBytes(v any) ([]byte, error) {
 		return b, errors.Wrapf(err, "convert a %T to text", v)
 	}
 	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Slice:
+		if _, marshals := v.(json.Marshaler); !marshals && r.Type().Elem().Kind() == reflect.Uint8 {
+			return bytes.Clone(r.Bytes()), nil
+		}
 	case reflect.String:
 		return []byte(r.String()), nil
 	case reflect.Bool:
