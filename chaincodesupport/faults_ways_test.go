@@ -324,6 +324,8 @@ type verdict struct {
 func (w *way) verdict(chaincodeID string, fault faultKind) verdict {
 	// What the peer itself knows: its stream has ended.
 	stream := "chaincode stream terminated: receive from chaincode support stream failed: rpc error: code = Canceled desc = context canceled"
+	// What it knows if it was just about to send something.
+	sending := "chaincode stream terminated: received error while sending message, ending chaincode support stream: rpc error: code = Unavailable desc = transport is closing"
 	switch {
 	case w.dialled && fault.mute():
 		unanswered := "chaincode left 3 KEEPALIVE messages unanswered, ending chaincode support stream"
@@ -332,7 +334,7 @@ func (w *way) verdict(chaincodeID string, fault faultKind) verdict {
 		lost := []string{"connection to " + chaincodeID + " failed: receive from chaincode support stream failed: rpc error: code = Unavailable desc = error reading from server: …"}
 		return verdict{unregistered: lost, told: lost, cause: lost}
 	case w.unwatched || fault.mute(): // a process that learns of nothing is ended by the peer, and that says nothing
-		cause := []string{stream}
+		cause := []string{stream, sending}
 		if fault.name == stopped { // which can't be asked to end
 			cause = append(cause, "killed 100ms after SIGTERM: …")
 		}
@@ -343,7 +345,7 @@ func (w *way) verdict(chaincodeID string, fault faultKind) verdict {
 	}
 	// A process whose connection has ended soon ends, too. The peer doesn't wait for that for long.
 	exit := w.exited("1: ")
-	return verdict{unregistered: []string{w.exited("5")}, told: []string{exit}, silent: true, cause: []string{exit, stream}}
+	return verdict{unregistered: []string{w.exited("5")}, told: []string{exit}, silent: true, cause: []string{exit, stream, sending}}
 }
 
 // exited is how a runtime begins to say that a process has exited. status is the status, and what follows it.
