@@ -78,7 +78,7 @@ func (n *Net) want(chaincode, collection string) {
 		names = append(names, c.Name)
 	}
 	for _, mspID := range n.settings.organizations {
-		names = append(names, "_implicit_org_"+mspID)
+		names = append(names, ledger.ImplicitCollectionPrefix+mspID)
 	}
 	if !slices.Contains(names, collection) {
 		n.fatal("chaincode %s has no collection %q; there is %s", chaincode, collection, strings.Join(names, ", "))

@@ -22,10 +22,6 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// implicitCollection is the prefix of the collections that exist without a definition. The rest of their names is an MSP's
-// ID (Fabric: core/chaincode/implicitcollection).
-const implicitCollection = "_implicit_org_"
-
 // Store is a handler.CollectionStore that goes by the definitions of the collections, as Fabric's SimpleCollectionStore does
 // (core/common/privdata). A client that the collection's policy names may read and write it. Others may read it unless it is
 // memberOnlyRead, and write it unless it is memberOnlyWrite. A collection that is neither is for everyone, even for a
@@ -79,7 +75,7 @@ func (s Store) CollectionPermission(ctx context.Context, r handler.CollectionReq
 
 // isImplicit reports whether the collection is an organization's own.
 func (s Store) isImplicit(r handler.CollectionRequest) bool {
-	mspID, ok := strings.CutPrefix(r.Collection, implicitCollection)
+	mspID, ok := strings.CutPrefix(r.Collection, ledger.ImplicitCollectionPrefix)
 	return ok && mspID != "" && (s.MSPIDs == nil || slices.Contains(s.MSPIDs(r.ChannelID), mspID))
 }
 

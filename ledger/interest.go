@@ -32,7 +32,7 @@ type WrittenKeys struct {
 	// Collection is "" for the public state.
 	Collection string
 	// Policies are the policies of the keys that have one in what is committed, in the order of the keys. Each is the metadata
-	// VALIDATION_PARAMETER, as it was set. Several keys may have the same.
+	// ValidationParameter, as it was set. Several keys may have the same.
 	Policies [][]byte
 	// Others says that some of the keys have none.
 	Others bool

@@ -119,11 +119,19 @@ type PrivateRichQuerier interface {
 	ExecuteQueryOnPrivateData(ctx context.Context, namespace, collection, query string) (Iterator, error)
 }
 
+// ImplicitCollectionPrefix begins the names of the collections that every chaincode has without a definition, one for each
+// organization. The rest of the name is the ID of its MSP (Fabric: core/chaincode/implicitcollection).
+const ImplicitCollectionPrefix = "_implicit_org_"
+
+// ValidationParameter is the name of the metadata that is a key's own endorsement policy, a marshalled SignaturePolicyEnvelope
+// (Fabric: peer, MetaDataKeys).
+const ValidationParameter = "VALIDATION_PARAMETER"
+
 // CollectionConfigs is implemented by a Simulator whose ledger knows how chaincodes' collections are defined. A
 // CollectionStore can ask it: handler.CollectionRequest has the simulator.
 type CollectionConfigs interface {
 	// GetCollectionConfig returns the definition of a collection, or nil if there is none. The collections that exist
-	// without a definition are nil, too: _implicit_org_ and an MSP's ID. The caller must not modify the result.
+	// without a definition are nil, too: see ImplicitCollectionPrefix. The caller must not modify the result.
 	GetCollectionConfig(ctx context.Context, namespace, collection string) (*CollectionConfig, error)
 }
 

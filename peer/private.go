@@ -33,9 +33,6 @@ type PrivateData struct {
 	set *pb.TxPvtReadWriteSet
 }
 
-// implicitCollection is the prefix of the collections that organizations have without a definition.
-const implicitCollection = "_implicit_org_"
-
 // For returns the part of the data that a peer may have, a marshalled TxPvtReadWriteSet, or nil: that of the collections whose
 // policies name the peer.
 func (d PrivateData) For(ctx context.Context, who *identity.Verified) ([]byte, error) {
@@ -114,7 +111,7 @@ func (c *Channel) mayHave(ctx context.Context, namespace, name string, who *iden
 		return false, err
 	}
 	if config == nil {
-		if mspID, ok := strings.CutPrefix(name, implicitCollection); ok {
+		if mspID, ok := strings.CutPrefix(name, ledger.ImplicitCollectionPrefix); ok {
 			return mspID == who.MSPID(), nil
 		}
 		return who == c.self, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/policies"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -56,7 +57,7 @@ func wants(c *Channel, call Call, interest *pb.ChaincodeInterest) (*wanted, erro
 // addCollection adds the policy that a collection's keys are under, which is the chaincode's, or that of an organization for its own
 // collection.
 func (w *wanted) addCollection(coll nsCollection) {
-	if mspID, ok := strings.CutPrefix(coll.name, implicitCollection); ok {
+	if mspID, ok := strings.CutPrefix(coll.name, ledger.ImplicitCollectionPrefix); ok {
 		w.policies = append(w.policies, organizationPolicy(mspID, rolesOf[endorsement]))
 		return
 	}

@@ -81,7 +81,7 @@ var allowed = map[string][]string{
 	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
 	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
 	// It runs no chaincode.
-	"peer/committer": {"ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", protobuf, zap},
+	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", protobuf, zap},
 
 	// The kit is a peer with everything that belongs to one, and the chaincode's half for chaincode in its process.
 	"chaincodetest": {

@@ -21,10 +21,6 @@ type Definition struct {
 	Indexes []Index
 }
 
-// implicitCollection is the prefix of the collections that exist without a definition. They belong to one organization each
-// (Fabric: core/chaincode/implicitcollection).
-const implicitCollection = "_implicit_org_"
-
 // Define gives a namespace a definition, which replaces the one that it has. It returns when the new indexes have all
 // documents. That takes a while if there are many, and queries don't use these indexes before. Blocks may be committed
 // meanwhile. If Define fails, or the process ends, call it again with the same definition: it goes on where it was.
@@ -73,8 +69,8 @@ func checkDefinition(d Definition) error {
 		switch {
 		case checkName("collection name", c.Name) != nil:
 			return checkName("collection name", c.Name)
-		case strings.HasPrefix(c.Name, implicitCollection):
-			return errors.Errorf("collection %q: names that begin with %s are those of collections that always exist", c.Name, implicitCollection)
+		case strings.HasPrefix(c.Name, ledger.ImplicitCollectionPrefix):
+			return errors.Errorf("collection %q: names that begin with %s are those of collections that always exist", c.Name, ledger.ImplicitCollectionPrefix)
 		case seen[c.Name]:
 			return errors.Errorf("collection %d: there are two of the name %q", i, c.Name)
 		}
@@ -106,7 +102,7 @@ func (d *definition) collection(name string) *ledger.CollectionConfig {
 // has reports whether a collection exists. Without a definition every collection does, and an organization's own always
 // does.
 func (d *definition) has(collection string) bool {
-	return d == nil || strings.HasPrefix(collection, implicitCollection) || d.collection(collection) != nil
+	return d == nil || strings.HasPrefix(collection, ledger.ImplicitCollectionPrefix) || d.collection(collection) != nil
 }
 
 // definitionAt returns the definition of a namespace at a snapshot, or nil. It must not be modified.

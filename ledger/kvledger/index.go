@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/internal/mango"
 )
 
@@ -125,7 +126,7 @@ func checkIndexes(d Definition) error {
 		if x.of == nil {
 			return errors.Errorf("index %d is missing", i)
 		}
-		if c := x.Collection; c != "" && !strings.HasPrefix(c, implicitCollection) && (&definition{Collections: d.Collections}).collection(c) == nil {
+		if c := x.Collection; c != "" && !strings.HasPrefix(c, ledger.ImplicitCollectionPrefix) && (&definition{Collections: d.Collections}).collection(c) == nil {
 			return errors.Errorf("index %q is for collection %q, which is not defined", x.of.Name, c)
 		}
 		n := name{x.Collection, x.of.Ddoc, x.of.Name}

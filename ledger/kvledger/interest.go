@@ -11,9 +11,6 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 )
 
-// validationParameter is the name of the metadata that is a key's own endorsement policy (Fabric: peer.MetaDataKeys).
-const validationParameter = "VALIDATION_PARAMETER"
-
 // interestBytes is how many bytes the policies of the keys that a transaction writes may have together. A few bytes of writes
 // can name keys with large policies, and a response repeats all of them. Fabric's peer has no such limit.
 const interestBytes = 16 << 20
@@ -112,7 +109,7 @@ func (s *Simulator) addPolicies(ctx context.Context, in *ledger.Interest) error 
 				return err
 			}
 		}
-		policy, ok := m[validationParameter]
+		policy, ok := m[ledger.ValidationParameter]
 		if !ok {
 			of[i].Others = true
 			return nil

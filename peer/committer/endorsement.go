@@ -9,18 +9,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/policies"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
-
-// validationParameter is the name of the metadata that says who must endorse a key (Fabric: MetaDataKeys). It is a marshalled
-// SignaturePolicyEnvelope.
-const validationParameter = "VALIDATION_PARAMETER"
-
-// implicitCollection is what the names of collections begin with that every chaincode has, one for each organization. The rest is the
-// ID of its MSP.
-const implicitCollection = "_implicit_org_"
 
 // signers are those whose endorsements are good, each once.
 type signers []*identity.Verified
@@ -84,7 +77,7 @@ func (v *validation) parameter(ctx context.Context, key keyID) (policies.Policy,
 	} else {
 		metadata, err = v.committer.cfg.Ledger.PrivateKeyMetadata(ctx, key.namespace, key.collection, []byte(key.key))
 	}
-	if parameter := metadata[validationParameter]; err == nil && len(parameter) > 0 {
+	if parameter := metadata[ledger.ValidationParameter]; err == nil && len(parameter) > 0 {
 		return readParameter(parameter), nil
 	}
 	return nil, err
@@ -204,7 +197,7 @@ func (e *evaluation) chaincode() error {
 
 // collectionPolicy returns the policy of a collection.
 func (c *Committer) collectionPolicy(d *Definition, name string) (policies.Policy, error) {
-	if mspID, implicit := strings.CutPrefix(name, implicitCollection); implicit {
+	if mspID, implicit := strings.CutPrefix(name, ledger.ImplicitCollectionPrefix); implicit {
 		if p := c.cfg.Organizations[mspID]; p != nil {
 			return p, nil
 		}
