@@ -250,13 +250,11 @@ func (c *Channel) tryCommit(ctx context.Context, b *pb.Block) ([]kvledger.Valida
 	return codes, nil
 }
 
-// tell tells those who wait what became of a block's transactions.
+// tell tells those who wait what became of a block's transactions. They know the IDs, for which nothing has to be decoded here.
 func (c *Channel) tell(b *pb.Block, codes []kvledger.ValidationCode) {
 	var outcomes []Outcome
-	for i, envelope := range b.GetData().GetData() {
-		outcomes = append(outcomes, Outcome{
-			TxID: txIDOf(envelope), Block: b.GetHeader().GetNumber(), Position: i, Code: codes[i], Reason: c.reasons[i],
-		})
+	for i := range codes {
+		outcomes = append(outcomes, Outcome{Block: b.GetHeader().GetNumber(), Position: i, Code: codes[i], Reason: c.reasons[i]})
 	}
 	c.waiting.committed(b.GetData().GetData(), outcomes)
 }

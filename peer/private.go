@@ -130,8 +130,8 @@ func (c *Channel) share(ctx context.Context, txID string, private []byte) error 
 		return errors.Wrap(err, "decode private read/write set")
 	}
 	own, err := d.For(ctx, c.self)
-	if err == nil {
-		err = c.KeepPrivateData(ctx, txID, own)
+	if err == nil && own != nil {
+		err = c.keepPrivateData(ctx, txID, own)
 	}
 	if err != nil || c.peer.cfg.Distributor == nil {
 		return err
@@ -148,6 +148,11 @@ func (c *Channel) KeepPrivateData(ctx context.Context, txID string, private []by
 	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(private, &pb.TxPvtReadWriteSet{}); err != nil { // a peer may send anything
 		return errors.Wrap(err, "decode private read/write set")
 	}
+	return c.keepPrivateData(ctx, txID, private)
+}
+
+// keepPrivateData is KeepPrivateData for what was marshalled here.
+func (c *Channel) keepPrivateData(ctx context.Context, txID string, private []byte) error {
 	height, err := c.ledger.Height(ctx)
 	if err != nil {
 		return err

@@ -153,5 +153,6 @@ func (x *expectation) checked(i int, o Outcome, ok bool) (Outcome, error) {
 	if !ok {
 		return Outcome{}, x.channels[i].waiting.cause()
 	}
+	o.TxID = x.txID
 	return o, nil
 }

@@ -54,7 +54,7 @@ func (w *waiting) keep(hash envelopeHash, chs []chan Outcome) {
 	}
 }
 
-// committed tells of a block: of its envelopes, and what became of each.
+// committed tells of a block: of its envelopes, and what became of each. The outcomes have no transaction IDs.
 func (w *waiting) committed(envelopes [][]byte, outcomes []Outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
