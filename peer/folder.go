@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -13,6 +12,7 @@ import (
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/identity/mspfolder"
 	"github.com/ccpeer/ccpeer/internal/lockdir"
+	"github.com/ccpeer/ccpeer/internal/ondisk"
 	"github.com/ccpeer/ccpeer/internal/privatedir"
 )
 
@@ -138,19 +138,9 @@ func writeSynced(path string, content []byte) error {
 	return errors.Wrapf(err, "write file %s", path)
 }
 
-// syncFolder has the names of a folder's files on disk when it returns. On Windows they are safe by themselves, and a folder can't
-// be written to disk.
+// syncFolder has the names of a folder's files on disk when it returns.
 func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return errors.Wrap(err, "open folder")
-	}
-	err = f.Sync()
-	_ = f.Close() // nothing was written
-	return errors.Wrapf(err, "write folder %s to disk", path)
+	return errors.Wrapf(ondisk.Sync(path), "write folder %s to disk", path)
 }
 
 // member returns an identity of the organization as it was before, or a new one.

@@ -55,7 +55,7 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "chaincodesupport/internal/gate", "proto", "proto/pbgrpc", grpc, zap},
 	"chaincodesupport/runtime/server":  {"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/process", "proto"},
 	"chaincodesupport/runtime/builder": {
-		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/lockdir", "internal/privatedir", zap,
+		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/lockdir", "internal/ondisk", "internal/privatedir", zap,
 	},
 	"chaincodesupport/runtime/attach": {"chaincodesupport/runtime", "chaincodesupport/runtime/shimenv", "internal/loglimit", zap},
 	// What Windows has to end a program with its children, Job Objects, the standard library doesn't know.
@@ -75,7 +75,7 @@ var allowed = map[string][]string{
 	// The parts, assembled.
 	"peer": {
 		"chaincodesupport", "chaincodesupport/runtime", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "ledger/kvledger/store/memory", "block", "collections", "identity", "identity/mspfolder",
-		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/lockdir", "internal/privatedir", "proto", protobuf, zap,
+		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "proto", protobuf, zap,
 	},
 	// A part of a peer, which another peer can take.
 	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
@@ -123,6 +123,7 @@ var allowed = map[string][]string{
 	"internal/loglimit":   {zap},
 	"internal/mutate":     {},
 	"internal/pipe":       {"proto", protobuf},
+	"internal/ondisk":     {},
 	"internal/privatedir": {},
 	"internal/submit":     {"chaincodesupport", "handler", "ledger", "ledger/kvledger"},
 	"internal/streamtest": {"proto", protobuf},

@@ -33,6 +33,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/internal/group"
 	"github.com/ccpeer/ccpeer/internal/lockdir"
+	"github.com/ccpeer/ccpeer/internal/ondisk"
 	"github.com/ccpeer/ccpeer/internal/privatedir"
 )
 
@@ -61,7 +62,7 @@ func New(cfg Config) (*Runtime, error) {
 		return nil, errors.Wrap(err, "configure builder runtime")
 	}
 	cfg = cfg.complete()
-	if err := makeFolder(cfg.Dir, syncFile); err != nil {
+	if err := makeFolder(cfg.Dir, ondisk.Sync); err != nil {
 		return nil, errors.Wrap(err, "make folder for builds")
 	}
 	if err := checkFolder(cfg.Dir); err != nil {
@@ -76,7 +77,7 @@ func New(cfg Config) (*Runtime, error) {
 		log.Warn("others had access to the folder for builds: now only its owner has",
 			zap.String("folder", cfg.Dir), zap.Stringer("mode", before))
 	}
-	r := &Runtime{cfg: cfg, disk: disk{syncFile, os.Rename}, building: map[string]chan struct{}{}}
+	r := &Runtime{cfg: cfg, disk: disk{ondisk.Sync, os.Rename}, building: map[string]chan struct{}{}}
 	r.locks.wait, r.locks.log = lockdir.Wait, log
 	if err := r.clearScratch(); err != nil {
 		return nil, errors.Wrap(err, "remove what an earlier peer has left")

@@ -12,14 +12,3 @@ func isProgram(path string) (bool, error) {
 	}
 	return info.Mode().IsRegular() && info.Mode()&0o111 != 0, nil
 }
-
-// syncFile writes a file or a folder to disk.
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	_ = f.Close() // nothing was written
-	return err
-}
