@@ -25,6 +25,131 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TxValidationCode says what has become of a transaction.
+type TxValidationCode int32
+
+const (
+	TxValidationCode_VALID                        TxValidationCode = 0
+	TxValidationCode_NIL_ENVELOPE                 TxValidationCode = 1
+	TxValidationCode_BAD_PAYLOAD                  TxValidationCode = 2
+	TxValidationCode_BAD_COMMON_HEADER            TxValidationCode = 3
+	TxValidationCode_BAD_CREATOR_SIGNATURE        TxValidationCode = 4
+	TxValidationCode_INVALID_ENDORSER_TRANSACTION TxValidationCode = 5
+	TxValidationCode_INVALID_CONFIG_TRANSACTION   TxValidationCode = 6
+	TxValidationCode_UNSUPPORTED_TX_PAYLOAD       TxValidationCode = 7
+	TxValidationCode_BAD_PROPOSAL_TXID            TxValidationCode = 8
+	TxValidationCode_DUPLICATE_TXID               TxValidationCode = 9
+	TxValidationCode_ENDORSEMENT_POLICY_FAILURE   TxValidationCode = 10
+	TxValidationCode_MVCC_READ_CONFLICT           TxValidationCode = 11
+	TxValidationCode_PHANTOM_READ_CONFLICT        TxValidationCode = 12
+	TxValidationCode_UNKNOWN_TX_TYPE              TxValidationCode = 13
+	TxValidationCode_TARGET_CHAIN_NOT_FOUND       TxValidationCode = 14
+	TxValidationCode_MARSHAL_TX_ERROR             TxValidationCode = 15
+	TxValidationCode_NIL_TXACTION                 TxValidationCode = 16
+	TxValidationCode_EXPIRED_CHAINCODE            TxValidationCode = 17
+	TxValidationCode_CHAINCODE_VERSION_CONFLICT   TxValidationCode = 18
+	TxValidationCode_BAD_HEADER_EXTENSION         TxValidationCode = 19
+	TxValidationCode_BAD_CHANNEL_HEADER           TxValidationCode = 20
+	TxValidationCode_BAD_RESPONSE_PAYLOAD         TxValidationCode = 21
+	TxValidationCode_BAD_RWSET                    TxValidationCode = 22
+	TxValidationCode_ILLEGAL_WRITESET             TxValidationCode = 23
+	TxValidationCode_INVALID_WRITESET             TxValidationCode = 24
+	TxValidationCode_INVALID_CHAINCODE            TxValidationCode = 25
+	TxValidationCode_NOT_VALIDATED                TxValidationCode = 254
+	TxValidationCode_INVALID_OTHER_REASON         TxValidationCode = 255
+)
+
+// Enum value maps for TxValidationCode.
+var (
+	TxValidationCode_name = map[int32]string{
+		0:   "VALID",
+		1:   "NIL_ENVELOPE",
+		2:   "BAD_PAYLOAD",
+		3:   "BAD_COMMON_HEADER",
+		4:   "BAD_CREATOR_SIGNATURE",
+		5:   "INVALID_ENDORSER_TRANSACTION",
+		6:   "INVALID_CONFIG_TRANSACTION",
+		7:   "UNSUPPORTED_TX_PAYLOAD",
+		8:   "BAD_PROPOSAL_TXID",
+		9:   "DUPLICATE_TXID",
+		10:  "ENDORSEMENT_POLICY_FAILURE",
+		11:  "MVCC_READ_CONFLICT",
+		12:  "PHANTOM_READ_CONFLICT",
+		13:  "UNKNOWN_TX_TYPE",
+		14:  "TARGET_CHAIN_NOT_FOUND",
+		15:  "MARSHAL_TX_ERROR",
+		16:  "NIL_TXACTION",
+		17:  "EXPIRED_CHAINCODE",
+		18:  "CHAINCODE_VERSION_CONFLICT",
+		19:  "BAD_HEADER_EXTENSION",
+		20:  "BAD_CHANNEL_HEADER",
+		21:  "BAD_RESPONSE_PAYLOAD",
+		22:  "BAD_RWSET",
+		23:  "ILLEGAL_WRITESET",
+		24:  "INVALID_WRITESET",
+		25:  "INVALID_CHAINCODE",
+		254: "NOT_VALIDATED",
+		255: "INVALID_OTHER_REASON",
+	}
+	TxValidationCode_value = map[string]int32{
+		"VALID":                        0,
+		"NIL_ENVELOPE":                 1,
+		"BAD_PAYLOAD":                  2,
+		"BAD_COMMON_HEADER":            3,
+		"BAD_CREATOR_SIGNATURE":        4,
+		"INVALID_ENDORSER_TRANSACTION": 5,
+		"INVALID_CONFIG_TRANSACTION":   6,
+		"UNSUPPORTED_TX_PAYLOAD":       7,
+		"BAD_PROPOSAL_TXID":            8,
+		"DUPLICATE_TXID":               9,
+		"ENDORSEMENT_POLICY_FAILURE":   10,
+		"MVCC_READ_CONFLICT":           11,
+		"PHANTOM_READ_CONFLICT":        12,
+		"UNKNOWN_TX_TYPE":              13,
+		"TARGET_CHAIN_NOT_FOUND":       14,
+		"MARSHAL_TX_ERROR":             15,
+		"NIL_TXACTION":                 16,
+		"EXPIRED_CHAINCODE":            17,
+		"CHAINCODE_VERSION_CONFLICT":   18,
+		"BAD_HEADER_EXTENSION":         19,
+		"BAD_CHANNEL_HEADER":           20,
+		"BAD_RESPONSE_PAYLOAD":         21,
+		"BAD_RWSET":                    22,
+		"ILLEGAL_WRITESET":             23,
+		"INVALID_WRITESET":             24,
+		"INVALID_CHAINCODE":            25,
+		"NOT_VALIDATED":                254,
+		"INVALID_OTHER_REASON":         255,
+	}
+)
+
+func (x TxValidationCode) Enum() *TxValidationCode {
+	p := new(TxValidationCode)
+	*p = x
+	return p
+}
+
+func (x TxValidationCode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TxValidationCode) Descriptor() protoreflect.EnumDescriptor {
+	return file_ccpeer_transaction_proto_enumTypes[0].Descriptor()
+}
+
+func (TxValidationCode) Type() protoreflect.EnumType {
+	return &file_ccpeer_transaction_proto_enumTypes[0]
+}
+
+func (x TxValidationCode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TxValidationCode.Descriptor instead.
+func (TxValidationCode) EnumDescriptor() ([]byte, []int) {
+	return file_ccpeer_transaction_proto_rawDescGZIP(), []int{0}
+}
+
 // ProposalResponse is an endorser's answer to a proposal.
 type ProposalResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -682,7 +807,37 @@ const file_ccpeer_transaction_proto_rawDesc = "" +
 	"\x06action\x18\x02 \x01(\v2\x1f.ccpeer.ChaincodeEndorsedActionR\x06action\"\x8e\x01\n" +
 	"\x17ChaincodeEndorsedAction\x12:\n" +
 	"\x19proposal_response_payload\x18\x01 \x01(\fR\x17proposalResponsePayload\x127\n" +
-	"\fendorsements\x18\x02 \x03(\v2\x13.ccpeer.EndorsementR\fendorsementsB#Z!github.com/ccpeer/ccpeer/proto;pbb\x06proto3"
+	"\fendorsements\x18\x02 \x03(\v2\x13.ccpeer.EndorsementR\fendorsements*\xab\x05\n" +
+	"\x10TxValidationCode\x12\t\n" +
+	"\x05VALID\x10\x00\x12\x10\n" +
+	"\fNIL_ENVELOPE\x10\x01\x12\x0f\n" +
+	"\vBAD_PAYLOAD\x10\x02\x12\x15\n" +
+	"\x11BAD_COMMON_HEADER\x10\x03\x12\x19\n" +
+	"\x15BAD_CREATOR_SIGNATURE\x10\x04\x12 \n" +
+	"\x1cINVALID_ENDORSER_TRANSACTION\x10\x05\x12\x1e\n" +
+	"\x1aINVALID_CONFIG_TRANSACTION\x10\x06\x12\x1a\n" +
+	"\x16UNSUPPORTED_TX_PAYLOAD\x10\a\x12\x15\n" +
+	"\x11BAD_PROPOSAL_TXID\x10\b\x12\x12\n" +
+	"\x0eDUPLICATE_TXID\x10\t\x12\x1e\n" +
+	"\x1aENDORSEMENT_POLICY_FAILURE\x10\n" +
+	"\x12\x16\n" +
+	"\x12MVCC_READ_CONFLICT\x10\v\x12\x19\n" +
+	"\x15PHANTOM_READ_CONFLICT\x10\f\x12\x13\n" +
+	"\x0fUNKNOWN_TX_TYPE\x10\r\x12\x1a\n" +
+	"\x16TARGET_CHAIN_NOT_FOUND\x10\x0e\x12\x14\n" +
+	"\x10MARSHAL_TX_ERROR\x10\x0f\x12\x10\n" +
+	"\fNIL_TXACTION\x10\x10\x12\x15\n" +
+	"\x11EXPIRED_CHAINCODE\x10\x11\x12\x1e\n" +
+	"\x1aCHAINCODE_VERSION_CONFLICT\x10\x12\x12\x18\n" +
+	"\x14BAD_HEADER_EXTENSION\x10\x13\x12\x16\n" +
+	"\x12BAD_CHANNEL_HEADER\x10\x14\x12\x18\n" +
+	"\x14BAD_RESPONSE_PAYLOAD\x10\x15\x12\r\n" +
+	"\tBAD_RWSET\x10\x16\x12\x14\n" +
+	"\x10ILLEGAL_WRITESET\x10\x17\x12\x14\n" +
+	"\x10INVALID_WRITESET\x10\x18\x12\x15\n" +
+	"\x11INVALID_CHAINCODE\x10\x19\x12\x12\n" +
+	"\rNOT_VALIDATED\x10\xfe\x01\x12\x19\n" +
+	"\x14INVALID_OTHER_REASON\x10\xff\x01B#Z!github.com/ccpeer/ccpeer/proto;pbb\x06proto3"
 
 var (
 	file_ccpeer_transaction_proto_rawDescOnce sync.Once
@@ -696,35 +851,37 @@ func file_ccpeer_transaction_proto_rawDescGZIP() []byte {
 	return file_ccpeer_transaction_proto_rawDescData
 }
 
+var file_ccpeer_transaction_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_ccpeer_transaction_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_ccpeer_transaction_proto_goTypes = []any{
-	(*ProposalResponse)(nil),        // 0: ccpeer.ProposalResponse
-	(*ChaincodeInterest)(nil),       // 1: ccpeer.ChaincodeInterest
-	(*ChaincodeCall)(nil),           // 2: ccpeer.ChaincodeCall
-	(*ProposalResponsePayload)(nil), // 3: ccpeer.ProposalResponsePayload
-	(*ChaincodeAction)(nil),         // 4: ccpeer.ChaincodeAction
-	(*Endorsement)(nil),             // 5: ccpeer.Endorsement
-	(*Transaction)(nil),             // 6: ccpeer.Transaction
-	(*TransactionAction)(nil),       // 7: ccpeer.TransactionAction
-	(*ChaincodeActionPayload)(nil),  // 8: ccpeer.ChaincodeActionPayload
-	(*ChaincodeEndorsedAction)(nil), // 9: ccpeer.ChaincodeEndorsedAction
-	(*timestamppb.Timestamp)(nil),   // 10: google.protobuf.Timestamp
-	(*Response)(nil),                // 11: ccpeer.Response
-	(*SignaturePolicyEnvelope)(nil), // 12: ccpeer.SignaturePolicyEnvelope
-	(*ChaincodeID)(nil),             // 13: ccpeer.ChaincodeID
+	(TxValidationCode)(0),           // 0: ccpeer.TxValidationCode
+	(*ProposalResponse)(nil),        // 1: ccpeer.ProposalResponse
+	(*ChaincodeInterest)(nil),       // 2: ccpeer.ChaincodeInterest
+	(*ChaincodeCall)(nil),           // 3: ccpeer.ChaincodeCall
+	(*ProposalResponsePayload)(nil), // 4: ccpeer.ProposalResponsePayload
+	(*ChaincodeAction)(nil),         // 5: ccpeer.ChaincodeAction
+	(*Endorsement)(nil),             // 6: ccpeer.Endorsement
+	(*Transaction)(nil),             // 7: ccpeer.Transaction
+	(*TransactionAction)(nil),       // 8: ccpeer.TransactionAction
+	(*ChaincodeActionPayload)(nil),  // 9: ccpeer.ChaincodeActionPayload
+	(*ChaincodeEndorsedAction)(nil), // 10: ccpeer.ChaincodeEndorsedAction
+	(*timestamppb.Timestamp)(nil),   // 11: google.protobuf.Timestamp
+	(*Response)(nil),                // 12: ccpeer.Response
+	(*SignaturePolicyEnvelope)(nil), // 13: ccpeer.SignaturePolicyEnvelope
+	(*ChaincodeID)(nil),             // 14: ccpeer.ChaincodeID
 }
 var file_ccpeer_transaction_proto_depIdxs = []int32{
-	10, // 0: ccpeer.ProposalResponse.timestamp:type_name -> google.protobuf.Timestamp
-	11, // 1: ccpeer.ProposalResponse.response:type_name -> ccpeer.Response
-	5,  // 2: ccpeer.ProposalResponse.endorsement:type_name -> ccpeer.Endorsement
-	1,  // 3: ccpeer.ProposalResponse.interest:type_name -> ccpeer.ChaincodeInterest
-	2,  // 4: ccpeer.ChaincodeInterest.chaincodes:type_name -> ccpeer.ChaincodeCall
-	12, // 5: ccpeer.ChaincodeCall.key_policies:type_name -> ccpeer.SignaturePolicyEnvelope
-	11, // 6: ccpeer.ChaincodeAction.response:type_name -> ccpeer.Response
-	13, // 7: ccpeer.ChaincodeAction.chaincode_id:type_name -> ccpeer.ChaincodeID
-	7,  // 8: ccpeer.Transaction.actions:type_name -> ccpeer.TransactionAction
-	9,  // 9: ccpeer.ChaincodeActionPayload.action:type_name -> ccpeer.ChaincodeEndorsedAction
-	5,  // 10: ccpeer.ChaincodeEndorsedAction.endorsements:type_name -> ccpeer.Endorsement
+	11, // 0: ccpeer.ProposalResponse.timestamp:type_name -> google.protobuf.Timestamp
+	12, // 1: ccpeer.ProposalResponse.response:type_name -> ccpeer.Response
+	6,  // 2: ccpeer.ProposalResponse.endorsement:type_name -> ccpeer.Endorsement
+	2,  // 3: ccpeer.ProposalResponse.interest:type_name -> ccpeer.ChaincodeInterest
+	3,  // 4: ccpeer.ChaincodeInterest.chaincodes:type_name -> ccpeer.ChaincodeCall
+	13, // 5: ccpeer.ChaincodeCall.key_policies:type_name -> ccpeer.SignaturePolicyEnvelope
+	12, // 6: ccpeer.ChaincodeAction.response:type_name -> ccpeer.Response
+	14, // 7: ccpeer.ChaincodeAction.chaincode_id:type_name -> ccpeer.ChaincodeID
+	8,  // 8: ccpeer.Transaction.actions:type_name -> ccpeer.TransactionAction
+	10, // 9: ccpeer.ChaincodeActionPayload.action:type_name -> ccpeer.ChaincodeEndorsedAction
+	6,  // 10: ccpeer.ChaincodeEndorsedAction.endorsements:type_name -> ccpeer.Endorsement
 	11, // [11:11] is the sub-list for method output_type
 	11, // [11:11] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
@@ -744,13 +901,14 @@ func file_ccpeer_transaction_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ccpeer_transaction_proto_rawDesc), len(file_ccpeer_transaction_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_ccpeer_transaction_proto_goTypes,
 		DependencyIndexes: file_ccpeer_transaction_proto_depIdxs,
+		EnumInfos:         file_ccpeer_transaction_proto_enumTypes,
 		MessageInfos:      file_ccpeer_transaction_proto_msgTypes,
 	}.Build()
 	File_ccpeer_transaction_proto = out.File

@@ -1,7 +1,7 @@
-// Package pbgrpc holds the two gRPC services that carry the messages of package pb: the one that chaincode dials, and the
-// one that a peer dials. A program that only decodes messages doesn't import it, and so doesn't link gRPC.
+// Package pbgrpc holds the gRPC services whose messages are those of package pb: the one that chaincode dials, the
+// one that a peer dials, and those that client applications dial. A program that only decodes messages doesn't import it, and so doesn't link gRPC.
 //
-// On the wire the services have Fabric's names: /protos.ChaincodeSupport/Register and /protos.Chaincode/Connect.
+// On the wire the services have Fabric's names, such as /protos.ChaincodeSupport/Register and /gateway.Gateway/Evaluate.
 package pbgrpc
 
 import (
