@@ -82,7 +82,7 @@ var allowed = map[string][]string{
 	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
 	"peer/acl":      {"identity", "policies"},
 	// It runs no chaincode.
-	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", protobuf, zap},
+	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", "internal/portions", protobuf, zap},
 
 	// The kit is a peer with everything that belongs to one, and the chaincode's half for chaincode in its process.
 	"chaincodetest": {
@@ -94,7 +94,7 @@ var allowed = map[string][]string{
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},
 	// The B-tree orders a block's own updates, for the ranges that are validated over them.
-	"ledger/kvledger":                {"ledger", "block", "proto", "ledger/kvledger/internal/...", "ledger/kvledger/store", protobuf, btree},
+	"ledger/kvledger":                {"ledger", "block", "proto", "internal/portions", "ledger/kvledger/internal/...", "ledger/kvledger/store", protobuf, btree},
 	"ledger/kvledger/internal/mango": {},
 	"ledger/kvledger/kvledgertest":   {"ledger", "ledger/ledgertest", "ledger/kvledger", "ledger/kvledger/store", "block", "proto", protobuf},
 	// A store knows keys and values, not what a ledger makes of them.
@@ -125,6 +125,7 @@ var allowed = map[string][]string{
 	"internal/mutate":     {},
 	"internal/pipe":       {"proto", protobuf},
 	"internal/ondisk":     {},
+	"internal/portions":   {protobuf},
 	"internal/privatedir": {},
 	"internal/submit":     {"chaincodesupport", "handler", "ledger", "ledger/kvledger"},
 	"internal/streamtest": {"proto", protobuf},

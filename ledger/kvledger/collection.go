@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"slices"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -45,7 +46,7 @@ func decodePrivateRWSet(ctx context.Context, b []byte) privateRWSet {
 		return nil
 	}
 	rwset := new(pb.TxPvtReadWriteSet)
-	if unmarshal(ctx, b, rwset) != nil {
+	if portions.Unmarshal(ctx, b, rwset) != nil {
 		return nil
 	}
 	private := privateRWSet{}
@@ -64,7 +65,7 @@ func (d rwsetDecoder) decodeCollections(ctx context.Context, ns *pb.NsReadWriteS
 	seen := newSeen(len(ns.CollectionHashedRwset))
 	for _, set := range ns.CollectionHashedRwset {
 		name, hashed := set.CollectionName, new(pb.HashedRWSet)
-		if checkName("collection name", name) != nil || seen[name] || unmarshal(ctx, set.HashedRwset, hashed) != nil {
+		if checkName("collection name", name) != nil || seen[name] || portions.Unmarshal(ctx, set.HashedRwset, hashed) != nil {
 			return nil, nil, BadRWSet
 		}
 		seen[name] = true
@@ -138,7 +139,7 @@ func isHashedDelete(w *pb.KVWriteHash) bool {
 // decodePrivateWrites makes the values known if each value belongs to a hash, and each hash to a value.
 func (d rwsetDecoder) decodePrivateWrites(ctx context.Context, namespace string, c *collectionRWSet, b []byte) {
 	kv := new(pb.KVRWSet)
-	if unmarshal(ctx, b, kv) != nil || len(kv.Writes) != len(c.writes) || len(kv.MetadataWrites) != len(c.metadata) {
+	if portions.Unmarshal(ctx, b, kv) != nil || len(kv.Writes) != len(c.writes) || len(kv.MetadataWrites) != len(c.metadata) {
 		return
 	}
 	hashes := make(map[string][]byte, len(c.writes))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -65,14 +66,14 @@ func (d rwsetDecoder) decode(ctx context.Context, tx Transaction) transaction {
 // decodeRWSet decodes a public read/write set, with what is known of the private one.
 func (d rwsetDecoder) decodeRWSet(ctx context.Context, b []byte, private privateRWSet) ([]namespaceRWSet, ValidationCode) {
 	rwset := new(pb.TxReadWriteSet)
-	if unmarshal(ctx, b, rwset) != nil || rwset.DataModel != pb.TxReadWriteSet_KV {
+	if portions.Unmarshal(ctx, b, rwset) != nil || rwset.DataModel != pb.TxReadWriteSet_KV {
 		return nil, BadRWSet
 	}
 	seen := newSeen(len(rwset.NsRwset))
-	namespaces := make([]namespaceRWSet, 0, len(rwset.NsRwset))
+	namespaces := make([]namespaceRWSet, 0, min(len(rwset.NsRwset), 1<<12)) // they are large, and most of many may be nothing
 	for _, ns := range rwset.NsRwset {
 		kv := new(pb.KVRWSet)
-		if checkName("namespace", ns.Namespace) != nil || seen[ns.Namespace] || unmarshal(ctx, ns.Rwset, kv) != nil {
+		if checkName("namespace", ns.Namespace) != nil || seen[ns.Namespace] || portions.Unmarshal(ctx, ns.Rwset, kv) != nil {
 			return nil, BadRWSet
 		}
 		seen[ns.Namespace] = true

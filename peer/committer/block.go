@@ -105,7 +105,7 @@ func (tx *transaction) accept(err error) error {
 
 // check looks at an envelope alone. Its error is a Refusal, or says what keeps it from being looked at.
 func (v *validation) check(ctx context.Context, tx *transaction, entry []byte) error {
-	if err := tx.open(entry); err != nil {
+	if err := tx.open(ctx, entry); err != nil {
 		return err
 	}
 	if genesis := v.of.GetHeader().GetNumber() == 0 && tx.isConfig(); !genesis { // everything else follows from that
@@ -113,7 +113,7 @@ func (v *validation) check(ctx context.Context, tx *transaction, entry []byte) e
 			return err
 		}
 	}
-	if err := tx.checkContents(); err != nil {
+	if err := tx.checkContents(ctx); err != nil {
 		return err
 	}
 	if id := tx.channel.GetChannelId(); id != v.committer.cfg.ChannelID {
@@ -126,10 +126,10 @@ func (v *validation) check(ctx context.Context, tx *transaction, entry []byte) e
 	if tx.known {
 		return refuse(kvledger.DuplicateTxID, "a transaction with its ID is committed")
 	}
-	if err := tx.openAction(); err != nil {
+	if err := tx.openAction(ctx); err != nil {
 		return err
 	}
-	if tx.namespaces, err = tx.written(); err != nil {
+	if tx.namespaces, err = tx.written(ctx); err != nil {
 		return err
 	}
 	if err := v.prepare(ctx, tx.namespaces); err != nil {
@@ -173,7 +173,7 @@ func (v *validation) judge(ctx context.Context, i int, tx *transaction) error {
 	if tx.isConfig() {
 		return v.configure(ctx, i, &tx.payload)
 	}
-	if err := v.endorsed(tx); err != nil {
+	if err := v.endorsed(ctx, tx); err != nil {
 		return err
 	}
 	id := tx.channel.GetTxId()

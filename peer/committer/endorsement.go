@@ -55,11 +55,11 @@ func (v *validation) prepare(ctx context.Context, namespaces []*namespace) error
 		}
 	}
 	for _, ns := range namespaces {
-		for i := range ns.writes {
-			var err error
-			if ns.writes[i].parameter, err = v.parameter(ctx, ns.writes[i].keyID); err != nil {
-				return err
-			}
+		if err := ns.writes.each(ctx, func(w *write) (err error) {
+			w.parameter, err = v.parameter(ctx, w.keyID)
+			return err
+		}); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -112,20 +112,26 @@ func (p nobody) Evaluate([]*identity.Verified) error { return p.reason }
 
 // endorsed decides whether a transaction has the endorsements that it needs, and notes which policies it would change. It looks at all
 // namespaces even if one fails, because each may change policies for itself (Fabric: core/common/validation/statebased).
-func (v *validation) endorsed(tx *transaction) error {
+func (v *validation) endorsed(ctx context.Context, tx *transaction) error {
 	var failed error
 	for _, ns := range tx.namespaces {
 		e := evaluation{committer: v.committer, namespace: ns, signers: tx.signers}
-		if err := e.run(v.changed); err != nil {
+		if err := e.run(ctx, v.changed); err != nil {
+			if ended := ctx.Err(); ended != nil {
+				return ended
+			}
 			if failed == nil {
 				failed = refuseBecause(kvledger.EndorsementPolicyFailure, err)
 			}
 			continue
 		}
-		for _, w := range ns.writes {
+		if err := ns.writes.each(ctx, func(w *write) error {
 			if w.metadata {
 				v.changed[w.keyID] = true
 			}
+			return nil
+		}); err != nil {
+			return err
 		}
 	}
 	return failed
@@ -142,25 +148,22 @@ type evaluation struct {
 }
 
 // run returns an error if they may not. changed are the keys whose policies an earlier transaction of the block changes.
-func (e *evaluation) run(changed map[keyID]bool) error {
+func (e *evaluation) run(ctx context.Context, changed map[keyID]bool) error {
 	e.fulfilled = map[string]bool{}
-	for _, w := range e.namespace.writes {
+	if err := e.namespace.writes.each(ctx, func(w *write) error {
 		if changed[w.keyID] {
 			return errors.Errorf("the policy of %s is changed by a transaction before it in the block", w)
 		}
 		if w.parameter == nil {
-			if err := e.collection(w.collection); err != nil {
-				return err
-			}
-			continue
+			return e.collection(w.collection)
 		}
 		if err := w.parameter.Evaluate(e.signers); err != nil {
 			return errors.WithMessagef(err, "policy of %s", w)
 		}
 		e.any = true
-	}
-	if e.any {
 		return nil
+	}); err != nil || e.any {
+		return err
 	}
 	return e.chaincode() // one must sign even if nothing is written
 }

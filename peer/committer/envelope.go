@@ -2,6 +2,7 @@ package committer
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/internal/portions"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -39,30 +41,35 @@ func (e *envelope) timestamp() time.Time {
 	return time.Time{}
 }
 
-// decode decodes a message, and returns a Refusal if it can't.
-func decode(b []byte, into proto.Message, code kvledger.ValidationCode) error {
-	if err := proto.Unmarshal(b, into); err != nil {
+// decode decodes a message, and returns a Refusal if it can't. It looks at ctx: a message may be as large as the block, and of millions
+// of parts.
+func decode(ctx context.Context, b []byte, into proto.Message, code kvledger.ValidationCode) error {
+	err := portions.Unmarshal(ctx, b, into)
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if err != nil {
 		return refuseBecause(code, errors.Wrapf(err, "decode %s", into.ProtoReflect().Descriptor().Name()))
 	}
 	return nil
 }
 
 // open opens the layers that all kinds of transactions have (Fabric: core/common/validation, msgvalidation.go).
-func (e *envelope) open(entry []byte) error {
-	if err := decode(entry, &e.outer, kvledger.InvalidOtherReason); err != nil {
+func (e *envelope) open(ctx context.Context, entry []byte) error {
+	if err := decode(ctx, entry, &e.outer, kvledger.InvalidOtherReason); err != nil {
 		return err
 	}
-	if err := decode(e.outer.GetPayload(), &e.payload, kvledger.BadPayload); err != nil {
+	if err := decode(ctx, e.outer.GetPayload(), &e.payload, kvledger.BadPayload); err != nil {
 		return err
 	}
 	header := e.payload.GetHeader()
 	if header == nil {
 		return refuse(kvledger.BadCommonHeader, "there is no header")
 	}
-	if err := decode(header.GetChannelHeader(), &e.channel, kvledger.BadCommonHeader); err != nil {
+	if err := decode(ctx, header.GetChannelHeader(), &e.channel, kvledger.BadCommonHeader); err != nil {
 		return err
 	}
-	if err := decode(header.GetSignatureHeader(), &e.signature, kvledger.BadCommonHeader); err != nil {
+	if err := decode(ctx, header.GetSignatureHeader(), &e.signature, kvledger.BadCommonHeader); err != nil {
 		return err
 	}
 	switch t := pb.HeaderType(e.channel.GetType()); t {
@@ -102,7 +109,7 @@ func (e *envelope) authenticate(members *identity.Verifier) error {
 }
 
 // checkContents checks what the types of transactions don't have in common.
-func (e *envelope) checkContents() error {
+func (e *envelope) checkContents(ctx context.Context) error {
 	switch {
 	case e.isConfig():
 		if e.payload.GetData() == nil {
@@ -115,14 +122,14 @@ func (e *envelope) checkContents() error {
 	if want := identity.ComputeTxID(e.signature.GetNonce(), e.signature.GetCreator()); e.channel.GetTxId() != want {
 		return refuse(kvledger.BadProposalTxID, "transaction ID is %.64q, want %s", e.channel.GetTxId(), want)
 	}
-	return e.checkAction()
+	return e.checkAction(ctx)
 }
 
 // checkAction checks that there is one action, and that what was endorsed is what was proposed.
-func (e *envelope) checkAction() error {
+func (e *envelope) checkAction(ctx context.Context) error {
 	const code = kvledger.InvalidEndorserTransaction
 	var tx pb.Transaction
-	if err := decode(e.payload.GetData(), &tx, code); err != nil {
+	if err := decode(ctx, e.payload.GetData(), &tx, code); err != nil {
 		return err
 	}
 	if n := len(tx.GetActions()); n != 1 {
@@ -130,16 +137,16 @@ func (e *envelope) checkAction() error {
 	}
 	e.inner = tx.GetActions()[0]
 	var header pb.SignatureHeader
-	if err := decode(e.inner.GetHeader(), &header, code); err != nil {
+	if err := decode(ctx, e.inner.GetHeader(), &header, code); err != nil {
 		return err
 	}
 	if err := checkSignatureHeader(&header, code); err != nil {
 		return err
 	}
-	if err := decode(e.inner.GetPayload(), &e.action, code); err != nil {
+	if err := decode(ctx, e.inner.GetPayload(), &e.action, code); err != nil {
 		return err
 	}
-	if err := decode(e.action.GetAction().GetProposalResponsePayload(), &e.endorsed, code); err != nil {
+	if err := decode(ctx, e.action.GetAction().GetProposalResponsePayload(), &e.endorsed, code); err != nil {
 		return err
 	}
 	if e.payload.GetHeader().GetChannelHeader() == nil || e.action.GetChaincodeProposalPayload() == nil {
@@ -156,21 +163,21 @@ func (e *envelope) checkAction() error {
 }
 
 // openAction opens what the chaincode has done (Fabric: txvalidator/v20/plugindispatcher, dispatcher.go).
-func (e *envelope) openAction() error {
-	if err := decode(e.channel.GetExtension(), &e.extension, kvledger.BadHeaderExtension); err != nil {
+func (e *envelope) openAction(ctx context.Context) error {
+	if err := decode(ctx, e.channel.GetExtension(), &e.extension, kvledger.BadHeaderExtension); err != nil {
 		return err
 	}
 	if e.endorsed.GetExtension() == nil {
 		return refuse(kvledger.BadResponsePayload, "ChaincodeAction is missing")
 	}
-	if err := decode(e.endorsed.GetExtension(), &e.done, kvledger.BadResponsePayload); err != nil {
+	if err := decode(ctx, e.endorsed.GetExtension(), &e.done, kvledger.BadResponsePayload); err != nil {
 		return err
 	}
-	return decode(e.done.GetResults(), &e.rwset, kvledger.BadRWSet)
+	return decode(ctx, e.done.GetResults(), &e.rwset, kvledger.BadRWSet)
 }
 
 // checkChaincode checks which chaincode was called, and its event.
-func (e *envelope) checkChaincode() error {
+func (e *envelope) checkChaincode(ctx context.Context) error {
 	called, did := e.extension.GetChaincodeId(), e.done.GetChaincodeId()
 	switch {
 	case called == nil:
@@ -187,7 +194,7 @@ func (e *envelope) checkChaincode() error {
 		return nil
 	}
 	var event pb.ChaincodeEvent
-	if err := decode(e.done.GetEvents(), &event, kvledger.InvalidOtherReason); err != nil {
+	if err := decode(ctx, e.done.GetEvents(), &event, kvledger.InvalidOtherReason); err != nil {
 		return err
 	}
 	if event.GetChaincodeId() != called.GetName() {

@@ -1,6 +1,7 @@
 package committer
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
@@ -24,7 +25,7 @@ type namespace struct {
 	name       string
 	definition *Definition
 	// writes are in the order in which Fabric looks at them.
-	writes []write
+	writes writes
 	// private are the collections in which there are some.
 	private []CollectionHash
 }
@@ -37,29 +38,64 @@ type write struct {
 	parameter policies.Policy
 }
 
+// writes is a list that doesn't move when it grows. A block may have millions of writes, and moving them takes long.
+type writes struct {
+	parts [][]write
+	count int
+}
+
+const writesOfPart = 1 << 12
+
+func (l *writes) add(w write) {
+	if l.count%writesOfPart == 0 {
+		l.parts = append(l.parts, nil)
+	}
+	last := &l.parts[len(l.parts)-1]
+	*last = append(*last, w)
+	l.count++
+}
+
+// each calls do for each write, and looks at ctx once in a while. An error ends it.
+func (l *writes) each(ctx context.Context, do func(*write) error) error {
+	for _, part := range l.parts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for i := range part {
+			if err := do(&part[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // written returns the namespaces that need endorsements: that of the chaincode that was called, which needs them even if nothing is
 // written, and the others in which something is written.
-func (e *envelope) written() ([]*namespace, error) {
+func (e *envelope) written(ctx context.Context) ([]*namespace, error) {
 	sets := make([]*namespace, len(e.rwset.GetNsRwset()))
 	for i, ns := range e.rwset.GetNsRwset() {
 		var err error
-		if sets[i], err = newNamespace(ns); err != nil {
+		if sets[i], err = newNamespace(ctx, ns); err != nil {
 			return nil, err
 		}
 	}
-	if err := e.checkChaincode(); err != nil {
+	if err := e.checkChaincode(ctx); err != nil {
 		return nil, err
 	}
 	called := &namespace{name: e.extension.GetChaincodeId().GetName()}
 	all := []*namespace{called}
-	seen := make(map[string]bool, len(sets))
-	for _, ns := range sets {
+	seen := make(map[string]bool, min(len(sets), writesOfPart)) // it grows: making a large one takes long
+	for i, ns := range sets {
+		if err := look(ctx, i); err != nil {
+			return nil, err
+		}
 		switch {
 		case seen[ns.name]:
 			return nil, refuse(kvledger.IllegalWriteSet, "the read/write set has namespace %.64q twice", ns.name)
 		case ns.name == called.name:
 			*called = *ns
-		case len(ns.writes) > 0:
+		case ns.writes.count > 0:
 			all = append(all, ns)
 		}
 		seen[ns.name] = true
@@ -67,37 +103,52 @@ func (e *envelope) written() ([]*namespace, error) {
 	return all, nil
 }
 
-func newNamespace(from *pb.NsReadWriteSet) (*namespace, error) {
+func newNamespace(ctx context.Context, from *pb.NsReadWriteSet) (*namespace, error) {
 	ns := &namespace{name: from.GetNamespace()}
 	var public pb.KVRWSet
-	if err := decode(from.GetRwset(), &public, kvledger.BadRWSet); err != nil {
+	if err := decode(ctx, from.GetRwset(), &public, kvledger.BadRWSet); err != nil {
 		return nil, err
 	}
-	for _, w := range public.GetWrites() {
-		ns.add("", w.GetKey(), false)
+	if err := addAll(ctx, ns, "", public.GetWrites(), (*pb.KVWrite).GetKey, false); err != nil {
+		return nil, err
 	}
-	for _, w := range public.GetMetadataWrites() {
-		ns.add("", w.GetKey(), true)
+	if err := addAll(ctx, ns, "", public.GetMetadataWrites(), (*pb.KVMetadataWrite).GetKey, true); err != nil {
+		return nil, err
 	}
-	sets := make([]pb.HashedRWSet, len(from.GetCollectionHashedRwset()))
-	for i, c := range from.GetCollectionHashedRwset() {
-		if err := decode(c.GetHashedRwset(), &sets[i], kvledger.BadRWSet); err != nil {
+	for _, c := range from.GetCollectionHashedRwset() {
+		var set pb.HashedRWSet
+		if err := decode(ctx, c.GetHashedRwset(), &set, kvledger.BadRWSet); err != nil {
 			return nil, err
 		}
-		before := len(ns.writes)
-		for _, w := range sets[i].GetHashedWrites() {
-			ns.add(c.GetCollectionName(), string(w.GetKeyHash()), false)
+		before := ns.writes.count
+		if err := addAll(ctx, ns, c.GetCollectionName(), set.GetHashedWrites(), (*pb.KVWriteHash).GetKeyHash, false); err != nil {
+			return nil, err
 		}
-		for _, w := range sets[i].GetMetadataWrites() {
-			ns.add(c.GetCollectionName(), string(w.GetKeyHash()), true)
+		if err := addAll(ctx, ns, c.GetCollectionName(), set.GetMetadataWrites(), (*pb.KVMetadataWriteHash).GetKeyHash, true); err != nil {
+			return nil, err
 		}
-		if len(ns.writes) > before {
+		if ns.writes.count > before {
 			ns.private = append(ns.private, CollectionHash{Namespace: ns.name, Collection: c.GetCollectionName(), Hash: c.GetPvtRwsetHash()})
 		}
 	}
 	return ns, nil
 }
 
-func (ns *namespace) add(collection, key string, metadata bool) {
-	ns.writes = append(ns.writes, write{keyID: keyID{ns.name, collection, key}, metadata: metadata})
+// addAll adds what a transaction writes in a collection of a namespace, or, without a collection, in the namespace itself.
+func addAll[W any, K string | []byte](ctx context.Context, ns *namespace, collection string, all []*W, key func(*W) K, metadata bool) error {
+	for i, w := range all {
+		if err := look(ctx, i); err != nil {
+			return err
+		}
+		ns.writes.add(write{keyID: keyID{ns.name, collection, string(key(w))}, metadata: metadata})
+	}
+	return nil
+}
+
+// look looks at the context once in a while: i counts what a loop has done.
+func look(ctx context.Context, i int) error {
+	if i%writesOfPart != 0 {
+		return nil
+	}
+	return ctx.Err()
 }

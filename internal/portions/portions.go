@@ -1,8 +1,8 @@
-package kvledger
+// Package portions decodes large messages so that it can be stopped.
+package portions
 
 import (
 	"context"
-	"crypto/sha256"
 
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -10,21 +10,28 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// portionBytes is how much is decoded, encoded or hashed between two looks at the context. It takes a few milliseconds at
-// most, whatever the bytes are.
-const portionBytes = 64 << 10
+// Bytes is how much is decoded, encoded or hashed between two looks at the context. It takes a few milliseconds at most, whatever
+// the bytes are.
+const Bytes = 64 << 10
 
-// unmarshal decodes b into m as proto.Unmarshal does, but looks at the context every few milliseconds. A read/write set of
+// Unmarshal decodes b into m as proto.Unmarshal does, but looks at the context every few milliseconds. A read/write set of
 // 100 MiB may consist of millions of entries, which take seconds.
 //
 // The idea: two encodings of a message, one after the other, are the encoding of both merged. So b is cut between fields into
 // portions, which are merged one by one. A field that is larger than a portion, and is a message itself, is cut in the same
 // way. Any other large field is one string of bytes, which is only copied.
-func unmarshal(ctx context.Context, b []byte, m proto.Message) error {
-	return unmarshalPortions(ctx, b, m.ProtoReflect(), portionBytes)
+//
+// m should be empty. If ctx ends, the error is its own.
+func Unmarshal(ctx context.Context, b []byte, m proto.Message) error {
+	return UnmarshalBy(ctx, b, m, Bytes)
 }
 
-func unmarshalPortions(ctx context.Context, b []byte, m protoreflect.Message, portion int) error {
+// UnmarshalBy is Unmarshal with portions of another size, in bytes.
+func UnmarshalBy(ctx context.Context, b []byte, m proto.Message, portion int) error {
+	return unmarshal(ctx, b, m.ProtoReflect(), portion)
+}
+
+func unmarshal(ctx context.Context, b []byte, m protoreflect.Message, portion int) error {
 	begin, at := 0, 0 // of the portion, and of the next field
 	for at < len(b) {
 		number, typ, n := protowire.ConsumeField(b[at:])
@@ -38,7 +45,7 @@ func unmarshalPortions(ctx context.Context, b []byte, m protoreflect.Message, po
 			}
 			_, _, tag := protowire.ConsumeTag(b[at:])
 			value, _ := protowire.ConsumeBytes(b[at+tag:])
-			if err := unmarshalPortions(ctx, value, fieldToMerge(m, of), portion); err != nil {
+			if err := unmarshal(ctx, value, fieldToMerge(m, of), portion); err != nil {
 				return err
 			}
 			begin = at + n
@@ -68,20 +75,4 @@ func merge(ctx context.Context, b []byte, m protoreflect.Message) error {
 		return err
 	}
 	return proto.UnmarshalOptions{Merge: true}.Unmarshal(b, m.Interface())
-}
-
-// hashBytes returns the SHA-256 of b, until ctx ends.
-func hashBytes(ctx context.Context, b []byte) ([sha256.Size]byte, error) {
-	const portion = 16 * portionBytes // a MiB takes a millisecond or two
-	if len(b) <= portion {
-		return sha256.Sum256(b), ctx.Err()
-	}
-	h := sha256.New()
-	for ; len(b) > 0; b = b[min(portion, len(b)):] {
-		if err := ctx.Err(); err != nil {
-			return [sha256.Size]byte{}, err
-		}
-		_, _ = h.Write(b[:min(portion, len(b))]) // a hash never fails
-	}
-	return [sha256.Size]byte(h.Sum(nil)), nil
 }
