@@ -80,7 +80,7 @@ var allowed = map[string][]string{
 	// A part of a peer, which another peer can take.
 	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
 	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
-	"peer/acl":      {"identity", "policies"},
+	"peer/acl":      {"identity", "policies", "proto", protobuf, zap},
 	// It runs no chaincode.
 	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", "internal/portions", protobuf, zap},
 
