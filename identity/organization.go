@@ -29,6 +29,8 @@ type Organization struct {
 	NodeOUs *NodeOUs
 	// OUs are, without NodeOUs, the units of which every member must have one. Each needs a Certifier. Empty: nobody needs any.
 	OUs []OU
+	// TLSRoots and TLSIntermediates are the certificates of the CAs for its TLS certificates. They don't make anybody a member.
+	TLSRoots, TLSIntermediates []*x509.Certificate
 }
 
 // OU is an organizational unit in the subject of a certificate.

@@ -14,14 +14,18 @@ import (
 	"github.com/ccpeer/ccpeer/internal/lockdir"
 	"github.com/ccpeer/ccpeer/internal/ondisk"
 	"github.com/ccpeer/ccpeer/internal/privatedir"
+	"github.com/ccpeer/ccpeer/internal/tlsca"
 )
 
 // folder is where a network keeps what must outlive it. "" keeps nothing.
 //
 //	organizations/Org1MSP/ca/cert.pem, key.pem      the organization's CA
+//	organizations/Org1MSP/tlsca/cert.pem, key.pem   its CA for TLS
 //	organizations/Org1MSP/msp                       what others must know of it
 //	organizations/Org1MSP/peers/peer0.Org1MSP/msp   a peer
+//	organizations/Org1MSP/peers/peer0.Org1MSP/tls   its TLS certificate: server.crt, server.key, ca.crt
 //	organizations/Org1MSP/users/alice/msp           a client
+//	organizations/Org1MSP/users/alice/tls           its TLS certificate: client.crt, client.key, ca.crt
 //	channels/mychannel.json                         what was deployed on a channel
 type folder string
 
@@ -56,12 +60,18 @@ func (f folder) prepare() (release func(), err error) {
 	return release, errors.WithMessagef(err, "lock folder %s", string(f))
 }
 
-// organization returns an organization with the CA that it had before, or a new one.
+// organization returns an organization with the CAs that it had before, or new ones.
 func (f folder) organization(mspID string) (*organization, error) {
-	o := &organization{folder: f.in("organizations", mspID), clients: map[string]*identity.Identity{}}
+	o := &organization{folder: f.in("organizations", mspID), clients: map[string]*identity.Identity{}, pairs: map[string]tlsca.Pair{}}
 	var err error
-	if o.msp, err = o.folder.in("ca").loadMSP(mspID); err != nil || o.msp != nil {
-		return o, err
+	if o.tls, err = o.folder.tlsCA(mspID); err != nil {
+		return nil, err
+	}
+	if o.msp, err = o.folder.in("ca").loadMSP(mspID); err != nil {
+		return nil, err
+	}
+	if o.msp != nil {
+		return o, o.addTLSRoot(o.folder.in("msp"))
 	}
 	if o.msp, err = identity.NewMSP(identity.MSPConfig{ID: mspID}); err != nil || f == "" {
 		return o, err
@@ -73,7 +83,7 @@ func (f folder) organization(mspID string) (*organization, error) {
 	if err := os.RemoveAll(string(o.folder.in("msp"))); err != nil { // left by one that ended in between
 		return nil, errors.Wrap(err, "remove MSP folder without a CA")
 	}
-	if err := mspfolder.Write(string(o.folder.in("msp")), o.msp.Organization(), nil); err != nil {
+	if err := mspfolder.Write(string(o.folder.in("msp")), o.public(), nil); err != nil {
 		return nil, err
 	}
 	return o, o.folder.in("ca").write(map[string][]byte{"cert.pem": o.msp.CertificatePEM(), "key.pem": key})
@@ -123,6 +133,14 @@ func (f folder) write(files map[string][]byte) error {
 	return syncFolder(parent)
 }
 
+// replace makes the folder in place of one that may be there. If the process ends in between, there is none.
+func (f folder) replace(files map[string][]byte) error {
+	if err := os.RemoveAll(string(f)); err != nil {
+		return errors.Wrap(err, "remove folder")
+	}
+	return f.write(files)
+}
+
 // writeSynced writes a file that is on disk when it returns. The folder may not know of it yet: see syncFolder.
 func writeSynced(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -148,6 +166,9 @@ func (o *organization) member(kind, name string, cfg identity.Config) (*identity
 	dir := string(o.folder.in(kind, name, "msp"))
 	if dir != "" {
 		if _, err := os.Lstat(dir); err == nil {
+			if err := o.addTLSRoot(folder(dir)); err != nil {
+				return nil, err
+			}
 			return readMember(dir, o.msp.ID(), name)
 		}
 	}
@@ -155,7 +176,7 @@ func (o *organization) member(kind, name string, cfg identity.Config) (*identity
 	if err != nil || dir == "" {
 		return id, err
 	}
-	return id, mspfolder.Write(dir, o.msp.Organization(), id)
+	return id, mspfolder.Write(dir, o.public(), id)
 }
 
 func readMember(dir, mspID, name string) (*identity.Identity, error) {

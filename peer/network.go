@@ -63,7 +63,7 @@ type Network struct {
 	folder        folder
 	release       func()     // lets others use the folder; nil if it isn't ours
 	closing       sync.Mutex // held while the network is closed, for stores and release
-	organizations []*organization
+	organizations organizations
 	stores        []store.Store
 	peers         []*Peer
 	orderer       *ordering.Orderer
@@ -152,7 +152,7 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 	}
 	cfg := ChannelConfig{ID: id}
 	for _, o := range n.organizations {
-		cfg.Organizations = append(cfg.Organizations, o.msp.Organization())
+		cfg.Organizations = append(cfg.Organizations, o.public())
 	}
 	var opened []*Channel
 	for _, p := range n.peers {

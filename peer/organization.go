@@ -9,37 +9,56 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/internal/tlsca"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // organization is an organization whose CA the network is.
 type organization struct {
 	msp    *identity.MSP
+	tls    *tlsca.CA
 	folder folder // its own, or ""
 
 	mu      sync.Mutex
 	clients map[string]*identity.Identity // by their names
+	pairs   map[string]tlsca.Pair         // TLS certificates, by the places where a folder would have them
 }
 
 // Client returns the identity of a client, such as alice@Org1MSP. It is made if it isn't there, with attributes that chaincode can
 // see. After that it is always the same, so the attributes must be the same or nil. Without an @ it is of the first organization.
 // Whoever is called admin or Admin is an administrator.
 func (n *Network) Client(name string, attributes map[string]string) (*identity.Identity, error) {
-	id, err := n.client(name, attributes)
+	who, o, err := n.organizations.ofClient(name)
+	if err != nil {
+		return nil, errors.WithMessagef(err, "client %q", name)
+	}
+	id, err := o.client(who, attributes)
 	return id, errors.WithMessagef(err, "client %q", name)
 }
 
-func (n *Network) client(name string, attributes map[string]string) (*identity.Identity, error) {
-	who, mspID, said := cutLast(name, "@")
-	if !said {
-		mspID = n.organizations[0].msp.ID()
-	}
-	for _, o := range n.organizations {
+// organizations are those of a network.
+type organizations []*organization
+
+// of returns the organization with an MSP, or nil.
+func (all organizations) of(mspID string) *organization {
+	for _, o := range all {
 		if o.msp.ID() == mspID {
-			return o.client(who, attributes)
+			return o
 		}
 	}
-	return nil, errors.Errorf("the network has no organization %q", mspID)
+	return nil
+}
+
+// ofClient takes a client's name apart: who of which organization.
+func (all organizations) ofClient(name string) (who string, of *organization, err error) {
+	who, mspID, said := cutLast(name, "@")
+	if !said {
+		mspID = all[0].msp.ID()
+	}
+	if of = all.of(mspID); of == nil {
+		return "", nil, errors.Errorf("the network has no organization %q", mspID)
+	}
+	return who, of, nil
 }
 
 // cutLast cuts s around the last sep.

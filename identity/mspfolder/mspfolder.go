@@ -30,6 +30,8 @@ const (
 	caCerts           = "cacerts"
 	intermediateCerts = "intermediatecerts"
 	adminCerts        = "admincerts"
+	tlsCACerts        = "tlscacerts"
+	tlsIntermediates  = "tlsintermediatecerts"
 	revocationLists   = "crls"
 	signCerts         = "signcerts"
 	keyStore          = "keystore"
@@ -102,7 +104,12 @@ func filesOf(o identity.Organization, id *identity.Identity) (map[string][]byte,
 	for folder, certs := range map[string][]*x509.Certificate{caCerts: o.Roots, intermediateCerts: o.Intermediates, adminCerts: o.Admins} {
 		for i, cert := range certs {
 			path := filepath.Join(folder, fmt.Sprintf("%d-cert.pem", i))
-			files[path], certifiers[string(cert.Raw)] = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), path
+			files[path], certifiers[string(cert.Raw)] = certificatePEM(cert), path
+		}
+	}
+	for folder, certs := range map[string][]*x509.Certificate{tlsCACerts: o.TLSRoots, tlsIntermediates: o.TLSIntermediates} {
+		for i, cert := range certs {
+			files[filepath.Join(folder, fmt.Sprintf("%d-cert.pem", i))] = certificatePEM(cert)
 		}
 	}
 	for i, list := range o.RevocationLists {
@@ -121,6 +128,10 @@ func filesOf(o identity.Organization, id *identity.Identity) (map[string][]byte,
 		return nil, err
 	}
 	return files, nil
+}
+
+func certificatePEM(cert *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 }
 
 // configurationOf is what config.yaml says. certifiers are the paths of the CAs' certificates, by their bytes.
@@ -148,7 +159,7 @@ func configurationOf(o identity.Organization, certifiers map[string]string) conf
 }
 
 // Read reads an MSP folder that Write, cryptogen or a client of Fabric's CA has written. A folder doesn't say which MSP it
-// is of, so you must. The identity is nil if the folder has none. Certificates for TLS are overlooked.
+// is of, so you must. The identity is nil if the folder has none.
 func Read(dir, mspID string) (identity.Organization, *identity.Identity, error) {
 	o, id, err := read(dir, mspID)
 	if err != nil {
@@ -159,7 +170,9 @@ func Read(dir, mspID string) (identity.Organization, *identity.Identity, error) 
 
 func read(dir, mspID string) (o identity.Organization, id *identity.Identity, err error) {
 	o.MSPID = mspID
-	for folder, certs := range map[string]*[]*x509.Certificate{caCerts: &o.Roots, intermediateCerts: &o.Intermediates, adminCerts: &o.Admins} {
+	for folder, certs := range map[string]*[]*x509.Certificate{
+		caCerts: &o.Roots, intermediateCerts: &o.Intermediates, adminCerts: &o.Admins, tlsCACerts: &o.TLSRoots, tlsIntermediates: &o.TLSIntermediates,
+	} {
 		if *certs, err = readCertificates(filepath.Join(dir, folder)); err != nil {
 			return o, nil, err
 		}

@@ -72,12 +72,14 @@ func TestOrganization(t *testing.T) {
 	m, alice := newMSP(t)
 	o := m.Organization()
 	o.Admins, o.NodeOUs = []*x509.Certificate{alice.Certificate()}, nil
+	o.TLSRoots, o.TLSIntermediates = o.Roots, o.Roots // any CA's do
 	dir := filepath.Join(t.TempDir(), "msp")
 	if err := mspfolder.Write(dir, o, nil); err != nil {
 		t.Fatal(err)
 	}
 	got, id, err := mspfolder.Read(dir, "Org1MSP")
-	if err != nil || id != nil || got.NodeOUs != nil || len(got.Admins) != 1 || !got.Admins[0].Equal(alice.Certificate()) {
+	if err != nil || id != nil || got.NodeOUs != nil || len(got.Admins) != 1 || !got.Admins[0].Equal(alice.Certificate()) ||
+		len(got.TLSRoots) != 1 || !got.TLSRoots[0].Equal(m.Certificate()) || len(got.TLSIntermediates) != 1 {
 		t.Errorf("got %+v, %v, %v", got, id, err)
 	}
 }
@@ -137,6 +139,7 @@ func TestRead(t *testing.T) {
 		{"no CA", "has no certificate of a CA", map[string]string{"cacerts/0-cert.pem": "-"}},
 		{"no PEM", "0-cert.pem is not PEM", map[string]string{"cacerts/0-cert.pem": "x"}},
 		{"no CA's certificate", "is to be a CA's, which it isn't", map[string]string{"cacerts/1-cert.pem": string(stranger.CertificatePEM())}},
+		{"no PEM for TLS", "0-cert.pem is not PEM", map[string]string{"tlscacerts/0-cert.pem": "x"}},
 		{"no revocation list", "parse ", map[string]string{"crls/a.pem": "x"}},
 		{"no YAML", "parse ", map[string]string{"config.yaml": "{"}},
 		{"units that must be there", `wants its members to have unit "a", but doesn't say certified by whom`, map[string]string{"config.yaml": "OrganizationalUnitIdentifiers: [{OrganizationalUnitIdentifier: a}]"}},

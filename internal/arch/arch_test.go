@@ -75,7 +75,7 @@ var allowed = map[string][]string{
 	// The parts, assembled.
 	"peer": {
 		"chaincodesupport", "chaincodesupport/runtime", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "ledger/kvledger/store/memory", "block", "collections", "identity", "identity/mspfolder",
-		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "proto", protobuf, zap,
+		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "internal/tlsca", "proto", protobuf, zap,
 	},
 	// A part of a peer, which another peer can take.
 	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
@@ -117,6 +117,7 @@ var allowed = map[string][]string{
 	"internal/envelopes":  {"identity", "policies", "proto", protobuf},
 	"internal/threadtime": {},
 	"internal/goroutines": {},
+	"internal/tlsca":      {},
 	// It is a peer with its ledger, and the chaincode that attacks it.
 	"internal/hostile":    {"chaincodesupport", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "proto", "proto/pbgrpc", "shim", grpc, protobuf, goleak},
 	"internal/limit":      {},
