@@ -2,15 +2,21 @@ package realfabric_test
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/block"
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/internal/realfabric/network"
+	"github.com/ccpeer/ccpeer/internal/realfabric/target"
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/shim"
 )
 
 // submit has chaincode Both run by a client, endorsed by both organizations.
@@ -72,6 +78,61 @@ func TestNetwork(t *testing.T) {
 			previous = b.GetHeader()
 		}
 	}
+}
+
+// TestTarget reads what a network says of itself to clients: they can have every identity, and reach the servers.
+func TestTarget(t *testing.T) {
+	n := network.StartWith(t, bin, network.Config{
+		MaxMessages: 1, PullTimeout: time.Minute,
+		Chaincodes: []network.Chaincode{{Name: "own", Endorsement: "OR('Org1MSP.peer')", Program: own{}}},
+	})
+	path, err := n.WriteTarget(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	described, err := target.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(described.Chaincodes, []string{"own"}) || described.Channel != network.ChannelID || len(described.Organizations) != 2 {
+		t.Errorf("the network is described as %+v", described)
+	}
+	for _, o := range described.Organizations {
+		for _, name := range []string{"User1", "Admin", "Peer", "Expired", "Green"} {
+			if _, err := identity.Load(o.MSPID, read(t, o.Users[name].Cert), read(t, o.Users[name].Key)); err != nil {
+				t.Errorf("%s of %s: %v", name, o.MSPID, err)
+			}
+		}
+		reach(t, o.Peer, o.ServerName, read(t, o.TLSRoot))
+	}
+	reach(t, described.Orderer.Address, described.Orderer.ServerName, read(t, described.Orderer.TLSRoot))
+}
+
+// own is a chaincode that answers.
+type own struct{}
+
+func (own) Init(shim.ChaincodeStubInterface) *pb.Response   { return shim.Success(nil) }
+func (own) Invoke(shim.ChaincodeStubInterface) *pb.Response { return shim.Success([]byte("own")) }
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func reach(t *testing.T, address, serverName string, root []byte) {
+	t.Helper()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(root)
+	conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: pool, ServerName: serverName, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Errorf("%s: %v", address, err)
+		return
+	}
+	_ = conn.Close() // nothing was said
 }
 
 // signedByOrderer reports whether an orderer has signed a block, and what peer/ordering signs: the value, the signature's header, and the

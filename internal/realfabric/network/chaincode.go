@@ -11,8 +11,11 @@ import (
 	"sync"
 
 	"github.com/pkg/errors"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/block"
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/policies"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/shim"
@@ -56,32 +59,53 @@ func (chaincode) Invoke(stub shim.ChaincodeStubInterface) *pb.Response {
 	return shim.Success(before)
 }
 
+// Chaincode is a chaincode that a network has.
+type Chaincode struct {
+	// Name is its name. Its version is Version.
+	Name string
+	// Endorsement is its endorsement policy, which is a signature policy.
+	Endorsement string
+	// Collections are its collections.
+	Collections []ledger.CollectionConfig
+	// Policies are the endorsement policies of collections that have one, by their names.
+	Policies map[string]string
+	// Program is what runs, for both peers.
+	Program shim.Chaincode
+}
+
+// chaincodes are those of a network that nothing is said of.
+func chaincodes() []Chaincode {
+	const members = "OR('OrdererMSP.member')"
+	return []Chaincode{
+		{
+			Name: Both, Endorsement: bothPolicy, Program: chaincode{}, Policies: map[string]string{"first": firstPolicy},
+			Collections: []ledger.CollectionConfig{{Name: "shared", Policy: members, MaxPeerCount: 1}, {Name: "first", Policy: members, MaxPeerCount: 1}},
+		},
+		{Name: Either, Endorsement: eitherPolicy, Program: chaincode{}},
+	}
+}
+
 // definition is a chaincode as the lifecycle has it.
 type definition struct {
-	name, policy string
-	collections  []byte // a marshalled CollectionConfigPackage
-	packageID    string
+	Chaincode
+	packageID string
 }
 
 // defineChaincodes installs the chaincodes, serves them, and has both organizations agree to them.
 func (n *Network) defineChaincodes(ctx context.Context) error {
 	var definitions []definition
-	for _, d := range []definition{{name: Both, policy: bothPolicy}, {name: Either, policy: eitherPolicy}} {
-		var err error
-		if d.packageID, err = n.install(ctx, d.name); err != nil {
+	for _, cc := range n.cfg.Chaincodes {
+		packageID, err := n.install(ctx, cc)
+		if err != nil {
 			return err
 		}
-		definitions = append(definitions, d)
-	}
-	var err error
-	if definitions[0].collections, err = collections(); err != nil {
-		return err
+		definitions = append(definitions, definition{cc, packageID})
 	}
 	return n.agree(ctx, definitions)
 }
 
 // install serves a chaincode from here, and tells the peers where.
-func (n *Network) install(ctx context.Context, name string) (packageID string, err error) {
+func (n *Network) install(ctx context.Context, cc Chaincode) (packageID string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", errors.WithStack(err)
@@ -90,23 +114,23 @@ func (n *Network) install(ctx context.Context, name string) (packageID string, e
 	if err != nil {
 		return "", err
 	}
-	pkg, err := archiveOf(map[string][]byte{"metadata.json": fmt.Appendf(nil, `{"type":"ccaas","label":%q}`, name), "code.tar.gz": archive})
+	pkg, err := archiveOf(map[string][]byte{"metadata.json": fmt.Appendf(nil, `{"type":"ccaas","label":%q}`, cc.Name), "code.tar.gz": archive})
 	if err != nil {
 		return "", err
 	}
-	packageID = fmt.Sprintf("%s:%x", name, sha256.Sum256(pkg))
-	n.serve(l, packageID)
+	packageID = fmt.Sprintf("%s:%x", cc.Name, sha256.Sum256(pkg))
+	n.serve(l, packageID, cc.Program)
 	return packageID, n.each(func(o *Organization) error {
 		return o.call(ctx, "_lifecycle", []byte("InstallChaincode"), message(nil).bytes(1, pkg))
 	})
 }
 
 // serve serves a chaincode until the test ends.
-func (n *Network) serve(l net.Listener, packageID string) {
+func (n *Network) serve(l net.Listener, packageID string, program shim.Chaincode) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var served sync.WaitGroup
 	served.Go(func() {
-		err := shim.Serve(ctx, shim.ChaincodeServer{CCID: packageID, CC: chaincode{}, Listener: l, TLSProps: shim.TLSProperties{Disabled: true}})
+		err := shim.Serve(ctx, shim.ChaincodeServer{CCID: packageID, CC: program, Listener: l, TLSProps: shim.TLSProperties{Disabled: true}})
 		if err != nil && ctx.Err() == nil {
 			n.t.Error(err)
 		}
@@ -168,15 +192,23 @@ func (n *Network) agree(ctx context.Context, definitions []definition) error {
 
 // message is what ApproveChaincodeDefinitionForMyOrgArgs and CommitChaincodeDefinitionArgs have in common (peer/lifecycle).
 func (d definition) message() (message, error) {
-	policy, err := applicationPolicy(d.policy)
+	policy, err := applicationPolicy(d.Endorsement)
 	if err != nil {
 		return nil, err
 	}
-	m := message(nil).varint(1, 1).text(2, d.name).text(3, Version).bytes(6, policy)
-	if d.collections != nil {
-		m = m.bytes(7, d.collections)
+	m := message(nil).varint(1, 1).text(2, d.Name).text(3, Version).bytes(6, policy)
+	if len(d.Collections) == 0 {
+		return m, nil
 	}
-	return m, nil
+	var all message // peer/collection.proto
+	for _, c := range d.Collections {
+		static, err := collection(c, d.Policies[c.Name])
+		if err != nil {
+			return nil, err
+		}
+		all = all.bytes(1, message(nil).bytes(1, static))
+	}
+	return m.bytes(7, all), nil
 }
 
 // applicationPolicy is an ApplicationPolicy that is a signature policy.
@@ -189,24 +221,30 @@ func applicationPolicy(text string) ([]byte, error) {
 	return message(nil).bytes(1, b), err
 }
 
-// collections are those of Both (peer/collection.proto).
-func collections() (all message, err error) {
-	members, err := applicationPolicy("OR('OrdererMSP.member')") // a CollectionPolicyConfig has the same form
+// collection is a StaticCollectionConfig.
+func collection(c ledger.CollectionConfig, endorsement string) (message, error) {
+	members, err := applicationPolicy(c.Policy) // a CollectionPolicyConfig has the same form
 	if err != nil {
 		return nil, err
 	}
-	first, err := applicationPolicy(firstPolicy)
-	if err != nil {
-		return nil, err
-	}
-	for name, policy := range map[string][]byte{"shared": nil, "first": first} {
-		static := message(nil).text(1, name).bytes(2, members).varint(4, 1)
-		if policy != nil {
-			static = static.bytes(8, policy)
+	m := message(nil).text(1, c.Name).bytes(2, members)
+	for i, v := range []uint64{uint64(c.RequiredPeerCount), uint64(c.MaxPeerCount), c.BlockToLive, number(c.MemberOnlyRead), number(c.MemberOnlyWrite)} { //nolint:gosec // counts aren't negative
+		if v != 0 {
+			m = m.varint(protowire.Number(3+i), v)
 		}
-		all = all.bytes(1, message(nil).bytes(1, static))
 	}
-	return all, nil
+	if endorsement == "" {
+		return m, nil
+	}
+	policy, err := applicationPolicy(endorsement)
+	return m.bytes(8, policy), err
+}
+
+func number(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // submit has the organization's administrator call a function of the lifecycle on the channel, and the orderer take what came of it.
@@ -219,36 +257,77 @@ func (o *Organization) submit(ctx context.Context, function string, args []byte,
 	if err != nil {
 		return errors.WithMessage(err, function)
 	}
+	o.network.submitted.add(p.TxID)
 	return errors.WithMessage(o.network.order(ctx, envelope), function)
 }
 
-// settle cuts a block, and waits until both peers have committed it. It is an error if any transaction in it is invalid.
+// submissions are transactions that were sent to the orderer. They are safe for concurrent use.
+type submissions struct {
+	mu   sync.Mutex
+	txID []string
+}
+
+func (s *submissions) add(txID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.txID = append(s.txID, txID)
+}
+
+func (s *submissions) take() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := map[string]bool{}
+	for _, id := range s.txID {
+		taken[id] = true
+	}
+	s.txID = nil
+	return taken
+}
+
+// settle has the orderer cut a block, and waits until both peers have committed what was submitted. It is an error if any of it is
+// invalid.
 func (n *Network) settle(ctx context.Context) error {
 	if err := n.Cut(ctx); err != nil {
 		return err
 	}
-	n.cuts++
+	waiting := n.submitted.take()
 	return n.each(func(o *Organization) error {
-		b, err := o.block(ctx, n.cuts*2)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		blocks, err := o.Blocks(ctx, 1)
 		if err != nil {
 			return err
 		}
-		for i, code := range Codes(b) {
-			if code != 0 {
-				return errors.Errorf("transaction %d of block %d has code %d", i, b.GetHeader().GetNumber(), code)
+		for seen := 0; seen < len(waiting); {
+			b, err := blocks.Next()
+			if err != nil {
+				return err
+			}
+			codes := Codes(b)
+			for i, envelope := range b.GetData().GetData() {
+				switch id := txID(envelope); {
+				case !waiting[id]:
+				case codes[i] != 0:
+					return errors.Errorf("transaction %s in block %d has code %d", id, b.GetHeader().GetNumber(), codes[i])
+				default:
+					seen++
+				}
 			}
 		}
 		return nil
 	})
 }
 
-// block waits until the organization's peer has committed a block, and returns it.
-func (o *Organization) block(ctx context.Context, number uint64) (*pb.Block, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	blocks, err := o.Blocks(ctx, number)
-	if err != nil {
-		return nil, err
+// txID returns the transaction ID that an envelope says it has.
+func txID(envelope []byte) string {
+	var (
+		e       pb.Envelope
+		payload pb.Payload
+		header  pb.ChannelHeader
+	)
+	if proto.Unmarshal(envelope, &e) != nil || proto.Unmarshal(e.GetPayload(), &payload) != nil ||
+		proto.Unmarshal(payload.GetHeader().GetChannelHeader(), &header) != nil {
+		return ""
 	}
-	return blocks.Next()
+	return header.GetTxId()
 }

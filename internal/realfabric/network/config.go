@@ -1,9 +1,11 @@
 package network
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // PreferredMaxBytes is how large the envelopes of a block are together. An envelope that is larger cuts what is pending, and is in a
@@ -20,8 +22,8 @@ func (n *Network) configtx() string {
     Policies: %[2]s
     Orderer:
       OrdererType: etcdraft
-      BatchTimeout: 30s
-      BatchSize: {MaxMessageCount: 500, AbsoluteMaxBytes: 10 MB, PreferredMaxBytes: %[3]d}
+      BatchTimeout: %[8]s
+      BatchSize: {MaxMessageCount: %[9]d, AbsoluteMaxBytes: 10 MB, PreferredMaxBytes: %[3]d}
       Capabilities: {V2_0: true}
       EtcdRaft:
         Options: {TickInterval: 50ms, ElectionTick: 10, HeartbeatTick: 1, MaxInflightBlocks: 5, SnapshotIntervalSize: 16 MB}
@@ -34,7 +36,8 @@ func (n *Network) configtx() string {
       Policies: %[7]s
 `, organizations, meta(policies), PreferredMaxBytes, n.orderer.port, n.path("tls"),
 		meta(policies, `BlockValidation: {Type: ImplicitMeta, Rule: "ANY Writers"}`),
-		meta(policies, `Endorsement: {Type: ImplicitMeta, Rule: "MAJORITY Endorsement"}`, `LifecycleEndorsement: {Type: ImplicitMeta, Rule: "MAJORITY Endorsement"}`))
+		meta(policies, `Endorsement: {Type: ImplicitMeta, Rule: "MAJORITY Endorsement"}`, `LifecycleEndorsement: {Type: ImplicitMeta, Rule: "MAJORITY Endorsement"}`),
+		cmp.Or(n.cfg.Timeout, 30*time.Second), cmp.Or(n.cfg.MaxMessages, 500))
 }
 
 func meta(rules []string, more ...string) string {
@@ -92,7 +95,7 @@ Consensus: {WALDir: wal, SnapDir: snap}
 `, n.orderer.port, n.path("tls"), n.path("OrdererMSP", "orderer"), n.admin.port)
 }
 
-// peerConfig is core.yaml of an organization's peer. Private data that nobody has is not waited for.
+// peerConfig is core.yaml of an organization's peer.
 func (n *Network) peerConfig(o *Organization) string {
 	return fmt.Sprintf(`peer:
   id: %[1]s
@@ -118,7 +121,7 @@ func (n *Network) peerConfig(o *Organization) string {
     externalEndpoint: %[2]s
     useLeaderElection: false
     orgLeader: true
-    pvtData: {pullRetryThreshold: 10ms}
+    pvtData: {pullRetryThreshold: %[8]s}
   discovery: {enabled: true}
   gateway: {enabled: true, endorsementTimeout: 30s, broadcastTimeout: 30s, dialTimeout: 30s}
 chaincode:
@@ -134,7 +137,8 @@ ledger:
   snapshots: {rootDir: %[5]s/snapshots}
 operations: {listenAddress: "127.0.0.1:0"}
 metrics: {provider: disabled}
-`, o.MSP.ID(), o.peer.address(), o.chaincode.port, n.path(o.MSP.ID(), "peer"), n.path(o.MSP.ID(), "data"), n.path("tls"), n.path("builder"))
+`, o.MSP.ID(), o.peer.address(), o.chaincode.port, n.path(o.MSP.ID(), "peer"), n.path(o.MSP.ID(), "data"), n.path("tls"), n.path("builder"),
+		cmp.Or(n.cfg.PullTimeout, 10*time.Millisecond))
 }
 
 // builder is an external builder for chaincode that is a service.

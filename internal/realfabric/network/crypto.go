@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/identity/mspfolder"
+	"github.com/ccpeer/ccpeer/internal/realfabric/target"
 )
 
 // authority is the CA of all certificates for TLS. The servers have one certificate in common, which the orderer's administrator
@@ -27,6 +27,9 @@ type authority struct {
 	pool            *x509.CertPool
 	pair            tls.Certificate
 }
+
+// serverName is one of those that the servers' certificate is for. The other is their address.
+const serverName = "localhost"
 
 func newAuthority() (*authority, error) {
 	a := &authority{pool: x509.NewCertPool()}
@@ -45,8 +48,8 @@ func newAuthority() (*authority, error) {
 	if a.root, err = certify(ca, ca, caKey, caKey); err != nil {
 		return nil, err
 	}
-	server := template("127.0.0.1")
-	server.KeyUsage, server.IPAddresses = x509.KeyUsageDigitalSignature, []net.IP{net.IPv4(127, 0, 0, 1)}
+	server := template(serverName)
+	server.KeyUsage, server.DNSNames, server.IPAddresses = x509.KeyUsageDigitalSignature, []string{serverName}, []net.IP{net.IPv4(127, 0, 0, 1)}
 	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -78,7 +81,7 @@ func (a *authority) client() *tls.Config {
 // write writes what servers need.
 func (a *authority) write(dir string) error {
 	for name, text := range map[string][]byte{"ca.pem": a.root, "cert.pem": a.cert, "key.pem": a.key} {
-		if err := writeFile(filepath.Join(dir, name), text); err != nil {
+		if err := target.WriteFile(filepath.Join(dir, name), text); err != nil {
 			return err
 		}
 	}
@@ -90,12 +93,5 @@ func (a *authority) writeMSP(dir string, msp *identity.MSP, id *identity.Identit
 	if err := mspfolder.Write(dir, msp.Organization(), id); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, "tlscacerts", "ca.pem"), a.root)
-}
-
-func writeFile(path string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return errors.WithStack(err)
-	}
-	return errors.WithStack(os.WriteFile(path, text, 0o600))
+	return target.WriteFile(filepath.Join(dir, "tlscacerts", "ca.pem"), a.root)
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/internal/realfabric/target"
 )
 
 // ChannelID is the channel that the peers are on.
@@ -23,6 +24,17 @@ const ChannelID = "mychannel"
 
 // limit is how long a network may take to start, even on a machine that is busy with something else.
 const limit = 3 * time.Minute
+
+// Config says what a network has.
+type Config struct {
+	// Chaincodes are the chaincodes of the channel. Nil: Both and Either.
+	Chaincodes []Chaincode
+	// MaxMessages and Timeout say when the orderer cuts a block. Zero: only when somebody wants it (see Network.Cut).
+	MaxMessages int
+	Timeout     time.Duration
+	// PullTimeout is how long a peer waits for private data that it should have, before it commits a block. Zero: not at all.
+	PullTimeout time.Duration
+}
 
 // Network is a network of Fabric.
 type Network struct {
@@ -37,7 +49,8 @@ type Network struct {
 	orderer, admin node
 	broadcasts     *grpc.ClientConn
 	genesis        []byte
-	cuts           uint64 // that settle has made, each of two blocks
+	cfg            Config
+	submitted      submissions
 }
 
 // Organization is one of those that have a peer.
@@ -61,7 +74,16 @@ func (n node) address() string { return fmt.Sprintf("127.0.0.1:%d", n.port) }
 // programs. The network ends with the test, which fails if it doesn't start.
 func Start(t testing.TB, bin string) *Network {
 	t.Helper()
-	n := &Network{t: t, bin: bin, dir: t.TempDir()}
+	return StartWith(t, bin, Config{})
+}
+
+// StartWith starts a network as Start does, but one that has what is wanted.
+func StartWith(t testing.TB, bin string, cfg Config) *Network {
+	t.Helper()
+	if cfg.Chaincodes == nil {
+		cfg.Chaincodes = chaincodes()
+	}
+	n := &Network{t: t, bin: bin, dir: t.TempDir(), cfg: cfg}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	for _, step := range []struct {
@@ -150,7 +172,7 @@ func (n *Network) start(context.Context) error {
 		files[o.MSP.ID()+"/core.yaml"] = n.peerConfig(o)
 	}
 	for name, text := range files {
-		if err := writeFile(n.path(filepath.FromSlash(name)), []byte(text)); err != nil {
+		if err := target.WriteFile(n.path(filepath.FromSlash(name)), []byte(text)); err != nil {
 			return err
 		}
 	}
