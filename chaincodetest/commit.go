@@ -41,7 +41,9 @@ func (n *Net) commit(txs ...*Tx) {
 	for i, tx := range txs {
 		block[i] = tx.outcome
 	}
+	n.turn.RLock()
 	codes, err := n.backend.commit(context.Background(), n.channel, block)
+	n.turn.RUnlock()
 	if err != nil {
 		n.fatal("commit %d transactions: %v", len(txs), err)
 		return

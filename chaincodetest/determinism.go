@@ -2,10 +2,8 @@ package chaincodetest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"reflect"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -16,37 +14,6 @@ const advice = `
   Peers that run this would not agree, and the transaction would fail. Look for time.Now (GetTxTimestamp is the same on all
   peers), random numbers, the order of a map, and variables that keep something from one call to the next.`
 
-// runTwice runs the transaction twice on the same state, and notes in what the runs differ, unless nobody wants to know. The first
-// run counts.
-func (tx *Tx) runTwice(ctx context.Context) {
-	if tx.net.settings.nondeterministic {
-		tx.run(ctx)
-		return
-	}
-	for {
-		before, err := tx.net.heights(ctx, tx.call.channel)
-		if err != nil {
-			tx.outcome, tx.conversation = outcome{err: err}, &conversation{}
-			return
-		}
-		tx.run(ctx)
-		if tx.divergence = tx.outcome.betweenPeers(tx.chaincode); len(tx.divergence) == 0 {
-			if tx.net.faults.touched(tx.ID) || tx.outcome.err != nil || tx.conversation.fallen() != nil {
-				return // there is nothing to compare, or a fault is meant for one run only
-			}
-			if tx.divergence = again(ctx, tx); len(tx.divergence) == 0 {
-				return
-			}
-		}
-		after, err := tx.net.heights(ctx, tx.call.channel)
-		if err != nil || slices.Equal(before, after) && before[0] == slices.Max(before) && before[0] == slices.Min(before) {
-			return
-		}
-		// Another test has committed a block meanwhile, which peers commit one after the other. So not all has run on the same state.
-		tx.divergence = nil
-	}
-}
-
 // betweenPeers returns in what the peers' runs differ, or nothing.
 func (o outcome) betweenPeers(own string) []string {
 	var lines []string
@@ -56,38 +23,6 @@ func (o outcome) betweenPeers(own string) []string {
 		}
 	}
 	return lines
-}
-
-// again runs the transaction once more, and returns in what that differs from the first run, or nothing.
-func again(ctx context.Context, tx *Tx) []string {
-	second, conversation := tx.once(ctx)
-	if second.err != nil {
-		return []string{"the second run failed: " + second.err.Error()}
-	}
-	first := tx.outcome
-	first.by, second.by = "first", "second"
-	lines := divergence(first, second, tx.chaincode)
-	if fall := conversation.fallen(); fall != nil && len(lines) > 0 {
-		lines = append(lines, "the second run: "+fall.Text())
-	}
-	return lines
-}
-
-// heights is how many blocks each peer has of the channel. It tells whether two runs have seen the same state.
-func (c *core) heights(ctx context.Context, channel string) ([]uint64, error) {
-	var all []uint64
-	for _, mspID := range c.settings.organizations {
-		l, err := c.backend.ledger(ctx, channel, mspID)
-		if err != nil {
-			return nil, err
-		}
-		height, err := l.Height(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, height)
-	}
-	return all, nil
 }
 
 // divergence returns in what two outcomes differ, a few lines for each thing, or nothing.

@@ -100,6 +100,8 @@ func (c content) set(state map[string]map[string][]byte) error {
 		return err
 	}
 	fixture := call{channel: n.channel, who: who, nonce: newNonce(), at: n.clock.read()}
+	n.turn.RLock()
+	defer n.turn.RUnlock()
 	return n.backend.set(context.Background(), fixture, state)
 }
 

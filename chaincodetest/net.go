@@ -75,6 +75,7 @@ type core struct {
 	notes    notes
 	faults   faults
 	costs    costs
+	turn     sync.RWMutex // held for reading by those who commit
 
 	mu       sync.Mutex
 	txs      int // that were made; it numbers them

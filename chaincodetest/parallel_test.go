@@ -71,21 +71,26 @@ func TestConcurrentSubmits(t *testing.T) {
 	}
 }
 
-// Peers commit a block one after the other. A transaction that runs meanwhile is not taken for one that isn't deterministic.
-func TestConcurrentSubmitsOfTwo(t *testing.T) {
-	net := chaincodetest.New(t, chaincodetest.WithOrganizations("Org1MSP", "Org2MSP"))
-	net.Deploy("basic", chaincodetest.InProcess(new(assets)))
-	alice := net.As("alice@Org1MSP", "name", "alice")
-	alice.Submit("basic", "Create", "a1", 5).OK()
-	var done sync.WaitGroup
-	for range 4 {
-		done.Go(func() {
-			for range 15 {
-				if err := alice.Submit("basic", "Transfer", "a1", "bob").Err(); err != nil && err.Error() != "MVCC_READ_CONFLICT" {
-					t.Error(err)
-				}
+// Peers commit a block one after the other. A transaction that runs meanwhile is not taken for one that isn't deterministic, and
+// endorsers that are not at the same height don't make it fail.
+func TestConcurrentSubmitsOfSeveral(t *testing.T) {
+	for name, options := range map[string][]chaincodetest.Option{"compared": nil, "not compared": {chaincodetest.WithoutDeterminism()}} {
+		t.Run(name, func(t *testing.T) {
+			net := chaincodetest.New(t, append(options, chaincodetest.WithOrganizations("Org1MSP", "Org2MSP", "Org3MSP"))...)
+			net.Deploy("basic", chaincodetest.InProcess(new(assets)), chaincodetest.Endorsement("AND('Org1MSP.peer', 'Org2MSP.peer', 'Org3MSP.peer')"))
+			alice := net.As("alice@Org1MSP", "name", "alice")
+			alice.Submit("basic", "Create", "a1", 5).OK()
+			var done sync.WaitGroup
+			for range 16 {
+				done.Go(func() {
+					for range 15 {
+						if err := alice.Submit("basic", "Transfer", "a1", "bob").Err(); err != nil && err.Error() != "MVCC_READ_CONFLICT" {
+							t.Error(err)
+						}
+					}
+				})
 			}
+			done.Wait()
 		})
 	}
-	done.Wait()
 }
