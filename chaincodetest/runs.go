@@ -15,17 +15,17 @@ const patience = 3
 // moment. So runs that differ while that happens say nothing, and are repeated: in the end while nothing is committed.
 func (tx *Tx) runAsSubmitted(ctx context.Context) {
 	for range patience {
-		if tx.tryRuns(ctx) {
+		if tryRuns(ctx, tx) {
 			return
 		}
 	}
 	tx.net.turn.Lock()
 	defer tx.net.turn.Unlock()
-	tx.tryRuns(ctx)
+	tryRuns(ctx, tx)
 }
 
 // tryRuns runs the transaction, and compares. It reports whether that counts.
-func (tx *Tx) tryRuns(ctx context.Context) (counts bool) {
+func tryRuns(ctx context.Context, tx *Tx) (counts bool) {
 	before, err := tx.net.heights(ctx, tx.call.channel)
 	if err != nil {
 		tx.outcome, tx.conversation = outcome{err: err}, &conversation{}
@@ -34,7 +34,7 @@ func (tx *Tx) tryRuns(ctx context.Context) (counts bool) {
 	tx.divergence = nil
 	tx.run(ctx)
 	differ := tx.outcome.betweenPeers(tx.chaincode)
-	if len(differ) == 0 && tx.isCompared() {
+	if len(differ) == 0 && isCompared(tx) {
 		differ = again(ctx, tx)
 	}
 	if len(differ) == 0 {
@@ -52,7 +52,7 @@ func (tx *Tx) tryRuns(ctx context.Context) (counts bool) {
 
 // isCompared reports whether the transaction is to run again, and what comes of that is to be compared. If it didn't come to its end,
 // there is nothing to compare, and a fault is meant for one run only.
-func (tx *Tx) isCompared() bool {
+func isCompared(tx *Tx) bool {
 	touched := tx.net.faults.touched(tx.ID)
 	return !tx.net.settings.nondeterministic && !touched && tx.outcome.err == nil && tx.conversation.fallen() == nil
 }
