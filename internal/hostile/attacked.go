@@ -50,7 +50,7 @@ func startPeer(t *testing.T, disk bool) *attacked {
 	t.Helper()
 	p := &attacked{t: t, disk: disk, waiting: map[string]chan string{}, gone: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(os.Environ(), peerVar+"="+t.TempDir(), fmt.Sprint("GOMEMLIMIT=", collectorLimit(disk)), "GODEBUG=")
+	p.cmd.Env = append(os.Environ(), peerVar+"="+t.TempDir(), fmt.Sprint("GOMEMLIMIT=", collectorLimit(disk)), "GODEBUG=", "MALLOC_MMAP_THRESHOLD_=1048576") // as pebble.Config says
 	p.cmd.Stderr = &p.stderr
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {

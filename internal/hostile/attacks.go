@@ -50,7 +50,7 @@ func attacks() []attack {
 		{name: "a query has 40 MiB of values", do: askIn},
 		{name: "30 queries for a page of 1 over an index in which 500 documents share a long column", do: askPages},
 		{name: "metadata of 40 values of 10 MiB is written in a transaction", disk: true, do: writeMetadata},
-		{name: "4 queries at once over 40 documents of 10 MiB", disk: true, do: askDocuments},
+		{name: "4 queries at once over 100 documents of 10 MiB", disk: true, do: askDocuments},
 	}
 }
 
@@ -189,9 +189,9 @@ func askPages(v *villain) {
 }
 
 // askDocuments cost 0.4 GiB for each query, which held all the documents that an index had led it to. To load and read them takes
-// a minute of processor time. Most of it is Pebble's, which merges what it has written, and that of decoding.
+// minutes of processor time. Most of it is Pebble's, which merges what it has written, and that of decoding.
 func askDocuments(v *villain) {
-	const documents, queries = 40, 4
+	const documents, queries = 100, 4
 	keys := make([]string, documents)
 	for i := range keys {
 		keys[i] = fmt.Sprint("k", i)

@@ -20,6 +20,10 @@ type Config struct {
 	// CacheSize is how many bytes of memory may be used for what was read, and for what is not yet in tables. The cache
 	// begins empty. 0 is 512 MiB, which keeps about a million keys of usual size at hand. Commits read every key that their
 	// transactions have read. With a cache far smaller than those keys, they are several times slower.
+	//
+	// Built with cgo, Pebble has the cache from C's allocator. That of glibc keeps large buffers once they are free: hundreds of
+	// MiB, after values of 10 MiB. The environment variable MALLOC_MMAP_THRESHOLD_=1048576 of the process stops that. Without
+	// cgo the cache is Go's memory.
 	CacheSize int64
 	// MinFree is how many bytes of the disk must be free for a commit to begin. So a full disk is an error that leaves the
 	// store usable. 0 is 256 MiB, and less than 0 is no limit.
