@@ -207,6 +207,13 @@ func NewTransaction(signed *pb.SignedProposal, responses []*pb.ProposalResponse,
 	return b, errors.Wrap(err, "make transaction")
 }
 
+// NewPayload returns what NewTransaction has signed, a marshalled Payload. It is for whoever lets a client sign it, as Fabric's
+// gateway does (internal/pkg/gateway, prepareTransaction).
+func NewPayload(signed *pb.SignedProposal, responses []*pb.ProposalResponse) ([]byte, error) {
+	return newPayload(signed, responses, nil)
+}
+
+// newPayload checks the signer unless it is nil.
 func newPayload(signed *pb.SignedProposal, responses []*pb.ProposalResponse, signer identity.Signer) ([]byte, error) {
 	var proposal pb.Proposal
 	if err := decode(signed.GetProposalBytes(), &proposal); err != nil {
@@ -216,12 +223,14 @@ func newPayload(signed *pb.SignedProposal, responses []*pb.ProposalResponse, sig
 	if err := decode(proposal.GetHeader(), &header); err != nil {
 		return nil, err
 	}
-	var signature pb.SignatureHeader
-	if err := decode(header.GetSignatureHeader(), &signature); err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(signer.Creator(), signature.GetCreator()) {
-		return nil, errors.New("signer must be the same as the one referenced in the header")
+	if signer != nil {
+		var signature pb.SignatureHeader
+		if err := decode(header.GetSignatureHeader(), &signature); err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(signer.Creator(), signature.GetCreator()) {
+			return nil, errors.New("signer must be the same as the one referenced in the header")
+		}
 	}
 	action, err := endorsedAction(responses)
 	if err != nil {

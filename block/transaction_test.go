@@ -107,6 +107,14 @@ func TestTransaction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	payload, err := block.NewPayload(proposal.Signed, []*pb.ProposalResponse{endorse(t, p.peer1, proposal.Signed, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var one pb.Payload
+	if err := proto.Unmarshal(payload, &one); err != nil || !bytes.HasPrefix(tx.Signed, payload[:len(payload)-len(one.GetData())-4]) {
+		t.Errorf("whoever else lets the client sign gets another payload, %v", err)
+	}
 	if tx.ChannelID != "mychannel" || tx.TxID != proposal.TxID || !tx.Timestamp.Equal(proposal.Timestamp) || !tx.IsInit || len(tx.Nonce) != 24 ||
 		tx.Chaincode != "asset" || tx.Version != "1.0" || string(tx.RWSet) != "rwset" || tx.Event.GetEventName() != "Created" ||
 		tx.Response.GetStatus() != 200 || string(tx.Response.GetPayload()) != "done" || !reflect.DeepEqual(tx.Args, [][]byte{[]byte("Create"), {0xff}}) {

@@ -87,16 +87,16 @@ func (n *Network) collect(ctx context.Context, who identity.Signer, call Call, p
 	if err != nil {
 		return nil, err
 	}
-	others := candidates[1:]
+	more := candidates[1:]
 	if len(call.Endorsers) == 0 {
-		if others, err = plan(ctx, call, first, candidates); err != nil {
+		if more, err = others(ctx, call, first, candidates); err != nil {
 			return nil, err
 		}
 	}
-	answers, failures := make([]*answer, len(others)+1), make([]error, len(others))
+	answers, failures := make([]*answer, len(more)+1), make([]error, len(more))
 	answers[0] = first
 	var asked sync.WaitGroup
-	for i, c := range others {
+	for i, c := range more {
 		asked.Go(func() { answers[i+1], failures[i] = ask(ctx, c, proposal) })
 	}
 	asked.Wait()

@@ -2,10 +2,15 @@ package peer
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/peer/gateway/plan"
+	"github.com/ccpeer/ccpeer/policies"
 )
 
 // candidate is a peer that can endorse.
@@ -71,74 +76,55 @@ func (p *Peer) runs(c *Channel, name string) bool {
 	return p.runtimes[d.ID] != nil || p.cfg.Support.Runtimes != nil || p.cfg.Support.DevMode
 }
 
-// plan returns who must endorse besides the first, given what the first says about policies, as Fabric's gateway does by discovery.
-// The texts are Fabric's.
-func plan(ctx context.Context, call Call, first *answer, candidates []candidate) ([]candidate, error) {
-	w, err := wants(candidates[0].channel, call, first.response.GetInterest())
+// others are those who must endorse besides the first, given what the first says about policies.
+func others(ctx context.Context, call Call, first *answer, candidates []candidate) ([]candidate, error) {
+	var peers []*plan.Peer
+	for _, c := range candidates {
+		peers = append(peers, &plan.Peer{
+			Address: c.peer.Name(), Identity: c.channel.self, Runs: func(name string) bool { return c.peer.runs(c.channel, name) }, Endorser: c.peer,
+		})
+	}
+	made, err := plan.New(ctx, planPolicies{candidates[0].channel}, plan.Transaction{
+		Channel: call.Channel, Chaincode: call.Chaincode, Interest: first.response.GetInterest(), Transient: len(call.Transient) > 0,
+	}, peers)
 	if err != nil {
 		return nil, err
 	}
-	var may []candidate
-	for _, c := range candidates {
-		ok, err := w.trusts(ctx, c.channel.self)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			may = append(may, c)
-		}
+	next, _ := made.Next(peers[:1], nil) // which the plan has found possible
+	var chosen []candidate
+	for _, peer := range next {
+		chosen = append(chosen, candidates[slices.Index(peers, peer)])
 	}
-	if len(may) == 0 || may[0].peer != first.peer {
-		may = append([]candidate{candidates[0]}, may...) // it has seen the data already
-	}
-	s := search{tries: maxTries, enough: w.enough}
-	for size := range len(may) {
-		if chosen := s.choose(may[:1], may[1:], size); chosen != nil {
-			return chosen[1:], nil
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, errors.Wrap(err, "find enough peers")
-		}
-	}
-	if w.enough(may) { // nobody has the time to find fewer
-		return may[1:], nil
-	}
-	return nil, w.cannot(call, len(may), len(candidates))
+	return chosen, nil
 }
 
-// cannot is the error if all who may endorse are not enough.
-func (w *wanted) cannot(call Call, may, known int) error {
-	if len(w.collections) > 0 && may < known {
-		return errors.Errorf("requires endorsement from organisation(s) that are not in the distribution policy of the private data "+
-			"collection(s): [%s]; retry specifying trusted endorsing organizations to protect transient data", w.collectionNames())
+// planPolicies are what plans must know of a channel.
+type planPolicies struct{ channel *Channel }
+
+var _ plan.Policies = planPolicies{}
+
+// Endorsement implements plan.Policies. Of what was not deployed, and what the peer knows from elsewhere, nothing is known.
+func (p planPolicies) Endorsement(_ context.Context, chaincode string) (policies.Policy, error) {
+	support := p.channel.peer.cfg.Support
+	switch d := p.channel.definitions.find(chaincode); {
+	case d != nil:
+		return d.policy, nil
+	case support.Definitions != nil && !slices.Contains(support.Builtins, chaincode):
+		return policies.ImplicitMeta{}, nil
 	}
-	return errors.Errorf("no combination of peers can be derived which satisfy the endorsement policy: %d can endorse chaincode %s on channel %s",
-		may, call.Chaincode, call.Channel)
+	return nil, nil
 }
 
-// maxTries is how many combinations of peers are tried, fewest peers first, before all are asked. 20 peers have a million of them.
-const maxTries = 1_000
-
-// search looks for peers that are enough, as long as it has tries left.
-type search struct {
-	tries  int
-	enough func([]candidate) bool
+// Collection implements plan.Policies. A collection's keys are under the policy of the chaincode, or that of an organization for its
+// own collection.
+func (p planPolicies) Collection(_ context.Context, _, collection string) (policies.Policy, error) {
+	if mspID, ok := strings.CutPrefix(collection, ledger.ImplicitCollectionPrefix); ok {
+		return organizationPolicy(mspID, rolesOf[endorsement]), nil
+	}
+	return nil, nil
 }
 
-// choose adds as many peers as it is told to those that are chosen, so that they are enough. It returns nil if it can't.
-func (s *search) choose(chosen, from []candidate, more int) []candidate {
-	if more == 0 {
-		s.tries--
-		if s.enough(chosen) {
-			return chosen
-		}
-		return nil
-	}
-	for i := 0; i+more <= len(from) && s.tries > 0; i++ {
-		with := append(chosen[:len(chosen):len(chosen)], from[i])
-		if found := s.choose(with, from[i+1:], more-1); found != nil {
-			return found
-		}
-	}
-	return nil
+// MayHave implements plan.Policies.
+func (p planPolicies) MayHave(ctx context.Context, chaincode, collection string, who *identity.Verified) (bool, error) {
+	return p.channel.mayHave(ctx, chaincode, collection, who)
 }

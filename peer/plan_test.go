@@ -46,7 +46,7 @@ func TestManyOrganizations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(e.Peers) != 24 { // all, since nobody has the time to find out that 13 do
+	if len(e.Peers) != 13 {
 		t.Errorf("%d peers have endorsed", len(e.Peers))
 	}
 }

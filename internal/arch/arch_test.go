@@ -76,11 +76,13 @@ var allowed = map[string][]string{
 	"peer": {
 		"chaincodesupport", "chaincodesupport/runtime", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "ledger/kvledger/store/memory", "block", "collections", "identity", "identity/mspfolder",
 		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "internal/tlsca", "proto", protobuf, zap,
+		"policies", "peer/committer", "peer/endorser", "peer/gateway/plan", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "proto", protobuf, zap,
 	},
 	// A part of a peer, which another peer can take.
-	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
-	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
-	"peer/acl":      {"identity", "policies", "proto", protobuf, zap},
+	"peer/ordering":     {"block", "identity", "policies", "proto", protobuf, zap},
+	"peer/endorser":     {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
+	"peer/acl":          {"identity", "policies", "proto", protobuf, zap},
+	"peer/gateway/plan": {"identity", "policies", "proto"},
 	// It runs no chaincode.
 	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", "internal/portions", protobuf, zap},
 

@@ -138,7 +138,7 @@ func (c *checker) checkLocal(policy string, r Request) error {
 		return errors.Errorf("Failed verifying that proposal's creator satisfies local MSP principal during channelless check policy with policy [%s]: ["+text+"]", policy, who.MSPID())
 	}
 	if who.Verify(r.Data, r.Signature) != nil {
-		return errors.New("The signature is invalid") //nolint:revive // Fabric's text
+		return errors.New("The signature is invalid")
 	}
 	return nil
 }
