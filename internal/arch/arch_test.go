@@ -83,6 +83,12 @@ var allowed = map[string][]string{
 	"peer/endorser":     {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
 	"peer/acl":          {"identity", "policies", "proto", protobuf, zap},
 	"peer/gateway/plan": {"identity", "policies", "proto"},
+	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
+	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
+	"peer/acl":      {"identity", "policies", "proto", protobuf, zap},
+	"peer/acl":      {"identity", "policies"},
+	// They know gRPC, because streams are what they are about.
+	"peer/deliver": {"block", "identity", "peer/acl", "proto", "proto/pbgrpc", grpc, protobuf, zap},
 	// It runs no chaincode.
 	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", "internal/portions", protobuf, zap},
 
