@@ -88,7 +88,8 @@ var allowed = map[string][]string{
 	"peer/acl":      {"identity", "policies", "proto", protobuf, zap},
 	"peer/acl":      {"identity", "policies"},
 	// They know gRPC, because streams are what they are about.
-	"peer/deliver": {"block", "identity", "peer/acl", "proto", "proto/pbgrpc", grpc, protobuf, zap},
+	"peer/broadcast": {"peer/ordering", "proto", "proto/pbgrpc", protobuf, zap},
+	"peer/deliver":   {"block", "identity", "peer/acl", "proto", "proto/pbgrpc", grpc, protobuf, zap},
 	// It runs no chaincode.
 	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", "internal/portions", protobuf, zap},
 

@@ -100,7 +100,7 @@ func TestRefusals(t *testing.T) {
 		"undecodable payload":  {marshal(t, &pb.Envelope{Payload: []byte{0xff}}), ordering.BadRequest, "could not determine channel ID: error unmarshalling Payload: …"},
 		"no channel header":    {parts{}.envelope(t), ordering.BadRequest, "could not determine channel ID: channel header not set"},
 		"bad channel header":   {marshal(t, &pb.Envelope{Payload: marshal(t, &pb.Payload{Header: &pb.Header{ChannelHeader: []byte{0xff}}})}), ordering.BadRequest, "could not determine channel ID: error unmarshalling channel header: error unmarshalling ChannelHeader: …"},
-		"unknown channel":      {parts{channel: in("other", 3), signer: alice, by: alice}.envelope(t), ordering.BadRequest, "channel does not exist"},
+		"unknown channel":      {parts{channel: in("other", 3), signer: alice, by: alice}.envelope(t), ordering.BadRequest, "channel creation request not allowed because the orderer system channel is not defined"},
 		"configuration":        {parts{channel: in("mychannel", pb.HeaderType_CONFIG), signer: alice, by: alice}.envelope(t), ordering.BadRequest, "message is of type that cannot be processed directly"},
 		"orderer transaction":  {parts{channel: in("mychannel", pb.HeaderType_ORDERER_TRANSACTION), signer: alice, by: alice}.envelope(t), ordering.BadRequest, "message is of type that cannot be processed directly"},
 		"update":               {parts{channel: in("mychannel", pb.HeaderType_CONFIG_UPDATE), signer: alice, by: alice}.envelope(t), ordering.BadRequest, "error applying config update to existing channel 'mychannel': …"},

@@ -58,6 +58,6 @@ func Example() {
 	fmt.Println("block", b.GetHeader().GetNumber(), "has", len(b.GetData().GetData()), "envelope")
 	// Output:
 	// mychannel - <nil>
-	// yourchannel - BAD_REQUEST: channel does not exist
+	// yourchannel - BAD_REQUEST: channel creation request not allowed because the orderer system channel is not defined
 	// block 0 has 1 envelope
 }

@@ -47,7 +47,7 @@ func (m *message) open(envelope []byte) error {
 	if header == nil {
 		return refuse(BadRequest, prefix+"header not set")
 	}
-	if len(header.GetChannelHeader()) == 0 {
+	if header.GetChannelHeader() == nil {
 		return refuse(BadRequest, prefix+"channel header not set")
 	}
 	if err := proto.Unmarshal(header.GetChannelHeader(), &m.header); err != nil {

@@ -147,7 +147,7 @@ func (o *Orderer) Broadcast(ctx context.Context, envelope []byte) error {
 	}
 	c := o.channel(m.header.GetChannelId())
 	if c == nil {
-		return refuse(BadRequest, "channel does not exist")
+		return unknownChannel()
 	}
 	if err := c.check(&m); err != nil {
 		return err

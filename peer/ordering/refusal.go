@@ -43,5 +43,11 @@ func (e *Error) Error() string { return e.Status.String() + ": " + e.Text }
 
 func refuse(s Status, text string) error { return &Error{s, text} }
 
+// unknownChannel is how Fabric refuses an envelope of a channel that it doesn't have. The text is from when an envelope could make a
+// channel, and Fabric 3 has another one.
+func unknownChannel() error {
+	return refuse(BadRequest, "channel creation request not allowed because the orderer system channel is not defined")
+}
+
 // stopped is how Fabric refuses what it doesn't order any more.
 func stopped() error { return refuse(ServiceUnavailable, "chain is stopped") }

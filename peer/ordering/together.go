@@ -23,7 +23,7 @@ func (o *Orderer) BroadcastTogether(ctx context.Context, envelopes [][]byte) err
 		of := o.channel(m.header.GetChannelId())
 		switch {
 		case of == nil:
-			return refuse(BadRequest, "channel does not exist")
+			return unknownChannel()
 		case c != nil && of != c:
 			return errors.New("the envelopes are of more than one channel")
 		}

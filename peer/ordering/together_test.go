@@ -42,7 +42,7 @@ func TestTogetherRefuses(t *testing.T) {
 	unknown := parts{channel: &pb.ChannelHeader{Type: 3, ChannelId: "unknown"}}.envelope(t)
 	for text, last := range map[string][]byte{
 		"of more than one channel": other,
-		"channel does not exist":   unknown,
+		"channel creation request": unknown,
 		"exceeds maximum allowed":  sized(t, 201, 'z'),
 		"could not determine":      {},
 		"have 459 bytes together":  sized(t, 200, 'z'),
