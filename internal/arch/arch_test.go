@@ -70,6 +70,7 @@ var allowed = map[string][]string{
 	"identity/mspfolder": {"identity", yaml},
 	"block":              {"proto", "identity", protobuf},
 	"policies":           {"proto", "identity", protobuf},
+	"channelconfig":      {"block", "proto", "identity", "policies", protobuf},
 	"collections":        {"handler", "ledger", "proto", "identity", "policies", protobuf},
 
 	// The parts, assembled.
