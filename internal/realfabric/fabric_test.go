@@ -63,6 +63,7 @@ type question struct {
 	Folder        string         `json:",omitempty"`
 	MSPID         string         `json:",omitempty"`
 	Message       []byte         `json:",omitempty"`
+	Config        []byte         `json:",omitempty"`
 }
 
 type organization struct {
@@ -81,6 +82,7 @@ type answer struct {
 	Payload              []byte
 	Creator, Signature   []byte
 	Codes                []byte
+	Names                []string
 }
 
 // fabric is the program that answers with Fabric's code.

@@ -58,6 +58,9 @@ type question struct {
 	// Folder, an MSP folder, asks for the identity in it, and for its signature over Message.
 	Folder, MSPID string
 	Message       []byte
+	// Config, a marshalled Block with a channel's configuration, asks what is in it, or whether those whose signatures in Signed are good
+	// are enough for the policy whose path is Policy.
+	Config []byte
 }
 
 // answer is what Fabric says.
@@ -74,6 +77,8 @@ type answer struct {
 	Creator, Signature []byte
 	// Codes are the TxValidationCodes of a block's envelopes.
 	Codes []byte
+	// Names are what a configuration says, sorted: MSPs, hosts and so on.
+	Names []string
 }
 
 func main() {
@@ -131,6 +136,8 @@ func (o *oracle) answer(q question) (a answer, err error) {
 		return transaction(q.Proposal, q.Responses)
 	case q.Folder != "":
 		return sign(q)
+	case q.Config != nil:
+		return configuration(q)
 	}
 	return o.evaluate(q)
 }
