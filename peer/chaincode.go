@@ -12,6 +12,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer/committer"
+	"github.com/ccpeer/ccpeer/peer/system"
 	"github.com/ccpeer/ccpeer/policies"
 )
 
@@ -83,6 +84,9 @@ func (d *definitions) next(cc Chaincode) (*definition, error) {
 	}
 	if !validName(cc.Name) {
 		return nil, errors.Errorf("invalid chaincode name '%.64s'. Names can only consist of alphanumerics, '_', and '-' and can only begin with alphanumerics", cc.Name)
+	}
+	if system.IsReserved(cc.Name) {
+		return nil, errors.Errorf("chaincode name '%s' is the name of a system chaincode", cc.Name)
 	}
 	if next.Version == "" {
 		next.Version = strconv.Itoa(next.sequence)

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pkg/errors"
 
@@ -13,14 +14,17 @@ import (
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer/endorser"
+	"github.com/ccpeer/ccpeer/peer/system"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// hooks are what chaincodesupport asks a peer. The two fields are those that the peer was configured with, or nil.
+// hooks are what chaincodesupport asks a peer. Definitions and runtimes are those that the peer was configured with, or nil.
 type hooks struct {
 	peer        *Peer
 	definitions chaincodesupport.Definitions
 	runtimes    chaincodesupport.Runtimes
+	system      *system.System
+	others      []string // chaincodes that belong to the peer, and that definitions and runtimes know
 }
 
 // Ledger implements handler.Ledgers.
@@ -40,6 +44,9 @@ func (h hooks) Definition(ctx context.Context, p handler.TxParams) (chaincodesup
 			}, nil
 		}
 	}
+	if d, ok := h.system.Definition(p.Namespace); ok && !slices.Contains(h.others, p.Namespace) {
+		return d, nil
+	}
 	if h.definitions != nil {
 		return h.definitions.Definition(ctx, p)
 	}
@@ -51,9 +58,12 @@ func (h hooks) Runtime(ctx context.Context, chaincodeID string) (runtime.Runtime
 	h.peer.mu.RLock()
 	i := h.peer.runtimes[chaincodeID]
 	h.peer.mu.RUnlock()
+	own := h.system.Runtime(chaincodeID)
 	switch {
 	case i != nil:
 		return i.Runtime, nil // as it was given, for it may have more methods
+	case own != nil:
+		return own, nil
 	case h.runtimes != nil:
 		return h.runtimes.Runtime(ctx, chaincodeID)
 	}

@@ -136,8 +136,9 @@ func (n *Network) addPeer(o *organization, name string) error {
 		return errors.WithMessagef(err, "open store of %s", name)
 	}
 	n.stores = append(n.stores, s)
+	own := o.msp.Organization()
 	p, err := New(Config{
-		Name: name, Signer: id, Store: s, Orderer: n.orderer, Support: n.cfg.Support(name), Distributor: n, TimeWindow: n.cfg.TimeWindow, Logger: n.cfg.Logger,
+		Name: name, Signer: id, Organization: &own, Store: s, Orderer: n.orderer, Support: n.cfg.Support(name), Distributor: n, TimeWindow: n.cfg.TimeWindow, Logger: n.cfg.Logger,
 	})
 	if err == nil {
 		n.peers = append(n.peers, p)

@@ -16,6 +16,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/peer/endorser"
 	"github.com/ccpeer/ccpeer/peer/ordering"
+	"github.com/ccpeer/ccpeer/peer/system"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -25,12 +26,14 @@ type Config struct {
 	Name string
 	// Signer is the peer's identity, which endorses. Required.
 	Signer identity.Signer
+	// Organization is the peer's own. Its members may make calls without a channel, such as for the list of channels. Nil: nobody may.
+	Organization *identity.Organization
 	// Store keeps the ledgers of all channels. The caller closes it after Peer.Close. Required.
 	Store store.Store
 	// Orderer is where blocks come from. Required.
 	Orderer ordering.Service
 	// Support is how the peer runs chaincode. The peer has its own Hooks.Ledgers, and asks Definitions and Runtimes only for what
-	// was not deployed, such as chaincode that belongs to the peer (Hooks.Builtins). If Hooks.ACL and Hooks.CollectionStore are
+	// was not deployed, such as chaincode that belongs to the peer beside qscc and cscc (Hooks.Builtins). If Hooks.ACL and Hooks.CollectionStore are
 	// nil, it goes by the channels' policies and the collections' definitions.
 	Support chaincodesupport.Config
 	// Distributor gives private data to other peers when a transaction is endorsed. Nil: nobody else gets any.
@@ -47,6 +50,8 @@ type Peer struct {
 	mspID    string
 	support  *chaincodesupport.ChaincodeSupport
 	endorser *endorser.Endorser
+	local    *identity.Verifier // of calls without a channel; nil if there is nobody
+	builtins []string           // the names of chaincodes that belong to the peer
 	provider *kvledger.Provider
 
 	mu       sync.RWMutex
@@ -82,6 +87,18 @@ func New(cfg Config) (*Peer, error) {
 func (p *Peer) assemble() error {
 	support := p.cfg.Support
 	h := hooks{peer: p, definitions: support.Definitions, runtimes: support.Runtimes}
+	var err error
+	if h.system, err = p.newSystem(); err != nil {
+		return err
+	}
+	h.others = slices.Clone(support.Builtins)
+	support.Builtins = slices.Compact(slices.Sorted(slices.Values(append(system.Names(), h.others...))))
+	p.builtins = support.Builtins
+	if o := p.cfg.Organization; o != nil {
+		if p.local, err = identity.NewVerifier(*o); err != nil {
+			return err
+		}
+	}
 	support.Ledgers = h
 	support.Definitions, support.Runtimes = h, h
 	if support.ACL == nil {
@@ -93,12 +110,11 @@ func (p *Peer) assemble() error {
 	if support.Logger == nil {
 		support.Logger = p.cfg.Logger
 	}
-	var err error
 	if p.support, err = chaincodesupport.New(support); err != nil {
 		return err
 	}
 	p.endorser, err = endorser.New(endorser.Config{
-		Signer: p.cfg.Signer, Chaincode: p.support, Definitions: h, Channel: p.endorserChannel, Builtins: support.Builtins,
+		Signer: p.cfg.Signer, Chaincode: p.support, Definitions: h, Channel: p.endorserChannel, Local: p.local, Builtins: p.builtins,
 		TimeWindow: p.cfg.TimeWindow, Logger: p.cfg.Logger,
 	})
 	return err

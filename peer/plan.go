@@ -67,6 +67,9 @@ func (n *Network) candidates(who identity.Signer, call Call) ([]candidate, error
 
 // runs reports whether a peer can be expected to run a channel's chaincode.
 func (p *Peer) runs(c *Channel, name string) bool {
+	if p.isBuiltin(name) {
+		return true
+	}
 	d := c.definitions.find(name)
 	if d == nil {
 		return p.cfg.Support.Definitions != nil

@@ -78,6 +78,8 @@ var allowed = map[string][]string{
 		"chaincodesupport", "chaincodesupport/runtime", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "ledger/kvledger/store/memory", "block", "collections", "identity", "identity/mspfolder",
 		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "internal/tlsca", "proto", protobuf, zap,
 		"policies", "peer/committer", "peer/endorser", "peer/gateway/plan", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "proto", protobuf, zap,
+		"policies", "peer/acl", "peer/committer", "peer/endorser", "peer/ordering", "peer/system", "internal/lockdir", "internal/ondisk", "internal/privatedir", "internal/tlsca", "proto",
+		protobuf, zap,
 	},
 	// A part of a peer, which another peer can take.
 	"peer/ordering":     {"block", "identity", "policies", "proto", protobuf, zap},
@@ -91,6 +93,8 @@ var allowed = map[string][]string{
 	// They know gRPC, because streams are what they are about.
 	"peer/broadcast": {"peer/ordering", "proto", "proto/pbgrpc", protobuf, zap},
 	"peer/deliver":   {"block", "identity", "peer/acl", "proto", "proto/pbgrpc", grpc, protobuf, zap},
+	// They are chaincode, in the peer's process.
+	"peer/system": {"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "peer/acl", "proto", "shim", protobuf},
 	// It runs no chaincode.
 	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", "internal/portions", protobuf, zap},
 

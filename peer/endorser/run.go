@@ -22,7 +22,7 @@ const (
 // run runs a proposal that is admitted, and endorses what came of it.
 func (e *Endorser) run(ctx context.Context, p *proposal, channel *Channel) (*pb.ProposalResponse, error) {
 	params := handler.TxParams{ChannelID: p.channel.GetChannelId(), TxID: p.channel.GetTxId(), Namespace: p.chaincode, SignedProposal: p.signed}
-	if channel.Ledger != nil {
+	if channel.Ledger != nil && !unsimulated(p.chaincode) {
 		sim, err := channel.Ledger.NewSimulator(ctx, params.TxID)
 		if err != nil {
 			return nil, errors.WithMessage(err, "open simulator")
@@ -79,7 +79,7 @@ func (e *Endorser) simulate(ctx context.Context, p *proposal, params handler.TxP
 	var interest *ledger.Interest
 	if err := params.Simulation.Do(ctx, func(sim ledger.Simulator) error {
 		var err error
-		if r, ok := ledger.Unwrap(sim).(ledger.InterestReporter); ok && !unsimulated(p.chaincode) {
+		if r, ok := ledger.Unwrap(sim).(ledger.InterestReporter); ok {
 			if interest, err = r.Interest(ctx); err != nil {
 				return err
 			}
