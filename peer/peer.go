@@ -14,6 +14,7 @@ import (
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/peer/acl"
 	"github.com/ccpeer/ccpeer/peer/endorser"
 	"github.com/ccpeer/ccpeer/peer/ordering"
 	"github.com/ccpeer/ccpeer/peer/system"
@@ -51,7 +52,8 @@ type Peer struct {
 	support  *chaincodesupport.ChaincodeSupport
 	endorser *endorser.Endorser
 	local    *identity.Verifier // of calls without a channel; nil if there is nobody
-	builtins []string           // the names of chaincodes that belong to the peer
+	acl      acl.Checker
+	builtins []string // the names of chaincodes that belong to the peer
 	provider *kvledger.Provider
 
 	mu       sync.RWMutex
@@ -88,17 +90,18 @@ func (p *Peer) assemble() error {
 	support := p.cfg.Support
 	h := hooks{peer: p, definitions: support.Definitions, runtimes: support.Runtimes}
 	var err error
+	if p.local, err = p.newLocal(); err != nil {
+		return err
+	}
+	if p.acl, err = p.newACL(); err != nil {
+		return err
+	}
 	if h.system, err = p.newSystem(); err != nil {
 		return err
 	}
 	h.others = slices.Clone(support.Builtins)
 	support.Builtins = slices.Compact(slices.Sorted(slices.Values(append(system.Names(), h.others...))))
 	p.builtins = support.Builtins
-	if o := p.cfg.Organization; o != nil {
-		if p.local, err = identity.NewVerifier(*o); err != nil {
-			return err
-		}
-	}
 	support.Ledgers = h
 	support.Definitions, support.Runtimes = h, h
 	if support.ACL == nil {

@@ -2,6 +2,7 @@ package acl
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -132,10 +133,10 @@ func (c *checker) checkLocal(policy string, r Request) error {
 	}
 	role, text := identity.Member, "The identity is not a [MEMBER] under this MSP [%s]"
 	if policy == admins {
-		role, text = identity.Admin, "The identity is not an admin under this MSP [%s]"
+		role, text = identity.Admin, "The identity is not an admin under this MSP [%[1]s]: The identity does not contain OU [ADMIN], MSP: [%[1]s]"
 	}
 	if !who.Satisfies(identity.Principal{MSPID: who.MSPID(), Role: role}) {
-		return errors.Errorf("Failed verifying that proposal's creator satisfies local MSP principal during channelless check policy with policy [%s]: ["+text+"]", policy, who.MSPID())
+		return errors.Errorf("Failed verifying that proposal's creator satisfies local MSP principal during channelless check policy with policy [%s]: [%s]", policy, fmt.Sprintf(text, who.MSPID()))
 	}
 	if who.Verify(r.Data, r.Signature) != nil {
 		return errors.New("The signature is invalid")

@@ -125,7 +125,7 @@ func TestCheck(t *testing.T) {
 		{w.alice, "cscc/GetChannels", "mychannel", ""},
 		{w.admin, "cscc/JoinChain", "", ""},
 		{w.alice, "cscc/JoinChain", "", "Failed verifying that proposal's creator satisfies local MSP principal during channelless check policy with policy [Admins]: " +
-			"[The identity is not an admin under this MSP [Org1MSP]]"},
+			"[The identity is not an admin under this MSP [Org1MSP]: The identity does not contain OU [ADMIN], MSP: [Org1MSP]]"},
 		{w.bob, "cscc/GetChannels", "", `Failed deserializing proposal creator during channelless check policy with policy [Members]: [expected MSP ID Org1MSP, received Org2MSP]`},
 	} {
 		err := w.checker.Check(t.Context(), request(t, tc.who, tc.resource, tc.channel))
