@@ -3,6 +3,7 @@ package network
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -71,8 +72,10 @@ func (n *Network) Cut(ctx context.Context) error {
 // signed is an envelope for the channel.
 func (n *Network) signed(by *identity.Identity, typ pb.HeaderType, data []byte) ([]byte, error) {
 	nonce := []byte("24 bytes, of some nonce.")
+	shown := sha256.Sum256(n.tls.pair.Certificate[0]) // by which a peer that wants certificates knows this connection
 	channel, err := proto.Marshal(&pb.ChannelHeader{
 		Type: int32(typ), ChannelId: ChannelID, TxId: identity.ComputeTxID(nonce, by.Creator()), Timestamp: timestamppb.Now(),
+		TlsCertHash: shown[:],
 	})
 	if err != nil {
 		return nil, errors.WithStack(err)
@@ -100,6 +103,11 @@ func (n *Network) Orderer() string { return n.orderer.address() }
 
 // TLSRoot returns the certificate of the CA for TLS, as PEM.
 func (n *Network) TLSRoot() []byte { return bytes.Clone(n.tls.root) }
+
+// TLSCertificate returns files that hold a certificate of that CA and its key, in PEM, which a client may show.
+func (n *Network) TLSCertificate() (cert, key string) {
+	return n.path("tls", "cert.pem"), n.path("tls", "key.pem")
+}
 
 // Endorse has the organization's peer run a proposal.
 func (o *Organization) Endorse(ctx context.Context, proposal *pb.SignedProposal) (*pb.ProposalResponse, error) {

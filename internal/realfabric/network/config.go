@@ -115,13 +115,15 @@ func (n *Network) peerConfig(o *Organization) string {
     cert: {file: %[6]s/cert.pem}
     key: {file: %[6]s/key.pem}
     rootcert: {file: %[6]s/ca.pem}
+    clientAuthRequired: %[9]t
+    clientRootCAs: {files: [%[6]s/ca.pem]}
   gossip:
     bootstrap: %[2]s
     endpoint: %[2]s
     externalEndpoint: %[2]s
     useLeaderElection: false
     orgLeader: true
-    pvtData: {pullRetryThreshold: %[8]s}
+    pvtData: {pullRetryThreshold: %[8]s, pushAckTimeout: 10s}
   discovery: {enabled: true}
   gateway: {enabled: true, endorsementTimeout: 30s, broadcastTimeout: 30s, dialTimeout: 30s}
 chaincode:
@@ -138,7 +140,7 @@ ledger:
 operations: {listenAddress: "127.0.0.1:0"}
 metrics: {provider: disabled}
 `, o.MSP.ID(), o.peer.address(), o.chaincode.port, n.path(o.MSP.ID(), "peer"), n.path(o.MSP.ID(), "data"), n.path("tls"), n.path("builder"),
-		cmp.Or(n.cfg.PullTimeout, 10*time.Millisecond))
+		cmp.Or(n.cfg.PullTimeout, 10*time.Millisecond), n.cfg.ClientCertificates)
 }
 
 // builder is an external builder for chaincode that is a service.

@@ -32,6 +32,8 @@ type Config struct {
 	// MaxMessages and Timeout say when the orderer cuts a block. Zero: only when somebody wants it (see Network.Cut).
 	MaxMessages int
 	Timeout     time.Duration
+	// ClientCertificates says that peers want to see a certificate of who connects to them.
+	ClientCertificates bool
 	// PullTimeout is how long a peer waits for private data that it should have, before it commits a block. Zero: not at all.
 	PullTimeout time.Duration
 }

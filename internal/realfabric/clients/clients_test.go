@@ -1,0 +1,115 @@
+package clients_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ccpeer/ccpeer/internal/golden"
+)
+
+// limit is how long a program may take, on a machine that is busy with something else.
+const limit = 5 * time.Minute
+
+// client is a program on an official client.
+type client struct {
+	name string
+	// command is what runs it, where that is installed.
+	command func(t *testing.T) []string
+	// mutual says that the peers of Fabric's network want certificates of it. Those of this repository's do both.
+	mutual bool
+}
+
+func clients() []client {
+	return []client{
+		{name: "node", command: node("node")},
+	}
+}
+
+// TestFabric holds what the programs print to what they print on a network of Fabric.
+func TestFabric(t *testing.T) {
+	for _, c := range clients() {
+		t.Run(c.name, func(t *testing.T) {
+			command := c.command(t)
+			c.compare(t, c.run(t, command, startFabric(t, c.mutual)), golden.Update())
+		})
+	}
+}
+
+// run runs a program, and returns what it prints, without what differs each time.
+func (c client) run(t *testing.T, command []string, path string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, command[0], append(command[1:], path)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", c.name, err, out, errs.Bytes())
+	}
+	if errs.Len() > 0 {
+		t.Logf("%s: %s", c.name, errs.Bytes())
+	}
+	return normal(string(out))
+}
+
+// varying is what differs each time, and what it becomes.
+var varying = []struct {
+	what *regexp.Regexp
+	text string
+}{
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "ID"},
+	{regexp.MustCompile(`\b127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`\bBlockNum: \d+`), "BlockNum: NUMBER"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC|Z)`), "TIME"},
+}
+
+func normal(text string) string {
+	for _, v := range varying {
+		text = v.what.ReplaceAllString(text, v.text)
+	}
+	return text
+}
+
+// compare compares what a program has printed with its file.
+func (c client) compare(t *testing.T, got string, update bool) {
+	t.Helper()
+	file := filepath.Join("testdata", c.name+".jsonl")
+	if update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, w := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(g), len(w)) {
+		if i >= len(g) || i >= len(w) {
+			t.Fatalf("%s: %d lines, want %d; -update writes them", file, len(g), len(w))
+		}
+		if g[i] != w[i] {
+			t.Errorf("%s:%d: got\n%s\nwant\n%s", file, i+1, g[i], w[i])
+		}
+	}
+}
+
+func writeJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

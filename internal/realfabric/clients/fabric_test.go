@@ -1,0 +1,77 @@
+package clients_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/internal/realfabric/network"
+	"github.com/ccpeer/ccpeer/internal/realfabric/target"
+	"github.com/ccpeer/ccpeer/ledger"
+)
+
+// description is what a program is told of a network.
+type description struct {
+	*target.Target
+	// Foreign is somebody of an organization that isn't on the channel.
+	Foreign foreign `json:"foreign"`
+	// Client is the certificate that programs show when they connect.
+	Client target.User `json:"client"`
+}
+
+type foreign struct {
+	MSPID string `json:"mspid"`
+	target.User
+}
+
+// chaincodes are those of all networks. They are one program.
+func chaincodes(program *words) []network.Chaincode {
+	collections := []ledger.CollectionConfig{
+		{Name: "both", Policy: "OR('Org1MSP.member', 'Org2MSP.member')", MaxPeerCount: 1},
+		{Name: "first", Policy: "OR('Org1MSP.member')", MaxPeerCount: 1},
+	}
+	return []network.Chaincode{
+		{Name: "any", Endorsement: "OR('Org1MSP.peer', 'Org2MSP.peer')", Collections: collections, Program: program},
+		{Name: "all", Endorsement: "AND('Org1MSP.peer', 'Org2MSP.peer')", Program: program},
+	}
+}
+
+// startFabric starts a network of Fabric, and describes it in a file.
+func startFabric(t *testing.T, mutual bool) (path string) {
+	t.Helper()
+	n := network.StartWith(t, bin, network.Config{
+		Chaincodes: chaincodes(&words{stop: t.Context().Done()}), MaxMessages: 1, PullTimeout: 10 * time.Second, ClientCertificates: mutual,
+	})
+	dir := t.TempDir()
+	path, err := n.WriteTarget(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := description{}
+	if d.Target, err = target.Read(path); err != nil {
+		t.Fatal(err)
+	}
+	d.Client.Cert, d.Client.Key = n.TLSCertificate()
+	return d.write(t, dir)
+}
+
+// write completes the description, and writes it to a file.
+func (d *description) write(t *testing.T, dir string) (path string) {
+	t.Helper()
+	msp, err := identity.NewMSP(identity.MSPConfig{ID: "Org9MSP"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := msp.Issue(identity.Config{CommonName: "stranger"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Foreign.MSPID = msp.ID()
+	if d.Foreign.User, err = target.WriteUser(dir, "stranger", id); err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(dir, "clients.json")
+	writeJSON(t, path, d)
+	return path
+}
