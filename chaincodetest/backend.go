@@ -24,6 +24,8 @@ type backend interface {
 	deploy(ctx context.Context, name string, d *deployment) error
 	// simulate runs a transaction on what is committed now.
 	simulate(ctx context.Context, c call) outcome
+	// repeat runs a transaction once more, on the peer that simulate asks first, and signs nothing.
+	repeat(ctx context.Context, c call) outcome
 	// commit commits transactions of a channel that have succeeded, as one block.
 	commit(ctx context.Context, channel string, txs []outcome) ([]kvledger.ValidationCode, error)
 	// set commits values of chaincodes' keys, as one transaction.
@@ -65,6 +67,34 @@ type outcome struct {
 	envelope []byte               // what a network orders
 	differ   []outcome            // what peers have endorsed that don't agree
 	by       string               // who has run it, for texts
+}
+
+// execute runs a transaction on a ledger. Nothing is signed.
+func execute(ctx context.Context, support *chaincodesupport.ChaincodeSupport, l *kvledger.Ledger, c call) outcome {
+	p, err := identity.NewProposal(identity.ProposalParams{
+		ChannelID: c.channel, Chaincode: c.chaincode, Args: c.args, IsInit: c.isInit, Transient: c.transient,
+		Creator: c.who.Creator(), Nonce: c.nonce, Timestamp: c.at,
+	})
+	if err != nil {
+		return outcome{err: err}
+	}
+	sim, err := l.NewSimulator(ctx, p.TxID)
+	if err != nil {
+		return outcome{err: err}
+	}
+	simulation := handler.NewSimulation(sim)
+	defer simulation.Done()
+	params := handler.TxParams{ChannelID: c.channel, TxID: p.TxID, SignedProposal: p.Signed, Simulation: simulation}
+	r, err := support.Execute(ctx, c.chaincode, params, chaincodesupport.Input{Args: c.args, IsInit: c.isInit})
+	if err != nil {
+		return outcome{err: err}
+	}
+	o := outcome{status: r.Status, message: r.Message, payload: r.Payload, event: r.Event}
+	if o.tx, err = kvledger.TransactionOf(ctx, sim, p.TxID, p.Timestamp); err != nil {
+		return outcome{err: err}
+	}
+	o.rwset, o.private = o.tx.RWSet, o.tx.PrivateRWSet
+	return o
 }
 
 // deployment is a chaincode as it is deployed now.

@@ -121,7 +121,7 @@ func (c *Client) Evaluate(chaincode, function string, args ...any) *Tx {
 func (c *Client) simulate(verb, chaincode, function string, args []any) *Tx {
 	c.net.t.Helper()
 	tx := c.prepare(verb, chaincode, function, args)
-	tx.runAsSubmitted(context.Background())
+	runner{tx}.run(context.Background())
 	tx.settle()
 	return tx
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/shim"
 )
 
 const advice = `
@@ -38,7 +39,8 @@ func divergence(a, b outcome, own string) []string {
 		d.compare("event", a.event.Name, b.event.Name)
 		d.compareBytes("payload of the event", a.event.Payload, b.event.Payload)
 	}
-	if !bytes.Equal(a.rwset, b.rwset) || !bytes.Equal(a.private, b.private) {
+	refused := a.status >= shim.ERRORTHRESHOLD && (a.rwset == nil || b.rwset == nil) // an endorser doesn't always tell then
+	if !refused && !bytes.Equal(a.rwset, b.rwset) {                                  // it has the hashes of private data
 		d.compareSets(a, b, own)
 	}
 	return d.lines
@@ -91,7 +93,9 @@ func (d *diverging) compareSets(a, b outcome, own string) {
 			d.compareReads(prefix, p.public, q.public)
 			d.compareWrites(prefix, p.public, q.public)
 			for _, c := range collectionNames(p, q) {
-				d.compareWrites(prefix+"collection "+c+": ", privateWrites(x, name, c), privateWrites(y, name, c))
+				if v, w := x.collection(name, c), y.collection(name, c); v.isTold() && w.isTold() {
+					d.compareWrites(prefix+"collection "+c+": ", v.privateWrites(), w.privateWrites())
+				}
 			}
 		}
 	}
@@ -177,9 +181,14 @@ func collectionNames(a, b *namespaceSet) []string {
 	return sortedKeys(names(a), names(b))
 }
 
-func privateWrites(s *rwset, namespace, collection string) *pb.KVRWSet {
-	if c := s.collection(namespace, collection); c != nil {
-		return c.writes
+// isTold reports whether the private writes are known, and not only their hashes. A peer that isn't a member tells nobody.
+func (c *collectionSet) isTold() bool {
+	return c == nil || len(c.writes.GetWrites()) == len(c.hashed.GetHashedWrites())
+}
+
+func (c *collectionSet) privateWrites() *pb.KVRWSet {
+	if c == nil {
+		return nil
 	}
-	return nil
+	return c.writes
 }

@@ -171,31 +171,11 @@ func (b *direct) simulate(ctx context.Context, c call) outcome {
 	if err != nil {
 		return outcome{err: err}
 	}
-	p, err := identity.NewProposal(identity.ProposalParams{
-		ChannelID: c.channel, Chaincode: c.chaincode, Args: c.args, IsInit: c.isInit, Transient: c.transient,
-		Creator: c.who.Creator(), Nonce: c.nonce, Timestamp: c.at,
-	})
-	if err != nil {
-		return outcome{err: err}
-	}
-	sim, err := l.NewSimulator(ctx, p.TxID)
-	if err != nil {
-		return outcome{err: err}
-	}
-	simulation := handler.NewSimulation(sim)
-	defer simulation.Done()
-	params := handler.TxParams{ChannelID: c.channel, TxID: p.TxID, SignedProposal: p.Signed, Simulation: simulation}
-	r, err := b.support.Execute(ctx, c.chaincode, params, chaincodesupport.Input{Args: c.args, IsInit: c.isInit})
-	if err != nil {
-		return outcome{err: err}
-	}
-	o := outcome{status: r.Status, message: r.Message, payload: r.Payload, event: r.Event}
-	if o.tx, err = kvledger.TransactionOf(ctx, sim, p.TxID, p.Timestamp); err != nil {
-		return outcome{err: err}
-	}
-	o.rwset, o.private = o.tx.RWSet, o.tx.PrivateRWSet
-	return o
+	return execute(ctx, b.support, l, c)
 }
+
+// repeat runs it as simulate does, because nothing is signed anyway.
+func (b *direct) repeat(ctx context.Context, c call) outcome { return b.simulate(ctx, c) }
 
 func (b *direct) commit(ctx context.Context, channel string, txs []outcome) ([]kvledger.ValidationCode, error) {
 	l, err := b.ledger(ctx, channel, "")

@@ -31,8 +31,8 @@
 //
 // # What is checked without being asked
 //
-// Submit runs a chaincode twice on the same state, and fails the test if the two runs differ: on a network, peers would not agree.
-// Option WithoutDeterminism turns that off. WithOrganizations gives the network more organizations, whose peers are compared, too.
+// Submit runs a chaincode several times on the same state, and fails the test if the runs differ: on a network, peers would not agree.
+// Option WithoutDeterminism turns that off, and WithRuns says how often. WithOrganizations gives the network more organizations, whose peers are compared, too.
 //
 // There is no timeout but go test's own, so a breakpoint may hold a transaction for as long as you like.
 //

@@ -194,7 +194,7 @@ func (x *explorer) block(steps []step) string {
 	var txs []*Tx
 	for _, s := range steps {
 		tx := s.client.prepare("simulated", s.call.Chaincode, s.call.Function, s.args)
-		tx.runAsSubmitted(context.Background())
+		runner{tx}.run(context.Background())
 		if wrong := tx.verdict(); wrong != "" {
 			return wrong
 		}

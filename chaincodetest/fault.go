@@ -52,7 +52,7 @@ type injected struct {
 }
 
 // Inject has something go wrong from now on, until the function that it returns is called, or the test ends. A transaction with
-// requests that are meant, or counted, is run once only by Submit. A fault that never happens fails the test at its end.
+// requests that are meant, or counted, runs once only. A fault that never happens fails the test at its end.
 //
 //	defer net.Inject(chaincodetest.Fault{Request: "GET_STATE", Nth: 2, Fail: "disk is gone"})()
 func (n *Net) Inject(f Fault) (remove func()) {

@@ -180,6 +180,15 @@ func (b *network) simulate(ctx context.Context, c call) outcome {
 	return o
 }
 
+// repeat runs the transaction on the peer that is asked first: one of the client's organization, if there is one.
+func (b *network) repeat(ctx context.Context, c call) outcome {
+	p := b.Peer(c.who.MSPID())
+	if p == nil {
+		p = b.Peers()[0]
+	}
+	return execute(ctx, p.Support(), p.Channel(c.channel).Ledger(), c)
+}
+
 func outcomeOf(r peer.Result) outcome {
 	return outcome{status: r.Status, message: r.Message, payload: r.Payload, event: r.Event}
 }

@@ -21,6 +21,7 @@ type notes struct {
 type conversation struct {
 	expire func()        // ends the transaction, as if its time were up
 	ended  chan struct{} // closed when the peer has done with it
+	deaf   bool          // only panics are noted
 
 	mu       sync.Mutex
 	begun    bool
@@ -60,15 +61,15 @@ type peerNotes struct {
 
 var _ handler.MessageObserver = peerNotes{}
 
-func (n *notes) begin(txID string, expire func()) *conversation {
+// begin notes into c what is said in a transaction from now on.
+func (n *notes) begin(txID string, c *conversation, expire func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.running == nil {
 		n.running = map[string]*conversation{}
 	}
-	c := &conversation{expire: expire, ended: make(chan struct{})}
+	c.expire, c.ended = expire, make(chan struct{})
 	n.running[txID] = c
-	return c
 }
 
 func (n *notes) end(txID string) {
@@ -96,7 +97,7 @@ func (n peerNotes) Message(chaincodeID string, d handler.Direction, m *pb.Chainc
 	if m.GetTxid() == "" {
 		return
 	}
-	if c := n.find(m.GetTxid()); c != nil {
+	if c := n.find(m.GetTxid()); c != nil && !c.deaf {
 		c.add(n.peer, chaincodeID, d == handler.Received, m)
 	}
 }

@@ -36,7 +36,7 @@ type Tx struct {
 
 // run runs the transaction.
 func (tx *Tx) run(ctx context.Context) {
-	tx.outcome, tx.conversation = tx.once(ctx)
+	tx.outcome, tx.conversation = tx.once(ctx, tx.net.backend.simulate, &conversation{})
 	tx.decode()
 }
 
@@ -53,16 +53,16 @@ func (tx *Tx) decode() {
 	tx.rwset = set
 }
 
-// once runs the transaction, and returns what came of it.
-func (tx *Tx) once(ctx context.Context) (outcome, *conversation) {
+// once has somebody run the transaction, who is told when its time is up, and returns what came of it. What is said goes into c.
+func (tx *Tx) once(ctx context.Context, how func(context.Context, call) outcome, c *conversation) (outcome, *conversation) {
 	within := newExpiring(ctx)
 	defer within.expire()
 	if left := timeLeft(tx.net.t); left < forEver {
 		defer time.AfterFunc(left, within.expire).Stop()
 	}
-	c := tx.net.notes.begin(tx.ID, within.expire)
+	tx.net.notes.begin(tx.ID, c, within.expire)
 	defer tx.net.notes.end(tx.ID)
-	return tx.net.backend.simulate(within, tx.call), c
+	return how(within, tx.call), c
 }
 
 // verdict says that the transaction went in a way that no test can want, or nothing.
@@ -71,7 +71,7 @@ func (tx *Tx) verdict() string {
 		return fmt.Sprintf("%s: %s\n\n%s", tx.name(), fall.Text(), indent(shortStack(fall.Stack)))
 	}
 	if len(tx.divergence) > 0 {
-		how := "It was run twice on the same state"
+		how := "It has run several times on the same state"
 		if len(tx.outcome.differ) > 0 {
 			how = "Peers have run it on the same state"
 		}

@@ -1,0 +1,83 @@
+package chaincodetest_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/chaincodetest"
+	"github.com/ccpeer/ccpeer/ledger"
+	"github.com/ccpeer/ccpeer/shim"
+)
+
+// changing is a chaincode that does something else in one run, as the order of a map does, or a clock.
+type changing struct {
+	runs atomic.Int64
+	odd  int64
+}
+
+func (*changing) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Success(nil) }
+
+func (c *changing) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
+	function, _ := stub.GetFunctionAndParameters()
+	value := "the same"
+	if c.runs.Add(1) == c.odd {
+		value = "another"
+	}
+	switch function {
+	case "Private":
+		if err := stub.PutPrivateData("secrets", "k", []byte(value)); err != nil {
+			return shim.Error(err.Error())
+		}
+	case "Refuse":
+		return shim.Error(value)
+	}
+	return shim.Success([]byte(value))
+}
+
+// What depends on chance is looked for when a function first succeeds, and when it first fails.
+func TestRuns(t *testing.T) { eachBackend(t, testRuns) }
+
+func testRuns(t *testing.T, backend chaincodetest.Option) {
+	for _, c := range []struct {
+		name    string
+		odd     int64
+		options []chaincodetest.Option
+		calls   []string
+		want    string // nothing: it isn't found
+	}{
+		{"first", 16, nil, []string{"Put"}, "16th"},
+		{"too late", 17, nil, []string{"Put"}, ""},
+		{"second", 18, nil, []string{"Put", "Put"}, "second"},
+		{"another function", 32, nil, []string{"Put", "Set"}, "16th"},
+		{"it fails", 32, nil, []string{"Put", "Refuse"}, "16th"},
+		{"private data", 3, nil, []string{"Private"}, "third"},
+		{"more", 40, []chaincodetest.Option{chaincodetest.WithRuns(40)}, []string{"Put"}, "40th"},
+		{"one", 2, []chaincodetest.Option{chaincodetest.WithRuns(1)}, []string{"Put", "Put"}, ""},
+	} {
+		said := record(t, t.Name(), func(tb testing.TB) {
+			net := chaincodetest.New(tb, append(c.options, backend)...)
+			net.Deploy("cc", chaincodetest.InProcess(&changing{odd: c.odd}), chaincodetest.CollectionConfigs(
+				ledger.CollectionConfig{Name: "secrets", Policy: "OR('Org1MSP.member')"}))
+			for _, function := range c.calls {
+				_ = net.As("alice").Submit("cc", function).Err()
+			}
+		})
+		if (said == "") != (c.want == "") || !strings.Contains(said, fmt.Sprintf("%-5s another", c.want)) && c.want != "" {
+			t.Errorf("%s: it says %s", c.name, said)
+		}
+	}
+	if said := record(t, t.Name(), func(tb testing.TB) { chaincodetest.New(tb, chaincodetest.WithRuns(-1)) }); !strings.Contains(said, "want at least one run") {
+		t.Errorf("it says %s", said)
+	}
+}
+
+// An endorser that may not have the private data that it writes says only the hashes. They are the same in each run.
+func TestRunsOfStranger(t *testing.T) {
+	net := chaincodetest.New(t, chaincodetest.WithOrganizations("Org1MSP", "Org2MSP"))
+	net.Deploy("cc", chaincodetest.InProcess(new(changing)), chaincodetest.Endorsement("OR('Org1MSP.peer', 'Org2MSP.peer')"),
+		chaincodetest.CollectionConfigs(ledger.CollectionConfig{Name: "secrets", Policy: "OR('Org2MSP.member')", MaxPeerCount: 1}))
+	net.As("alice@Org1MSP").Submit("cc", "Private").OK()
+	net.Of("Org2MSP").Private("cc", "secrets", "k").Is("the same")
+}
