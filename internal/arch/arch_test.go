@@ -46,7 +46,8 @@ var allowed = map[string][]string{
 	"handler": {"proto", "ledger", "internal/goroutines", "internal/limit", "internal/loglimit", fsm, zap, codes, status, protobuf},
 
 	"chaincodesupport": {
-		"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", "chaincodesupport/internal/gate", "internal/goroutines", "internal/limit", "internal/loglimit", grpc, protobuf, zap,
+		"handler", "proto", "proto/pbgrpc", "ledger", "chaincodesupport/runtime", "chaincodesupport/internal/gate", "internal/goroutines", "internal/limit",
+		"internal/loglimit", grpc, protobuf, zap,
 	},
 	"chaincodesupport/internal/gate":   {},
 	"chaincodesupport/runtime":         {"proto"},
@@ -55,7 +56,8 @@ var allowed = map[string][]string{
 	"chaincodesupport/runtime/dial":    {"chaincodesupport/runtime", "chaincodesupport/internal/gate", "proto", "proto/pbgrpc", grpc, zap},
 	"chaincodesupport/runtime/server":  {"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/process", "proto"},
 	"chaincodesupport/runtime/builder": {
-		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/lockdir", "internal/ondisk", "internal/privatedir", zap,
+		"chaincodesupport/runtime", "chaincodesupport/runtime/dial", "chaincodesupport/runtime/internal/group", "chaincodesupport/runtime/shimenv", "internal/lockdir",
+		"internal/ondisk", "internal/privatedir", zap,
 	},
 	"chaincodesupport/runtime/attach": {"chaincodesupport/runtime", "chaincodesupport/runtime/shimenv", "internal/loglimit", zap},
 	// What Windows has to end a program with its children, Job Objects, the standard library doesn't know.
@@ -75,21 +77,37 @@ var allowed = map[string][]string{
 
 	// The parts, assembled.
 	"peer": {
-		"chaincodesupport", "chaincodesupport/runtime", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "ledger/kvledger/store/memory", "block", "collections", "identity", "identity/mspfolder",
-		"policies", "peer/committer", "peer/endorser", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "internal/tlsca", "proto", protobuf, zap,
-		"policies", "peer/committer", "peer/endorser", "peer/gateway/plan", "peer/ordering", "internal/lockdir", "internal/ondisk", "internal/privatedir", "proto", protobuf, zap,
-		"policies", "peer/acl", "peer/committer", "peer/endorser", "peer/ordering", "peer/system", "internal/lockdir", "internal/ondisk", "internal/privatedir", "internal/tlsca", "proto",
-		protobuf, zap,
+		"chaincodesupport",
+		"chaincodesupport/runtime",
+		"handler",
+		"ledger",
+		"ledger/kvledger",
+		"ledger/kvledger/store",
+		"ledger/kvledger/store/memory",
+		"block",
+		"collections",
+		"identity",
+		"identity/mspfolder",
+		"policies",
+		"peer/committer",
+		"peer/endorser",
+		"peer/ordering",
+		"internal/lockdir",
+		"internal/ondisk",
+		"internal/privatedir",
+		"internal/tlsca",
+		"proto",
+		protobuf,
+		zap,
+		"peer/gateway/plan",
+		"peer/acl",
+		"peer/system",
 	},
 	// A part of a peer, which another peer can take.
 	"peer/ordering":     {"block", "identity", "policies", "proto", protobuf, zap},
 	"peer/endorser":     {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
 	"peer/acl":          {"identity", "policies", "proto", protobuf, zap},
 	"peer/gateway/plan": {"identity", "policies", "proto"},
-	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
-	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
-	"peer/acl":      {"identity", "policies", "proto", protobuf, zap},
-	"peer/acl":      {"identity", "policies"},
 	// They know gRPC, because streams are what they are about.
 	"peer/broadcast": {"peer/ordering", "proto", "proto/pbgrpc", protobuf, zap},
 	"peer/deliver":   {"block", "identity", "peer/acl", "proto", "proto/pbgrpc", grpc, protobuf, zap},
@@ -101,7 +119,8 @@ var allowed = map[string][]string{
 	// The kit is a peer with everything that belongs to one, and the chaincode's half for chaincode in its process.
 	"chaincodetest": {
 		"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "chaincodesupport/runtime/process", "chaincodesupport/runtime/dial",
-		"chaincodetest/internal/guard", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store/memory", "peer", "proto", "shim", protobuf, zap,
+		"chaincodetest/internal/guard", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store/memory", "peer", "proto", "shim",
+		protobuf, zap,
 	},
 	"chaincodetest/internal/guard": {},
 
