@@ -113,6 +113,8 @@ var allowed = map[string][]string{
 	"peer/deliver":   {"block", "identity", "peer/acl", "proto", "proto/pbgrpc", grpc, protobuf, zap},
 	// They are chaincode, in the peer's process.
 	"peer/system": {"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "peer/acl", "proto", "shim", protobuf},
+	// Whose services they are, it doesn't know.
+	"peer/server": {"proto", "proto/pbgrpc", "internal/limit", "internal/loglimit", grpc, zap},
 	// It runs no chaincode.
 	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", "internal/portions", protobuf, zap},
 
