@@ -38,6 +38,9 @@ type Host struct {
 	Fell func(Fall)
 	// Output gets what a process prints.
 	Output io.Writer
+	// Clock returns the name of a file that a process may look at for its clock. Its eight bytes, in the machine's order, say how many
+	// seconds the clock is ahead. They change while a transaction runs again to be compared. It is nil if nothing is compared.
+	Clock func() (string, error)
 }
 
 // Fall says that chaincode has panicked, or has ended its goroutine, instead of returning.

@@ -3,6 +3,7 @@ package chaincodetest
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,7 +123,7 @@ func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
 	setMSPID(n.settings.organizations[0])
 	n.mu.Lock()
 	n.versions++
-	d := &deployment{deploying: with, version: fmt.Sprint(n.versions), runtime: cc.Runtime, host: Host{Fell: n.notes.fell, Output: n.t.Output()}, faults: &n.faults}
+	d := &deployment{deploying: with, version: fmt.Sprint(n.versions), runtime: cc.Runtime, host: n.host(n.t.Output()), faults: &n.faults}
 	n.mu.Unlock()
 	if d.id == "" {
 		d.id = name + ":" + d.version
@@ -133,6 +134,15 @@ func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeLeft(n.t))
 	defer cancel()
 	return n.backend.deploy(ctx, name, d)
+}
+
+// host is what is the same for all peers.
+func (c *core) host(output io.Writer) Host {
+	h := Host{Fell: c.notes.fell, Output: output}
+	if !c.settings.nondeterministic {
+		h.Clock = c.others.File
+	}
+	return h
 }
 
 // keep takes from the deployment before what no option has said.

@@ -161,11 +161,11 @@ const updateVariable = "CHAINCODETEST_UPDATE"
 // DumpIs expects that Dump is what a file has. With CHAINCODETEST_UPDATE=1 in the environment it writes the file instead.
 func (n *Net) DumpIs(file string) {
 	n.t.Helper()
-	n.golden("DumpIs", file, n.Dump())
+	golden(n, "DumpIs", file, n.Dump())
 }
 
 // golden compares with a file, or writes it.
-func (n *Net) golden(what, file string, got []byte) {
+func golden(n *Net, what, file string, got []byte) {
 	n.t.Helper()
 	if os.Getenv(updateVariable) != "" {
 		err := os.MkdirAll(filepath.Dir(file), 0o750)

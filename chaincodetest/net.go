@@ -10,6 +10,7 @@ import (
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
 
+	"github.com/ccpeer/ccpeer/chaincodetest/internal/otherclock"
 	"github.com/ccpeer/ccpeer/handler"
 )
 
@@ -28,6 +29,7 @@ type Option func(*settings)
 type settings struct {
 	nondeterministic bool
 	runs             int // 0: as many as it takes
+	apart            time.Duration
 	unsigned         bool
 	organizations    []string
 	channels         []string
@@ -44,6 +46,14 @@ func WithoutDeterminism() Option { return func(s *settings) { s.nondeterministic
 // chaincode first succeeds, and when it first fails, and twice after that. Many runs find what depends on chance: the order of a map
 // with two keys is missed by 8 runs in a third of the cases, and by 32 in one of seventy. WithRuns(1) is WithoutDeterminism.
 func WithRuns(n int) Option { return func(s *settings) { s.runs = n } }
+
+// WithRunsApart has the second run of each transaction wait until the machine's clock has come to another multiple of d: another second,
+// or with 24*time.Hour another day. So what chaincode takes from time.Now in that unit is found, in the test's process, too. It takes d
+// at most for each Submit, and no time in a bubble of testing/synctest, where the clock jumps:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		net := chaincodetest.New(t, chaincodetest.WithRunsApart(24*time.Hour))
+func WithRunsApart(d time.Duration) Option { return func(s *settings) { s.apart = d } }
 
 // WithLogger has the peer log to a logger: zaptest.NewLogger(t) shows its lines beside the test's. They are many.
 func WithLogger(l *zap.Logger) Option { return func(s *settings) { s.logger = l } }
@@ -78,6 +88,7 @@ type core struct {
 	backend  backend
 	deployed deployments
 	clock    clock
+	others   otherclock.Clock // that of processes
 	notes    notes
 	faults   faults
 	costs    costs
@@ -167,6 +178,9 @@ func (n *Net) close(t testing.TB) {
 	defer cancel()
 	if err := n.backend.close(ctx); err != nil {
 		t.Errorf("chaincodetest: the network didn't end: %v", err)
+	}
+	if err := n.others.Close(); err != nil {
+		t.Errorf("chaincodetest: remove a file: %v", err)
 	}
 }
 

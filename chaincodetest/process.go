@@ -18,9 +18,12 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/dial"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/process"
+	"github.com/ccpeer/ccpeer/chaincodetest/internal/otherclock"
 )
 
 // Command is chaincode that a command starts, as a process of its own that dials the peer. What it prints is in the test's output.
+//
+// A program for Node sees another day when a transaction runs again to be compared: NODE_OPTIONS has it load a script that sees to that.
 type Command struct {
 	// Path is the program, which is looked for in PATH if it has no slash. Required.
 	Path string
@@ -48,13 +51,29 @@ func (c Command) Runtime(h Host) (runtime.Runtime, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, "have the peer listen")
 	}
-	cfg := process.Config{Command: path, Args: c.Args, Env: c.Env, PeerAddress: address, MSPID: h.MSPID, Logger: lines(h.Output)}
+	env, err := c.environment(h)
+	if err != nil {
+		return nil, err
+	}
+	cfg := process.Config{Command: path, Args: c.Args, Env: env, PeerAddress: address, MSPID: h.MSPID, Logger: lines(h.Output)}
 	if c.Dir != "" {
 		if cfg.Dir, err = filepath.Abs(c.Dir); err != nil {
 			return nil, err
 		}
 	}
 	return process.New(cfg)
+}
+
+// environment is what the program gets besides what the peer gives it.
+func (c Command) environment(h Host) ([]string, error) {
+	if h.Clock == nil {
+		return c.Env, nil
+	}
+	file, err := h.Clock()
+	if err != nil {
+		return nil, err
+	}
+	return otherclock.Node(c.Env, file)
 }
 
 // lines is a logger that writes messages, and nothing else, a line each.
@@ -68,10 +87,25 @@ func lines(w io.Writer) *zap.Logger {
 // build it once for all tests.
 //
 // If the tests run with GOCOVERDIR set, it is built with -cover, and leaves its coverage there.
-func GoPackage(folder string) Chaincode { return &goPackage{folder: folder} }
+func GoPackage(folder string, options ...BuildOption) Chaincode {
+	g := &goPackage{folder: folder}
+	for _, o := range options {
+		o(g)
+	}
+	return g
+}
+
+// BuildOption is a setting of GoPackage.
+type BuildOption func(*goPackage)
+
+// ShiftClock has the program see another day when a transaction runs again to be compared. So time.Now is found in whatever unit it is
+// used. For that the program gets a package time of its own, and all that imports it is built anew: the first time with a version of Go
+// takes half a minute or so. It doesn't work on Windows.
+func ShiftClock() BuildOption { return func(g *goPackage) { g.shift = true } }
 
 type goPackage struct {
 	folder string
+	shift  bool
 
 	once    sync.Once
 	program string
@@ -80,7 +114,7 @@ type goPackage struct {
 
 // Runtime implements Chaincode.
 func (g *goPackage) Runtime(h Host) (runtime.Runtime, error) {
-	g.once.Do(func() { g.program, g.err = build(g.folder) })
+	g.once.Do(func() { g.program, g.err = g.build() })
 	if g.err != nil {
 		return nil, g.err
 	}
@@ -94,9 +128,9 @@ func (g *goPackage) Runtime(h Host) (runtime.Runtime, error) {
 // coverVariable is where programs that were built with -cover leave their coverage.
 const coverVariable = "GOCOVERDIR"
 
-// build builds a folder's program, and returns its path. The next build of the same folder replaces it, so that builds don't pile up.
-func build(folder string) (string, error) {
-	folder, err := filepath.Abs(folder)
+// build builds the folder's program, and returns its path. The next build of the same folder replaces it, so that builds don't pile up.
+func (g *goPackage) build() (string, error) {
+	folder, err := filepath.Abs(g.folder)
 	if err != nil {
 		return "", err
 	}
@@ -107,17 +141,36 @@ func build(folder string) (string, error) {
 	if err != nil {
 		cache = os.TempDir()
 	}
-	sum := sha256.Sum256([]byte(folder))
-	program := filepath.Join(cache, "chaincodetest", hex.EncodeToString(sum[:8]), filepath.Base(folder)+executable)
-	args := []string{"build", "-C", folder, "-o", program}
+	kind := folder
+	args := []string{"build", "-C", folder}
+	if g.shift {
+		overlay, err := overlayFor(folder)
+		if err != nil {
+			return "", errors.WithMessagef(err, "build %s", folder)
+		}
+		kind += "\x00clock"
+		args = append(args, "-overlay", overlay)
+	}
 	if os.Getenv(coverVariable) != "" {
 		args = append(args, "-cover")
 	}
-	cmd := exec.CommandContext(context.Background(), "go", append(args, ".")...) //nolint:gosec // the folder is the test's
+	sum := sha256.Sum256([]byte(kind))
+	program := filepath.Join(cache, "chaincodetest", hex.EncodeToString(sum[:8]), filepath.Base(folder)+executable)
+	cmd := exec.CommandContext(context.Background(), "go", append(args, "-o", program, ".")...) //nolint:gosec // the folder is the test's
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", errors.Errorf("build %s: %v\n%s", folder, err, out)
 	}
 	return program, nil
+}
+
+// overlayFor returns the overlay for the Go that builds a folder.
+func overlayFor(folder string) (string, error) {
+	cmd := exec.CommandContext(context.Background(), "go", "env", "-C", folder, "GOROOT") //nolint:gosec // the folder is the test's
+	goroot, err := cmd.Output()
+	if err != nil {
+		return "", errors.Wrap(err, "find GOROOT")
+	}
+	return otherclock.Overlay(strings.TrimSpace(string(goroot)))
 }
 
 // wantMain returns an error if a folder's package isn't a program. go build would write an archive then, which can't be started.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 // patience is how often a transaction runs beside the blocks of others before it makes them wait.
@@ -77,6 +78,14 @@ func (r runner) isCompared() bool {
 // again runs the transaction as often as it has to, and returns in what a run differs from the first one, or nothing.
 func (r runner) again(ctx context.Context) []string {
 	tx := r.tx
+	if d := tx.net.settings.apart; d > 0 {
+		<-time.After(d - time.Duration(time.Now().UnixNano())%d)
+	}
+	back, err := tx.net.others.Forward()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer back()
 	for i := 1; i < tx.net.runs.count(tx); i++ {
 		if lines := r.compare(ctx, ordinal(i+1)); len(lines) > 0 {
 			return lines

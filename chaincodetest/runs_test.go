@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodetest"
 	"github.com/ccpeer/ccpeer/ledger"
@@ -26,6 +28,8 @@ func (c *changing) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 		value = "another"
 	}
 	switch function {
+	case "Day":
+		value = time.Now().Format(time.DateOnly)
 	case "Private":
 		if err := stub.PutPrivateData("secrets", "k", []byte(value)); err != nil {
 			return shim.Error(err.Error())
@@ -80,4 +84,22 @@ func TestRunsOfStranger(t *testing.T) {
 		chaincodetest.CollectionConfigs(ledger.CollectionConfig{Name: "secrets", Policy: "OR('Org2MSP.member')", MaxPeerCount: 1}))
 	net.As("alice@Org1MSP").Submit("cc", "Private").OK()
 	net.Of("Org2MSP").Private("cc", "secrets", "k").Is("the same")
+}
+
+// Runs that are apart see another day, in a bubble without waiting for it.
+func TestRunsApart(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend chaincodetest.Option) {
+		synctest.Test(t, func(t *testing.T) {
+			said := record(t, t.Name(), func(tb testing.TB) {
+				net := chaincodetest.New(tb, chaincodetest.WithRunsApart(24*time.Hour), backend)
+				net.Deploy("cc", chaincodetest.InProcess(new(changing)))
+				net.As("alice").Submit("cc", "Put").OK()
+				net.As("alice").Submit("cc", "Day").OK()
+			})
+			if !strings.Contains(said, "cc.Day by alice@Org1MSP (transaction 2) isn't deterministic") ||
+				!strings.Contains(said, "first  2000-01-02\n      second 2000-01-03") {
+				t.Errorf("it says %s", said)
+			}
+		})
+	})
 }

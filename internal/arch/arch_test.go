@@ -122,9 +122,10 @@ var allowed = map[string][]string{
 	"chaincodetest": {
 		"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "chaincodesupport/runtime/process", "chaincodesupport/runtime/dial",
 		"chaincodetest/internal/guard", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store/memory", "peer", "proto", "shim",
-		protobuf, zap,
+		protobuf, zap, "chaincodetest/internal/otherclock",
 	},
-	"chaincodetest/internal/guard": {},
+	"chaincodetest/internal/guard":      {},
+	"chaincodetest/internal/otherclock": {},
 
 	"ledger":            {},
 	"ledger/ledgertest": {"ledger", "proto", protobuf},

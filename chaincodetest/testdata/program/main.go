@@ -4,6 +4,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -15,8 +16,11 @@ func (program) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Su
 func (program) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 	fmt.Println("running")
 	function, args := stub.GetFunctionAndParameters()
-	if function == "Crash" {
+	switch function {
+	case "Crash":
 		os.Exit(3)
+	case "Day":
+		return shim.Success([]byte(time.Now().Format(time.DateOnly)))
 	}
 	if err := stub.PutState(args[0], []byte(os.Getenv("CORE_PEER_LOCALMSPID"))); err != nil {
 		return shim.Error(err.Error())
