@@ -3,6 +3,7 @@ package chaincodetest
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 )
@@ -32,6 +33,58 @@ func (n *Net) Commit(txs ...*Tx) {
 		}
 	}
 	n.commit(txs...)
+}
+
+// Block is a block that is being made: see Net.Block.
+type Block struct {
+	net *Net
+
+	mu   sync.Mutex
+	txs  []*Tx
+	over bool
+}
+
+// Block calls f, and then commits what f has submitted to the block, as one block. All of it runs on the state that is there before, so
+// transactions may conflict, and the first one wins. What they say of their commit is there when Block has returned:
+//
+//	var toBob, toCarol *chaincodetest.Tx
+//	net.Block(func(b *chaincodetest.Block) {
+//		toBob = b.Submit(alice, "basic", "Transfer", "a1", "bob")
+//		toCarol = b.Submit(alice, "basic", "Transfer", "a1", "carol")
+//	})
+//	toBob.OK()
+//	toCarol.Fails("MVCC_READ_CONFLICT")
+func (n *Net) Block(f func(b *Block)) {
+	n.t.Helper()
+	b := &Block{net: n}
+	f(b)
+	b.mu.Lock()
+	b.over = true
+	b.mu.Unlock()
+	var good []*Tx
+	for _, tx := range b.txs {
+		tx.verb = "submitted"
+		if tx.failure() == "" {
+			good = append(good, tx)
+		}
+	}
+	if len(good) > 0 {
+		n.commit(good...)
+	}
+}
+
+// Submit runs a function of a chaincode as a client, as Client.Submit does. What has succeeded is committed with the rest of the block,
+// in the order of the calls. It is safe for concurrent use, until Block's function returns.
+func (b *Block) Submit(as *Client, chaincode, function string, args ...any) *Tx {
+	b.net.t.Helper()
+	tx := as.In(b.net).simulate("simulated", chaincode, function, args)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		b.net.fatal("%s was submitted to a block that is committed already", tx.name())
+	}
+	b.txs = append(b.txs, tx)
+	return tx
 }
 
 // commit commits transactions that have succeeded so far.

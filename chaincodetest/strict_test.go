@@ -56,6 +56,22 @@ func TestStrict(t *testing.T) {
 				ledger.CollectionConfig{Name: "secrets", Policy: "OR('Org1MSP.member')"}))
 			alice.Simulate("policies", "Set").WritesNothing()
 		},
+		"was submitted to a block that is committed already": func(net *chaincodetest.Net, alice *chaincodetest.Client) {
+			var late *chaincodetest.Block
+			net.Block(func(b *chaincodetest.Block) { late = b })
+			late.Submit(alice, "basic", "Transfer", "a1", "bob")
+		},
+		"basic.Transfer by alice@Org1MSP (transaction 3) failed, and the test never asked": func(net *chaincodetest.Net, alice *chaincodetest.Client) {
+			net.Block(func(b *chaincodetest.Block) {
+				b.Submit(alice, "basic", "Transfer", "a1", "bob").OK()
+				b.Submit(alice, "basic", "Transfer", "a1", "carol").OK()
+			})
+		},
+		"not committed, because it failed": func(net *chaincodetest.Net, alice *chaincodetest.Client) {
+			var tx *chaincodetest.Tx
+			net.Block(func(b *chaincodetest.Block) { tx = b.Submit(alice, "basic", "Transfer", "a2", "bob") })
+			tx.OK()
+		},
 		"(transaction 2) is there twice": func(net *chaincodetest.Net, alice *chaincodetest.Client) {
 			tx := alice.Simulate("basic", "Transfer", "a1", "bob")
 			net.Commit(tx, tx)
