@@ -40,9 +40,10 @@ type Channel struct {
 
 	reasons map[int]error // why transactions of the block that is being committed are invalid, by position
 
-	stop   context.CancelFunc
-	ended  chan struct{}
-	blocks ordering.Blocks
+	running context.Context //nolint:containedctx // it ends when the channel does
+	stop    context.CancelFunc
+	ended   chan struct{}
+	blocks  ordering.Blocks
 }
 
 // Join takes the peer to a channel, and begins to commit the channel's blocks, from the one on that its ledger doesn't have.
@@ -101,7 +102,7 @@ func (c *Channel) start(ctx context.Context) error {
 		}
 		return err
 	}
-	c.stop, c.blocks = stop, blocks
+	c.running, c.stop, c.blocks = running, stop, blocks
 	if err := c.peer.add(c); err != nil {
 		stop()
 		blocks.Close()

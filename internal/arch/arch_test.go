@@ -102,6 +102,9 @@ var allowed = map[string][]string{
 		"peer/gateway/plan",
 		"peer/acl",
 		"peer/system",
+		"peer/broadcast",
+		"peer/deliver",
+		"proto/pbgrpc",
 	},
 	// A part of a peer, which another peer can take.
 	"peer/ordering":     {"block", "identity", "policies", "proto", protobuf, zap},

@@ -1,0 +1,202 @@
+package peer_test
+
+import (
+	"context"
+	"io"
+	"math"
+	"net"
+	"slices"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/peer"
+	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
+)
+
+// serveBlocks serves what a peer and the orderer have for clients, and returns a connection to it.
+func serveBlocks(t testing.TB, n *peer.Network, p *peer.Peer) *grpc.ClientConn {
+	t.Helper()
+	blocks, err := p.Deliver(peer.DeliverConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	orderer, err := p.AtomicBroadcast(n.Orderer(), blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := bufconn.Listen(1 << 16)
+	server := grpc.NewServer()
+	pbgrpc.RegisterDeliverServer(server, blocks)
+	pbgrpc.RegisterAtomicBroadcastServer(server, orderer)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(l) // ends with Stop
+	}()
+	cc, err := grpc.NewClient("passthrough:bufconn", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cc.Close()
+		server.Stop()
+		<-done
+	})
+	return cc
+}
+
+// seek is an envelope that asks for blocks.
+func seek(t testing.TB, who identity.Signer, channel string, start, stop uint64) *pb.Envelope {
+	t.Helper()
+	at := func(n uint64) *pb.SeekPosition {
+		return &pb.SeekPosition{Type: &pb.SeekPosition_Specified{Specified: &pb.SeekSpecified{Number: n}}}
+	}
+	marshal := func(m proto.Message) []byte {
+		b, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	e := &pb.Envelope{Payload: marshal(&pb.Payload{
+		Header: &pb.Header{
+			ChannelHeader:   marshal(&pb.ChannelHeader{Type: int32(pb.HeaderType_DELIVER_SEEK_INFO), ChannelId: channel, Timestamp: timestamppb.Now()}),
+			SignatureHeader: marshal(&pb.SignatureHeader{Creator: who.Creator()}),
+		},
+		Data: marshal(&pb.SeekInfo{Start: at(start), Stop: at(stop)}),
+	})}
+	var err error
+	if e.Signature, err = who.Sign(e.Payload); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// subscribe opens a stream of blocks, and ends its own half, as the command line of Fabric does.
+func subscribe(t testing.TB, cc *grpc.ClientConn, method string, e *pb.Envelope) grpc.BidiStreamingClient[pb.Envelope, pb.DeliverResponse] {
+	t.Helper()
+	s, err := pbgrpc.Open[pb.Envelope, pb.DeliverResponse](t.Context(), cc, method)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{s.Send(e), s.CloseSend()} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// TestDeliver is what a client does that has only Broadcast and Deliver.
+func TestDeliver(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP"}, {MSPID: "Org2MSP"}}})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	alice, bob := client(t, n, "alice@Org1MSP"), client(t, n, "bob@Org2MSP")
+	p := n.Peer("Org2MSP")
+	cc := serveBlocks(t, n, p)
+	height, err := p.Channel("mychannel").Ledger().Height(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []grpc.BidiStreamingClient[pb.Envelope, pb.DeliverResponse]
+	for _, method := range []string{pbgrpc.Deliver_Deliver_FullMethodName, pbgrpc.Deliver_DeliverFiltered_FullMethodName, pbgrpc.AtomicBroadcast_Deliver_FullMethodName} {
+		all = append(all, subscribe(t, cc, method, seek(t, bob, "mychannel", height, height)))
+	}
+	endorsed, err := n.Endorse(t.Context(), alice, call("put", "k", "v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var envelope pb.Envelope
+	if err := proto.Unmarshal(endorsed.Envelope, &envelope); err != nil {
+		t.Fatal(err)
+	}
+	orderer, err := pbgrpc.Open[pb.Envelope, pb.BroadcastResponse](t.Context(), cc, pbgrpc.AtomicBroadcast_Broadcast_FullMethodName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := orderer.Send(&envelope); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := orderer.Recv(); err != nil || got.GetStatus() != pb.Status_SUCCESS {
+		t.Fatal(got, err)
+	}
+	for _, s := range all {
+		r, err := s.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := r.GetFilteredBlock(); f == nil {
+			want, err := p.Channel("mychannel").Ledger().Block(t.Context(), height)
+			if err != nil || !proto.Equal(r.GetBlock(), want.Message()) {
+				t.Errorf("got %v, want %v, %v", r, want, err)
+			}
+		} else if tx := f.GetFilteredTransactions()[0]; tx.GetTxid() != endorsed.TxID || tx.GetTxValidationCode() != pb.TxValidationCode_VALID || f.GetChannelId() != "mychannel" {
+			t.Errorf("got %v", f)
+		}
+		if r, err := s.Recv(); err != nil || r.GetStatus() != pb.Status_SUCCESS {
+			t.Error(r, err)
+		}
+		if _, err := s.Recv(); err != io.EOF {
+			t.Error(err)
+		}
+	}
+
+	stranger := issue(t, newMSP(t, "Org1MSP"), "alice", identity.Client)
+	for name, tc := range map[string]struct {
+		e    *pb.Envelope
+		want pb.Status
+	}{
+		"a stranger":      {seek(t, stranger, "mychannel", 0, 9), pb.Status_FORBIDDEN},
+		"another channel": {seek(t, alice, "other", 0, 9), pb.Status_NOT_FOUND},
+	} {
+		if r, err := subscribe(t, cc, pbgrpc.Deliver_Deliver_FullMethodName, tc.e).Recv(); err != nil || r.GetStatus() != tc.want {
+			t.Errorf("%s gets %v, %v", name, r, err)
+		}
+	}
+}
+
+// TestDeliverAfterRestore delivers what is there then. Those who waited for blocks of the time before are told.
+func TestDeliverAfterRestore(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	alice, p := client(t, n, "alice"), n.Peers()[0]
+	cc := serveBlocks(t, n, p)
+	saved, err := n.Save(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	height, err := p.Channel("mychannel").Ledger().Height(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for range 2 {
+		s := subscribe(t, cc, pbgrpc.Deliver_DeliverFiltered_FullMethodName, seek(t, alice, "mychannel", height, math.MaxUint64))
+		if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Recv()
+		if err != nil || r.GetFilteredBlock().GetNumber() != height {
+			t.Fatal(r, err)
+		}
+		ids = append(ids, r.GetFilteredBlock().GetFilteredTransactions()[0].GetTxid())
+		if err := n.Restore(t.Context(), saved); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.Recv(); err != nil || r.GetStatus() != pb.Status_SERVICE_UNAVAILABLE {
+			t.Errorf("got %v, %v", r, err)
+		}
+	}
+	slices.Sort(ids)
+	if len(slices.Compact(ids)) != 2 {
+		t.Errorf("blocks with %v, want others after Restore", ids)
+	}
+}
