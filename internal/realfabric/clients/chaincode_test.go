@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 // words is the chaincode that clients call: it does what its function says, with the arguments that follow. It is deployed under
 // the names of chaincodes.
 type words struct {
-	differs atomic.Int64
+	differs  atomic.Int64
+	meetings sync.Map // of a key: when two transactions have read it
 	// stop, when it is closed, ends the transactions that wait.
 	stop <-chan struct{}
 }
@@ -36,7 +38,7 @@ func (w *words) Invoke(stub shim.ChaincodeStubInterface) *pb.Response {
 		n  int // how many arguments it needs
 		do word
 	}{
-		"put": {2, put}, "get": {1, get}, "named:get": {1, get}, "add": {1, add}, "differ": {1, w.differ}, "wait": {0, w.wait},
+		"put": {2, put}, "get": {1, get}, "named:get": {1, get}, "add": {1, add}, "meet": {1, w.meet}, "differ": {1, w.differ}, "wait": {0, w.wait},
 		"fail": {2, fail}, "event": {3, event}, "who": {0, who}, "transient": {0, transient}, "large": {1, large},
 		"hide": {2, hide}, "reveal": {2, reveal}, "hash": {2, hash}, "purge": {2, purge}, "own": {2, own},
 		"create": {2, create}, "describe": {2, describe}, "asset": {1, readAsset}, "agree": {1, agree}, "verify": {1, verify}, "transfer": {2, transfer},
@@ -75,6 +77,29 @@ func add(stub shim.ChaincodeStubInterface, args []string) *pb.Response {
 		return shim.Error(err.Error())
 	}
 	return answer(before, stub.PutState(args[0], append(before, '+')))
+}
+
+// meet KEY waits until another transaction has read the key, too, and writes it. So one of them is invalid.
+func (w *words) meet(stub shim.ChaincodeStubInterface, args []string) *pb.Response {
+	m, _ := w.meetings.LoadOrStore(args[0], &meeting{both: make(chan struct{})})
+	before, err := stub.GetState(args[0])
+	if err != nil {
+		return shim.Error(err.Error())
+	}
+	if m := m.(*meeting); m.there.Add(1) == 2 {
+		close(m.both)
+	}
+	select {
+	case <-m.(*meeting).both:
+	case <-w.stop:
+	}
+	return answer(before, stub.PutState(args[0], append(before, '+')))
+}
+
+// meeting is of two transactions.
+type meeting struct {
+	there atomic.Int64
+	both  chan struct{}
 }
 
 // differ KEY writes something else each time.
