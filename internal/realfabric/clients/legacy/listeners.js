@@ -30,8 +30,12 @@ module.exports = async (network) => {
     await step('replayed events without what they say', async () =>
         (await contractEvents(any, 3, { startBlock, type: 'filtered' }).heard).map(event));
     const checkpoint = () => DefaultCheckpointers.file(path.join(dir, 'checkpoint'));
-    await step('events to a checkpoint', async () =>
-        (await contractEvents(any, 2, { startBlock, checkpointer: await checkpoint() }).heard).map(event));
+    await step('events to a checkpoint', async () => {
+        const { checkpointer, saved } = counting(await checkpoint(), 2);
+        const heard = await contractEvents(any, 2, { startBlock, checkpointer }).heard;
+        await saved;
+        return heard.map(event);
+    });
     await step('events after a new connection', async () => {
         const again = (await network.channel('Org1MSP')).getContract('any');
         return (await contractEvents(again, 1, { startBlock, checkpointer: await checkpoint() }).heard).map(event);
@@ -50,8 +54,9 @@ module.exports = async (network) => {
         });
     }
     await step('blocks to a checkpoint', async () => {
-        const checkpointer = await DefaultCheckpointers.file(path.join(dir, 'blocks'));
+        const { checkpointer, saved } = counting(await DefaultCheckpointers.file(path.join(dir, 'blocks')), 2);
         await blocks(channel, 2, { startBlock, checkpointer }).heard;
+        await saved;
         return (await blocks(channel, 1, { checkpointer }).heard).map((b) => b.blockNumber.sub(startBlock).toNumber());
     });
     await step('the first block', async () => (await blocks(channel, 1, { startBlock: 0 }).heard).map((b) => ({
@@ -75,6 +80,29 @@ module.exports = async (network) => {
     });
     await fs.rm(dir, { recursive: true });
 };
+
+// counting tells when a checkpointer has saved n blocks: it does so after a listener has heard of them.
+function counting(checkpointer, n) {
+    let done;
+    const saved = new Promise((resolve) => {
+        done = resolve;
+    });
+    return {
+        saved,
+        checkpointer: {
+            addTransactionId: (id) => checkpointer.addTransactionId(id),
+            getBlockNumber: () => checkpointer.getBlockNumber(),
+            getTransactionIds: () => checkpointer.getTransactionIds(),
+            setBlockNumber: async (number) => {
+                await checkpointer.setBlockNumber(number);
+                n -= 1;
+                if (n === 0) {
+                    done();
+                }
+            },
+        },
+    };
+}
 
 // hear collects what a listener hears, until it has n of it.
 function hear(n, add, remove) {
