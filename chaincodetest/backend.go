@@ -28,6 +28,8 @@ type backend interface {
 	repeat(ctx context.Context, c call) outcome
 	// commit commits transactions of a channel that have succeeded, as one block.
 	commit(ctx context.Context, channel string, txs []outcome) ([]kvledger.ValidationCode, error)
+	// settle waits until what was ordered is committed, although a commit went wrong.
+	settle(ctx context.Context) error
 	// set commits values of chaincodes' keys, as one transaction.
 	set(ctx context.Context, c call, state map[string]map[string][]byte) error
 	// ledger returns a channel's ledger, as a peer of an organization has it, or the first peer if that is "".

@@ -1,7 +1,6 @@
 package chaincodetest
 
 import (
-	"context"
 	"slices"
 	"sync"
 
@@ -94,11 +93,14 @@ func (n *Net) commit(txs ...*Tx) {
 	for i, tx := range txs {
 		block[i] = tx.outcome
 	}
-	n.turn.RLock()
-	codes, err := n.backend.commit(context.Background(), n.channel, block)
-	n.turn.RUnlock()
+	codes, err := n.order(n.channel, block)
 	if err != nil {
-		n.fatal("commit %d transactions: %v", len(txs), err)
+		for _, tx := range txs {
+			tx.lost = err
+			tx.asked.Store(false)
+			n.noteLost(tx)
+			n.noteUnasked(tx)
+		}
 		return
 	}
 	for i, tx := range txs {
@@ -108,4 +110,13 @@ func (n *Net) commit(txs ...*Tx) {
 			n.noteUnasked(tx)
 		}
 	}
+}
+
+// order has a block committed. An error may be that it is late: then nobody knows what becomes of it.
+func (c *core) order(channel string, block []outcome) ([]kvledger.ValidationCode, error) {
+	c.turn.RLock()
+	defer c.turn.RUnlock()
+	within, leave := c.faults.await()
+	defer leave()
+	return c.backend.commit(within, channel, block)
 }

@@ -38,12 +38,13 @@ type direct struct {
 var _ backend = (*direct)(nil)
 
 // newDirect returns a direct backend. timeout is how long a transaction may take.
-func newDirect(s *settings, hooks handler.Hooks, deployed *deployments, timeout time.Duration) (*direct, error) {
+func newDirect(c *core, hooks handler.Hooks, timeout time.Duration) (*direct, error) {
+	s := &c.settings
 	b := &direct{
-		mspID: s.organizations[0], store: memory.New(), ledgers: map[string]*kvledger.Ledger{}, deployed: deployed,
+		mspID: s.organizations[0], store: memory.New(), ledgers: map[string]*kvledger.Ledger{}, deployed: &c.deployed,
 		runtimes: map[string]runtime.Runtime{}, msps: map[string]*identity.MSP{}, clients: map[string]*identity.Identity{},
 	}
-	provider := kvledger.NewProvider(b.store)
+	provider := kvledger.NewProvider(&faultyStore{b.store, b.mspID, &c.faults})
 	for _, channel := range s.channels {
 		l, err := provider.Open(context.Background(), channel)
 		if err != nil {
@@ -250,6 +251,9 @@ func (b *direct) reinstall(ctx context.Context, before map[string]runtime.Runtim
 	}
 	return nil
 }
+
+// settle has nothing to wait for.
+func (b *direct) settle(context.Context) error { return nil }
 
 func (b *direct) cut(chaincodeID string) { b.listener.cut(chaincodeID) }
 

@@ -13,12 +13,19 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Fault is something that goes wrong when chaincode asks its peer for something. One of Fail, Delay, Lose, Double and Cut says what.
+// Fault is something that goes wrong when chaincode asks its peer for something, or when a peer commits a block. One of Fail, Delay,
+// Lose, Double and Cut says what.
 type Fault struct {
 	// Chaincode is the name of the chaincode whose requests are meant. Empty: those of any.
 	Chaincode string
 	// Request is the type of the requests that are meant, such as GET_STATE or QUERY_STATE_NEXT. Empty: any.
 	Request string
+	// Commit says that it is a ledger that goes wrong: it is to commit a block, and nothing is asked by chaincode. Only Fail, Delay and
+	// Lose are for that. A transaction of that block fails, and nobody knows yet what becomes of it: the peer tries again, and commits
+	// it when the fault has been removed. Without signatures nobody tries again.
+	Commit bool
+	// MSPID is the organization whose peer's ledger goes wrong. Empty: that of any.
+	MSPID string
 	// Nth is which of these goes wrong, from 1 on. 0: each of them.
 	Nth int
 
@@ -26,7 +33,7 @@ type Fault struct {
 	Fail string
 	// Delay serves it that much later.
 	Delay time.Duration
-	// Lose never answers it. The transaction then ends as if its time were up.
+	// Lose never answers it. The transaction then ends as if its time were up. A commit hangs until the fault is removed.
 	Lose bool
 	// Double has the peer receive it twice. A peer serves the first one only. It doesn't work for chaincode that dials the peer.
 	Double bool
@@ -41,6 +48,9 @@ type faults struct {
 	lost func(txID string) (ended <-chan struct{})
 	cut  func(chaincodeID string)
 	met  map[string]bool // transactions whose requests have counted
+
+	waiting map[*expiring]bool // those who wait for a commit
+	hanging int                // commits that hang
 }
 
 type injected struct {
@@ -48,7 +58,8 @@ type injected struct {
 	typ  pb.ChaincodeMessage_Type
 	any  bool
 	seen int
-	done bool // it has happened
+	done bool          // it has happened
+	over chan struct{} // closed when it is removed
 }
 
 // Inject has something go wrong from now on, until the function that it returns is called, or the test ends. A transaction with
@@ -70,16 +81,21 @@ func (n *Net) Inject(f Fault) (remove func()) {
 	if f.Chaincode != "" {
 		n.want(f.Chaincode, "")
 	}
-	i := &injected{Fault: f, typ: pb.ChaincodeMessage_Type(typ), any: f.Request == ""}
-	n.faults.mu.Lock()
-	n.faults.all = append(n.faults.all, i)
-	n.faults.lost, n.faults.cut = n.notes.giveUp, n.backend.cut
-	n.faults.mu.Unlock()
-	remove = func() {
-		n.faults.mu.Lock()
-		defer n.faults.mu.Unlock()
-		n.faults.all = slices.DeleteFunc(n.faults.all, func(other *injected) bool { return other == i })
+	if f.Commit && (f.Request != "" || f.Chaincode != "" || f.Double || f.Cut) || !f.Commit && f.MSPID != "" {
+		n.fatal("Inject: a commit is of an MSPID, and has no Request, Chaincode, Double and Cut")
 	}
+	if f.MSPID != "" {
+		n.Of(f.MSPID)
+	}
+	i := &injected{Fault: f, typ: pb.ChaincodeMessage_Type(typ), any: f.Request == "", over: make(chan struct{})}
+	n.faults.add(i, n)
+	remove = sync.OnceFunc(func() {
+		n.t.Helper()
+		n.faults.remove(i)
+		if f.Commit {
+			settle(n)
+		}
+	})
 	t := n.t
 	t.Cleanup(func() {
 		t.Helper()
@@ -91,8 +107,25 @@ func (n *Net) Inject(f Fault) (remove func()) {
 	return remove
 }
 
+func (f *faults) add(i *injected, n *Net) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, i)
+	f.lost, f.cut = n.notes.giveUp, n.backend.cut
+}
+
+func (f *faults) remove(i *injected) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = slices.DeleteFunc(f.all, func(other *injected) bool { return other == i })
+	close(i.over)
+}
+
 // String says which requests are meant.
 func (i *injected) String() string {
+	if i.Commit {
+		return fmt.Sprintf("commit of a block, of which there were %d (Nth is %d)", i.seen, i.Nth)
+	}
 	request, chaincode := i.Request, i.Chaincode
 	if request == "" {
 		request = "any request"
@@ -125,7 +158,7 @@ func (f *faults) next(txID, chaincode string, typ pb.ChaincodeMessage_Type, rece
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, i := range f.all {
-		if !i.any && i.typ != typ || i.Chaincode != "" && i.Chaincode != chaincode || i.Double != received {
+		if i.Commit || !i.any && i.typ != typ || i.Chaincode != "" && i.Chaincode != chaincode || i.Double != received {
 			continue
 		}
 		if i.Nth != 0 && i.seen >= i.Nth {
@@ -135,12 +168,19 @@ func (f *faults) next(txID, chaincode string, typ pb.ChaincodeMessage_Type, rece
 			f.met = map[string]bool{}
 		}
 		f.met[txID] = true
-		if i.seen++; i.Nth == 0 || i.Nth == i.seen {
-			i.done = true
+		if i.happens() {
 			return i
 		}
 	}
 	return nil
+}
+
+// happens counts one that is meant, and reports whether it goes wrong.
+func (i *injected) happens() bool {
+	i.seen++
+	now := i.Nth == 0 || i.Nth == i.seen
+	i.done = i.done || now
+	return now
 }
 
 // intercept is a handler.RequestInterceptor.
@@ -158,15 +198,22 @@ func (f *faults) intercept(ctx context.Context, r handler.Request, next handler.
 		<-ctx.Done()
 		return nil, ctx.Err()
 	default:
-		t := time.NewTimer(i.Delay)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := pause(ctx, i.Delay); err != nil {
+			return nil, err
 		}
 	}
 	return next(ctx)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // giveUp ends a running transaction, as if its time were up. The channel is closed when the peer has given it up, too. An answer

@@ -55,10 +55,12 @@ func TestDelay(t *testing.T) {
 
 func TestWrongFaults(t *testing.T) {
 	for want, f := range map[string]chaincodetest.Fault{
-		`chaincodetest: Inject: there is no request "GET": want a type of message such as GET_STATE`:           {Request: "GET", Lose: true},
-		`chaincodetest: Inject: RESPONSE is no request of chaincode: want a type of message such as GET_STATE`: {Request: "RESPONSE", Lose: true},
-		`chaincodetest: no chaincode "basic" is deployed; call net.Deploy first`:                               {Chaincode: "basic", Lose: true},
-		`chaincodetest: Inject: say what goes wrong: Fail, Delay, Lose, Double or Cut`:                         {Request: "GET_STATE"},
+		`chaincodetest: Inject: a commit is of an MSPID, and has no Request, Chaincode, Double and Cut`:            {Commit: true, Cut: true},
+		`chaincodetest: open the ledger: the network has no organization "Org9MSP": say so with WithOrganizations`: {Commit: true, MSPID: "Org9MSP", Lose: true},
+		`chaincodetest: Inject: there is no request "GET": want a type of message such as GET_STATE`:               {Request: "GET", Lose: true},
+		`chaincodetest: Inject: RESPONSE is no request of chaincode: want a type of message such as GET_STATE`:     {Request: "RESPONSE", Lose: true},
+		`chaincodetest: no chaincode "basic" is deployed; call net.Deploy first`:                                   {Chaincode: "basic", Lose: true},
+		`chaincodetest: Inject: say what goes wrong: Fail, Delay, Lose, Double or Cut`:                             {Request: "GET_STATE"},
 	} {
 		if said := record(t, t.Name(), func(tb testing.TB) { chaincodetest.New(tb).Inject(f) }); said != want {
 			t.Errorf("it says %q, want %q", said, want)

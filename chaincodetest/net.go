@@ -99,6 +99,7 @@ type core struct {
 	txs      int // that were made; it numbers them
 	versions int // how often something was deployed
 	unasked  []*Tx
+	lost     []*Tx // nobody knows what became of them
 }
 
 // New returns a network that lives as long as the test. Its parts don't outlive the test: they have ended when t's cleanups have
@@ -141,9 +142,9 @@ func (c *core) start(timeout time.Duration) (err error) {
 	case s.unsigned && len(s.organizations) > 1:
 		return errors.New("WithoutSignatures is for one organization")
 	case s.unsigned:
-		c.backend, err = newDirect(s, hooks(""), &c.deployed, timeout)
+		c.backend, err = newDirect(c, hooks(""), timeout)
 	default:
-		c.backend, err = newNetwork(s, hooks, &c.deployed, timeout)
+		c.backend, err = newNetwork(c, hooks, timeout)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package chaincodetest
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/peer"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -37,10 +40,15 @@ var _ backend = (*network)(nil)
 const anyTime = 250 * 365 * 24 * time.Hour
 
 // newNetwork returns a network. hooks returns those of a peer.
-func newNetwork(s *settings, hooks func(peerName string) handler.Hooks, deployed *deployments, timeout time.Duration) (*network, error) {
-	b := &network{channels: s.channels, deployed: deployed, listeners: map[string]*listener{}, strangers: map[string]*identity.MSP{}}
+func newNetwork(c *core, hooks func(peerName string) handler.Hooks, timeout time.Duration) (*network, error) {
+	s := &c.settings
+	b := &network{channels: s.channels, deployed: &c.deployed, listeners: map[string]*listener{}, strangers: map[string]*identity.MSP{}}
 	cfg := peer.NetworkConfig{
 		Channels: s.channels, TimeWindow: anyTime, Logger: s.logger,
+		Store: func(peerName string) (store.Store, error) {
+			_, mspID, _ := strings.Cut(peerName, ".")
+			return &faultyStore{memory.New(), mspID, &c.faults}, nil
+		},
 		Support: func(name string) chaincodesupport.Config {
 			h := hooks(name)
 			h.Transactions = append(h.Transactions, b.fixtures.intercept)
@@ -236,6 +244,8 @@ func (b *network) cut(chaincodeID string) {
 		l.cut(chaincodeID)
 	}
 }
+
+func (b *network) settle(ctx context.Context) error { return b.Settle(ctx) }
 
 func (b *network) save(ctx context.Context) (restore func(context.Context) error, err error) {
 	state, err := b.Save(ctx)

@@ -64,6 +64,8 @@ func (r report) fate() string {
 	switch {
 	case tx.committed:
 		return "committed as " + tx.code.String()
+	case tx.lost != nil:
+		return "not committed, as far as is known"
 	case len(tx.divergence) > 0:
 		return "not committed, because it isn't deterministic"
 	case tx.verb == "submitted":

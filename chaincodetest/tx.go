@@ -30,6 +30,7 @@ type Tx struct {
 	rwset        *rwset
 	divergence   []string // in what a second run differed
 	committed    bool     // it is in a block
+	lost         error    // why nobody knows whether it is
 	code         kvledger.ValidationCode
 	asked        atomic.Bool // the test has looked how it ended
 }
@@ -109,6 +110,8 @@ func (tx *Tx) failure() string {
 		return fmt.Sprintf("status %d: %s", tx.outcome.status, tx.outcome.message)
 	case tx.committed && tx.code != kvledger.Valid:
 		return "it was committed as invalid: " + tx.code.String()
+	case tx.lost != nil:
+		return tx.lost.Error()
 	}
 	return ""
 }
@@ -122,6 +125,8 @@ func (tx *Tx) message() string {
 		return tx.outcome.message
 	case tx.committed && tx.code != kvledger.Valid:
 		return tx.code.String()
+	case tx.lost != nil:
+		return tx.lost.Error()
 	}
 	return ""
 }

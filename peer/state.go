@@ -21,13 +21,21 @@ type State struct {
 	runtimes []map[string]*installed           // of each peer, by chaincode ID
 }
 
+// saving is a store that can go back to an earlier state. memory.Store is one.
+type saving interface {
+	Save() (memory.State, error)
+	Restore(memory.State) error
+}
+
+var _ saving = (*memory.Store)(nil)
+
 // Save notes what the network has. It waits until what was ordered is committed by all peers, and what is ordered meanwhile waits.
 // Apart from that it takes the same time whatever the ledgers have. All stores must be in memory.
 func (n *Network) Save(ctx context.Context) (*State, error) {
 	s := &State{of: n, deployed: map[string]map[string]*definition{}}
 	err := n.still(ctx, func() error {
 		for _, st := range n.stores {
-			m, ok := st.(*memory.Store)
+			m, ok := st.(saving)
 			if !ok {
 				return errors.Errorf("a store is a %T, and not in memory", st)
 			}
@@ -65,12 +73,12 @@ func (n *Network) Restore(ctx context.Context, s *State) error {
 			}
 		}
 		for i, st := range n.stores {
-			if err := st.(*memory.Store).Restore(s.stores[i]); err != nil {
+			if err := st.(saving).Restore(s.stores[i]); err != nil {
 				return err
 			}
 		}
 		for id := range n.gates {
-			if err := n.reorder(ctx, id); err != nil {
+			if err := reorder(ctx, n, id); err != nil {
 				return err
 			}
 		}
@@ -136,8 +144,25 @@ func (n *Network) still(ctx context.Context, f func() error) error {
 	return f()
 }
 
+// Settle waits until all peers have committed what was ordered so far, also if one of them can't at the moment, and tries again.
+func (n *Network) Settle(ctx context.Context) error {
+	for id, g := range n.gates {
+		passed, err := g.close(ctx)
+		if err != nil {
+			return err
+		}
+		g.open()
+		for _, p := range n.peers {
+			if err := p.Channel(id).waiting.settle(ctx, passed); err != nil {
+				return errors.WithMessagef(err, "channel %s", id)
+			}
+		}
+	}
+	return nil
+}
+
 // reorder has the orderer go on behind the last block that the peers have of a channel.
-func (n *Network) reorder(ctx context.Context, id string) error {
+func reorder(ctx context.Context, n *Network, id string) error {
 	c := n.peers[0].Channel(id)
 	height, err := c.ledger.Height(ctx)
 	if err != nil {

@@ -152,13 +152,28 @@ func (w *waiting) cause() error {
 	return w.err
 }
 
-// reach waits until a number of envelopes were committed since the channel was joined.
+// reach waits until a number of envelopes were committed since the channel was joined. It is an error if nothing is committed now.
 func (w *waiting) reach(ctx context.Context, envelopes uint64) error {
+	return w.until(ctx, func() (bool, error) { return w.err != nil || w.seen >= envelopes, w.err })
+}
+
+// settle is reach, and waits also while nothing is committed, as long as that may change.
+func (w *waiting) settle(ctx context.Context, envelopes uint64) error {
+	return w.until(ctx, func() (bool, error) {
+		if w.seen >= envelopes {
+			return true, nil
+		}
+		return w.over, w.err
+	})
+}
+
+// until waits until a condition holds, and returns its error. The condition has the lock.
+func (w *waiting) until(ctx context.Context, holds func() (bool, error)) error {
 	for {
 		w.mu.Lock()
-		if w.err != nil || w.seen >= envelopes {
-			defer w.mu.Unlock()
-			return w.err
+		if over, err := holds(); over {
+			w.mu.Unlock()
+			return err
 		}
 		if w.moved == nil {
 			w.moved = make(chan struct{})

@@ -124,8 +124,8 @@ var allowed = map[string][]string{
 	// The kit is a peer with everything that belongs to one, and the chaincode's half for chaincode in its process.
 	"chaincodetest": {
 		"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "chaincodesupport/runtime/process", "chaincodesupport/runtime/dial",
-		"chaincodetest/internal/guard", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store/memory", "peer", "proto", "shim",
-		protobuf, zap, "chaincodetest/internal/otherclock",
+		"chaincodetest/internal/guard", "chaincodetest/internal/otherclock", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store",
+		"ledger/kvledger/store/memory", "peer", "proto", "shim", protobuf, zap,
 	},
 	"chaincodetest/internal/guard":      {},
 	"chaincodetest/internal/otherclock": {},
