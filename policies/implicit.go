@@ -72,3 +72,29 @@ func (m ImplicitMeta) Evaluate(signers []*identity.Verified) error {
 	}
 	return nil
 }
+
+// Signature returns a signature policy with the same meaning, as discovery needs it: one that names groups, and how many of them are
+// needed (Fabric: policies.Converter). The difference is that it counts each signer once, where sub-policies are asked for themselves.
+// It is an error if a sub-policy is neither a Signature nor an ImplicitMeta.
+func (m ImplicitMeta) Signature() (Signature, error) {
+	gate := OutOf(m.needed())
+	for _, p := range m.Policies {
+		var rule Signature
+		var err error
+		switch p := p.(type) {
+		case Signature:
+			rule = p
+		case ImplicitMeta:
+			rule, err = p.Signature()
+		case nil:
+			rule = OutOf(1) // of nothing
+		default:
+			err = errors.Errorf("a sub-policy of '%s' is a %T, want one that names groups", m.Name, p)
+		}
+		if err != nil {
+			return Signature{}, err
+		}
+		gate.Rules = append(gate.Rules, rule)
+	}
+	return gate, nil
+}

@@ -79,6 +79,7 @@ var allowed = map[string][]string{
 	"peer": {
 		"chaincodesupport",
 		"chaincodesupport/runtime",
+		"channelconfig",
 		"handler",
 		"ledger",
 		"ledger/kvledger",
@@ -90,6 +91,7 @@ var allowed = map[string][]string{
 		"identity/mspfolder",
 		"policies",
 		"peer/committer",
+		"peer/discovery",
 		"peer/endorser",
 		"peer/ordering",
 		"internal/lockdir",
@@ -114,6 +116,7 @@ var allowed = map[string][]string{
 	// They know gRPC, because streams are what they are about.
 	"peer/broadcast": {"peer/ordering", "proto", "proto/pbgrpc", protobuf, zap},
 	"peer/deliver":   {"block", "identity", "peer/acl", "proto", "proto/pbgrpc", grpc, protobuf, zap},
+	"peer/discovery": {"identity", "ledger", "peer/acl", "policies", "proto", protobuf, zap},
 	// They are chaincode, in the peer's process.
 	"peer/system": {"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "peer/acl", "proto", "shim", protobuf},
 	// Whose services they are, it doesn't know.
