@@ -211,10 +211,18 @@ func (b *direct) set(ctx context.Context, c call, state map[string]map[string][]
 	return err
 }
 
+// setAll writes values of chaincodes' keys, or of their collections' if a name has a slash.
 func setAll(ctx context.Context, sim ledger.Simulator, state map[string]map[string][]byte) error {
-	for chaincode, keys := range state {
+	for name, keys := range state {
+		chaincode, collection, private := strings.Cut(name, "/")
 		for key, value := range keys {
-			if err := sim.SetState(ctx, chaincode, key, value); err != nil {
+			var err error
+			if private {
+				err = sim.(ledger.PrivateState).SetPrivateData(ctx, chaincode, collection, key, value)
+			} else {
+				err = sim.SetState(ctx, chaincode, key, value)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -27,10 +27,10 @@ func (n *Net) Set(chaincode, key string, value any) {
 }
 
 // Load writes the keys of a file, in one block: a JSON object of chaincodes, which are objects of keys and values. A value that
-// is an object, an array or a number is written as JSON, and a string as it is. A string that begins with base64: is bytes. Dump
-// makes such a file.
+// is an object, an array or a number is written as JSON, and a string as it is. A string that begins with base64: is bytes. The name of
+// a chaincode, a slash and the name of one of its collections stand for private data. Dump makes such a file.
 //
-//	{"basic": {"a1": {"id": "a1", "owner": "bob"}, "count": 1}}
+//	{"basic": {"a1": {"id": "a1", "owner": "bob"}, "count": 1}, "basic/secrets": {"a1": 7}}
 func (n *Net) Load(file string) {
 	n.t.Helper()
 	text, err := os.ReadFile(file)
@@ -92,8 +92,9 @@ func compact(value []byte) ([]byte, error) {
 func (c content) set(state map[string]map[string][]byte) error {
 	n := c.n
 	n.t.Helper()
-	for _, chaincode := range sortedKeys(state, nil) {
-		n.want(chaincode, "")
+	for _, name := range sortedKeys(state, nil) {
+		chaincode, collection, _ := strings.Cut(name, "/")
+		n.want(chaincode, collection)
 	}
 	who, err := n.backend.identity("chaincodetest", n.settings.organizations[0], nil)
 	if err != nil {
@@ -105,21 +106,28 @@ func (c content) set(state map[string]map[string][]byte) error {
 	return n.backend.set(context.Background(), fixture, state)
 }
 
-// Dump returns what the deployed chaincodes have, private data apart, in the form that Load reads, indented and in the order of the keys.
+// Dump returns what the deployed chaincodes have, in the form that Load reads, indented and in the order of the keys. Of private data, it is
+// what the peer has whose ledger is read: see Of.
 func (n *Net) Dump() []byte {
 	n.t.Helper()
 	file := map[string]map[string]json.RawMessage{}
-	for _, name := range sortedKeys(n.deployed.all(), nil) {
-		state, err := n.content().read(name, 0)
-		if err != nil {
-			n.fatal("Dump: %v", err)
-		}
-		if len(state) == 0 {
-			continue
-		}
-		file[name] = map[string]json.RawMessage{}
-		for key, value := range state {
-			file[name][key] = formatValue(value)
+	for _, chaincode := range sortedKeys(n.deployed.all(), nil) {
+		for _, collection := range append([]string{""}, n.collections(chaincode)...) {
+			state, err := n.content().read(chaincode, collection, 0)
+			if err != nil {
+				n.fatal("Dump: %v", err)
+			}
+			if len(state) == 0 {
+				continue
+			}
+			name := chaincode
+			if collection != "" {
+				name += "/" + collection
+			}
+			file[name] = map[string]json.RawMessage{}
+			for key, value := range state {
+				file[name][key] = formatValue(value)
+			}
 		}
 	}
 	text, err := marshalIndent(file)

@@ -73,16 +73,22 @@ func (n *Net) want(chaincode, collection string) {
 	if collection == "" {
 		return
 	}
-	names := make([]string, 0, len(d.definition.Collections)+len(n.settings.organizations))
-	for _, c := range d.definition.Collections {
-		names = append(names, c.Name)
-	}
-	for _, mspID := range n.settings.organizations {
-		names = append(names, ledger.ImplicitCollectionPrefix+mspID)
-	}
+	names := n.collections(chaincode)
 	if !slices.Contains(names, collection) {
 		n.fatal("chaincode %s has no collection %q; there is %s", chaincode, collection, strings.Join(names, ", "))
 	}
+}
+
+// collections are those of a chaincode that is deployed, the implicit ones of organizations included.
+func (c *core) collections(chaincode string) []string {
+	var names []string
+	for _, coll := range c.deployed.find(chaincode).definition.Collections {
+		names = append(names, coll.Name)
+	}
+	for _, mspID := range c.settings.organizations {
+		names = append(names, ledger.ImplicitCollectionPrefix+mspID)
+	}
+	return names
 }
 
 // content is what the channel's ledger has. Chaincode isn't asked.
@@ -138,11 +144,8 @@ func showAny(want any) string {
 
 // others says which keys there are, for a test that has looked for another one.
 func (v *Value) others() string {
-	if v.Collection != "" {
-		return ""
-	}
 	const few = 10
-	state, err := v.net.content().read(v.chaincode, few+1)
+	state, err := v.net.content().read(v.chaincode, v.Collection, few+1)
 	if err != nil || len(state) == 0 {
 		return "    there are no keys"
 	}
@@ -264,12 +267,12 @@ func (c content) reading(f func(ctx context.Context, sim ledger.Simulator) error
 	return f(ctx, sim)
 }
 
-// read returns what a chaincode has, up to so many keys. 0 is all.
-func (c content) read(chaincode string, limit int) (map[string][]byte, error) {
+// read returns what a chaincode has, or one of its collections, up to so many keys. 0 is all.
+func (c content) read(chaincode, collection string, limit int) (map[string][]byte, error) {
 	c.n.t.Helper()
 	all := map[string][]byte{}
 	err := c.reading(func(ctx context.Context, sim ledger.Simulator) error {
-		it, err := sim.GetStateRange(ctx, chaincode, ledger.Range{})
+		it, err := scan(ctx, sim, chaincode, collection)
 		if err != nil {
 			return err
 		}
@@ -284,4 +287,11 @@ func (c content) read(chaincode string, limit int) (map[string][]byte, error) {
 		return nil
 	})
 	return all, errors.Wrap(err, "read the state")
+}
+
+func scan(ctx context.Context, sim ledger.Simulator, chaincode, collection string) (ledger.Iterator, error) {
+	if collection == "" {
+		return sim.GetStateRange(ctx, chaincode, ledger.Range{})
+	}
+	return sim.(ledger.PrivateState).GetPrivateDataRange(ctx, chaincode, collection, ledger.Range{})
 }

@@ -1,14 +1,18 @@
 package chaincodetest_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/chaincodetest"
+	"github.com/ccpeer/ccpeer/ledger"
 )
 
 func TestState(t *testing.T) {
@@ -62,6 +66,63 @@ func testLoadAndDump(t *testing.T, option chaincodetest.Option) {
 	other.Load(file)
 	other.DumpIs(file)
 	other.State("basic", "s").Is(`"quoted"`)
+}
+
+// Private data is loaded where it belongs, and dumped as each peer has it.
+func TestLoadAndDumpPrivate(t *testing.T) { eachBackend(t, testLoadAndDumpPrivate) }
+
+func testLoadAndDumpPrivate(t *testing.T, option chaincodetest.Option) {
+	net, alice := newNet(t, option)
+	alice.Submit("basic", "Create", "a1", 5).OK()
+	alice.Transient("price", 7).Submit("basic", "Private", "a1").OK()
+	alice.Transient("price", "\xff").Submit("basic", "Private", "a2").OK()
+	file := t.TempDir() + "/dump.json"
+	if err := os.WriteFile(file, net.Dump(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other, _ := newNet(t, option)
+	other.Load(file)
+	other.Private("basic", "secrets", "a1").Is(7)
+	other.Private("basic", "secrets", "a2").Is("\xff")
+	other.DumpIs(file)
+	if said := record(t, t.Name(), func(tb testing.TB) { other.In(tb).Private("basic", "secrets", "a3").Is(1) }); !strings.Contains(said, "there are a1, a2") {
+		t.Errorf("it says %s", said)
+	}
+}
+
+func TestLoadPrivateOfTwo(t *testing.T) {
+	two := func() *chaincodetest.Net {
+		net := chaincodetest.New(t, chaincodetest.WithOrganizations("Org1MSP", "Org2MSP"))
+		net.Deploy("basic", chaincodetest.InProcess(new(assets)), chaincodetest.CollectionConfigs(
+			ledger.CollectionConfig{Name: "secrets", Policy: "OR('Org2MSP.member')"}, ledger.CollectionConfig{Name: "shared", Policy: "OR('Org1MSP.member', 'Org2MSP.member')"}))
+		return net
+	}
+	file := t.TempDir() + "/state.json"
+	const state = `{"basic": {"a1": 1}, "basic/secrets": {"a1": {"price": 7}}, "basic/shared": {"a1": 2}, "basic/_implicit_org_Org1MSP": {"a1": 3}}`
+	if err := os.WriteFile(file, []byte(state), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	net := two()
+	net.Load(file)
+	net.Of("Org2MSP").Private("basic", "secrets", "a1").Is(chaincodetest.Fields{"price": 7})
+	net.Of("Org1MSP").Private("basic", "secrets", "a1").Absent()
+	for mspID, want := range map[string]string{
+		"Org1MSP": `{"basic": {"a1": 1}, "basic/_implicit_org_Org1MSP": {"a1": 3}, "basic/shared": {"a1": 2}}`,
+		"Org2MSP": `{"basic": {"a1": 1}, "basic/secrets": {"a1": {"price": 7}}, "basic/shared": {"a1": 2}}`,
+	} {
+		var got bytes.Buffer
+		if err := json.Compact(&got, net.Of(mspID).Dump()); err != nil || got.String() != strings.ReplaceAll(want, " ", "") {
+			t.Errorf("%s has %s, %v", mspID, got.String(), err)
+		}
+	}
+	if said := record(t, t.Name(), func(tb testing.TB) {
+		if err := os.WriteFile(file, []byte(`{"basic/secret": {}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		net.In(tb).Load(file)
+	}); !strings.Contains(said, `chaincode basic has no collection "secret"`) {
+		t.Errorf("it says %s", said)
+	}
 }
 
 func TestHistoryFollowsClock(t *testing.T) {
