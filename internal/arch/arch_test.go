@@ -120,6 +120,7 @@ var allowed = map[string][]string{
 	// They are chaincode, in the peer's process.
 	"peer/system": {"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "peer/acl", "proto", "shim", protobuf},
 	// Whose services they are, it doesn't know.
+	"peer/devnet": {"peer", "peer/server", "peer/deliver", grpc, zap},
 	"peer/server": {"proto", "proto/pbgrpc", "internal/limit", "internal/loglimit", grpc, zap},
 	// It runs no chaincode.
 	"peer/committer": {"ledger", "ledger/kvledger", "block", "identity", "policies", "proto", "internal/loglimit", "internal/portions", protobuf, zap},

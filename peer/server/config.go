@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
+	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/internal/limit"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -20,6 +21,8 @@ type Config struct {
 	Limits
 	// TLS is how connections are kept from others. Nil: they are plaintext.
 	TLS *TLS
+	// Options are gRPC's, besides the server's own, such as deliver.ServerOption. Credentials and limits are not among them.
+	Options []grpc.ServerOption
 	// Logger gets what operators should know: connections that were refused, and panics. Nil: nothing is logged.
 	Logger *zap.Logger
 }

@@ -67,7 +67,7 @@ func New(cfg Config) (*Server, error) {
 
 func (s *Server) options(creds credentials.TransportCredentials) []grpc.ServerOption {
 	c := &s.cfg
-	return []grpc.ServerOption{
+	return append([]grpc.ServerOption{
 		grpc.Creds(creds),
 		grpc.ConnectionTimeout(c.HandshakeTimeout),
 		grpc.MaxConcurrentStreams(uint32(min(c.MaxStreamsPerConnection, math.MaxInt32))), //nolint:gosec // made to fit
@@ -81,7 +81,7 @@ func (s *Server) options(creds credentials.TransportCredentials) []grpc.ServerOp
 		grpc.StaticConnWindowSize(window),
 		grpc.UnaryInterceptor(s.calls.unary),
 		grpc.StreamInterceptor(s.calls.stream),
-	}
+	}, c.Options...)
 }
 
 // register adds those that there are to a server.
