@@ -7,6 +7,7 @@ import (
 	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/peer/ordering"
 )
 
 // Committed is a transaction that is in a block.
@@ -50,10 +51,10 @@ func (n *Network) Order(ctx context.Context, envelopes ...[]byte) ([]Outcome, er
 		}
 	}()
 	if err := g.pass(ctx, len(envelopes), func() (err error) {
-		if expected, err = n.expect(channelID, envelopes); err != nil {
+		if expected, err = expect(n.peers, channelID, envelopes); err != nil {
 			return err
 		}
-		return n.order(ctx, envelopes)
+		return order(ctx, n.orderer, envelopes)
 	}); err != nil {
 		return nil, err
 	}
@@ -68,11 +69,11 @@ func (n *Network) Order(ctx context.Context, envelopes ...[]byte) ([]Outcome, er
 	return outcomes, nil
 }
 
-func (n *Network) order(ctx context.Context, envelopes [][]byte) error {
+func order(ctx context.Context, by *ordering.Orderer, envelopes [][]byte) error {
 	if len(envelopes) == 1 {
-		return n.orderer.Broadcast(ctx, envelopes[0])
+		return by.Broadcast(ctx, envelopes[0])
 	}
-	return n.orderer.BroadcastTogether(ctx, envelopes)
+	return by.BroadcastTogether(ctx, envelopes)
 }
 
 // expectation is a transaction that all peers of a channel are going to commit.
@@ -86,11 +87,11 @@ type expectation struct {
 
 // expect must be called before the transactions are ordered, so that nothing is missed. After an error, too, those that it returns
 // must leave.
-func (n *Network) expect(channelID string, envelopes [][]byte) (all []*expectation, err error) {
+func expect(by []*Peer, channelID string, envelopes [][]byte) (all []*expectation, err error) {
 	for _, envelope := range envelopes {
 		x := &expectation{txID: txIDOf(envelope), hash: sha256.Sum256(envelope)}
 		all = append(all, x)
-		for _, p := range n.peers {
+		for _, p := range by {
 			if c := p.Channel(channelID); c != nil {
 				if err := x.join(c); err != nil {
 					return all, err
