@@ -109,9 +109,11 @@ var allowed = map[string][]string{
 		"proto/pbgrpc",
 	},
 	// A part of a peer, which another peer can take.
-	"peer/ordering":     {"block", "identity", "policies", "proto", protobuf, zap},
-	"peer/endorser":     {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
-	"peer/acl":          {"identity", "policies", "proto", protobuf, zap},
+	"peer/ordering": {"block", "identity", "policies", "proto", protobuf, zap},
+	"peer/endorser": {"chaincodesupport", "handler", "ledger", "block", "identity", "policies", "proto", protobuf, zap},
+	"peer/acl":      {"identity", "policies", "proto", protobuf, zap},
+	// It knows peers, orderers and ledgers by small interfaces, so that it serves other peers, too.
+	"peer/gateway":      {"block", "identity", "peer/acl", "peer/gateway/plan", "peer/ordering", "policies", "proto", "proto/pbgrpc", codes, status, protobuf, zap},
 	"peer/gateway/plan": {"identity", "policies", "proto"},
 	// They know gRPC, because streams are what they are about.
 	"peer/broadcast": {"peer/ordering", "proto", "proto/pbgrpc", protobuf, zap},

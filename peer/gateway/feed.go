@@ -1,0 +1,235 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/pkg/errors"
+)
+
+// feeds are the channels that somebody waits for.
+type feeds struct {
+	mu        sync.Mutex
+	byChannel map[string]*feed
+}
+
+// feed follows a channel's blocks as long as somebody waits for them. It reads each block once, whoever waits.
+type feed struct {
+	channelID string
+	users     int // belongs to feeds
+	stop      context.CancelFunc
+	ended     chan struct{}
+
+	mu       sync.Mutex
+	next     uint64                   // the number of the block that comes next
+	txs      map[string][]chan Status // who waits for transactions, by their IDs; each has room for its status
+	watchers int                      // how many read events
+	recent   []*events                // of the last blocks before next, if anybody reads events
+	news     map[string]*news         // what readers of events wait for, by chaincode; "" is any event
+	err      error                    // why there will be no more blocks
+}
+
+// maxRecent is of how many blocks the events are kept for those who read them a little later. Who is slower reads the ledger.
+const maxRecent = 32
+
+// news is a block that is to come, with the events of a chaincode.
+type news struct {
+	there chan struct{} // is closed when it is
+	block *events       // nil if there will be none
+}
+
+// errEnded is Fabric's text for what it doesn't expect.
+var errEnded = errors.New("unexpected close of commit notification channel")
+
+// errNoChannel has Fabric's text.
+func errNoChannel(channelID string) error {
+	return errors.Errorf("channel does not exist: %s", channelID)
+}
+
+// follow returns the feed of a channel. When it returns, every block that is committed later will pass the feed. leave must be called.
+func (g *Gateway) follow(ctx context.Context, channelID string, l Ledger) (*feed, error) {
+	g.feeds.mu.Lock()
+	defer g.feeds.mu.Unlock()
+	f := g.feeds.byChannel[channelID]
+	if f == nil || f.failed() != nil {
+		next, err := l.Height(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f = &feed{channelID: channelID, next: next, ended: make(chan struct{}), txs: map[string][]chan Status{}, news: map[string]*news{}}
+		running, stop := context.WithCancel(context.Background())
+		f.stop = stop
+		g.feeds.byChannel[channelID] = f
+		go f.run(running, l.Blocks(next)) // the last one who leaves waits for it
+	}
+	f.users++
+	return f, nil
+}
+
+// leave ends a feed that nobody uses any more.
+func (g *Gateway) leave(f *feed) {
+	g.feeds.mu.Lock()
+	f.users--
+	last := f.users == 0
+	if last && g.feeds.byChannel[f.channelID] == f {
+		delete(g.feeds.byChannel, f.channelID)
+	}
+	g.feeds.mu.Unlock()
+	if last {
+		f.stop()
+		<-f.ended
+	}
+}
+
+func (f *feed) run(ctx context.Context, blocks Blocks) {
+	defer close(f.ended)
+	defer blocks.Close()
+	for {
+		b, err := blocks.Next(ctx)
+		if err != nil {
+			f.fail(err)
+			return
+		}
+		f.committed(b)
+	}
+}
+
+func (f *feed) failed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// fail tells all who wait that nothing more will come.
+func (f *feed) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+	for _, waiting := range f.txs {
+		for _, ch := range waiting {
+			close(ch)
+		}
+	}
+	f.txs = nil
+	for _, n := range f.news {
+		close(n.there)
+	}
+	f.news = nil
+}
+
+// committed tells of a block. Its envelopes are only looked at if somebody reads events.
+func (f *feed) committed(b *Block) {
+	var found *events
+	if f.watched() {
+		found = eventsOf(b)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = b.Number + 1
+	for i := 0; i < len(b.Transactions) && len(f.txs) > 0; i++ {
+		tx := &b.Transactions[i]
+		for _, ch := range f.txs[tx.TxID] {
+			ch <- Status{Block: b.Number, Code: tx.Code}
+		}
+		delete(f.txs, tx.TxID) // of several with one ID the first counts
+	}
+	if found == nil || f.watchers == 0 {
+		f.recent = nil // there would be a gap
+		return
+	}
+	if len(f.recent) == maxRecent {
+		f.recent = slices.Delete(f.recent, 0, 1)
+	}
+	f.recent = append(f.recent, found)
+	f.tell(found)
+}
+
+// tell wakes those who wait for a block's events, and nobody else. It needs the lock.
+func (f *feed) tell(found *events) {
+	wake := func(chaincode string) {
+		if n := f.news[chaincode]; n != nil {
+			n.block = found
+			close(n.there)
+			delete(f.news, chaincode)
+		}
+	}
+	if found.err != nil { // everybody's
+		for chaincode := range f.news {
+			wake(chaincode)
+		}
+		return
+	}
+	for chaincode := range found.responses {
+		wake(chaincode)
+	}
+	if found.all != nil {
+		wake("")
+	}
+}
+
+// wait returns a channel that gets the status of a transaction when it is committed, and is closed if that can't be told. leave must
+// be called.
+func (f *feed) wait(txID string) (status <-chan Status, leave func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return nil, nil, f.err
+	}
+	ch := make(chan Status, 1)
+	f.txs[txID] = append(f.txs[txID], ch)
+	return ch, func() { f.forget(txID, ch) }, nil
+}
+
+func (f *feed) forget(txID string, ch chan Status) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	left := slices.DeleteFunc(f.txs[txID], func(other chan Status) bool { return other == ch })
+	if len(left) > 0 {
+		f.txs[txID] = left
+	} else {
+		delete(f.txs, txID)
+	}
+}
+
+func (f *feed) watched() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.watchers > 0
+}
+
+// watch says that somebody reads events. The function that it returns must be called.
+func (f *feed) watch() (leave func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watchers++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.watchers--
+	}
+}
+
+// look returns the events of the first block from a number on that has any of a chaincode, or of any chaincode for "". Or it returns
+// news to wait for, if all blocks that are there have none. If it returns neither, the ledger has the block of that number.
+func (f *feed) look(from uint64, chaincode string) (*events, *news, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return nil, nil, f.err
+	}
+	if from < f.next-uint64(len(f.recent)) {
+		return nil, nil, nil
+	}
+	for _, e := range f.recent {
+		if e.number >= from && e.has(chaincode) {
+			return e, nil, nil
+		}
+	}
+	n := f.news[chaincode]
+	if n == nil {
+		n = &news{there: make(chan struct{})}
+		f.news[chaincode] = n
+	}
+	return nil, n, nil
+}
