@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"sync"
 	"testing"
 
@@ -22,8 +24,10 @@ type Cost struct {
 	Reads  int `json:"reads"`
 	Writes int `json:"writes"`
 	Ranges int `json:"ranges,omitempty"`
-	// Results are how many keys ranges, queries and histories have found.
-	Results int `json:"results,omitempty"`
+	// Results are how many keys ranges, queries and histories have found. Lengths says it of each of them, in the order in which they
+	// began.
+	Results int   `json:"results,omitempty"`
+	Lengths []int `json:"lengths,omitempty"`
 	// MessageBytes is the size of all messages between chaincode and peer. RWSetBytes is that of the public read/write set, which
 	// every block has.
 	MessageBytes int `json:"messageBytes"`
@@ -39,6 +43,7 @@ func WithCosts(file string) Option { return func(s *settings) { s.costs = file }
 func (tx *Tx) Cost() Cost {
 	tx.conversation.mu.Lock()
 	c := tx.conversation.cost.Cost
+	c.Lengths = slices.Clone(c.Lengths)
 	tx.conversation.mu.Unlock()
 	if tx.rwset == nil {
 		return c
@@ -60,6 +65,7 @@ func (tx *Tx) Cost() Cost {
 type counting struct {
 	Cost
 	asked pb.ChaincodeMessage_Type
+	open  map[string]int // which of Lengths an iterator's is, by its ID
 }
 
 func (c *counting) count(received bool, m *pb.ChaincodeMessage) {
@@ -71,9 +77,24 @@ func (c *counting) count(received bool, m *pb.ChaincodeMessage) {
 	case !received && m.GetType() == pb.ChaincodeMessage_RESPONSE && paged(c.asked):
 		page := &pb.QueryResponse{}
 		if proto.Unmarshal(m.GetPayload(), page) == nil {
-			c.Results += len(page.GetResults())
+			c.countPage(page)
 		}
 	}
+}
+
+// countPage counts what a range, query or history has found. Only the first page can be of an iterator that isn't known.
+func (c *counting) countPage(page *pb.QueryResponse) {
+	i, known := c.open[page.GetId()]
+	if !known {
+		if c.open == nil {
+			c.open = map[string]int{}
+		}
+		i = len(c.Lengths)
+		c.open[page.GetId()] = i
+		c.Lengths = append(c.Lengths, 0)
+	}
+	c.Results += len(page.GetResults())
+	c.Lengths[i] += len(page.GetResults())
 }
 
 func paged(typ pb.ChaincodeMessage_Type) bool {
@@ -143,14 +164,29 @@ func (c *costs) changes(before map[string]Cost) []string {
 			lines = append(lines, name+": it is not in the file")
 		case !ran:
 			lines = append(lines, name+": it is in the file, but has not run")
-		case was != is:
-			lines = append(lines, fmt.Sprintf("%s:", name))
-			w, _ := decodeJSON([]byte(asJSON(was)))
-			g, _ := decodeJSON([]byte(asJSON(is)))
-			lines = append(lines, prefixed("  ", differences("", w, g, false))...)
+		case !was.equal(is):
+			lines = append(append(lines, name+":"), prefixed("  ", differences("", was.json(), is.json(), false))...)
 		}
 	}
 	return lines
+}
+
+// equal reports whether something costs what the file says. Files of before don't say the lengths.
+func (c Cost) equal(is Cost) bool {
+	if c.Lengths == nil {
+		is.Lengths = nil
+	}
+	return reflect.DeepEqual(c, is)
+}
+
+// json returns the cost as a JSON value.
+func (c Cost) json() any {
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err.Error() // it has nothing that can't be encoded
+	}
+	v, _ := decodeJSON(b)
+	return v
 }
 
 func readCosts(file string) (map[string]map[string]Cost, error) {
