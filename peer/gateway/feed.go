@@ -118,23 +118,17 @@ func (f *feed) fail(err error) {
 	f.news = nil
 }
 
-// committed tells of a block. Its envelopes are only looked at if somebody reads events.
+// committed tells of a block. Its envelopes are only looked at if somebody reads events. Whoever begins to read when that is decided
+// finds the block behind them, and reads it from the ledger.
 func (f *feed) committed(b *Block) {
-	var found *events
-	if f.watched() {
-		found = eventsOf(b)
+	if f.pass(b) {
+		return
 	}
+	found := eventsOf(b)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.next = b.Number + 1
-	for i := 0; i < len(b.Transactions) && len(f.txs) > 0; i++ {
-		tx := &b.Transactions[i]
-		for _, ch := range f.txs[tx.TxID] {
-			ch <- Status{Block: b.Number, Code: tx.Code}
-		}
-		delete(f.txs, tx.TxID) // of several with one ID the first counts
-	}
-	if found == nil || f.watchers == 0 {
+	f.advance(b)
+	if f.watchers == 0 {
 		f.recent = nil // there would be a gap
 		return
 	}
@@ -143,6 +137,30 @@ func (f *feed) committed(b *Block) {
 	}
 	f.recent = append(f.recent, found)
 	f.tell(found)
+}
+
+// pass goes to the block after b if nobody reads events, and reports whether it has.
+func (f *feed) pass(b *Block) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.watchers > 0 {
+		return false
+	}
+	f.advance(b)
+	f.recent = nil // there would be a gap
+	return true
+}
+
+// advance goes to the block after b, and tells those who wait for its transactions. It needs the lock.
+func (f *feed) advance(b *Block) {
+	f.next = b.Number + 1
+	for i := 0; i < len(b.Transactions) && len(f.txs) > 0; i++ {
+		tx := &b.Transactions[i]
+		for _, ch := range f.txs[tx.TxID] {
+			ch <- Status{Block: b.Number, Code: tx.Code}
+		}
+		delete(f.txs, tx.TxID) // of several with one ID the first counts
+	}
 }
 
 // tell wakes those who wait for a block's events, and nobody else. It needs the lock.
@@ -190,12 +208,6 @@ func (f *feed) forget(txID string, ch chan Status) {
 	} else {
 		delete(f.txs, txID)
 	}
-}
-
-func (f *feed) watched() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.watchers > 0
 }
 
 // watch says that somebody reads events. The function that it returns must be called.
