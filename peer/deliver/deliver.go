@@ -56,7 +56,7 @@ type Config struct {
 	// TimeWindow is how far an envelope's timestamp may be from now. Zero: 15 minutes.
 	TimeWindow time.Duration
 	// MaxEnvelopeBytes is how large the payload of an envelope may be. It is kept as long as the client gets blocks, because the ACL
-	// may have to be asked again. Larger ones get BAD_REQUEST. Zero: 1 MiB.
+	// may have to be asked again. Larger ones get BAD_REQUEST. Zero: 256 KiB.
 	MaxEnvelopeBytes int
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
@@ -66,7 +66,7 @@ type Config struct {
 
 const (
 	defaultTimeWindow       = 15 * time.Minute
-	defaultMaxEnvelopeBytes = 1 << 20
+	defaultMaxEnvelopeBytes = 256 << 10
 )
 
 // Server serves the streams. It is safe for concurrent use, and has nothing to close: a stream ends with its context.

@@ -56,7 +56,7 @@ func TestStatuses(t *testing.T) {
 		"too new":              {with(func(r *request) { r.at = timestamppb.New(time.Now().Add(16 * time.Minute)) }), nil, pb.Status_BAD_REQUEST},
 		"far from any time":    {with(func(r *request) { r.at = &timestamppb.Timestamp{Seconds: math.MinInt64, Nanos: -1} }), nil, pb.Status_BAD_REQUEST},
 		"14 minutes ago":       {with(func(r *request) { r.at = timestamppb.New(time.Now().Add(-14 * time.Minute)) }), nil, pb.Status_SUCCESS},
-		"too large":            {with(func(r *request) { r.nonce = make([]byte, 1<<20) }), nil, pb.Status_BAD_REQUEST},
+		"too large":            {with(func(r *request) { r.nonce = make([]byte, 256<<10) }), nil, pb.Status_BAD_REQUEST},
 		"unknown channel":      {with(func(r *request) { r.channel = "other" }), nil, pb.Status_NOT_FOUND},
 		"no channel":           {with(func(r *request) { r.channel = "" }), nil, pb.Status_NOT_FOUND},
 		"channel before seek":  {with(func(r *request) { r.channel, r.seek, r.seekData = "other", nil, []byte{0xff} }), nil, pb.Status_NOT_FOUND},

@@ -15,6 +15,8 @@ const (
 	whole = iota
 	headers
 	filtered
+	withoutPrivate        // for clients that may have none of a block's private data, or of a block without any
+	headersWithoutPrivate // that, and no envelopes
 	forms
 )
 
@@ -48,6 +50,10 @@ func encode(b *pb.Block, which int) ([]byte, error) {
 		m.Type = &pb.DeliverResponse_FilteredBlock{FilteredBlock: f}
 	case headers:
 		m.Type = &pb.DeliverResponse_Block{Block: withoutData(b)}
+	case withoutPrivate:
+		m.Type = &pb.DeliverResponse_BlockAndPrivateData{BlockAndPrivateData: &pb.BlockAndPrivateData{Block: b}}
+	case headersWithoutPrivate:
+		m.Type = &pb.DeliverResponse_BlockAndPrivateData{BlockAndPrivateData: &pb.BlockAndPrivateData{Block: withoutData(b)}}
 	default:
 		m.Type = &pb.DeliverResponse_Block{Block: b}
 	}

@@ -304,6 +304,7 @@ func serve(t testing.TB, s *deliver.Server, opts ...grpc.ServerOption) *grpc.Cli
 		_ = server.Serve(l) // ends with Stop
 	}()
 	cc, err := grpc.NewClient("passthrough:bufconn", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithStaticStreamWindowSize(1<<16), grpc.WithStaticConnWindowSize(1<<16), // or gRPC keeps more and more for clients that don't read
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
 	if err != nil {
 		t.Fatal(err)

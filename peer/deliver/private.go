@@ -7,12 +7,19 @@ import (
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
-// sendPrivate sends blocks with private data. What a client gets depends on who it is, so it is made for each one.
+// sendPrivate sends blocks with private data. What a client gets depends on who it is, so it is made for each one, unless it is nothing.
 func sendPrivate(stream pbgrpc.Deliver_DeliverServer) sender {
 	return func(to *subscriber, d delivery) error {
 		private, err := readable(to, d)
 		if err != nil {
 			return err
+		}
+		switch {
+		case len(private) > 0:
+		case d.headers:
+			return sendForm(headersWithoutPrivate)(to, d)
+		default:
+			return sendForm(withoutPrivate)(to, d)
 		}
 		m := &pb.BlockAndPrivateData{Block: d.block.block, PrivateDataMap: private}
 		if d.headers {
