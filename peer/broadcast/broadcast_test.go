@@ -326,3 +326,37 @@ func FuzzEnvelope(f *testing.F) {
 		}
 	})
 }
+
+// played is a stream that is played by hand.
+type played struct {
+	grpc.ServerStream
+	ctx context.Context
+	in  chan *pb.Envelope
+	out chan *pb.BroadcastResponse
+}
+
+// Context implements grpc.ServerStream.
+func (p *played) Context() context.Context { return p.ctx }
+
+// Recv implements pbgrpc.AtomicBroadcast_BroadcastServer.
+func (p *played) Recv() (*pb.Envelope, error) {
+	select {
+	case e, ok := <-p.in:
+		if !ok {
+			return nil, io.EOF
+		}
+		return e, nil
+	case <-p.ctx.Done():
+		return nil, p.ctx.Err()
+	}
+}
+
+// Send implements pbgrpc.AtomicBroadcast_BroadcastServer.
+func (p *played) Send(a *pb.BroadcastResponse) error {
+	select {
+	case p.out <- a:
+		return nil
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+}

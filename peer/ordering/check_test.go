@@ -106,6 +106,7 @@ func TestRefusals(t *testing.T) {
 		"update":               {parts{channel: in("mychannel", pb.HeaderType_CONFIG_UPDATE), signer: alice, by: alice}.envelope(t), ordering.BadRequest, "error applying config update to existing channel 'mychannel': …"},
 		"update by a stranger": {parts{channel: in("mychannel", pb.HeaderType_CONFIG_UPDATE), signer: mallory, by: mallory}.envelope(t), ordering.Forbidden, "config update for existing channel did not pass initial checks: " + denied},
 		"too large":            {sized(t, 2001, 'a'), ordering.BadRequest, "message payload is 2001 bytes and exceeds maximum allowed 2000 bytes"},
+		"too large, unknown":   {append(sized(t, 1000, 'a'), append([]byte{0x7a, 0xe8, 0x07}, make([]byte, 1000)...)...), ordering.BadRequest, "message payload is 2003 bytes and exceeds maximum allowed 2000 bytes"},
 		"bad signature header": {parts{channel: tx, signature: []byte{0xff}}.envelope(t), ordering.BadRequest, "could not convert message to signedData: GetSignatureHeaderFromBytes failed, err …"},
 		"expired":              {parts{channel: tx, signer: old, by: bob}.envelope(t), ordering.BadRequest, "broadcast client identity expired"},
 		"nobody":               {parts{channel: tx}.envelope(t), ordering.Forbidden, denied},

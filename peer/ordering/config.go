@@ -81,7 +81,7 @@ type Head struct {
 }
 
 // Batch says when a block is cut (Fabric: BatchSize and BatchTimeout of a channel's configuration). The size of an envelope
-// is that of its payload and its signature, in bytes.
+// is that of its payload and its signature, in bytes, and of fields that nobody knows.
 type Batch struct {
 	// MaxMessageCount is how many envelopes a block has at most. Zero: 500.
 	MaxMessageCount int

@@ -58,6 +58,7 @@ func (m *message) open(envelope []byte) error {
 		return refuse(BadRequest, "error marshalling Envelope: "+err.Error())
 	}
 	m.entry.size = len(m.envelope.GetPayload()) + len(m.envelope.GetSignature())
+	m.entry.size += len(m.envelope.ProtoReflect().GetUnknown()) // Fabric doesn't count it, and so has no limit for it
 	return nil
 }
 
