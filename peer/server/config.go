@@ -48,8 +48,8 @@ type Services struct {
 type TLS struct {
 	// Certificate is the server's, with its key. Required.
 	Certificate tls.Certificate
-	// ClientCAs are those of whom each client must have a certificate: that is mutual TLS. A service finds the certificate in its
-	// context, in the credentials.TLSInfo of gRPC's peer. Nil: clients are asked for none, and those that have one may connect,
+	// ClientCAs are those of whom each client must have a certificate: that is mutual TLS. A service finds the certificate's
+	// hash by ClientCertificateHash. Nil: clients are asked for none, and those that have one may connect,
 	// too.
 	ClientCAs *x509.CertPool
 }

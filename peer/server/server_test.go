@@ -16,8 +16,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/ccpeer/ccpeer/peer/server"
@@ -128,17 +126,7 @@ func TestTLS(t *testing.T) {
 	ca, foreign := newAuthority(t), newAuthority(t)
 	client := ca.issue(t)
 	hash := endorser(func(ctx context.Context, _ *pb.SignedProposal) (*pb.ProposalResponse, error) {
-		p, _ := peer.FromContext(ctx)
-		info, ok := p.AuthInfo.(credentials.TLSInfo)
-		if !ok {
-			return nil, status.Error(codes.DataLoss, "no TLS")
-		}
-		var sum []byte
-		for _, c := range info.State.PeerCertificates {
-			of := sha256.Sum256(c.Raw)
-			sum = of[:]
-		}
-		return &pb.ProposalResponse{Payload: sum}, nil
+		return &pb.ProposalResponse{Payload: server.ClientCertificateHash(ctx)}, nil
 	})
 	services := server.Services{Endorser: hash}
 	_, oneWay := start(t, server.Config{Services: services, TLS: &server.TLS{Certificate: ca.issue(t)}})
@@ -160,7 +148,7 @@ func TestTLS(t *testing.T) {
 		{"mutual", mutual, &tls.Config{RootCAs: ca.pool(), Certificates: []tls.Certificate{client}}, codes.OK, of[:]},
 		{"mutual, of a client without a certificate", mutual, &tls.Config{RootCAs: ca.pool()}, codes.Unavailable, nil},
 		{"mutual, of a client of another CA", mutual, &tls.Config{RootCAs: ca.pool(), Certificates: []tls.Certificate{foreign.issue(t)}}, codes.Unavailable, nil},
-		{"plaintext", plain, nil, codes.DataLoss, nil},
+		{"plaintext", plain, nil, codes.OK, nil},
 		{"plaintext, of a client with TLS", plain, &tls.Config{RootCAs: ca.pool()}, codes.Unavailable, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -172,6 +160,13 @@ func TestTLS(t *testing.T) {
 				t.Errorf("the service saw the certificate %x, want %x", r.GetPayload(), test.hash)
 			}
 		})
+	}
+}
+
+// Whoever has no connection has shown no certificate.
+func TestNoCertificate(t *testing.T) {
+	if hash := server.ClientCertificateHash(t.Context()); hash != nil {
+		t.Errorf("got %x", hash)
 	}
 }
 
