@@ -176,18 +176,20 @@ func TestMismatchIsLogged(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		server *server.TLS
-		client *tls.Config
+		says   []byte
 		want   string
 	}{
-		{"plaintext client", &server.TLS{Certificate: ca.issue(t)}, nil, "this port speaks TLS, and the client doesn't"},
-		{"TLS client", nil, &tls.Config{RootCAs: ca.pool()}, "this port speaks plaintext, and the client speaks TLS"},
+		{"plaintext client", &server.TLS{Certificate: ca.issue(t)}, greeting, "this port speaks TLS, and the client doesn't"},
+		{"TLS client", nil, append([]byte{22, 3, 1, 0, 100, 1}, make([]byte, 99)...), "this port speaks plaintext, and the client speaks TLS"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			core, logs := observer.New(zapcore.WarnLevel)
 			s, address := start(t, server.Config{Services: server.Services{Endorser: endorser(echo)}, TLS: test.server, Logger: zap.New(core)})
-			if _, err := propose(t, dial(t, address, test.client), nil); status.Code(err) != codes.Unavailable {
-				t.Errorf("got %v", err)
+			c := connect(t, address)
+			if _, err := c.Write(test.says); err != nil {
+				t.Fatal(err)
 			}
+			wantHungUp(t, c)
 			if err := s.Close(t.Context()); err != nil {
 				t.Error(err)
 			}
