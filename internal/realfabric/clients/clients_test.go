@@ -30,6 +30,7 @@ type client struct {
 func clients() []client {
 	return []client{
 		{name: "node", command: node("node")},
+		{name: "java", command: java, mutual: true},
 		{name: "legacy-discovery", command: node("legacy", "discovery")},
 		{name: "legacy-static", command: node("legacy", "static"), mutual: true},
 	}
