@@ -108,11 +108,11 @@ var _ plan.Policies = planPolicies{}
 
 // Endorsement implements plan.Policies. Of what was not deployed, and what the peer knows from elsewhere, nothing is known.
 func (p planPolicies) Endorsement(_ context.Context, chaincode string) (policies.Policy, error) {
-	support := p.channel.peer.cfg.Support
+	of := p.channel.peer
 	switch d := p.channel.definitions.find(chaincode); {
 	case d != nil:
 		return d.policy, nil
-	case support.Definitions != nil && !slices.Contains(support.Builtins, chaincode):
+	case of.cfg.Support.Definitions != nil && !of.isBuiltin(chaincode):
 		return policies.ImplicitMeta{}, nil
 	}
 	return nil, nil

@@ -205,7 +205,7 @@ func retyped(t *testing.T, signed *pb.SignedProposal, kind pb.HeaderType, who id
 	return &pb.SignedProposal{ProposalBytes: b, Signature: signature}
 }
 
-func marshalled(t *testing.T, m proto.Message) []byte {
+func marshalled(t testing.TB, m proto.Message) []byte {
 	t.Helper()
 	b, err := proto.Marshal(m)
 	if err != nil {
