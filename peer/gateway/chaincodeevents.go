@@ -132,6 +132,7 @@ func (r *reader) block(ctx context.Context) (*events, error) {
 		case <-coming.there:
 			return coming.block, nil
 		case <-ctx.Done():
+			r.feed.giveUp(coming, r.match.topic())
 			return nil, ctx.Err()
 		}
 	}

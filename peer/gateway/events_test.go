@@ -303,3 +303,39 @@ func TestEventsBreak(t *testing.T) {
 		})
 	}
 }
+
+// Of clients that have gone nothing is kept, also if others stay.
+func TestNothingIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.gateway(t)
+		staying, leave := context.WithCancel(t.Context())
+		going, cancel := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		read := func(ctx context.Context, cc string) {
+			done.Go(func() {
+				_ = g.Events(ctx, eventsRequest(func(r *pb.ChaincodeEventsRequest) { r.ChaincodeId = cc }), new(received).send)
+			})
+		}
+		read(staying, "asset")
+		for i := range 10 {
+			read(going, "asset")
+			read(going, fmt.Sprint("other", i))
+			done.Go(func() { _, _ = g.CommitStatus(going, statusRequest("mychannel", fmt.Sprint("tx", i))) })
+		}
+		synctest.Wait()
+		if channels, txs, chaincodes := g.Waiting(); channels != 1 || txs != 10 || chaincodes != 11 {
+			t.Errorf("%d channels, %d transactions, %d chaincodes", channels, txs, chaincodes)
+		}
+		cancel()
+		synctest.Wait()
+		if channels, txs, chaincodes := g.Waiting(); channels != 1 || txs != 0 || chaincodes != 1 {
+			t.Errorf("after they have gone: %d channels, %d transactions, %d chaincodes", channels, txs, chaincodes)
+		}
+		leave()
+		done.Wait()
+		if channels, _, _ := g.Waiting(); channels != 0 || w.ledger.open != 0 {
+			t.Error("a channel is still followed")
+		}
+	})
+}

@@ -35,8 +35,9 @@ const maxRecent = 32
 
 // news is a block that is to come, with the events of a chaincode.
 type news struct {
-	there chan struct{} // is closed when it is
-	block *events       // nil if there will be none
+	there   chan struct{} // is closed when it is
+	block   *events       // nil if there will be none
+	waiting int           // how many wait
 }
 
 // errEnded is Fabric's text for what it doesn't expect.
@@ -223,7 +224,7 @@ func (f *feed) watch() (leave func()) {
 }
 
 // look returns the events of the first block from a number on that has any of a chaincode, or of any chaincode for "". Or it returns
-// news to wait for, if all blocks that are there have none. If it returns neither, the ledger has the block of that number.
+// news to wait for, if all blocks that are there have none: see giveUp. If it returns neither, the ledger has the block of that number.
 func (f *feed) look(from uint64, chaincode string) (*events, *news, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -243,5 +244,15 @@ func (f *feed) look(from uint64, chaincode string) (*events, *news, error) {
 		n = &news{there: make(chan struct{})}
 		f.news[chaincode] = n
 	}
+	n.waiting++
 	return nil, n, nil
+}
+
+// giveUp is for those who don't wait any longer for what look has returned.
+func (f *feed) giveUp(n *news, chaincode string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n.waiting--; n.waiting == 0 && f.news[chaincode] == n {
+		delete(f.news, chaincode)
+	}
 }
