@@ -6,11 +6,11 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Who keeps blocks must find the read/write set in each envelope, and nothing else. Decoding takes a dozen messages and copies
+// Who keeps blocks must find the read/write set in each envelope, and nothing else. Who tells of events wants these. Decoding takes a dozen messages and copies
 // all bytes of each layer. These functions walk over the bytes instead, and copy nothing. Where a field is there twice they do
 // as protobuf does: of bytes the last one counts, and messages are merged. So they find what ParseTransaction finds.
 
-// The numbers of fields on the way to a read/write set, outermost first, and of those beside it.
+// The numbers of fields on the way to a read/write set and an event, outermost first, and of those beside it.
 const (
 	envelopePayload          = 1
 	payloadHeader            = 1
@@ -28,6 +28,7 @@ const (
 	responsePayloadHash      = 1
 	responsePayloadExtension = 2
 	chaincodeActionResults   = 1
+	chaincodeActionEvents    = 2
 	chaincodeActionResponse  = 3
 )
 
@@ -71,6 +72,29 @@ func HeaderType(envelope []byte) (pb.HeaderType, bool) {
 // envelope, and never nil. It is false if the Envelope can't be decoded so far, if it is of another type, or if it doesn't have
 // one action.
 func Results(envelope []byte) ([]byte, bool) {
+	done, ok := chaincodeAction(envelope)
+	if !ok {
+		return nil, false
+	}
+	results, ok := lastBytes(done, chaincodeActionResults)
+	if results == nil {
+		results = []byte{}
+	}
+	return results, ok
+}
+
+// Event returns the marshalled ChaincodeEvent of an endorsed transaction, given its marshalled Envelope. It is a part of the
+// envelope, and nil if there is none. It is false where Results is.
+func Event(envelope []byte) ([]byte, bool) {
+	done, ok := chaincodeAction(envelope)
+	if !ok {
+		return nil, false
+	}
+	return lastBytes(done, chaincodeActionEvents)
+}
+
+// chaincodeAction returns the ChaincodeAction of an endorsed transaction.
+func chaincodeAction(envelope []byte) ([]byte, bool) {
 	if t, ok := HeaderType(envelope); !ok || t != pb.HeaderType_ENDORSER_TRANSACTION {
 		return nil, false
 	}
@@ -105,14 +129,7 @@ func Results(envelope []byte) ([]byte, bool) {
 		return nil, false
 	}
 	done, ok := lastBytes(endorsed, responsePayloadExtension)
-	if !ok || len(done) == 0 {
-		return nil, false
-	}
-	results, ok := lastBytes(done, chaincodeActionResults)
-	if results == nil {
-		results = []byte{}
-	}
-	return results, ok
+	return done, ok && len(done) > 0
 }
 
 // lastBytes returns the last value of a field that holds bytes or a message. It is nil if there is none. It is false if b is no

@@ -94,6 +94,7 @@ func TestResults(t *testing.T) {
 	for name, test := range map[string]struct {
 		envelope []byte
 		want     string // "-" for none
+		event    string
 		typ      pb.HeaderType
 		noType   bool
 	}{
@@ -110,12 +111,16 @@ func TestResults(t *testing.T) {
 		"no endorsement": {envelope: envelope(endorser, actions(action(nil))), want: "-", typ: endorser},
 		"no extension":   {envelope: envelope(endorser, actions(action(done(nil)))), want: "-", typ: endorser},
 		"one action":     {envelope: envelope(endorser, actions(action(done(&pb.ChaincodeAction{Results: []byte("a")})))), want: "a", typ: endorser},
+		"an event":       {envelope: envelope(endorser, actions(action(done(&pb.ChaincodeAction{Results: []byte("a"), Events: []byte("e")})))), want: "a", event: "e", typ: endorser},
 		"no header":      {envelope: marshal(t, &pb.Envelope{Payload: marshal(t, &pb.Payload{Data: []byte("d")})}), want: "-", noType: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rwset, ok := block.Results(test.envelope)
 			if ok != (test.want != "-") || ok && (rwset == nil || string(rwset) != test.want) {
 				t.Errorf("results are %q, %v, want %q", rwset, ok, test.want)
+			}
+			if event, ok := block.Event(test.envelope); ok != (test.want != "-") || string(event) != test.event {
+				t.Errorf("the event is %q, %v, want %q", event, ok, test.event)
 			}
 			if typ, ok := block.HeaderType(test.envelope); ok == test.noType || typ != test.typ {
 				t.Errorf("type is %v, %v", typ, ok)
@@ -169,6 +174,10 @@ func FuzzResults(f *testing.F) {
 		}
 		if !ok || !bytes.Equal(rwset, tx.RWSet) {
 			t.Errorf("results are %q, %v, want %q", rwset, ok, tx.RWSet)
+		}
+		event, ok := block.Event(envelope)
+		if got := new(pb.ChaincodeEvent); !ok || proto.Unmarshal(event, got) != nil || tx.Event != nil && !proto.Equal(got, tx.Event) || (tx.Event == nil) != (len(event) == 0) {
+			t.Errorf("the event is %q, %v, want %v", event, ok, tx.Event)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/block"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -44,9 +45,23 @@ func (e *events) has(chaincode string) bool {
 	return e.err != nil || e.responses[chaincode] != nil || chaincode == "" && e.all != nil
 }
 
-// eventsIn returns the events of a transaction. Only a valid one of an endorser has any. What can't be decoded within an action has
-// none, and what is around it must be decodable.
+// eventsIn returns the events of a transaction. Only a valid one of an endorser has any. That is the usual one, of which nothing but
+// the event is copied.
 func eventsIn(tx *Transaction) ([]*pb.ChaincodeEvent, error) {
+	if tx.Code == pb.TxValidationCode_VALID {
+		if b, ok := block.Event(tx.Envelope); ok {
+			if event := new(pb.ChaincodeEvent); proto.Unmarshal(b, event) == nil && whole(event) {
+				return []*pb.ChaincodeEvent{event}, nil
+			}
+			return nil, nil
+		}
+	}
+	return decodedEvents(tx)
+}
+
+// decodedEvents is eventsIn for whatever can stand in a block. What can't be decoded within an action has no event, and what is around
+// it must be decodable.
+func decodedEvents(tx *Transaction) ([]*pb.ChaincodeEvent, error) {
 	var (
 		envelope pb.Envelope
 		payload  pb.Payload
@@ -70,11 +85,16 @@ func eventsIn(tx *Transaction) ([]*pb.ChaincodeEvent, error) {
 	}
 	var found []*pb.ChaincodeEvent
 	for _, action := range inner.GetActions() {
-		if event := eventOf(action); event.GetChaincodeId() != "" && event.GetEventName() != "" && event.GetTxId() != "" {
+		if event := eventOf(action); whole(event) {
 			found = append(found, event)
 		}
 	}
 	return found, nil
+}
+
+// whole reports whether an event says everything that it must.
+func whole(e *pb.ChaincodeEvent) bool {
+	return e.GetChaincodeId() != "" && e.GetEventName() != "" && e.GetTxId() != ""
 }
 
 // eventOf returns an action's event, or nil.
