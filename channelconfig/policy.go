@@ -23,15 +23,19 @@ const (
 	BlockValidation      = "BlockValidation"
 )
 
-// MemberPolicies are the policies of an organization that is a member, as in Fabric's test network: each needs one of some roles.
-func MemberPolicies(mspID string) Policies {
-	return byRoles(mspID, map[string][]identity.Role{
+// MemberRoles are the roles of which the policies of an organization that is a member need one, as in Fabric's test network
+// (configtx.yaml).
+func MemberRoles() map[string][]identity.Role {
+	return map[string][]identity.Role{
 		Readers:     {identity.Admin, identity.Peer, identity.Client},
 		Writers:     {identity.Admin, identity.Client},
 		Admins:      {identity.Admin},
 		Endorsement: {identity.Peer},
-	})
+	}
 }
+
+// MemberPolicies are the policies of an organization that is a member, by MemberRoles.
+func MemberPolicies(mspID string) Policies { return byRoles(mspID, MemberRoles()) }
 
 // ordererPolicies are those of an organization that orders, as in Fabric's test network.
 func ordererPolicies(mspID string) Policies {

@@ -36,14 +36,7 @@ func level(ctx context.Context, opened []*Channel, deployed []*definition) (head
 			return head, 0, err
 		}
 	}
-	if height == 0 {
-		return head, 0, nil
-	}
-	last, err := furthest.ledger.Block(ctx, height-1)
-	if err != nil {
-		return head, 0, err
-	}
-	return ordering.Head{Header: last.Header}, height, nil
+	return headOf(ctx, furthest.ledger)
 }
 
 // agree holds that a channel's blocks are the same as those of another peer. It looks at the last one. Its commit hash stands for the

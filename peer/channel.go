@@ -37,6 +37,7 @@ type Channel struct {
 	private     transient
 	committer   *committer.Committer
 	waiting     waiting
+	configured  configured
 
 	reasons map[int]error // why transactions of the block that is being committed are invalid, by position
 
@@ -57,7 +58,7 @@ func (p *Peer) Join(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
 
 // open makes a channel whose blocks are not committed yet.
 func (p *Peer) open(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
-	c := &Channel{cfg: cfg, peer: p, ended: make(chan struct{})}
+	c := &Channel{cfg: cfg, peer: p, reasons: map[int]error{}, ended: make(chan struct{})}
 	var err error
 	if c.verifier, err = identity.NewVerifier(cfg.Organizations...); err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func (p *Peer) open(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
 func (c *Channel) committerConfig() committer.Config {
 	return committer.Config{
 		ChannelID: c.cfg.ID, Verifier: c.verifier, Organizations: endorsementPolicies(c.mspIDs), Definitions: c.definitions,
-		Ledger: c.ledger, PrivateData: &c.private, Logger: c.peer.cfg.Logger,
+		Ledger: c.ledger, PrivateData: &c.private, Configs: committer.ConfigsFunc(c.configure), Logger: c.peer.cfg.Logger,
 		Refused: func(r committer.Refusal) { c.reasons[r.Position] = r.Reason },
 	}
 }
@@ -253,6 +254,9 @@ func (c *Channel) tryCommit(ctx context.Context, b *pb.Block) ([]kvledger.Valida
 
 // tell tells those who wait what became of a block's transactions. They know the IDs, for which nothing has to be decoded here.
 func (c *Channel) tell(b *pb.Block, codes []kvledger.ValidationCode) {
+	if isConfig(b) {
+		c.configured.forget()
+	}
 	var outcomes []Outcome
 	for i := range codes {
 		outcomes = append(outcomes, Outcome{Block: b.GetHeader().GetNumber(), Position: i, Code: codes[i], Reason: c.reasons[i]})

@@ -65,7 +65,7 @@ func (n *Network) deploy(ctx context.Context, channelID string, cc Chaincode) er
 	if err != nil {
 		return err
 	}
-	d := &deployment{next: next, runtimes: runtimes, keep: func(next *definition) error { return n.keepDeployed(channelID, next) }}
+	d := &deployment{next: next, runtimes: runtimes, keep: func(next *definition) error { return n.folder.keepDeployed(n.peers[0].Channel(channelID), next) }}
 	for _, p := range n.peers {
 		d.channels = append(d.channels, p.Channel(channelID))
 	}

@@ -261,7 +261,7 @@ func TestDeployWaitsForBroadcast(t *testing.T) {
 	if err := n.Orderer().Broadcast(t.Context(), []byte("nonsense")); err == nil {
 		t.Error("what names no channel is ordered")
 	}
-	b, err := n.Orderer().Deliver(t.Context(), "mychannel", 0)
+	b, err := n.Orderer().Deliver(t.Context(), "mychannel", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,11 @@
 // What a proposal says is taken from the proposal, by the endorser and by nobody else. Whether a transaction counts is decided
 // by each peer for itself, when it commits the block. The network trusts none of them: it compares what they have endorsed.
 //
+// # Configuration
+//
+// A channel's first block has its configuration, and nothing else. Network makes it. Peers go by ChannelConfig, which says the same of the
+// organizations and their policies. Channel.Config is for clients and tools.
+//
 // # Definitions
 //
 // What a channel has agreed on about a chaincode is not in blocks yet, as it is in Fabric. Peer.Deploy gives it to one peer.

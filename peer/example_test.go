@@ -56,7 +56,7 @@ func ExampleNetwork() {
 		fmt.Printf("block %d: %s\n", o.Block, o.Code)
 	}
 	// Output:
-	// block 0: VALID, event Put
-	// block 1: VALID
-	// block 1: MVCC_READ_CONFLICT
+	// block 1: VALID, event Put
+	// block 2: VALID
+	// block 2: MVCC_READ_CONFLICT
 }

@@ -43,7 +43,7 @@ func TestRestart(t *testing.T) {
 			}
 		}
 		done, err := n.Submit(t.Context(), alice, call("put", "k", "v"))
-		if err != nil || done.Outcome.Block != uint64(i) {
+		if err != nil || done.Outcome.Block != uint64(i)+1 {
 			t.Fatalf("%+v, %v", done, err)
 		}
 		if ccs := n.Peer("Org3MSP").Channel("mychannel").Chaincodes(); len(ccs) != 1 || ccs[0].Endorsement != "ALL Endorsement" || len(ccs[0].Collections) != 1 {

@@ -6,7 +6,9 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer/ordering"
+	pb "github.com/ccpeer/ccpeer/proto"
 )
 
 // gate is what envelopes of a channel pass on their way to the orderer. While it is shut, the peers can come to the same height.
@@ -103,4 +105,23 @@ func (o gated) Broadcast(ctx context.Context, envelope []byte) error {
 // Deliver implements ordering.Service.
 func (o gated) Deliver(ctx context.Context, channelID string, from uint64) (ordering.Blocks, error) {
 	return o.n.orderer.Deliver(ctx, channelID, from)
+}
+
+// past is where the orderer finds blocks that it has forgotten: at any peer that has them.
+func (o gated) past(ctx context.Context, channelID string, number uint64) (*pb.Block, error) {
+	for _, p := range o.n.peers {
+		c := p.Channel(channelID)
+		if c == nil {
+			continue
+		}
+		b, err := c.ledger.Block(ctx, number)
+		if errors.Is(err, kvledger.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return b.Message(), nil
+	}
+	return nil, errors.Errorf("no peer has block %d of channel %s", number, channelID)
 }

@@ -70,12 +70,12 @@ func (f folder) deployedFile(channelID string) string {
 
 // keepDeployed writes what is deployed on a channel, with what is going to be, unless that is nil. If the process ends before
 // all peers have that, the next start gives it to them.
-func (n *Network) keepDeployed(channelID string, next *definition) error {
-	path := n.folder.deployedFile(channelID)
+func (f folder) keepDeployed(c *Channel, next *definition) error {
+	path := f.deployedFile(c.cfg.ID)
 	if path == "" {
 		return nil
 	}
-	deployed := n.peers[0].Channel(channelID).definitions.byNames()
+	deployed := c.definitions.byNames()
 	if next != nil {
 		deployed[next.Name] = next
 	}

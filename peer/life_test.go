@@ -57,12 +57,12 @@ func TestCommitFails(t *testing.T) {
 		"submit": func() error { _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); return err }(),
 		"deploy": n.Deploy(t.Context(), "", peer.Chaincode{Name: "asset"}),
 	} {
-		if err == nil || !strings.Contains(err.Error(), "peer1.Org2MSP can't commit block 0 of channel mychannel, and tries again: ") {
+		if err == nil || !strings.Contains(err.Error(), "peer1.Org2MSP can't commit block 1 of channel mychannel, and tries again: ") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	full.Store(false)
-	blocks := n.Peer("peer1.Org2MSP").Channel("mychannel").Blocks(0)
+	blocks := n.Peer("peer1.Org2MSP").Channel("mychannel").Blocks(1)
 	defer blocks.Close()
 	if b, err := blocks.Next(t.Context()); err != nil || b.Transactions[0].Code != kvledger.Valid {
 		t.Errorf("when there is room, it commits %+v, %v", b, err)

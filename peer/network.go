@@ -12,7 +12,6 @@ import (
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/identity"
-	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/peer/ordering"
@@ -45,6 +44,10 @@ type NetworkConfig struct {
 	Support func(peerName string) chaincodesupport.Config
 	// TimeWindow is how far a proposal's timestamp may be from now. Zero: 15 minutes.
 	TimeWindow time.Duration
+	// OrdererAddresses are where clients find the orderer, and AnchorPeers where they find some peers of each organization, by its MSP
+	// ID. All are host:port. They stand in the configuration of a channel that is new. Nil: it says nothing of that.
+	OrdererAddresses []string
+	AnchorPeers      map[string][]string
 	// Logger gets the logs of all, under the peers' names. Nil: nothing is logged.
 	Logger *zap.Logger
 }
@@ -100,7 +103,7 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (*Network, error) {
 
 func (n *Network) begin(ctx context.Context) error {
 	var err error
-	if n.orderer, err = ordering.New(ordering.Config{Past: n.past, Logger: n.cfg.Logger}); err != nil {
+	if n.orderer, err = ordering.New(ordering.Config{Past: gated{n}.past, Logger: n.cfg.Logger}); err != nil {
 		return err
 	}
 	if n.release, err = n.folder.prepare(); err != nil {
@@ -171,15 +174,28 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := n.folder.deployKept(ctx, opened, height, deployed); err != nil {
-		return err
+	var first *pb.Block
+	if height == 0 {
+		if first, err = n.cfg.describe(cfg.Organizations).Genesis(id); err != nil {
+			return err
+		}
+		head.Header = first.GetHeader()
 	}
 	mayWrite, err := channelPolicy(policies.AnyRule, writers, opened[0].mspIDs)
 	if err != nil {
 		return err
 	}
 	ch := ordering.Channel{ID: id, Head: head, Batch: n.cfg.Batch, Verifier: opened[0].verifier, Writers: mayWrite}
-	if err := n.orderer.AddChannel(ch); err != nil {
+	if err := n.orderer.AddChannel(ch); err != nil { // which looks at the batch, before anything is committed
+		return err
+	}
+	if first != nil {
+		if err := begin(ctx, opened, first); err != nil {
+			return err
+		}
+		height = 1
+	}
+	if err := n.folder.deployKept(ctx, opened, height, deployed); err != nil {
 		return err
 	}
 	n.gates[id] = &gate{}
@@ -189,25 +205,6 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 		}
 	}
 	return nil
-}
-
-// past is where the orderer finds blocks that it has forgotten: at any peer that has them.
-func (n *Network) past(ctx context.Context, channelID string, number uint64) (*pb.Block, error) {
-	for _, p := range n.peers {
-		c := p.Channel(channelID)
-		if c == nil {
-			continue
-		}
-		b, err := c.ledger.Block(ctx, number)
-		if errors.Is(err, kvledger.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return b.Message(), nil
-	}
-	return nil, errors.Errorf("no peer has block %d of channel %s", number, channelID)
 }
 
 // Distribute implements Distributor: the members of a collection have its data before the transaction is ordered.

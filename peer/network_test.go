@@ -27,17 +27,17 @@ func TestSubmit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done.Status != 200 || string(done.Payload) != "done" || done.Event.Name != "Put" || done.Outcome != (peer.Outcome{TxID: done.TxID}) {
+	if done.Status != 200 || string(done.Payload) != "done" || done.Event.Name != "Put" || done.Outcome != (peer.Outcome{TxID: done.TxID, Block: 1}) {
 		t.Errorf("%+v", done)
 	}
 	got, err := n.Evaluate(t.Context(), alice, call("get", "k"))
 	if err != nil || string(got.Payload) != "v" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if height, err := n.Peers()[0].Channel("mychannel").Ledger().Height(t.Context()); err != nil || height != 1 {
+	if height, err := n.Peers()[0].Channel("mychannel").Ledger().Height(t.Context()); err != nil || height != 2 {
 		t.Errorf("after a submit and an evaluate there are %d blocks, %v", height, err)
 	}
-	b, err := n.Peers()[0].Channel("mychannel").Blocks(0).Next(t.Context())
+	b, err := n.Peers()[0].Channel("mychannel").Blocks(1).Next(t.Context())
 	if err != nil || b.Transactions[0].TxID != done.TxID {
 		t.Errorf("%+v, %v", b, err)
 	}
@@ -63,7 +63,7 @@ func TestConflict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if outcomes[0].Code != kvledger.Valid || outcomes[1].Code != kvledger.MVCCReadConflict || outcomes[1].Block != 0 || outcomes[1].Position != 1 {
+	if outcomes[0].Code != kvledger.Valid || outcomes[1].Code != kvledger.MVCCReadConflict || outcomes[1].Block != 1 || outcomes[1].Position != 1 {
 		t.Errorf("%+v", outcomes)
 	}
 	for _, p := range n.Peers() {
@@ -71,7 +71,7 @@ func TestConflict(t *testing.T) {
 		if s, err := ledger.KeyState(t.Context(), "asset", "k"); err != nil || string(s.Value) != "v1" {
 			t.Errorf("%s has %+v, %v", p.Name(), s, err)
 		}
-		if b, err := ledger.Block(t.Context(), 0); err != nil || b.Transactions[1].Code != kvledger.MVCCReadConflict {
+		if b, err := ledger.Block(t.Context(), 1); err != nil || b.Transactions[1].Code != kvledger.MVCCReadConflict {
 			t.Errorf("%s has %+v, %v", p.Name(), b, err)
 		}
 	}
@@ -161,7 +161,7 @@ func TestNotCommittedInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	outcomes, err := n.Order(t.Context(), e.Envelope, second.Envelope)
-	if err != nil || outcomes[0].Block != 1 || outcomes[1].Block != 1 {
+	if err != nil || outcomes[0].Block != 2 || outcomes[1].Block != 2 {
 		t.Errorf("%+v, %v", outcomes, err)
 	}
 }

@@ -3,28 +3,24 @@ package peer
 import (
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/channelconfig"
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/policies"
 )
 
 // The names of the policies that every organization has.
 const (
-	readers     = "Readers"
-	writers     = "Writers"
-	endorsement = "Endorsement"
-	admins      = "Admins"
+	readers     = channelconfig.Readers
+	writers     = channelconfig.Writers
+	endorsement = channelconfig.Endorsement
+	admins      = channelconfig.Admins
 )
 
 // defaultEndorsement is the policy of a chaincode that names none (Fabric: core/chaincode/lifecycle).
 const defaultEndorsement = "MAJORITY " + endorsement
 
-// rolesOf are the roles of which an organization's policies need one, as in Fabric's test network (configtx.yaml).
-var rolesOf = map[string][]identity.Role{
-	readers:     {identity.Admin, identity.Peer, identity.Client},
-	writers:     {identity.Admin, identity.Client},
-	endorsement: {identity.Peer},
-	admins:      {identity.Admin},
-}
+// rolesOf are the roles of which an organization's policies need one. A channel's configuration says the same.
+var rolesOf = channelconfig.MemberRoles()
 
 // channelPolicy is a policy of a channel over those of its organizations (Fabric: /Channel/Application).
 func channelPolicy(rule policies.Rule, name string, organizations []string) (policies.Policy, error) {

@@ -88,7 +88,7 @@ func (n *Network) Restore(ctx context.Context, s *State) error {
 			}
 		}
 		for id := range n.gates {
-			if err := n.keepDeployed(id, nil); err != nil {
+			if err := n.folder.keepDeployed(n.peers[0].Channel(id), nil); err != nil {
 				return err
 			}
 		}
@@ -164,17 +164,9 @@ func (n *Network) Settle(ctx context.Context) error {
 // reorder has the orderer go on behind the last block that the peers have of a channel.
 func reorder(ctx context.Context, n *Network, id string) error {
 	c := n.peers[0].Channel(id)
-	height, err := c.ledger.Height(ctx)
+	head, _, err := headOf(ctx, c.ledger)
 	if err != nil {
 		return err
-	}
-	var head ordering.Head
-	if height > 0 {
-		last, err := c.ledger.Block(ctx, height-1)
-		if err != nil {
-			return err
-		}
-		head.Header = last.Header
 	}
 	n.orderer.RemoveChannel(id)
 	return n.orderer.AddChannel(ordering.Channel{ID: id, Head: head, Batch: n.cfg.Batch, Verifier: c.verifier, Writers: c.writers})
@@ -184,7 +176,7 @@ func reorder(ctx context.Context, n *Network, id string) error {
 func (c *Channel) again(ctx context.Context, deployed map[string]*definition) error {
 	next := &Channel{
 		cfg: c.cfg, peer: c.peer, mspIDs: c.mspIDs, verifier: c.verifier, self: c.self, writers: c.writers, ledger: c.ledger,
-		definitions: &definitions{organizations: c.mspIDs, byName: maps.Clone(deployed)}, ended: make(chan struct{}),
+		definitions: &definitions{organizations: c.mspIDs, byName: maps.Clone(deployed)}, reasons: map[int]error{}, ended: make(chan struct{}),
 	}
 	next.waiting.seen = c.waiting.seen // the gate has counted them
 	var err error

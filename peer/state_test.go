@@ -50,9 +50,9 @@ func TestRestore(t *testing.T) {
 		if err := n.Restore(t.Context(), one); err != nil {
 			t.Fatal(err)
 		}
-		want("v1", 1)
+		want("v1", 2)
 		put("v4")
-		want("v4", 2)
+		want("v4", 3)
 	}
 	outcomes, err := n.Order(t.Context(), late.Envelope)
 	if err != nil || outcomes[0].Code != kvledger.MVCCReadConflict {
@@ -61,7 +61,7 @@ func TestRestore(t *testing.T) {
 	if err := n.Restore(t.Context(), empty); err != nil {
 		t.Fatal(err)
 	}
-	want("", 0)
+	want("", 1)
 	if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); err == nil || !strings.Contains(err.Error(), "deploy it") {
 		t.Errorf("what was deployed after it: %v", err)
 	}
@@ -69,7 +69,7 @@ func TestRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	put("v5")
-	want("v5", 2)
+	want("v5", 3)
 	if err := n.Restore(t.Context(), nil); err == nil {
 		t.Error("no state was restored")
 	}

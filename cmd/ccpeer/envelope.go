@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/block"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -47,6 +48,10 @@ type eventJSON struct {
 // in ledgers that earlier versions have written, there is little.
 func describeTx(committed *kvledger.CommittedTransaction) (b blockTxJSON, e envelopeJSON) {
 	b = blockTxJSON{TxID: committed.TxID, keyVersion: keyVersion(committed.Version), Timestamp: committed.Timestamp, Code: committed.Code.String()}
+	if t, ok := block.HeaderType(committed.Envelope); ok && t == pb.HeaderType_CONFIG {
+		b.Type = t.String()
+		return b, e
+	}
 	tx, err := committed.Parse()
 	if err != nil || len(tx.Endorsements) == 0 {
 		return b, e
@@ -82,11 +87,11 @@ func memberOf(creator []byte) memberJSON {
 		return memberJSON{}
 	}
 	m := memberJSON{MSPID: id.GetMspid()}
-	block, _ := pem.Decode(id.GetIdBytes())
-	if block == nil {
+	certificate, _ := pem.Decode(id.GetIdBytes())
+	if certificate == nil {
 		return m
 	}
-	if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
+	if cert, err := x509.ParseCertificate(certificate.Bytes); err == nil {
 		m.CommonName = cert.Subject.CommonName
 	}
 	return m
@@ -106,6 +111,9 @@ func (m memberJSON) String() string {
 
 // printEnvelope shows what was asked and answered, a line for each.
 func (tx *txJSON) printEnvelope(w io.Writer) {
+	if tx.Type != "" {
+		_, _ = fmt.Fprintf(w, "  type  %s\n", tx.Type)
+	}
 	if tx.Creator == nil {
 		return
 	}

@@ -44,7 +44,7 @@ func TestExampleConfig(t *testing.T) {
 	t.Parallel()
 	file := exampleFolder(t)
 	s := startServing(t, t.TempDir(), append(anyPort, "--config", file, "--advertise", "127.0.0.1")...)
-	if s.ledger != "memory" || s.channels != "mychannel (0 blocks)" || !s.secure {
+	if s.ledger != "memory" || s.channels != "mychannel (1 block)" || !s.secure {
 		t.Errorf("the peer is %+v", s)
 	}
 	for _, c := range []struct{ args, want string }{ // separated by |

@@ -41,6 +41,7 @@ type blockTxJSON struct {
 	keyVersion
 	Timestamp time.Time `json:"timestamp"`
 	Code      string    `json:"code"`
+	Type      string    `json:"type,omitempty"` // CONFIG for the channel's configuration
 	// What the envelope of an endorsed transaction says comes without the rest where there is no such envelope.
 	Creator   *memberJSON `json:"creator,omitempty"`
 	Chaincode string      `json:"chaincode,omitempty"`

@@ -118,7 +118,7 @@ chaincodes:
 `)
 	server := startServer(t, "unix://"+dir+"/served")
 	s := startServing(t, t.TempDir(), "--config", filepath.Join(dir, "ccpeer.yaml"))
-	if !s.secure || s.ledger != "pebble:"+dir+"/data" || s.channels != "mychannel (0 blocks)" {
+	if !s.secure || s.ledger != "pebble:"+dir+"/data" || s.channels != "mychannel (1 block)" {
 		t.Errorf("the peer is %+v", s)
 	}
 	wantNotLaunched(t, s)

@@ -78,11 +78,11 @@ func blockCommand() *cobra.Command {
 		Short: "Show a block: its transactions, and what became of them",
 		Long: `Shows a block of a channel, by default the newest: for each transaction its position, ID, time (UTC) and validation code, who
 has asked for it, and the chaincode and the function that was called. Then the hash of the block's header, and that of the block before.
-The first block is 0. ccpeer tx shows what a transaction read and wrote.
+The first block is 0, which has the channel's configuration (CONFIG). ccpeer tx shows what a transaction read and wrote.
 
 JSON: {"channel", "number", "height", "hash", "previousHash", "dataHash", "transactions": [{"txid", "block", "tx", "timestamp",
-"code", "creator": {"mspid", "commonName"}, "chaincode", "function"}]}; height is how many blocks the channel has, and the hashes
-are in hexadecimal. Transactions that an earlier version of the peer has committed have no creator, chaincode and function.`,
+"code", "type", "creator": {"mspid", "commonName"}, "chaincode", "function"}]}; height is how many blocks the channel has, and the hashes
+are in hexadecimal. Type is "CONFIG" for a configuration, which has no more than that, and is left out otherwise. Transactions that an earlier version of the peer has committed have no creator, chaincode and function.`,
 		Example: `  ccpeer block
   ccpeer block 0 -C mychannel
   ccpeer block newest --json`,
@@ -112,13 +112,14 @@ func txCommand() *cobra.Command {
 and its event, and who has endorsed it. Then what it read and wrote, chaincode by chaincode. "a1 @3/0" is key a1 as the
 transaction at position 0 of block 3 wrote it. Of private data there are hashes.
 
-JSON: {"channel", "txid", "block", "tx", "timestamp", "code", "creator": {"mspid", "commonName"}, "chaincode", "function",
+JSON: {"channel", "txid", "block", "tx", "timestamp", "code", "type", "creator": {"mspid", "commonName"}, "chaincode", "function",
 "chaincodeVersion", "args": [value], "isInit", "response": {"status", "message", "payload"}, "event": {"chaincode", "name",
 "payload"}, "endorsers": [{"mspid", "commonName"}], "rwset": [{"namespace", "reads": [{"key", "version"}],
 "ranges": [{"start", "end", "exhausted", "reads" or "merkle"}], "writes": [{"key", "value" or "delete"}],
 "metadataWrites": [{"key", "entries"}], "collections": [{"collection", "reads", "writes", "metadataWrites" by keyHash and
-valueHash, "privateRWSetHash"}]}]}. A version is null for a key that was absent; lists that are empty are left out. What
-is no read/write set is in "undecoded", in base64, and rwset is null.
+valueHash, "privateRWSetHash"}]}]}. A version is null for a key that was absent; lists that are empty are left out. Type is
+"CONFIG" for the channel's configuration, which has read and written nothing, and is left out otherwise. What is no read/write set
+is in "undecoded", in base64, and rwset is null.
 ` + jsonHelp,
 		Example: "  ccpeer tx 5e5f… -C mychannel",
 		Args: func(_ *cobra.Command, args []string) error {

@@ -26,7 +26,7 @@ func TestLook(t *testing.T) {
 	invoke(`{"Args":["put","gone","x"]}`)
 	wrote := invoke(`{"Args":["write"]}`)
 	read := invoke(`{"Args":["read"]}`)
-	conflict(t, s) // blocks 3 and 4
+	conflict(t, s) // blocks 4 and 5
 	told := invoke(`{"Args":["tell","blue"]}`, "--as", "alice")
 	initial := invoke(`{"Args":[]}`, "-I")
 
@@ -35,9 +35,9 @@ func TestLook(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"block|1", exitOK, "block 1 of mychannel: 1 transaction, 1 valid\n  0  " + wrote + "  20"},
-		{"block|newest", exitOK, "block 6 of mychannel: 1 transaction, 1 valid\n"},
-		{"block|4", exitOK, "Z  MVCC_READ_CONFLICT  client@Org1MSP  probe meet\n  hash "},
+		{"block|2", exitOK, "block 2 of mychannel: 1 transaction, 1 valid\n  0  " + wrote + "  20"},
+		{"block|newest", exitOK, "block 7 of mychannel: 1 transaction, 1 valid\n"},
+		{"block|5", exitOK, "Z  MVCC_READ_CONFLICT  client@Org1MSP  probe meet\n  hash "},
 		{"block|1", exitOK, "\n  previous "},
 		{"tx|" + told, exitOK, `
   creator   alice@Org1MSP
@@ -47,11 +47,12 @@ func TestLook(t *testing.T) {
   endorser  peer0.Org1MSP@Org1MSP
 `},
 		{"tx|" + initial, exitOK, "\n  init      probe\n"},
-		{"block|7", exitFailed, `there is no block 7 on channel "mychannel", which has 7 blocks, the newest with number 6`},
-		{"block|-C|other", exitFailed, `there is no block on channel "other", which has no blocks yet`},
+		{"block|8", exitFailed, `there is no block 8 on channel "mychannel", which has 8 blocks, the newest with number 7`},
+		{"block|-C|other", exitOK, "block 0 of other: 1 transaction, 1 valid\n"},
+		{"block|0", exitOK, "Z  VALID  CONFIG\n  hash "},
 		{"block|-C|mine", exitFailed, `channel "mine" is not known to this peer, which has: mychannel, other`},
 
-		{"tx|" + wrote, exitOK, "transaction " + wrote + "\n  VALID, block 1 of mychannel, position 0, 20"},
+		{"tx|" + wrote, exitOK, "transaction " + wrote + "\n  VALID, block 2 of mychannel, position 0, 20"},
 		{"tx|" + wrote, exitOK, `
 probe
   write     composite(owner, tom, a1) = 0x00
@@ -65,20 +66,20 @@ probe, collection secrets, by hashes
 		{"tx|" + read, exitOK, `
 probe
   read   absent (absent)
-  range  composite(owner, tom) to composite(owner, tom, …): composite(owner, tom, a1) @1/0
-  range  the start to the end: bytes @1/0, guarded @1/0
+  range  composite(owner, tom) to composite(owner, tom, …): composite(owner, tom, a1) @2/0
+  range  the start to the end: bytes @2/0, guarded @2/0
 probe, collection secrets, by hashes
-  read  ` + keyHash + ` @1/0
+  read  ` + keyHash + ` @2/0
 `},
-		{"tx|nope", exitFailed, `there is no transaction "nope" on channel "mychannel", which has 7 blocks`},
+		{"tx|nope", exitFailed, `there is no transaction "nope" on channel "mychannel", which has 8 blocks`},
 		{"tx|nope|-C|mine", exitFailed, `channel "mine" is not known`},
 
-		{"state|-n|probe|guarded", exitOK, "guarded of probe on mychannel\n  value     hello\n  version   block 1, transaction 0\n  metadata  VALIDATION_PARAMETER=policy\n"},
+		{"state|-n|probe|guarded", exitOK, "guarded of probe on mychannel\n  value     hello\n  version   block 2, transaction 0\n  metadata  VALIDATION_PARAMETER=policy\n"},
 		{"state|-n|probe|bytes", exitOK, "  value    0x00ff\n"},
 		{"state|-n|probe|--composite|owner|tom|a1", exitOK, "composite(owner, tom, a1) of probe on mychannel\n  value    0x00\n"},
 		{"state|-n|probe|gone", exitOK, "  value  (deleted)\n  history, the newest first\n"},
 		{"state|-n|probe|gone|--history|1", exitOK, "      (deleted)\n    and more: see --history\n"},
-		{"state|-n|probe|nope", exitFailed, `there is no key nope of chaincode "probe" on channel "mychannel", which has 7 blocks`},
+		{"state|-n|probe|nope", exitFailed, `there is no key nope of chaincode "probe" on channel "mychannel", which has 8 blocks`},
 		{"state|-n|prob|m", exitFailed, `there is no key m of chaincode "prob"`},
 		{"state|-n|probe|m|-C|mine", exitFailed, `channel "mine" is not known`},
 
@@ -99,10 +100,10 @@ probe, collection secrets, by hashes
 // lookAtJSON compares what --json prints with what is documented.
 func lookAtJSON(t *testing.T, s *served, wrote, read, told string) {
 	for args, want := range map[string]string{
-		"block|1": `{"channel":"mychannel","height":7,"number":1,"hash":"HASH","previousHash":"HASH","dataHash":"HASH",
-			"transactions":[{"block":1,"code":"VALID","timestamp":"TIME","tx":0,"txid":"` + wrote + `",
+		"block|2": `{"channel":"mychannel","height":8,"number":2,"hash":"HASH","previousHash":"HASH","dataHash":"HASH",
+			"transactions":[{"block":2,"code":"VALID","timestamp":"TIME","tx":0,"txid":"` + wrote + `",
 			"creator":{"commonName":"client","mspid":"Org1MSP"},"chaincode":"probe","function":"write"}]}`,
-		"tx|" + wrote: `{"channel":"mychannel","txid":"` + wrote + `","block":1,"tx":0,"timestamp":"TIME","code":"VALID",
+		"tx|" + wrote: `{"channel":"mychannel","txid":"` + wrote + `","block":2,"tx":0,"timestamp":"TIME","code":"VALID",
 			"creator":{"commonName":"client","mspid":"Org1MSP"},"chaincode":"probe","chaincodeVersion":"1.0","function":"write",
 			"args":[{"base64":"d3JpdGU=","text":"write"}],"response":{"status":200},"endorsers":[{"commonName":"peer0.Org1MSP","mspid":"Org1MSP"}],
 			"rwset":[{
@@ -115,7 +116,7 @@ func lookAtJSON(t *testing.T, s *served, wrote, read, told string) {
 			"metadataWrites":[{"key":"guarded","entries":{"VALIDATION_PARAMETER":{"base64":"cG9saWN5","text":"policy"}}}],
 			"collections":[{"collection":"secrets","writes":[{"keyHash":"` + keyHash + `","valueHash":"` + valueHash + `"}],
 				"privateRWSetHash":"6bf48a6abecca5a78a0157855411e09f679058dd62aeb5eb82d6f8ce99210d8c"}]}]}`,
-		"tx|" + read: `{"channel":"mychannel","txid":"` + read + `","block":2,"tx":0,"timestamp":"TIME","code":"VALID",
+		"tx|" + read: `{"channel":"mychannel","txid":"` + read + `","block":3,"tx":0,"timestamp":"TIME","code":"VALID",
 			"creator":{"commonName":"client","mspid":"Org1MSP"},"chaincode":"probe","chaincodeVersion":"1.0","function":"read",
 			"args":[{"base64":"cmVhZA==","text":"read"}],"response":{"status":200},"endorsers":[{"commonName":"peer0.Org1MSP","mspid":"Org1MSP"}],
 			"rwset":[{
@@ -123,20 +124,20 @@ func lookAtJSON(t *testing.T, s *served, wrote, read, told string) {
 			"reads":[{"key":"absent","version":null}],
 			"ranges":[
 				{"start":"\u0000owner\u0000tom\u0000","end":"\u0000owner\u0000tom\u0000\udbff\udfff","exhausted":true,
-					"reads":[{"key":"\u0000owner\u0000tom\u0000a1\u0000","version":{"block":1,"tx":0}}]},
+					"reads":[{"key":"\u0000owner\u0000tom\u0000a1\u0000","version":{"block":2,"tx":0}}]},
 				{"start":"\u0001","end":"","exhausted":true,
-					"reads":[{"key":"bytes","version":{"block":1,"tx":0}},{"key":"guarded","version":{"block":1,"tx":0}}]}],
-			"collections":[{"collection":"secrets","reads":[{"keyHash":"` + keyHash + `","version":{"block":1,"tx":0}}]}]}]}`,
-		"tx|" + told: `{"channel":"mychannel","txid":"` + told + `","block":5,"tx":0,"timestamp":"TIME","code":"VALID",
+					"reads":[{"key":"bytes","version":{"block":2,"tx":0}},{"key":"guarded","version":{"block":2,"tx":0}}]}],
+			"collections":[{"collection":"secrets","reads":[{"keyHash":"` + keyHash + `","version":{"block":2,"tx":0}}]}]}]}`,
+		"tx|" + told: `{"channel":"mychannel","txid":"` + told + `","block":6,"tx":0,"timestamp":"TIME","code":"VALID",
 			"creator":{"commonName":"alice","mspid":"Org1MSP"},"chaincode":"probe","chaincodeVersion":"1.0","function":"tell",
 			"args":[{"base64":"dGVsbA==","text":"tell"},{"base64":"Ymx1ZQ==","text":"blue"}],
 			"response":{"status":200,"message":"careful","payload":{"base64":"dG9sZA==","text":"told"}},
 			"event":{"chaincode":"probe","name":"Told","payload":{"base64":"Ymx1ZQ==","text":"blue"}},
 			"endorsers":[{"commonName":"peer0.Org1MSP","mspid":"Org1MSP"}],"rwset":[]}`,
-		"state|-n|probe|bytes": `{"channel":"mychannel","namespace":"probe","key":"bytes","value":{"base64":"AP8="},"version":{"block":1,"tx":0},
+		"state|-n|probe|bytes": `{"channel":"mychannel","namespace":"probe","key":"bytes","value":{"base64":"AP8="},"version":{"block":2,"tx":0},
 			"history":[{"timestamp":"TIME","txid":"` + wrote + `","value":{"base64":"AP8="}}]}`,
 		"state|-n|probe|guarded|--history|0": `{"channel":"mychannel","namespace":"probe","key":"guarded","value":{"base64":"aGVsbG8=","text":"hello"},
-			"version":{"block":1,"tx":0},"metadata":{"VALIDATION_PARAMETER":{"base64":"cG9saWN5","text":"policy"}},"history":[],"more":true}`,
+			"version":{"block":2,"tx":0},"metadata":{"VALIDATION_PARAMETER":{"base64":"cG9saWN5","text":"policy"}},"history":[],"more":true}`,
 		"state|-n|probe|gone|--history|1": `{"channel":"mychannel","namespace":"probe","key":"gone","value":null,"version":null,
 			"history":[{"timestamp":"TIME","txid":"` + wrote + `","delete":true}],"more":true}`,
 	} {

@@ -49,7 +49,7 @@ func TestServeRestart(t *testing.T) {
 			t.Parallel()
 			data, args := t.TempDir(), append([]string{"--ledger", flag(t)}, anyPort...)
 			s := servePeerWithData(t, data, append(args, "-C", "mychannel,other")...)
-			if s.channels != "mychannel (0 blocks), other (0 blocks)" {
+			if s.channels != "mychannel (1 block), other (1 block)" {
 				t.Errorf("the channels are %s", s.channels)
 			}
 			if want := "pebble:" + filepath.Join(data, "ccpeer", "peer"); name == "default" && s.ledger != want {
@@ -65,7 +65,7 @@ func TestServeRestart(t *testing.T) {
 			s.kill(t)
 
 			s = servePeerWithData(t, data, args...) // the other channel needs no flag any more
-			if s.channels != "mychannel (0 blocks), other (2 blocks)" {
+			if s.channels != "mychannel (1 block), other (3 blocks)" {
 				t.Errorf("the channels are then %s", s.channels)
 			}
 			checkRestarted(t, s, txID)
@@ -79,8 +79,8 @@ func checkRestarted(t *testing.T, s *served, txID string) {
 	t.Helper()
 	for args, want := range map[string]string{
 		`query|-n|probe|-c|{"Args":["get","k"]}`: "red\n",
-		"state|-n|probe|k":                       "  version  block 1, transaction 0\n",
-		"block|0":                                "block 0 of other: 1 transaction, 1 valid\n",
+		"state|-n|probe|k":                       "  version  block 2, transaction 0\n",
+		"block|1":                                "block 1 of other: 1 transaction, 1 valid\n",
 		"block":                                  "  0  " + txID + "  ",
 		"tx|" + txID:                             "probe\n  write  k = red\n",
 	} {
@@ -92,7 +92,7 @@ func checkRestarted(t *testing.T, s *served, txID string) {
 	}
 	// What is read goes on where it was.
 	ccpeer(t, "invoke", "-C", "other", "-n", "probe", "-c", `{"Args":["put","k","green"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
-	ccpeer(t, "block", "2", "-C", "other", "--api", s.api).check(t, exitOK, "block 2 of other")
+	ccpeer(t, "block", "3", "-C", "other", "--api", s.api).check(t, exitOK, "block 3 of other")
 }
 
 func TestServeInMemory(t *testing.T) {
@@ -100,7 +100,7 @@ func TestServeInMemory(t *testing.T) {
 	data := t.TempDir()
 	for range 2 {
 		s := servePeerWithData(t, data, append(anyPort, "--ledger", "memory")...)
-		if s.ledger != "memory" || s.channels != "mychannel (0 blocks)" {
+		if s.ledger != "memory" || s.channels != "mychannel (1 block)" {
 			t.Errorf("the ledger is %s with %s", s.ledger, s.channels)
 		}
 		ccpeer(t, "invoke", "-n", "probe", "-c", `{"Args":["put","k","blue"]}`, "--api", s.api).check(t, exitOK, "(VALID)")

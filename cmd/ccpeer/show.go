@@ -52,7 +52,10 @@ func (b *blockJSON) print(w io.Writer, s style) {
 
 // call is who has asked, and for what, in more cells of a table.
 func (tx *blockTxJSON) call() string {
-	if tx.Creator == nil {
+	switch {
+	case tx.Type != "":
+		return "\t" + tx.Type
+	case tx.Creator == nil:
 		return ""
 	}
 	function := ""

@@ -29,7 +29,7 @@ func TestREADME(t *testing.T) {
 func Example() {
 	main()
 	// Output:
-	// block 0: 200 ""
-	// block 1: 200 "|"
-	// block 2: 200 "||"
+	// block 1: 200 ""
+	// block 2: 200 "|"
+	// block 3: 200 "||"
 }

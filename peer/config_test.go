@@ -1,0 +1,211 @@
+package peer_test
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ccpeer/ccpeer/block"
+	"github.com/ccpeer/ccpeer/channelconfig"
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/peer"
+	"github.com/ccpeer/ccpeer/peer/ordering"
+	pb "github.com/ccpeer/ccpeer/proto"
+)
+
+// described is a network whose channel says everything.
+func described(all stores, folder string) peer.NetworkConfig {
+	return peer.NetworkConfig{
+		Organizations: threeOrganizations, Store: all.open, Folder: folder, Batch: ordering.Batch{MaxMessageCount: 7, Timeout: 5 * time.Millisecond},
+		OrdererAddresses: []string{"localhost:7050"}, AnchorPeers: map[string][]string{"Org2MSP": {"localhost:7051"}},
+	}
+}
+
+// A new channel begins with its configuration, which stays the same on all peers, whatever happens to them.
+func TestConfig(t *testing.T) {
+	all, folder := stores{}, filepath.Join(t.TempDir(), "network")
+	var first *pb.Block
+	for i := range 3 {
+		if i == 2 { // a peer has lost everything
+			delete(all, "peer0.Org1MSP")
+		}
+		n := newNetwork(t, described(all, folder))
+		for _, p := range n.Peers() {
+			c, err := p.Channel("mychannel").Config(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first == nil {
+				first = c.Block
+			}
+			if !proto.Equal(c.Block, first) {
+				t.Errorf("start %d: %s has another configuration", i, p.Name())
+			}
+			if b, err := p.Channel("mychannel").ConfigBlock(t.Context()); err != nil || b.GetHeader().GetNumber() != 0 {
+				t.Errorf("%v, %v", b.GetHeader(), err)
+			}
+			checkGenesis(t, n, c)
+		}
+		deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+		submitWith(t, n, call("put", "k", "v"))
+		b, err := n.Peers()[0].Channel("mychannel").Ledger().Block(t.Context(), uint64(i)+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last, err := block.LastConfig(b.Metadata); err != nil || last != 0 {
+			t.Errorf("block %d says that the configuration is in block %d, %v", b.Number, last, err)
+		}
+		sameBlocks(t, n)
+		if err := n.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// checkGenesis holds that a first block is as Fabric's, and says what the network is.
+func checkGenesis(t *testing.T, n *peer.Network, c *peer.Configuration) {
+	t.Helper()
+	if err := block.Check(c.Block, 0, nil); err != nil {
+		t.Error(err)
+	}
+	slots := c.Block.GetMetadata().GetMetadata()
+	if filter := slots[pb.BlockMetadataIndex_TRANSACTIONS_FILTER]; !bytes.Equal(filter, []byte{0}) || len(slots[pb.BlockMetadataIndex_COMMIT_HASH]) != 0 {
+		t.Errorf("its metadata are %x", slots)
+	}
+	says, err := channelconfig.Read(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members []string
+	for _, o := range says.Application.Organizations {
+		members = append(members, o.MSP.MSPID)
+		if !bytes.Contains(n.TLSRoot(o.MSP.MSPID), []byte("CERTIFICATE")) || len(o.MSP.TLSRoots) != 1 {
+			t.Errorf("%s has the TLS roots %v", o.Name, o.MSP.TLSRoots)
+		}
+	}
+	if !slices.Equal(members, []string{"Org1MSP", "Org2MSP", "Org3MSP"}) || !slices.Equal(says.Application.Organizations[1].AnchorPeers, []string{"localhost:7051"}) {
+		t.Errorf("members are %v, anchor peers %v", members, says.Application.Organizations[1].AnchorPeers)
+	}
+	if a := says.OrdererAddresses(); !slices.Equal(a, []string{"localhost:7050"}) || says.Orderer.Batch.MaxMessageCount != 7 || says.Orderer.Batch.Timeout != 5*time.Millisecond {
+		t.Errorf("orderers are at %v, and cut %+v", a, says.Orderer.Batch)
+	}
+}
+
+// The peers go by the policies that a channel's configuration has.
+func TestConfigPolicies(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations})
+	channel := n.Peers()[0].Channel("mychannel")
+	c, err := channel.Config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	says, err := channelconfig.Read(c.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := says.Orderer.Batch; b.MaxMessageCount != 1 || b.Timeout <= 0 {
+		t.Errorf("each transaction has a block, but the configuration says %+v", b)
+	}
+	for name, p := range says.Application.Policies {
+		want, err := says.Policy("/Channel/Application/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has, err := channel.Policy(p.Rule, p.Of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, who := range []string{"alice@Org1MSP", "admin@Org2MSP"} {
+			signer, err := channel.Verifier().Identify(client(t, n, who).Creator())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := has.Evaluate([]*identity.Verified{signer}); (got == nil) != (want.Evaluate([]*identity.Verified{signer}) == nil) {
+				t.Errorf("%s for %s: the peer says %v, the configuration %v", name, who, got, want.Evaluate([]*identity.Verified{signer}))
+			}
+		}
+	}
+}
+
+// A channel from before there were configurations goes on without one.
+func TestConfigMissing(t *testing.T) {
+	all := stores{}
+	s, err := all.open("peer0.Org1MSP")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := kvledger.NewProvider(s).Open(t.Context(), "mychannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.CommitTx(t.Context(), kvledger.Transaction{TxID: "old"}); err != nil {
+		t.Fatal(err)
+	}
+	n := newNetwork(t, peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP", Peers: 2}}, Store: all.open})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	done, err := n.Submit(t.Context(), client(t, n, "alice"), call("put", "k", "v"))
+	if err != nil || done.Outcome.Block != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	for _, p := range n.Peers() {
+		if c, err := p.Channel("mychannel").Config(t.Context()); !errors.Is(err, peer.ErrNoConfig) {
+			t.Errorf("%s has %v, %v", p.Name(), c, err)
+		}
+	}
+}
+
+// full is a store that takes nothing while it is full.
+type full struct {
+	store.Store
+	is *atomic.Bool
+}
+
+func (f full) Commit(ctx context.Context, b *store.Batch) error {
+	if f.is.Load() {
+		return errors.New("disk is full")
+	}
+	return f.Store.Commit(ctx, b)
+}
+
+// If a network ends before all peers have the first block, the others get it at the next start. What can't be a channel leaves nothing.
+func TestConfigInterrupted(t *testing.T) {
+	all := stores{}
+	var isFull atomic.Bool
+	isFull.Store(true)
+	cfg := peer.NetworkConfig{Organizations: threeOrganizations, Folder: t.TempDir(), Store: func(name string) (store.Store, error) {
+		s, err := all.open(name)
+		if name == "peer1.Org2MSP" {
+			return full{s, &isFull}, err
+		}
+		return s, err
+	}}
+	cfg.Batch.PreferredMaxBytes = -1
+	if _, err := peer.NewNetwork(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "want nothing negative") {
+		t.Errorf("%v", err)
+	}
+	cfg.Batch.PreferredMaxBytes = 1234
+	if _, err := peer.NewNetwork(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "peer1.Org2MSP: commit block 0 of channel mychannel: commit block 0: disk is full") {
+		t.Errorf("%v", err)
+	}
+	isFull.Store(false)
+	cfg.Batch.PreferredMaxBytes = 0
+	n := newNetwork(t, cfg)
+	sameBlocks(t, n)
+	c, err := n.Peer("peer1.Org2MSP").Channel("mychannel").Config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if says, err := channelconfig.Read(c.Config); err != nil || says.Orderer.Batch.PreferredMaxBytes != 1234 {
+		t.Errorf("the first block isn't the one from before: %+v, %v", says, err)
+	}
+}
