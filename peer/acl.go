@@ -31,24 +31,19 @@ func (p *Peer) newLocal() (*identity.Verifier, error) {
 	return identity.NewVerifier(*p.cfg.Organization)
 }
 
-// ruleOf are the rules of a channel's policies, as in Fabric's test network (configtx.yaml).
-var ruleOf = map[string]policies.Rule{
-	readers: policies.AnyRule, writers: policies.AnyRule, admins: policies.MajorityRule, endorsement: policies.MajorityRule, "LifecycleEndorsement": policies.MajorityRule,
-}
-
-// policyAt returns the policy that has a path, such as /Channel/Application/Readers, or nil.
+// policyAt returns the policy that has a path, such as /Channel/Application/Readers, or nil. It is the one that the configuration of a channel of
+// these organizations has, which doesn't say who orders.
 func (c *Channel) policyAt(path string) policies.Policy {
-	name, ok := strings.CutPrefix(path, "/Channel/Application/")
-	if !ok {
+	if !strings.HasPrefix(path, "/Channel/Application/") {
 		return nil
 	}
-	rule := ruleOf[name]
-	if name == "LifecycleEndorsement" {
-		name = endorsement
+	if p, ok := c.policies.Load(path); ok {
+		return p.(policies.Policy)
 	}
-	p, err := c.Policy(rule, name)
-	if err != nil || rule == "" {
+	p, err := describe(c.cfg.Organizations).Policy(path)
+	if err != nil {
 		return nil
 	}
+	c.policies.Store(path, p)
 	return p
 }

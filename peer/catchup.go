@@ -47,13 +47,13 @@ func (c *Channel) agree(ctx context.Context, with *Channel) error {
 	if err != nil || height == 0 || c == with {
 		return err
 	}
-	if err := c.agreeOn(ctx, 0, with); err != nil {
+	if err := agreeOn(ctx, 0, c, with); err != nil {
 		return err
 	}
-	return c.agreeOn(ctx, height-1, with)
+	return agreeOn(ctx, height-1, c, with)
 }
 
-func (c *Channel) agreeOn(ctx context.Context, number uint64, with *Channel) error {
+func agreeOn(ctx context.Context, number uint64, c, with *Channel) error {
 	here, err := c.ledger.Block(ctx, number)
 	if err != nil {
 		return errors.WithMessage(err, c.peer.Name())

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/pkg/errors"
@@ -38,6 +39,7 @@ type Channel struct {
 	committer   *committer.Committer
 	waiting     waiting
 	configured  configured
+	policies    sync.Map // those that were asked for, by their paths
 
 	reasons map[int]error // why transactions of the block that is being committed are invalid, by position
 
@@ -81,7 +83,7 @@ func (p *Peer) open(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
 func (c *Channel) committerConfig() committer.Config {
 	return committer.Config{
 		ChannelID: c.cfg.ID, Verifier: c.verifier, Organizations: endorsementPolicies(c.mspIDs), Definitions: c.definitions,
-		Ledger: c.ledger, PrivateData: &c.private, Configs: committer.ConfigsFunc(c.configure), Logger: c.peer.cfg.Logger,
+		Ledger: c.ledger, PrivateData: &c.private, Configs: committer.ConfigsFunc(configure), Logger: c.peer.cfg.Logger,
 		Refused: func(r committer.Refusal) { c.reasons[r.Position] = r.Reason },
 	}
 }

@@ -111,7 +111,7 @@ func isConfig(b *pb.Block) bool {
 
 // configure decides about a configuration that is ordered: it must be the first one, which stands alone in block 0. This peer can't go by
 // another one yet.
-func (c *Channel) configure(_ context.Context, b *pb.Block, _ int, payload *pb.Payload) error {
+func configure(_ context.Context, b *pb.Block, _ int, payload *pb.Payload) error {
 	invalid := func(err error) error { return errors.Wrap(committer.ErrInvalidConfig, err.Error()) }
 	switch {
 	case b.GetHeader().GetNumber() != 0:
@@ -144,14 +144,22 @@ func begin(ctx context.Context, opened []*Channel, first *pb.Block) error {
 	return nil
 }
 
+// describe describes a channel of some members, as far as these go by it.
+func describe(members []identity.Organization) channelconfig.Channel {
+	var described channelconfig.Channel
+	for _, o := range members {
+		described.Application.Organizations = append(described.Application.Organizations, channelconfig.Organization{MSP: o})
+	}
+	return described
+}
+
 // describe describes a new channel of the network. Its orderer belongs to the first organization.
 func (cfg *NetworkConfig) describe(members []identity.Organization) channelconfig.Channel {
-	described := channelconfig.Channel{Orderer: channelconfig.Orderer{
-		Organizations: []channelconfig.Organization{{MSP: members[0], Endpoints: cfg.OrdererAddresses}},
-	}}
-	for _, o := range members {
-		described.Application.Organizations = append(described.Application.Organizations, channelconfig.Organization{MSP: o, AnchorPeers: cfg.AnchorPeers[o.MSPID]})
+	described := describe(members)
+	for i, o := range members {
+		described.Application.Organizations[i].AnchorPeers = cfg.AnchorPeers[o.MSPID]
 	}
+	described.Orderer.Organizations = []channelconfig.Organization{{MSP: members[0], Endpoints: cfg.OrdererAddresses}}
 	b := cfg.Batch
 	described.Orderer.Batch = channelconfig.Batch{
 		MaxMessageCount: limited(b.MaxMessageCount), AbsoluteMaxBytes: limited(b.AbsoluteMaxBytes), PreferredMaxBytes: limited(b.PreferredMaxBytes), Timeout: b.Timeout,

@@ -20,7 +20,7 @@ func (p *Peer) newSystem() (*system.System, error) {
 			if c == nil {
 				return nil
 			}
-			return &system.Channel{Ledger: queried{c.ledger}}
+			return &system.Channel{Ledger: queried{c.ledger}, Configuration: c}
 		},
 		ChannelIDs: func() []string {
 			var ids []string

@@ -151,6 +151,25 @@ func TestQSCCIsForClients(t *testing.T) {
 	}
 }
 
+// cscc has the channel's configuration for its members.
+func TestConfigOfCSCC(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations})
+	c, err := n.Peer("Org2MSP").Channel("mychannel").Config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for function, want := range map[string]proto.Message{"GetConfigBlock": c.Block, "GetChannelConfig": c.Config} {
+		r, err := n.Evaluate(t.Context(), client(t, n, "alice@Org2MSP"), calling("cscc", function, "mychannel"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := want.ProtoReflect().New().Interface()
+		if err := proto.Unmarshal(r.Payload, got); err != nil || !proto.Equal(got, want) {
+			t.Errorf("%s: %v, %v", function, got, err)
+		}
+	}
+}
+
 // cscc tells members of the peer's organization which channels it is on, by a call without a channel.
 func TestGetChannels(t *testing.T) {
 	n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations, Channels: []string{"mychannel", "another"}})
