@@ -22,15 +22,14 @@ func (s *Service) Descriptor(ctx context.Context, channelID string, interest *pb
 	if err := checkInterests([]*pb.ChaincodeInterest{interest}); err != nil {
 		return nil, err
 	}
-	work := maxWork
-	return descriptor(ctx, channel, query{channelID, interest, &work})
+	return descriptor(ctx, channel, query{channelID, interest, newWork(ctx)})
 }
 
-// query is what is asked about a channel. work is how much may be done for it.
+// query is what is asked about a channel.
 type query struct {
 	channelID string
 	interest  *pb.ChaincodeInterest
-	work      *int
+	work      *work
 }
 
 // analysis is what an interest means on a channel (Fabric: discovery/endorsement).
@@ -215,7 +214,7 @@ func (a *analysis) descriptor() (*pb.EndorsementDescriptor, error) {
 		return nil, err
 	}
 	if sets = newCrew(s, who).enough(sets, wanted); len(sets) == 0 {
-		if *a.work <= 0 {
+		if a.work.left <= 0 {
 			return nil, errors.New("the policies of this request have too many combinations")
 		}
 		return nil, errors.New("no peer combination can satisfy the endorsement policy")

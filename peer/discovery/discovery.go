@@ -120,7 +120,7 @@ func (s *Service) Discover(ctx context.Context, signed *pb.SignedDiscoveryReques
 		s.cfg.Logger.Warn("request is malformed or invalid", zap.Error(err))
 		return nil, err
 	}
-	c := conversation{Service: s, signed: signed, identity: r.GetAuthentication().GetClientIdentity(), work: maxWork, access: map[string]error{}}
+	c := conversation{Service: s, signed: signed, identity: r.GetAuthentication().GetClientIdentity(), work: newWork(ctx), access: map[string]error{}}
 	response := new(pb.DiscoveryResponse)
 	for _, q := range r.GetQueries() {
 		if err := ctx.Err(); err != nil {
@@ -173,7 +173,7 @@ type conversation struct {
 	*Service
 	signed   *pb.SignedDiscoveryRequest
 	identity []byte
-	work     int              // how much may be searched for it
+	work     *work
 	access   map[string]error // what was decided, by channel: it takes a signature's time
 }
 
@@ -253,7 +253,7 @@ func (c *conversation) peers(ctx context.Context, q *pb.DiscoveryQuery, channel 
 	if err != nil {
 		return nil, err
 	}
-	a := analysis{query: query{q.GetChannel(), q.GetPeerQuery().GetFilter(), &c.work}, channel: channel, peers: peers}
+	a := analysis{query: query{q.GetChannel(), q.GetPeerQuery().GetFilter(), c.work}, channel: channel, peers: peers}
 	if err := a.load(ctx); err != nil {
 		return nil, err
 	}
@@ -267,7 +267,7 @@ func (c *conversation) chaincodes(ctx context.Context, q *pb.DiscoveryQuery, cha
 	}
 	result := new(pb.ChaincodeQueryResult)
 	for _, interest := range q.GetCcQuery().GetInterests() {
-		d, err := descriptor(ctx, channel, query{q.GetChannel(), interest, &c.work})
+		d, err := descriptor(ctx, channel, query{q.GetChannel(), interest, c.work})
 		if err != nil {
 			c.cfg.Logger.Error("descriptor can't be made", zap.String("channel", q.GetChannel()), zap.Error(err))
 			return nil, errors.Errorf("failed constructing descriptor for %s", compactText(interest))

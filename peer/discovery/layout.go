@@ -66,7 +66,7 @@ func (c *crew) enough(sets []set, wanted []policies.Signature) []set {
 		for n := range c.search.principals {
 			with := append(slices.Clone(one), n)
 			slices.Sort(with)
-			if len(with) <= len(c.peers) && !seen[with.key()] && c.search.spend() {
+			if len(with) <= len(c.peers) && !seen[with.key()] && c.search.work.spend() {
 				seen[with.key()], queue = true, append(queue, with)
 			}
 		}

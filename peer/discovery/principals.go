@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"context"
 	"slices"
 
 	"github.com/pkg/errors"
@@ -27,10 +28,10 @@ type search struct {
 	principals []identity.Principal
 	numbers    map[identity.Principal]int
 	peers      []*identity.Verified // nil for those who are nobody
-	work       *int                 // what is left of it
+	work       *work
 }
 
-func newSearch(peers []*identity.Verified, work *int) *search {
+func newSearch(peers []*identity.Verified, work *work) *search {
 	return &search{numbers: map[identity.Principal]int{}, peers: peers, work: work}
 }
 
@@ -88,7 +89,7 @@ func (g *gathering) choose(chosen set, from, more int) {
 	}
 	for i := from; i+more <= len(g.rules); i++ {
 		for _, one := range g.rules[i] {
-			if len(g.found) >= maxSets || !g.search.spend() {
+			if len(g.found) >= maxSets || !g.search.work.spend() {
 				return
 			}
 			if len(chosen)+len(one) > len(g.search.peers) {
@@ -101,10 +102,20 @@ func (g *gathering) choose(chosen set, from, more int) {
 	}
 }
 
-// spend reports whether a bit of work may still be done.
-func (s *search) spend() bool {
-	*s.work--
-	return *s.work > 0
+// work is what may be done for a request.
+type work struct {
+	ctx  context.Context
+	left int
+}
+
+func newWork(ctx context.Context) *work { return &work{ctx, maxWork} }
+
+// spend reports whether a bit of work may still be done. Nothing is when the client has gone.
+func (w *work) spend() bool {
+	if w.left--; w.left%4096 == 0 && w.ctx.Err() != nil {
+		w.left = 0
+	}
+	return w.left > 0
 }
 
 // smallest leaves out sets that have another one in them. The order of the others stays.
@@ -117,7 +128,7 @@ func (s *search) smallest(sets []set) []set {
 		if kept[one.key()] {
 			continue
 		}
-		if !slices.ContainsFunc(smaller, func(other set) bool { return len(other) < len(one) && s.spend() && one.contains(other) }) {
+		if !slices.ContainsFunc(smaller, func(other set) bool { return len(other) < len(one) && s.work.spend() && one.contains(other) }) {
 			smaller, kept[one.key()] = append(smaller, one), true
 		}
 	}
@@ -159,7 +170,7 @@ func (s *search) both(some, others []set) []set {
 	var all []set
 	for _, a := range some {
 		for _, b := range others {
-			if len(all) >= maxSets || !s.spend() {
+			if len(all) >= maxSets || !s.work.spend() {
 				return s.smallest(all)
 			}
 			if merged := s.merge(a, b); len(merged) <= len(s.peers) {

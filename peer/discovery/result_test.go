@@ -228,3 +228,30 @@ func TestManyCombinations(t *testing.T) {
 		}
 	}
 }
+
+// A client may name policies of keys that have no end of combinations. The work for a request has one.
+func TestWorkIsLimited(t *testing.T) {
+	w := newWorld(t, "A", "B")
+	for i := range 30 {
+		w.add(fmt.Sprintf("peer%d.%s", i, []string{"A", "B"}[i%2]), "asset")
+	}
+	w.define("asset", "OR('A.peer', 'B.peer')")
+	var rules []policies.Signature
+	for i := range 400 {
+		role := []identity.Role{identity.Member, identity.Peer}[i/2%2]
+		rules = append(rules, policies.OutOf(2, policies.SignedBy(identity.Principal{MSPID: []string{"A", "B"}[i%2], Role: role}), policies.SignedBy(identity.Principal{MSPID: "A", Role: identity.Peer})))
+	}
+	c := calls("asset")
+	for needed := range 10 {
+		e, err := policies.OutOf(needed+3, rules...).Envelope()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.KeyPolicies = append(c.KeyPolicies, e)
+	}
+	q := endorsers(c)
+	for range 5 {
+		q.GetCcQuery().Interests = append(q.GetCcQuery().GetInterests(), q.GetCcQuery().GetInterests()[0])
+	}
+	w.discover(q) // in seconds
+}
