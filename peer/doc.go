@@ -25,6 +25,11 @@
 // What a channel has agreed on about a chaincode is not in blocks yet, as it is in Fabric. Peer.Deploy gives it to one peer.
 // Network.Deploy gives it to all peers of the channel, between the same two blocks.
 //
+// # Chaincode of the peer's own
+//
+// Each peer has qscc and cscc, on every channel and without one: see package system. They need no deployment, and no other chaincode can
+// have their names.
+//
 // # Goroutines
 //
 // Each channel of a peer has one, which commits blocks. Peer.Close waits for it.
