@@ -183,7 +183,7 @@ func TestRestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := start(t, n, devnet.Config{Listeners: map[string]net.Listener{"peer0.Org1MSP": l}})
-		if err := r.WriteProfiles(); err != nil {
+		if err := r.WriteProfiles(folder); err != nil {
 			t.Fatal(err)
 		}
 		e := r.Endpoint("Org1MSP")
@@ -252,8 +252,8 @@ func TestStartFails(t *testing.T) {
 		}
 	}
 	r := start(t, n, devnet.Config{})
-	if err := r.WriteProfiles(); err == nil {
-		t.Error("profiles were written, and there is no folder")
+	if err := r.WriteProfiles(t.TempDir()); err == nil {
+		t.Error("profiles were written, and the folder isn't the network's")
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/peer"
 )
 
 // ProfileConfig says what a connection profile is about.
@@ -125,9 +127,9 @@ func nodeOf(e Endpoint) (profileNode, error) {
 // ProfileFile is the name of an organization's connection profile, in its folder.
 const ProfileFile = "connection.json"
 
-// WriteProfiles writes the connection profile of each organization into its folder, beside its MSP folders. The network must have a
-// Folder.
-func (r *Running) WriteProfiles() error {
+// WriteProfiles writes the connection profile of each organization into its folder, beside its MSP folders. The network's Folder is
+// given.
+func (r *Running) WriteProfiles(networkFolder string) error {
 	written := map[string]bool{}
 	for _, e := range r.endpoints {
 		if written[e.MSPID] {
@@ -138,11 +140,7 @@ func (r *Running) WriteProfiles() error {
 		if err != nil {
 			return err
 		}
-		dir := r.network.OrganizationFolder(e.MSPID)
-		if dir == "" {
-			return errors.New("write connection profiles: the network has no folder")
-		}
-		path := filepath.Join(dir, ProfileFile)
+		path := filepath.Join(peer.OrganizationFolder(networkFolder, e.MSPID), ProfileFile)
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			return errors.Wrapf(err, "write connection profile %s", path)
 		}
