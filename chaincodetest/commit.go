@@ -19,19 +19,25 @@ func (n *Net) Commit(txs ...*Tx) {
 	for i, tx := range txs {
 		switch {
 		case tx.net.core != n.core || tx.call.channel != n.channel:
-			n.fatal("Commit: %s is of another network or channel", tx.name())
+			misused(n, tx, "is of another network or channel")
 		case tx.verb == "evaluated":
-			n.fatal("Commit: %s was only evaluated: use Simulate", tx.name())
+			misused(n, tx, "was only evaluated: use Simulate")
 		case slices.Contains(txs[:i], tx):
-			n.fatal("Commit: %s is there twice", tx.name())
+			misused(n, tx, "is there twice")
 		case tx.committed:
-			n.fatal("Commit: %s is committed already", tx.name())
+			misused(n, tx, "is committed already")
 		case tx.failure() != "":
 			tx.asked.Store(true)
 			tx.fail("it can't be committed, because it failed: " + tx.failure())
 		}
 	}
 	n.commit(txs...)
+}
+
+// misused fails the test because a transaction can't be committed.
+func misused(n *Net, tx *Tx, why string) {
+	n.t.Helper()
+	n.fatal("Commit: %s %s\n%s", tx.name(), why, tx.report())
 }
 
 // Block is a block that is being made: see Net.Block.
@@ -105,7 +111,9 @@ func (n *Net) commit(txs ...*Tx) {
 	}
 	for i, tx := range txs {
 		tx.committed, tx.code = true, codes[i]
-		if tx.code != kvledger.Valid {
+		if tx.code == kvledger.Valid {
+			n.recent.note(tx)
+		} else {
 			tx.asked.Store(false) // what was asked before is how the simulation ended
 			n.noteUnasked(tx)
 		}

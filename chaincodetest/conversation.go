@@ -80,6 +80,8 @@ func (m message) completed() string {
 // showRequest writes what a request asks for, after a space.
 func showRequest(payload proto.Message) string {
 	switch p := payload.(type) {
+	case *pb.ChaincodeID:
+		return " " + p.GetName()
 	case *pb.GetState:
 		return inCollection(p.GetCollection(), showKey(p.GetKey()))
 	case *pb.PutState:

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -110,6 +111,7 @@ func paged(typ pb.ChaincodeMessage_Type) bool {
 type costs struct {
 	mu  sync.Mutex
 	all map[string]Cost
+	txs map[string]*Tx
 }
 
 // note notes what a transaction has cost. The second transaction of the same function has #2 after its name.
@@ -117,7 +119,7 @@ func (c *costs) note(tx *Tx) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.all == nil {
-		c.all = map[string]Cost{}
+		c.all, c.txs = map[string]Cost{}, map[string]*Tx{}
 	}
 	name := tx.chaincode + "." + tx.function
 	for i := 2; ; i++ {
@@ -126,7 +128,7 @@ func (c *costs) note(tx *Tx) {
 		}
 		name = fmt.Sprintf("%s.%s #%d", tx.chaincode, tx.function, i)
 	}
-	c.all[name] = tx.Cost()
+	c.all[name], c.txs[name] = tx.Cost(), tx
 }
 
 // costsFile is held while a file of costs is read and written, because parallel tests may share it.
@@ -166,6 +168,7 @@ func (c *costs) changes(before map[string]Cost) []string {
 			lines = append(lines, name+": it is in the file, but has not run")
 		case !was.equal(is):
 			lines = append(append(lines, name+":"), prefixed("  ", differences("", was.json(), is.json(), false))...)
+			lines = append(lines, strings.Split(strings.TrimPrefix(c.txs[name].report(), "\n"), "\n")...)
 		}
 	}
 	return lines

@@ -39,7 +39,7 @@ func TestCostChanges(t *testing.T) {
 		alice.Submit("basic", "Create", "a1", 5).OK()
 		alice.Submit("basic", "List").OK()
 	})
-	for _, want := range []string{"basic.Create:\n", ".requests: want 1, got 2", "basic.Read: it is in the file, but has not run", "basic.List: it is not in the file"} {
+	for _, want := range []string{"basic.Create:\n", ".requests: want 1, got 2", "> PUT_STATE a1 = ", "basic.Read: it is in the file, but has not run", "basic.List: it is not in the file"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it says %s\nwant %s", said, want)
 		}

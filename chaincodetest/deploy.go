@@ -133,7 +133,16 @@ func (n *Net) deploy(name string, cc Chaincode, with deploying) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeLeft(n.t))
 	defer cancel()
-	return n.backend.deploy(ctx, name, d)
+	said, over := n.notes.deploying(d.id)
+	defer over()
+	err := n.backend.deploy(ctx, name, d)
+	if err == nil {
+		return nil
+	}
+	if lines := said.lines(""); said.begun {
+		return errors.Errorf("%v\n  conversation (> chaincode, < peer)\n%s", err, indent(lines))
+	}
+	return err
 }
 
 // host is what is the same for all peers.

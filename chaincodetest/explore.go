@@ -97,7 +97,12 @@ func (n *Net) Explore(e Exploration) {
 		return
 	}
 	steps, wrong = x.shrink(start, steps, wrong)
-	n.t.Fatalf("%s\n\nIt takes %s (%s=%d does the same again):\n\n%s", wrong, count(len(steps)), seedVariable, x.Seed, indent(code(steps)))
+	x.replay(start, steps)
+	text := fmt.Sprintf("%s\n\nIt takes %s (%s=%d does the same again):\n\n%s\n", wrong, count(len(steps)), seedVariable, x.Seed, indent(code(steps)))
+	for _, tx := range x.last {
+		text += "\n    " + tx.call.chaincode + "." + tx.function + " by " + tx.client.name + "\n" + tx.report() + "\n"
+	}
+	n.t.Fatalf("%s", text)
 }
 
 func count(steps int) string {
@@ -114,6 +119,7 @@ type explorer struct {
 	random *rand.Rand
 	seen   []string
 	known  map[string]bool
+	last   []*Tx // of the block that was run last
 }
 
 // step is a transaction of a sequence.
@@ -192,9 +198,11 @@ func (x *explorer) learn(text string) {
 // block runs transactions on the same state, commits those that succeeded, and returns what is wrong then.
 func (x *explorer) block(steps []step) string {
 	var txs []*Tx
+	x.last = nil
 	for _, s := range steps {
 		tx := s.client.prepare("simulated", s.call.Chaincode, s.call.Function, s.args)
 		runner{tx}.run(context.Background())
+		x.last = append(x.last, tx)
 		if wrong := tx.verdict(); wrong != "" {
 			return wrong
 		}

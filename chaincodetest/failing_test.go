@@ -2,18 +2,23 @@ package chaincodetest_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
+	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/inproc"
 	"github.com/ccpeer/ccpeer/chaincodetest"
 	"github.com/ccpeer/ccpeer/internal/golden"
+	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/shim"
 )
 
 // recorder is a testing.TB that notes how it was failed, and fails nothing.
@@ -44,7 +49,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 
 func (r *recorder) Fatalf(format string, args ...any) {
 	r.Errorf(format, args...)
-	runtime.Goexit()
+	goruntime.Goexit()
 }
 
 // record runs a test that should fail, and returns what it says.
@@ -164,6 +169,44 @@ var failures = map[string]func(testing.TB, *chaincodetest.Net, *chaincodetest.Cl
 	"fault": func(_ testing.TB, net *chaincodetest.Net, alice *chaincodetest.Client) {
 		net.Inject(chaincodetest.Fault{Request: "PUT_STATE", Fail: "the disk is full"})
 		alice.Submit("basic", "Transfer", "a1", "bob").OK()
+	},
+	"state": func(_ testing.TB, net *chaincodetest.Net, alice *chaincodetest.Client) {
+		alice.Submit("basic", "Transfer", "a1", "bob").OK()
+		alice.Submit("basic", "Create", "a2", 5).OK()
+		net.State("basic", "a1").Is(chaincodetest.Fields{"owner": "carol"})
+	},
+	"state-absent": func(_ testing.TB, net *chaincodetest.Net, alice *chaincodetest.Client) {
+		alice.Submit("basic", "Delete", "a1").OK()
+		net.State("basic", "a1").Is("v")
+	},
+	"state-unwritten": func(_ testing.TB, net *chaincodetest.Net, _ *chaincodetest.Client) {
+		net.State("basic", "a7").Is("v")
+	},
+	"private": func(_ testing.TB, net *chaincodetest.Net, alice *chaincodetest.Client) {
+		alice.Transient("price", 7).Submit("basic", "Private", "a1").OK()
+		net.Private("basic", "secrets", "a1").Absent()
+	},
+	"dump": func(_ testing.TB, net *chaincodetest.Net, alice *chaincodetest.Client) {
+		alice.Submit("basic", "Transfer", "a1", "bob").OK()
+		net.DumpIs("testdata/state.json")
+	},
+	"commit-evaluated": func(_ testing.TB, net *chaincodetest.Net, alice *chaincodetest.Client) {
+		net.Commit(alice.Evaluate("basic", "Read", "a1"))
+	},
+	"fault-never": func(_ testing.TB, net *chaincodetest.Net, _ *chaincodetest.Client) {
+		net.Inject(chaincodetest.Fault{Request: "DEL_STATE", Lose: true})
+	},
+	"commit-fault": func(_ testing.TB, net *chaincodetest.Net, alice *chaincodetest.Client) {
+		net.Inject(chaincodetest.Fault{Commit: true, Fail: "the disk is full"})
+		alice.Submit("basic", "Transfer", "a1", "bob").OK()
+	},
+	"deploy": func(_ testing.TB, net *chaincodetest.Net, _ *chaincodetest.Client) {
+		net.Deploy("stranger", chaincodetest.InProcess(new(assets)), chaincodetest.ChaincodeID("x"))
+		net.Deploy("other", chaincodetest.ChaincodeFunc(func(chaincodetest.Host) (runtime.Runtime, error) {
+			return inproc.Runtime(func(_ context.Context, _ string, s pb.ClientStream) error {
+				return shim.Chat(s, shim.Config{ChaincodeID: "somebody"}, new(assets))
+			}), nil
+		}), chaincodetest.ChaincodeID("y"))
 	},
 	"lost": func(_ testing.TB, net *chaincodetest.Net, alice *chaincodetest.Client) {
 		net.Inject(chaincodetest.Fault{Request: "GET_STATE", Lose: true})

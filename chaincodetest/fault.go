@@ -101,7 +101,7 @@ func (n *Net) Inject(f Fault) (remove func()) {
 		t.Helper()
 		remove()
 		if n.faults.never(i) && !t.Failed() {
-			t.Errorf("the fault never happened: %s", i)
+			t.Errorf("the fault never happened: %s%s", i, n.latest())
 		}
 	})
 	return remove

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -196,6 +197,24 @@ func golden(n *Net, what, file string, got []byte) {
 		n.fatal("%s: %s isn't JSON", what, file)
 	}
 	if lines := differences("", w, g, false); len(lines) > 0 {
-		n.t.Fatalf("%s: %s is not what there is\n%s\n%s=1 go test writes it", what, file, indent(lines), updateVariable)
+		name, key := firstDifference(w, g)
+		chaincode, collection, _ := strings.Cut(name, "/")
+		n.t.Fatalf("%s: %s is not what there is\n%s\n%s=1 go test writes it%s", what, file, indent(lines), updateVariable, n.recent.origin(n.channel, chaincode, collection, key))
 	}
+}
+
+// firstDifference returns the name and the key in which two dumps differ, if they are dumps.
+func firstDifference(a, b any) (name, key string) {
+	x, _ := a.(map[string]any)
+	y, _ := b.(map[string]any)
+	for _, name := range sortedKeys(x, y) {
+		v, _ := x[name].(map[string]any)
+		w, _ := y[name].(map[string]any)
+		for _, key := range sortedKeys(v, w) {
+			if !reflect.DeepEqual(v[key], w[key]) {
+				return name, key
+			}
+		}
+	}
+	return "", ""
 }

@@ -93,6 +93,7 @@ type core struct {
 	faults   faults
 	costs    costs
 	runs     runs
+	recent   recent
 	turn     sync.RWMutex // held for reading by those who commit
 
 	mu       sync.Mutex
@@ -252,6 +253,13 @@ func (c *core) number() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.txs++
+	return c.txs
+}
+
+// count is how many transactions there were.
+func (c *core) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.txs
 }
 

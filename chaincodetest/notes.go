@@ -13,8 +13,9 @@ import (
 
 // notes keep the conversations of the transactions that are running.
 type notes struct {
-	mu      sync.Mutex
-	running map[string]*conversation // by transaction ID
+	mu       sync.Mutex
+	running  map[string]*conversation // by transaction ID
+	arrivals map[string]*conversation // of chaincode that is being deployed, by its ID
 }
 
 // conversation is what chaincode and peer have said to one another in a run of a transaction.
@@ -95,11 +96,50 @@ func (n *notes) find(txID string) *conversation {
 // Message implements handler.MessageObserver.
 func (n peerNotes) Message(chaincodeID string, d handler.Direction, m *pb.ChaincodeMessage) {
 	if m.GetTxid() == "" {
+		if c := n.arrival(chaincodeID, m); c != nil {
+			c.add(n.peer, chaincodeID, d == handler.Received, m)
+		}
 		return
 	}
 	if c := n.find(m.GetTxid()); c != nil && !c.deaf {
 		c.add(n.peer, chaincodeID, d == handler.Received, m)
 	}
+}
+
+// deploying notes what is said before a chaincode is ready, until the function that it returns is called.
+func (n *notes) deploying(chaincodeID string) (said *conversation, over func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.arrivals == nil {
+		n.arrivals = map[string]*conversation{}
+	}
+	said = &conversation{}
+	n.arrivals[chaincodeID] = said
+	return said, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		delete(n.arrivals, chaincodeID)
+	}
+}
+
+// arrival returns the conversation of a chaincode that is being deployed, or nil. Whoever isn't known by the ID that it says, is the one
+// that is awaited, if there is only one.
+func (n *notes) arrival(chaincodeID string, m *pb.ChaincodeMessage) *conversation {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if c := n.arrivals[chaincodeID]; c != nil || len(n.arrivals) == 0 || m.GetType() == pb.ChaincodeMessage_KEEPALIVE {
+		return c
+	}
+	var id pb.ChaincodeID
+	if m.GetType() == pb.ChaincodeMessage_REGISTER && proto.Unmarshal(m.GetPayload(), &id) == nil && n.arrivals[id.GetName()] != nil {
+		return n.arrivals[id.GetName()]
+	}
+	if len(n.arrivals) == 1 {
+		for _, c := range n.arrivals {
+			return c
+		}
+	}
+	return nil
 }
 
 // fell notes that chaincode has panicked in a transaction.

@@ -12,6 +12,7 @@ type Snapshot struct {
 	deployed map[string]*deployment
 	fixed    time.Time
 	offset   time.Duration
+	txs      int // that there were
 }
 
 // Snapshot notes the state of the ledgers. That takes no time, however much they have. Snapshots may be nested, and be reverted
@@ -22,9 +23,11 @@ func (n *Net) Snapshot() *Snapshot {
 	if err != nil {
 		n.fatal("take a snapshot: %v", err)
 	}
+	s := &Snapshot{of: n.core, restore: restore, deployed: n.deployed.all(), txs: n.count()}
 	n.clock.mu.Lock()
 	defer n.clock.mu.Unlock()
-	return &Snapshot{of: n.core, restore: restore, deployed: n.deployed.all(), fixed: n.clock.fixed, offset: n.clock.offset}
+	s.fixed, s.offset = n.clock.fixed, n.clock.offset
+	return s
 }
 
 // Revert makes the ledgers, the chaincodes and the clock what they were when Snapshot was called. A transaction that was simulated before, and
@@ -46,6 +49,7 @@ func (n *Net) Revert(s *Snapshot) {
 		n.fatal("revert: %v", err)
 	}
 	n.deployed.setAll(s.deployed)
+	n.recent.forget(s.txs)
 	n.clock.mu.Lock()
 	defer n.clock.mu.Unlock()
 	n.clock.fixed, n.clock.offset = s.fixed, s.offset

@@ -115,18 +115,25 @@ func (v *Value) name() string {
 	return name
 }
 
+// fail fails the test: first what was expected, then all that is known of how the key came to be what it is.
+func (v *Value) fail(what string, details ...string) {
+	v.net.t.Helper()
+	text := strings.Join(append([]string{v.name() + " " + what}, details...), "\n")
+	v.net.t.Fatalf("%s%s", text, v.net.recent.origin(v.net.channel, v.chaincode, v.Collection, v.Key))
+}
+
 // Is expects a value. want is converted as arguments are, and equal JSON is equal. With Fields, other fields may be there.
 func (v *Value) Is(want any) *Value {
 	v.net.t.Helper()
 	if !v.Present {
-		v.net.t.Fatalf("%s nothing, want %s\n%s", v.name(), showAny(want), v.others())
+		v.fail("nothing, want "+showAny(want), v.others())
 	}
 	lines, err := mismatch(want, v.Bytes)
 	if err != nil {
 		v.net.fatal("%s: %v", v.name(), err)
 	}
 	if len(lines) > 0 {
-		v.net.t.Fatalf("%s not what was expected\n%s", v.name(), indent(lines))
+		v.fail("not what was expected", indent(lines))
 	}
 	return v
 }
@@ -161,7 +168,7 @@ func (v *Value) others() string {
 func (v *Value) Absent() *Value {
 	v.net.t.Helper()
 	if v.Present {
-		v.net.t.Fatalf("%s %s, want nothing", v.name(), show(v.Bytes))
+		v.fail(show(v.Bytes) + ", want nothing")
 	}
 	return v
 }
@@ -170,10 +177,10 @@ func (v *Value) Absent() *Value {
 func (v *Value) Into(into any) *Value {
 	v.net.t.Helper()
 	if !v.Present {
-		v.net.t.Fatalf("%s nothing\n%s", v.name(), v.others())
+		v.fail("nothing", v.others())
 	}
 	if err := json.Unmarshal(v.Bytes, into); err != nil {
-		v.net.t.Fatalf("%s what can't be decoded into a %T: %v\n    it is %s", v.name(), into, err, show(v.Bytes))
+		v.fail(fmt.Sprintf("what can't be decoded into a %T: %v", into, err), "    it is "+show(v.Bytes))
 	}
 	return v
 }
