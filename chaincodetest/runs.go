@@ -30,6 +30,11 @@ type runner struct{ tx *Tx }
 // moment. So runs that differ while that happens say nothing, and are repeated: in the end while nothing is committed.
 func (r runner) run(ctx context.Context) {
 	tx := r.tx
+	if tx.net.settings.nondeterministic && len(tx.net.settings.organizations) == 1 { // there is nothing that could differ
+		tx.run(ctx)
+		tx.net.faults.touched(tx.ID)
+		return
+	}
 	for range patience {
 		if r.try(ctx) {
 			return
