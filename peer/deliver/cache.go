@@ -122,10 +122,19 @@ func (c *Channel) grow(b *cached, bytes int64) {
 	if limit == 0 {
 		limit = defaultCacheBytes
 	}
-	for l.bytes > limit {
-		oldest := l.used.Remove(l.used.Back()).(*cached)
-		oldest.used = nil
-		l.bytes -= oldest.bytes
-		delete(l.byNumber, oldest.number)
+	if b.bytes > limit { // the others can stay
+		c.drop(b)
 	}
+	for l.bytes > limit {
+		c.drop(l.used.Back().Value.(*cached))
+	}
+}
+
+// drop keeps a block no longer. It needs the lock.
+func (c *Channel) drop(b *cached) {
+	l := &c.blocks
+	l.used.Remove(b.used)
+	b.used = nil
+	l.bytes -= b.bytes
+	delete(l.byNumber, b.number)
 }
