@@ -81,7 +81,7 @@ func (a address) listen(ctx context.Context) (net.Listener, address, error) {
 	}
 	if errors.Is(err, errAddressInUse) {
 		return nil, address{}, errors.Errorf("listen on %s: address already in use: is a peer running? "+
-			"Give another address with --listen and --api", a)
+			"Give another address with --listen, --gateway and --api", a)
 	}
 	if err != nil {
 		return nil, address{}, errors.Wrapf(err, "listen on %s", a)

@@ -24,6 +24,8 @@ const (
 	statePath      = "/v1/state"
 	explainPath    = "/v1/explain"
 	chaincodesPath = "/v1/chaincodes"
+	envPath        = "/v1/env"
+	eventsPath     = "/v1/events"
 	jsonType       = "application/json"
 	// maxBody is how large a question may be, in bytes: a message to chaincode, in base64.
 	maxBody = pb.MaxMessageSize / 3 * 4
@@ -49,6 +51,8 @@ func apiServer(n *node) *http.Server {
 	mux.HandleFunc("POST "+statePath, answering(n, n.state))
 	mux.HandleFunc("POST "+explainPath, answering(n, n.explain))
 	mux.HandleFunc("POST "+chaincodesPath, answering(n, n.list))
+	mux.HandleFunc("POST "+envPath, answering(n, n.env))
+	mux.HandleFunc("POST "+eventsPath, answering(n, n.events))
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
 }
 

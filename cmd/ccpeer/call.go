@@ -76,17 +76,11 @@ func (n *node) propose(c call) (*identity.Identity, peer.Call, error) {
 	if _, err := n.chaincodeID(c.Chaincode); err != nil {
 		return nil, call, err
 	}
-	name, msp, said := strings.Cut(c.As, "@")
-	switch {
-	case c.As == "":
-		name = defaultClient
-	case said && msp != mspID:
-		return nil, call, unknownError{"organization " + quote(msp) + " is not known to this peer, which has: " + mspID}
+	name, msp, err := n.memberNamed(c.As, defaultClient)
+	if err != nil {
+		return nil, call, err
 	}
-	if err := checkClient(name); err != nil {
-		return nil, call, unknownError{err.Error()}
-	}
-	who, err := n.network.Client(name+"@"+mspID, c.Attributes)
+	who, err := n.network.Client(name+"@"+msp, c.Attributes)
 	return who, call, err
 }
 

@@ -28,6 +28,8 @@ func (s *settings) keys() map[string]reader {
 		"listen":      intoSetting(&s.listen),
 		"advertise":   intoSetting(&s.advertise),
 		"api":         intoSetting(&s.api),
+		"gateway":     intoSetting(&s.gateway),
+		"gatewayTLS":  intoSetting(&s.gatewayTLS),
 		"ledger":      intoSetting(&s.ledger),
 		"logLevel":    intoSetting(&s.logLevel),
 		"outputLevel": intoSetting(&s.outputLevel),

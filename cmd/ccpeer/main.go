@@ -8,10 +8,11 @@
 //	ccpeer tx        shows what a transaction read and wrote
 //	ccpeer state     shows a key: value, version, metadata and history
 //	ccpeer explain   shows which index a rich query uses
+//	ccpeer events    shows the events of a chaincode, or all transactions, as they are committed
 //	ccpeer chaincode list    shows the chaincodes, and how they are
+//	ccpeer env       shows what an application of Fabric needs to connect to it
 //
-// It is an example of how a peer is made from this library: see node.go. It has no consensus, one identity for all
-// clients and no access control.
+// It is an example of how a peer is made from this library: see node.go. It has no consensus.
 package main
 
 import (
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		PersistentPreRun: func(*cobra.Command, []string) { started = true },
 	}
 	root.AddCommand(demoCommand(), serveCommand(), invokeCommand(), queryCommand(), chaincodeCommand(),
-		blockCommand(), txCommand(), stateCommand(), explainCommand())
+		blockCommand(), txCommand(), stateCommand(), explainCommand(), eventsCommand(), envCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -120,6 +120,8 @@ func TestCommandLine(t *testing.T) {
 		{"tx|--help", exitOK, "metadataWrites"},
 		{"state|--help", exitOK, "--composite owner ann a1"},
 		{"explain|--help", exitOK, "which index it uses"},
+		{"env|--help", exitOK, "eval \"$(ccpeer env)\""},
+		{"events|--help", exitOK, "ccpeer events -n asset -f --json"},
 
 		{"serv", exitUsage, `unknown command "serv" for "ccpeer"`},
 		{"chaincode", exitUsage, "ccpeer chaincode invoke"},
@@ -157,6 +159,9 @@ func TestCommandLine(t *testing.T) {
 		{"state|-n|asset|a1|a2", exitUsage, "want one key"},
 		{"state|a1", exitUsage, "-n asset"},
 		{"state|-n|asset|a1|--history|-1", exitUsage, "less than 0"},
+		{"env|--api|" + nowhere, exitFailed, `start one with "ccpeer serve"`},
+		{"events|--api|" + nowhere, exitFailed, `start one with "ccpeer serve"`},
+		{"events|--from|x", exitUsage, "--from"},
 		{"explain|-n|asset", exitUsage, "want one query"},
 		{"explain|{}", exitUsage, "-n asset"},
 
@@ -186,6 +191,8 @@ func TestCommandLine(t *testing.T) {
 		{"serve|--plaintext|--advertise|host", exitUsage, "--advertise: chaincode that connects in plaintext"},
 		{"serve|--listen|unix:///s|--advertise|host", exitUsage, "a Unix socket, which has no other address"},
 		{"serve|--dev|--api|0.0.0.0:0", exitUsage, "--api"},
+		{"serve|--gateway|0.0.0.0:7051", exitUsage, "name it with --advertise HOST"},
+		{"serve|--gateway-tls|yes", exitUsage, "want on, mutual or off"},
 		{"serve|--listen|unix://", exitUsage, "has no path"},
 		{"serve|--config|/nowhere", exitFailed, "read the configuration file: open /nowhere"},
 		{"serve|--config|main.go", exitFailed, "main.go: this is not YAML: "},

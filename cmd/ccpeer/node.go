@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"maps"
+	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +22,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/peer"
+	"github.com/ccpeer/ccpeer/peer/devnet"
 )
 
 // mspID is the ID of the only organization: the peer is of it, and so are all clients.
@@ -33,6 +36,7 @@ type nodeConfig struct {
 	listen    address    // where chaincode connects to
 	advertise advertised // where it is told to, if it can't be told that
 	plaintext bool       // it connects without TLS
+	gateway   gateway    // where applications connect to
 	ledger    place      // where the ledgers are kept
 	channels  []string   // each has a ledger, and so has each channel that there is something of
 	// newChannel, if not nil, names one more channel, given those that there are.
@@ -51,18 +55,24 @@ type nodeConfig struct {
 
 // node is the peer: a network of one, and the chaincode that runs on it.
 type node struct {
-	cfg      nodeConfig
-	store    store.Store   // which has the ledgers; the network's, once there is one
-	network  *peer.Network // nil: it has not begun
-	peer     *peer.Peer    // its only one
-	support  *chaincodesupport.ChaincodeSupport
-	auth     *accesscontrol.Authenticator // of chaincode; nil: it connects in plaintext
-	attached map[string]*attach.Runtime   // what waits for chaincodes that are started by hand, by name
-	served   chan struct{}                // closed when chaincode can't connect any more
+	cfg       nodeConfig
+	store     store.Store     // which has the ledgers; the network's, once there is one
+	network   *peer.Network   // nil: it has not begun
+	gateways  *devnet.Running // what applications talk to; nil: nothing
+	folder    string          // where the network keeps identities; "" keeps nothing
+	temporary string          // the folder if it goes with the node
+	peer      *peer.Peer      // its only one
+	support   *chaincodesupport.ChaincodeSupport
+	auth      *accesscontrol.Authenticator // of chaincode; nil: it connects in plaintext
+	attached  map[string]*attach.Runtime   // what waits for chaincodes that are started by hand, by name
+	served    chan struct{}                // closed when chaincode can't connect any more
 	// using is held for reading while clients use the ledgers.
 	using  sync.RWMutex
 	calls  atomic.Int64 // how many clients use them
 	closed bool
+	// stopping ends when clients shouldn't wait any longer for what may never come.
+	stopping context.Context
+	stop     context.CancelFunc
 }
 
 // call is a call of a chaincode, as a client asks for it.
@@ -92,6 +102,7 @@ type answer struct {
 // startNode starts a node, which is to be closed. Chaincode is launched when it is first called.
 func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
 	n := &node{cfg: cfg, attached: map[string]*attach.Runtime{}, served: make(chan struct{})}
+	n.stopping, n.stop = context.WithCancel(context.Background())
 	var err error
 	if n.store, err = cfg.ledger.open(ctx, cfg.log); err != nil {
 		return nil, err
@@ -113,18 +124,36 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	n.cfg.listen = at
-	if err := n.prepare(ctx, channels); err != nil {
+	gateways, err := n.cfg.listenGateways(ctx)
+	if err == nil {
+		err = n.prepare(ctx, channels)
+	}
+	if err != nil {
+		for _, l := range gateways {
+			_ = l.Close()
+		}
 		_ = listener.Close()
 		return err
 	}
-	go func() {
-		defer close(n.served)
-		// The node may end before this has begun.
-		if err := n.support.Serve(listener); err != nil && !errors.Is(err, chaincodesupport.ErrClosed) {
-			n.cfg.log.Error("chaincode can't connect any more", zap.String("error", err.Error()))
-		}
-	}()
+	go n.serveChaincode(listener)
+	if !n.cfg.gateway.served() {
+		return nil
+	}
+	if err := n.serveGateways(ctx, gateways); err != nil {
+		_ = n.support.Close(ctx) // there is an error already
+		<-n.served
+		return err
+	}
 	return nil
+}
+
+// serveChaincode serves chaincode that dials the peer.
+func (n *node) serveChaincode(listener net.Listener) {
+	defer close(n.served)
+	// The node may end before this has begun.
+	if err := n.support.Serve(listener); err != nil && !errors.Is(err, chaincodesupport.ErrClosed) {
+		n.cfg.log.Error("chaincode can't connect any more", zap.String("error", err.Error()))
+	}
 }
 
 // prepare does what needs to be known where the node listens.
@@ -133,8 +162,11 @@ func (n *node) prepare(ctx context.Context, channels []string) error {
 	if err != nil {
 		return err
 	}
+	if err := n.keepFiles(); err != nil {
+		return err
+	}
 	n.network, err = peer.NewNetwork(ctx, peer.NetworkConfig{
-		Channels: channels, Folder: n.cfg.ledger.identities(n.cfg.log), Logger: n.cfg.log,
+		Channels: channels, Folder: n.folder, Logger: n.cfg.log,
 		Store:   func(string) (store.Store, error) { return n.store, nil },
 		Support: func(string) chaincodesupport.Config { return support },
 	})
@@ -183,7 +215,11 @@ func (n *node) supportConfig(ctx context.Context) (cfg chaincodesupport.Config, 
 
 // close lets the calls under way finish until ctx ends, and waits until nothing of the node is running.
 func (n *node) close(ctx context.Context) error {
-	err := n.support.Close(ctx)
+	n.stop()
+	err := n.endGateways(ctx)
+	if closing := n.support.Close(ctx); err == nil {
+		err = closing
+	}
 	<-n.served
 	if n.auth != nil {
 		n.auth.Flush()
@@ -199,6 +235,7 @@ func (n *node) close(ctx context.Context) error {
 
 // end ends what nobody uses any more.
 func (n *node) end(ctx context.Context) error {
+	n.stop()
 	err := n.detach()
 	var closing error
 	if n.network != nil {
@@ -208,6 +245,9 @@ func (n *node) end(ctx context.Context) error {
 	}
 	if err == nil {
 		err = closing
+	}
+	if n.temporary != "" {
+		_ = os.RemoveAll(n.temporary) // what stays is among temporary files
 	}
 	return err
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // anyPort has a peer listen where nobody else does.
-var anyPort = []string{"--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"}
+var anyPort = []string{"--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0"}
 
 // TestServeRestart kills a peer, and looks at what the next one has.
 func TestServeRestart(t *testing.T) {

@@ -81,6 +81,8 @@ Chaincodes are in the file or on the command line, not in both.`,
 	flags.StringVar(&f.config, "config", "", "a file, YAML or JSON, that says what flags can say, and more")
 	flags.StringVar(&f.listen, "listen", defaultListen, "where chaincode connects to: host:port or unix:///path")
 	flags.StringVar(&f.advertise, "advertise", "", "what chaincode is told that the address is, as host or host:port (default that of --listen)")
+	flags.StringVar(&f.gateway, "gateway", defaultGateway, "where applications connect to: host:port, or none")
+	flags.StringVar(&f.gatewayTLS, "gateway-tls", string(tlsOn), "how they connect: on, mutual or off, which is TLS, TLS with certificates of both sides, or plaintext")
 	flags.StringVar(&f.api, "api", defaultAPI, "where ccpeer invoke and query connect to: loopback host:port, or unix:///path")
 	flags.StringVar(&f.ledger, "ledger", "", "where the ledger is kept: "+ledgerForms+" (default a folder among your data)")
 	flags.StringArrayVar(&f.chaincodes, "chaincode", nil, `a chaincode and its program, as "name=path" or "name=path argument…"; can be repeated (default asset and market, next to this program)`)
@@ -142,12 +144,13 @@ func printServing(ctx context.Context, w io.Writer, n *node, api address) error 
 	for _, name := range slices.Sorted(maps.Keys(n.attached)) {
 		_, _ = fmt.Fprintf(w, "to start %s: . %s && ./%[1]s -peer.address \"$CORE_PEER_ADDRESS\"\n", name, shellWord(n.attached[name].EnvFile()))
 	}
-	if _, ok := n.cfg.chaincodes["asset"]; !ok {
-		return nil
-	}
 	where := ""
 	if api.String() != defaultAPI {
 		where = " --api " + api.String()
+	}
+	n.printGateways(w, where)
+	if _, ok := n.cfg.chaincodes["asset"]; !ok {
+		return nil
 	}
 	_, _ = fmt.Fprintf(w, "try: ccpeer invoke%s -n asset -c '{\"Args\":[\"Create\",\"a1\",\"blue\"]}'\n", where)
 	return nil
@@ -170,6 +173,7 @@ func serveAPI(ctx context.Context, n *node, l net.Listener, stderr io.Writer) er
 	case <-n.served:
 		return errors.New("serve chaincode: the server has ended")
 	case <-ctx.Done():
+		n.stop()
 	}
 	calls := ""
 	if under := int(n.calls.Load()); under > 0 {

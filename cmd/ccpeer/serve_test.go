@@ -45,7 +45,7 @@ func servePeerWithData(t *testing.T, data string, args ...string) *served {
 func startServing(t *testing.T, data string, args ...string) *served {
 	t.Helper()
 	needsSignals(t)
-	s := &served{cmd: peerCommand(t.Context(), data, append([]string{"serve"}, args...)...), stderr: new(bytes.Buffer)}
+	s := &served{cmd: peerCommand(t.Context(), data, append([]string{"serve", "--gateway", "127.0.0.1:0"}, args...)...), stderr: new(bytes.Buffer)}
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

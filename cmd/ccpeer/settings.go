@@ -9,6 +9,7 @@ import (
 // settings are what ccpeer serve is told. Its texts have not been looked at yet, as what they may be depends on others.
 type settings struct {
 	listen, advertise, api, ledger, logLevel, outputLevel setting
+	gateway, gatewayTLS                                   setting
 	node                                                  nodeConfig
 }
 
@@ -21,6 +22,7 @@ type serving struct {
 type serveFlags struct {
 	config                                                string
 	listen, advertise, api, ledger, logLevel, outputLevel string
+	gateway, gatewayTLS                                   string
 	channels                                              []string
 	chaincodes, indexes, collections                      []string
 	plaintext, dev                                        bool
@@ -61,6 +63,8 @@ func (f *serveFlags) settings() (s *settings, err error) {
 		ledger:      flagSetting("ledger", f.ledger),
 		logLevel:    flagSetting("log-level", f.logLevel),
 		outputLevel: flagSetting("output-level", f.outputLevel),
+		gateway:     flagSetting("gateway", f.gateway),
+		gatewayTLS:  flagSetting("gateway-tls", f.gatewayTLS),
 		node:        nodeConfig{channels: f.channels, plaintext: f.plaintext, dev: f.dev},
 	}
 	if s.node.definitions, err = parseDefinitions(f.indexes, f.collections); err != nil {
@@ -86,6 +90,8 @@ func (f *serveFlags) merge(s *settings, changed func(flag string) bool) error {
 		{"ledger", &s.ledger, &file.ledger},
 		{"log-level", &s.logLevel, &file.logLevel},
 		{"output-level", &s.outputLevel, &file.outputLevel},
+		{"gateway", &s.gateway, &file.gateway},
+		{"gateway-tls", &s.gatewayTLS, &file.gatewayTLS},
 	} {
 		if !changed(m.flag) && m.file.from != "" {
 			*m.mine = *m.file
@@ -125,6 +131,12 @@ func (s *settings) check(stderr io.Writer) (*serving, error) {
 	}
 	if err := s.checkListening(cfg); err != nil {
 		return nil, err
+	}
+	if cfg.gateway, err = parseGateway(s.gateway, s.gatewayTLS); err != nil {
+		return nil, err
+	}
+	if err := cfg.checkGateway(); err != nil {
+		return nil, s.gateway.wrong("%s", err)
 	}
 	if err := cfg.checkAttached(); err != nil {
 		return nil, err

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/identity/mspfolder"
+	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
+)
+
+// env asks a peer what an application needs.
+func (s *served) env(t *testing.T, args ...string) *envJSON {
+	t.Helper()
+	r := ccpeer(t, append([]string{"env", "--json", "--api", s.api}, args...)...)
+	r.check(t, exitOK, "")
+	e := new(envJSON)
+	if err := json.Unmarshal([]byte(r.stdout), e); err != nil {
+		t.Fatalf("%v: %s", err, r.stdout)
+	}
+	return e
+}
+
+// propose has an application call the chaincode probe. All that it knows is what ccpeer env has told it.
+func (e *envJSON) propose(t *testing.T, function string) (*pb.ProposalResponse, error) {
+	t.Helper()
+	_, who, err := mspfolder.Read(e.MSPFolder, e.MSPID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds := insecure.NewCredentials()
+	if e.TLSRoot != "" {
+		root, err := os.ReadFile(e.TLSRoot)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &tls.Config{RootCAs: x509.NewCertPool(), ServerName: e.Variables["PEER_HOST_ALIAS"]}
+		c.RootCAs.AppendCertsFromPEM(root)
+		if e.TLSCertificate != "" {
+			own, err := tls.LoadX509KeyPair(e.TLSCertificate, e.TLSKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Certificates = []tls.Certificate{own}
+		}
+		creds = credentials.NewTLS(c)
+	}
+	conn, err := grpc.NewClient(e.Address, grpc.WithTransportCredentials(creds))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: e.Channel, Chaincode: "probe", Args: [][]byte{[]byte(function)}, Signer: who})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pbgrpc.Call[pb.ProposalResponse](t.Context(), conn, pbgrpc.Endorser_ProcessProposal_FullMethodName, p.Signed)
+}
+
+// An application finds what it needs by ccpeer env, and is who the files say. After a restart it is the same, with the same files.
+func TestServeApplications(t *testing.T) {
+	t.Parallel()
+	data, at := t.TempDir(), "127.0.0.1:0"
+	var before *envJSON
+	for range 2 {
+		s := servePeerWithData(t, data, append(anyPort, "--gateway", at)...)
+		line, err := s.lines.ReadString('\n')
+		e := s.env(t)
+		if want := "applications of Org1MSP connect to " + e.Address + " by TLS\n"; err != nil || line != want {
+			t.Errorf("the peer says %q (%v), want %q", line, err, want)
+		}
+		r, err := e.propose(t, "creator")
+		if err != nil || !strings.Contains(string(r.GetResponse().GetPayload()), "CN=User1") {
+			t.Errorf("got %v, %v", r, err)
+		}
+		if _, err := os.Stat(e.Profile); err != nil {
+			t.Error(err)
+		}
+		if before != nil && (e.Address != before.Address || e.Certificate != before.Certificate || e.TLSRoot != before.TLSRoot) {
+			t.Errorf("it was %+v, and is %+v", before, e)
+		}
+		before, at = e, e.Address
+		ccpeer(t, "serve", "--dev", "--ledger", "memory", "--listen", "127.0.0.1:0", "--gateway", at).check(t, exitFailed, "for applications, at peer0.Org1MSP: listen on "+at+": address already in use")
+		s.stop(t)
+	}
+}
+
+// Applications connect as --gateway-tls says. Whoever is somebody else gets other files.
+func TestServeApplicationsTLS(t *testing.T) {
+	t.Parallel()
+	for how, want := range map[string]string{"mutual": "by mutual TLS", "off": "in plaintext"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			s := servePeer(t, append(anyPort, "--gateway-tls", how)...)
+			if line, err := s.lines.ReadString('\n'); err != nil || !strings.HasSuffix(line, want+"\n") {
+				t.Errorf("the peer says %q, %v", line, err)
+			}
+			e := s.env(t, "--as", "alice")
+			r, err := e.propose(t, "creator")
+			if err != nil || !strings.Contains(string(r.GetResponse().GetPayload()), "CN=alice") {
+				t.Errorf("got %v, %v", r, err)
+			}
+			if how == "mutual" {
+				e.TLSCertificate = ""
+				if _, err := e.propose(t, "creator"); status.Code(err) != codes.Unavailable {
+					t.Errorf("without a certificate: %v", err)
+				}
+			}
+			s.stop(t)
+		})
+	}
+}
+
+// With a ledger in memory, the files last as long as the peer. Without a gateway there are none.
+func TestServeApplicationsInMemory(t *testing.T) {
+	t.Parallel()
+	s := servePeer(t, append(anyPort, "--ledger", "memory")...)
+	e := s.env(t)
+	if _, err := os.Stat(e.Key); err != nil {
+		t.Error(err)
+	}
+	s.stop(t)
+	if _, err := os.Stat(filepath.Dir(filepath.Dir(e.Organization))); !os.IsNotExist(err) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+	s = servePeer(t, append(anyPort, "--ledger", "memory", "--gateway", "none")...)
+	ccpeer(t, "env", "--api", s.api).check(t, exitFailed, "this peer serves no applications: start it with --gateway HOST:PORT")
+	s.stop(t)
+}
+
+// The variables are fit for a shell.
+func TestEnv(t *testing.T) {
+	t.Parallel()
+	s := servePeer(t, anyPort...)
+	for _, c := range []struct {
+		args   string // separated by |
+		status int
+		want   string
+	}{
+		{"", exitOK, "export CORE_PEER_LOCALMSPID='Org1MSP'\n"},
+		{"", exitOK, "export MSP_ID='Org1MSP'\n"},
+		{"--as|Admin|-C|other", exitOK, "export CHANNEL_NAME='other'\n"},
+		{"-C|nowhere", exitFailed, `channel "nowhere" is not known to this peer, which has: mychannel, other`},
+		{"--as|alice@Org7MSP", exitFailed, `organization "Org7MSP" is not known to this peer`},
+		{"--as|@Org1MSP", exitFailed, `"" is no name of a client`},
+	} {
+		args := []string{"env", "--api", s.api}
+		if c.args != "" {
+			args = append(args, strings.Split(c.args, "|")...)
+		}
+		ccpeer(t, args...).check(t, c.status, c.want)
+	}
+	s.stop(t)
+}
+
+func TestParseGateway(t *testing.T) {
+	for _, c := range []struct{ listen, tls, want string }{
+		{"127.0.0.1:7051", "on", ""},
+		{"192.0.2.1:7051", "mutual", ""},
+		{"none", "off", ""},
+		{"127.0.0.1:7051", "yes", `--gateway-tls: "yes": want on, mutual or off`},
+		{"192.0.2.1:7051", "off", `--gateway: address "192.0.2.1:7051" can be reached from the network`},
+		{"unix:///s", "on", `--gateway: "unix:///s": Fabric's clients dial host:port`},
+		{"nonsense", "on", "--gateway: parse address"},
+	} {
+		_, err := parseGateway(flagSetting("gateway", c.listen), flagSetting("gateway-tls", c.tls))
+		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s, %s: %v, want %s", c.listen, c.tls, err, c.want)
+		}
+	}
+}
+
+// The ports are those of Fabric's samples.
+func TestGatewayPorts(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	at, err := parseAddress(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := nodeConfig{gateway: gateway{listen: at, tls: tlsOn}}
+	if _, err := cfg.listenGateways(t.Context()); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("got %v", err)
+	}
+}
