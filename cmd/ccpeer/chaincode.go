@@ -72,16 +72,16 @@ func (c *chaincode) kind() string {
 }
 
 // runtimes makes what runs each chaincode, by chaincode ID. The node must be listening.
-func (n *node) runtimes(ctx context.Context) (map[string]runtime.Runtime, error) {
-	packages, err := n.newBuilder(ctx)
+func (h *home) runtimes(ctx context.Context) (map[string]runtime.Runtime, error) {
+	packages, err := h.newBuilder(ctx)
 	if err != nil {
 		return nil, err
 	}
 	runtimes := map[string]runtime.Runtime{}
-	for name, c := range n.cfg.chaincodes {
+	for name, c := range h.cfg.chaincodes {
 		r := runtime.Runtime(packages)
 		if c.pkg == nil {
-			r, err = n.runtime(name, &c)
+			r, err = h.runtime(name, &c)
 		}
 		if err != nil {
 			return nil, errors.Wrapf(err, "chaincode %q", name)
@@ -92,43 +92,43 @@ func (n *node) runtimes(ctx context.Context) (map[string]runtime.Runtime, error)
 }
 
 // runtime makes what runs a chaincode that is no package.
-func (n *node) runtime(name string, c *chaincode) (runtime.Runtime, error) {
+func (h *home) runtime(name string, c *chaincode) (runtime.Runtime, error) {
 	switch {
 	case c.server != nil && c.process != nil:
-		return server.New(server.Config{Process: n.starting(c.process), Dial: n.dialling(*c.server)})
+		return server.New(server.Config{Process: h.starting(c.process), Dial: h.dialling(*c.server)})
 	case c.server != nil:
-		return dial.New(n.dialling(*c.server))
+		return dial.New(h.dialling(*c.server))
 	case c.attach != "":
-		return n.attach(name, c)
+		return h.attach(name, c)
 	}
-	cfg := n.starting(c.process)
-	cfg.PeerAddress, cfg.TLS = n.cfg.peerAddress(), n.issuer()
+	cfg := h.starting(c.process)
+	cfg.PeerAddress, cfg.TLS = h.cfg.peerAddress(), h.issuer()
 	return process.New(cfg)
 }
 
 // starting returns how a program is started.
-func (n *node) starting(p *program) process.Config {
+func (h *home) starting(p *program) process.Config {
 	return process.Config{
 		Command: p.path, Args: p.args, Env: p.env, Dir: p.dir,
-		MSPID: mspID, Logger: n.cfg.log, OutputLevel: n.cfg.outputLevel,
+		MSPID: h.mspID, Logger: h.cfg.log, OutputLevel: h.cfg.outputLevel,
 	}
 }
 
-// attach makes what waits for a chaincode that is started by hand, and is closed with the node.
-func (n *node) attach(name string, c *chaincode) (runtime.Runtime, error) {
+// attach makes what waits for a chaincode that is started by hand, and is closed with the home.
+func (h *home) attach(name string, c *chaincode) (runtime.Runtime, error) {
 	r, err := attach.New(attach.Config{
-		ChaincodeID: c.id, PeerAddress: n.cfg.peerAddress(), TLS: n.issuer(), Dir: c.attach, MSPID: mspID, Logger: n.cfg.log,
+		ChaincodeID: c.id, PeerAddress: h.cfg.peerAddress(), TLS: h.issuer(), Dir: c.attach, MSPID: h.mspID, Logger: h.cfg.log,
 	})
 	if err != nil {
 		return nil, err // and not a nil *attach.Runtime
 	}
-	n.attached[name] = r
+	h.attached[name] = r
 	return r, nil
 }
 
 // detach ends what attach has made.
-func (n *node) detach() (err error) {
-	for name, r := range n.attached {
+func (h *home) detach() (err error) {
+	for name, r := range h.attached {
 		if closing := r.Close(); err == nil {
 			err = errors.WithMessagef(closing, "chaincode %q", name)
 		}
@@ -137,24 +137,24 @@ func (n *node) detach() (err error) {
 }
 
 // issuer returns who makes the certificates of chaincode, or nil if it connects in plaintext.
-func (n *node) issuer() runtime.Issuer {
-	if n.auth == nil {
+func (h *home) issuer() runtime.Issuer {
+	if h.auth == nil {
 		return nil // and not a nil *accesscontrol.Authenticator
 	}
-	return n.auth
+	return h.auth
 }
 
 // dialling completes how a chaincode server is dialled.
-func (n *node) dialling(c dial.Config) dial.Config {
-	c.MaxRecvMsgSize, c.MaxSendMsgSize, c.Logger = n.cfg.support.MaxRecvMsgSize, n.cfg.support.MaxSendMsgSize, n.cfg.log
+func (h *home) dialling(c dial.Config) dial.Config {
+	c.MaxRecvMsgSize, c.MaxSendMsgSize, c.Logger = h.cfg.support.MaxRecvMsgSize, h.cfg.support.MaxSendMsgSize, h.cfg.log
 	return c
 }
 
 // newBuilder makes what runs packages, and has all of them built. It returns nil if there are none.
-func (n *node) newBuilder(ctx context.Context) (*builder.Runtime, error) {
+func (h *home) newBuilder(ctx context.Context) (*builder.Runtime, error) {
 	var packages []string // the names of the chaincodes
-	for _, name := range slices.Sorted(maps.Keys(n.cfg.chaincodes)) {
-		if n.cfg.chaincodes[name].pkg != nil {
+	for _, name := range slices.Sorted(maps.Keys(h.cfg.chaincodes)) {
+		if h.cfg.chaincodes[name].pkg != nil {
 			packages = append(packages, name)
 		}
 	}
@@ -162,14 +162,14 @@ func (n *node) newBuilder(ctx context.Context) (*builder.Runtime, error) {
 		return nil, nil
 	}
 	r, err := builder.New(builder.Config{
-		Builders: n.cfg.builders, Dir: n.cfg.builds, PeerAddress: n.cfg.peerAddress(), MSPID: mspID,
-		TLS: n.issuer(), Dial: n.dialling(dial.Config{}), Logger: n.cfg.log, OutputLevel: n.cfg.outputLevel,
+		Builders: h.cfg.builders, Dir: h.cfg.builds, PeerAddress: h.cfg.peerAddress(), MSPID: h.mspID,
+		TLS: h.issuer(), Dial: h.dialling(dial.Config{}), Logger: h.cfg.log, OutputLevel: h.cfg.outputLevel,
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range packages {
-		if err := n.build(ctx, r, name); err != nil {
+		if err := h.build(ctx, r, name); err != nil {
 			return nil, errors.WithMessagef(err, "chaincode %q", name)
 		}
 	}
@@ -177,20 +177,20 @@ func (n *node) newBuilder(ctx context.Context) (*builder.Runtime, error) {
 }
 
 // build builds a chaincode's package. The indexes that come of it are defined, unless others are configured.
-func (n *node) build(ctx context.Context, r *builder.Runtime, name string) error {
-	pkg := n.cfg.chaincodes[name].pkg
+func (h *home) build(ctx context.Context, r *builder.Runtime, name string) error {
+	pkg := h.cfg.chaincodes[name].pkg
 	b, err := r.Build(ctx, pkg)
 	if err != nil {
 		return err
 	}
-	n.cfg.log.Info("chaincode package is built", zap.String("chaincode", pkg.ID), zap.String("builder", b.Builder))
+	h.cfg.log.Info("chaincode package is built", zap.String("chaincode", pkg.ID), zap.String("builder", b.Builder))
 	indexes, err := kvledger.LoadIndexes(b.Metadata())
 	if err != nil {
 		return errors.WithMessage(err, "indexes of the package")
 	}
-	if d := n.cfg.definitions[name]; len(indexes) > 0 && len(d.Indexes) == 0 {
+	if d := h.cfg.definitions[name]; len(indexes) > 0 && len(d.Indexes) == 0 {
 		d.Indexes = indexes
-		n.cfg.definitions[name] = d
+		h.cfg.definitions[name] = d
 	}
 	return nil
 }

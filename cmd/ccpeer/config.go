@@ -25,21 +25,22 @@ func (s *settings) read(v value) error {
 func (s *settings) keys() map[string]reader {
 	n := &s.node
 	return map[string]reader{
-		"listen":      intoSetting(&s.listen),
-		"advertise":   intoSetting(&s.advertise),
-		"api":         intoSetting(&s.api),
-		"gateway":     intoSetting(&s.gateway),
-		"gatewayTLS":  intoSetting(&s.gatewayTLS),
-		"ledger":      intoSetting(&s.ledger),
-		"logLevel":    intoSetting(&s.logLevel),
-		"outputLevel": intoSetting(&s.outputLevel),
-		"channels":    nonEmpty(intoTexts(&n.channels)),
-		"plaintext":   intoBool(&n.plaintext),
-		"dev":         intoBool(&n.dev),
-		"limits":      keys(limitKeys(&n.support)),
-		"builds":      intoPath(&n.builds),
-		"builders":    list(n.readBuilder),
-		"chaincodes":  entries(n.readChaincode),
+		"listen":        intoSetting(&s.listen),
+		"advertise":     intoSetting(&s.advertise),
+		"api":           intoSetting(&s.api),
+		"gateway":       intoSetting(&s.gateway),
+		"gatewayTLS":    intoSetting(&s.gatewayTLS),
+		"ledger":        intoSetting(&s.ledger),
+		"logLevel":      intoSetting(&s.logLevel),
+		"outputLevel":   intoSetting(&s.outputLevel),
+		"channels":      nonEmpty(intoTexts(&n.channels)),
+		"organizations": nonEmpty(n.readOrganizations),
+		"plaintext":     intoBool(&n.plaintext),
+		"dev":           intoBool(&n.dev),
+		"limits":        keys(limitKeys(&n.support)),
+		"builds":        intoPath(&n.builds),
+		"builders":      list(n.readBuilder),
+		"chaincodes":    entries(n.readChaincode),
 	}
 }
 
@@ -51,6 +52,18 @@ func nonEmpty(read reader) reader {
 		}
 		return read(v)
 	}
+}
+
+func (n *nodeConfig) readOrganizations(v value) error {
+	var texts []string
+	if err := intoTexts(&texts)(v); err != nil {
+		return err
+	}
+	var err error
+	if n.organizations, err = parseOrganizations(texts); err != nil {
+		return v.wrong("%s", err)
+	}
+	return nil
 }
 
 func limitKeys(c *chaincodesupport.Config) map[string]reader {

@@ -13,8 +13,7 @@ import (
 // definitionHelp is about --indexes and --collections-config.
 const definitionHelp = `--indexes and --collections-config define chaincodes, on every channel. The ledger keeps what they say: a chaincode that
 neither names stays as it is defined there. One that is not defined may use any collection of private data. One that
-is may use those of its --collections-config, as their policies allow it to ` + mspID + `, whose member everyone is
-here; without the flag, none.`
+is may use those of its --collections-config, as their policies allow it to the organization of its peer; without the flag, none.`
 
 // parseDefinitions reads the files that --indexes and --collections-config name.
 func parseDefinitions(indexes, configs []string) (map[string]kvledger.Definition, error) {

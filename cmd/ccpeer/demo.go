@@ -149,7 +149,7 @@ func (d *demonstration) stop(ctx context.Context) error {
 func (d *demonstration) launch(ctx context.Context) error {
 	for _, name := range exampleChaincodes {
 		d.heading("Launch chaincode "+name, d.node.cfg.chaincodes[name].process.path)
-		if err := d.node.support.Launch(ctx, d.node.cfg.chaincodes[name].id); err != nil {
+		if err := d.node.homes[0].support.Launch(ctx, d.node.cfg.chaincodes[name].id); err != nil {
 			return errors.Wrapf(err, "launch %s", name)
 		}
 		printLines(d.out, d.style, d.trace.take())

@@ -159,8 +159,8 @@ func (f *eventsFlags) run(cmd *cobra.Command, fromSaid bool) error {
 	for {
 		var a eventsJSON
 		err := send(cmd.Context(), at, eventsPath, q, &a)
-		if err != nil && f.follow && cmd.Context().Err() != nil {
-			return nil // that is how it ends
+		if f.follow && cmd.Context().Err() != nil {
+			return nil //nolint:nilerr // that is how it ends
 		}
 		if err != nil {
 			return err

@@ -12,7 +12,6 @@ import (
 
 	"github.com/pkg/errors"
 
-	"github.com/ccpeer/ccpeer/peer"
 	"github.com/ccpeer/ccpeer/peer/devnet"
 )
 
@@ -103,7 +102,7 @@ func (c *nodeConfig) listenGateways(ctx context.Context) (listeners map[string]n
 	for _, o := range c.members() {
 		for i := range o.Peers {
 			at := address{"tcp", net.JoinHostPort(host, portAfter(first, i*portsBetween))}
-			name := fmt.Sprintf("peer%d.%s", i, o.MSPID)
+			name := peerName(i, o.MSPID)
 			if listeners[name], _, err = at.listen(ctx); err != nil {
 				delete(listeners, name)
 				return listeners, errors.WithMessagef(err, "for applications, at %s", name)
@@ -122,15 +121,6 @@ func portAfter(first, more int) string {
 		return "0"
 	}
 	return strconv.Itoa(first + more)
-}
-
-// members are the organizations, each with the number of its peers.
-func (c *nodeConfig) members() []peer.Organization {
-	all := []peer.Organization{{MSPID: mspID}}
-	for i := range all {
-		all[i].Peers = max(all[i].Peers, 1)
-	}
-	return all
 }
 
 // serveGateways serves applications, and writes the files that they need. The listeners are closed if that fails.

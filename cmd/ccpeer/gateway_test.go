@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func (s *served) env(t *testing.T, args ...string) *envJSON {
 }
 
 // propose has an application call the chaincode probe. All that it knows is what ccpeer env has told it.
-func (e *envJSON) propose(t *testing.T, function string) (*pb.ProposalResponse, error) {
+func (e *envJSON) propose(t *testing.T) (*pb.ProposalResponse, error) {
 	t.Helper()
 	_, who, err := mspfolder.Read(e.MSPFolder, e.MSPID)
 	if err != nil {
@@ -63,7 +64,7 @@ func (e *envJSON) propose(t *testing.T, function string) (*pb.ProposalResponse, 
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: e.Channel, Chaincode: "probe", Args: [][]byte{[]byte(function)}, Signer: who})
+	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: e.Channel, Chaincode: "probe", Args: [][]byte{[]byte("creator")}, Signer: who})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestServeApplications(t *testing.T) {
 		if want := "applications of Org1MSP connect to " + e.Address + " by TLS\n"; err != nil || line != want {
 			t.Errorf("the peer says %q (%v), want %q", line, err, want)
 		}
-		r, err := e.propose(t, "creator")
+		r, err := e.propose(t)
 		if err != nil || !strings.Contains(string(r.GetResponse().GetPayload()), "CN=User1") {
 			t.Errorf("got %v, %v", r, err)
 		}
@@ -109,13 +110,13 @@ func TestServeApplicationsTLS(t *testing.T) {
 				t.Errorf("the peer says %q, %v", line, err)
 			}
 			e := s.env(t, "--as", "alice")
-			r, err := e.propose(t, "creator")
+			r, err := e.propose(t)
 			if err != nil || !strings.Contains(string(r.GetResponse().GetPayload()), "CN=alice") {
 				t.Errorf("got %v, %v", r, err)
 			}
 			if how == "mutual" {
 				e.TLSCertificate = ""
-				if _, err := e.propose(t, "creator"); status.Code(err) != codes.Unavailable {
+				if _, err := e.propose(t); status.Code(err) != codes.Unavailable {
 					t.Errorf("without a certificate: %v", err)
 				}
 			}
@@ -197,5 +198,71 @@ func TestGatewayPorts(t *testing.T) {
 	cfg := nodeConfig{gateway: gateway{listen: at, tls: tlsOn}}
 	if _, err := cfg.listenGateways(t.Context()); err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// With several organizations, each has its peers with chaincode and ledgers of their own, and applications with files of their own.
+func TestServeOrganizations(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	args := append(anyPort, "--ledger", "pebble:"+dir, "--organization", "Org1MSP", "--organization", "Org2MSP:2")
+	for restart := range 2 {
+		s := servePeer(t, args...)
+		for _, msp := range []string{"Org1MSP", "Org2MSP", "Org2MSP"} {
+			if line, err := s.lines.ReadString('\n'); err != nil || !strings.HasPrefix(line, "applications of "+msp+" connect to 127.0.0.1:") {
+				t.Errorf("the peer says %q, %v", line, err)
+			}
+		}
+		for i, as := range []string{"alice@Org1MSP", "alice@Org2MSP"} {
+			e := s.env(t, "--as", as)
+			r, err := e.propose(t)
+			if err != nil || !strings.HasPrefix(string(r.GetResponse().GetPayload()), []string{"Org1MSP", "Org2MSP"}[i]) {
+				t.Errorf("%s: %v, %v", as, r, err)
+			}
+		}
+		put := []string{"invoke", "-n", "probe", "-c", `{"Args":["put","k","v` + strconv.Itoa(restart) + `"]}`, "--as", "alice@Org2MSP", "--api", s.api}
+		ccpeer(t, put...).check(t, exitOK, "VALID") // which needs a majority, so both
+		list := ccpeer(t, "chaincode", "list", "--api", s.api)
+		list.check(t, exitOK, "PEER           NAME   ID         STATE")
+		for _, peer := range []string{"peer0.Org1MSP", "peer0.Org2MSP", "peer1.Org2MSP"} {
+			if !strings.Contains(list.stdout, peer+"  probe  probe:1.0  ") {
+				t.Errorf("%s has no chaincode: %s", peer, list.stdout)
+			}
+		}
+		s.stop(t)
+	}
+}
+
+func TestParseOrganizations(t *testing.T) {
+	for text, want := range map[string]string{
+		"Org1MSP": "", "Org1MSP Org2MSP:16": "",
+		"": `"": want MSPID or MSPID:PEERS`, "a/b": "want MSPID", "Org1MSP:0": "1 to 16 peers", "Org1MSP:17": "1 to 16 peers", "Org1MSP:x": "1 to 16 peers",
+		"Org1MSP Org1MSP": "two of that name",
+	} {
+		_, err := parseOrganizations(strings.Split(text, " "))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// What belongs to one peer can't be had with several.
+func TestSeveralPeersRefuse(t *testing.T) {
+	dir := configFolder(t)
+	file := filepath.Join(dir, "ccpeer.yaml")
+	for text, want := range map[string]string{
+		"chaincodes: {a: {runtime: {attach: {dir: x}}}}":                                 `chaincode "a" is started by hand`,
+		"chaincodes: {a: {runtime: {server: {address: '127.0.0.1:1', command: asset}}}}": `chaincode "a" is a server that the peer starts`,
+		"dev: true": "chaincode that connects by itself in dev mode belongs to one peer",
+		"chaincodes: {a: {runtime: {process: {command: asset}}}}\norganizations: [Org1MSP, a b]": `ccpeer.yaml:2: organizations: "a b": want MSPID`,
+	} {
+		write1(t, file, text)
+		args := []string{"--config", file}
+		if !strings.Contains(text, "organizations") {
+			args = append(args, "--organization", "Org1MSP:2")
+		}
+		if _, err := loadArgs(args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
 	}
 }

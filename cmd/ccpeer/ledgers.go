@@ -163,6 +163,11 @@ func (s collectionStore) CollectionPermission(ctx context.Context, r handler.Col
 	if d == nil {
 		return handler.InsecureAllowAll{}.CollectionPermission(ctx, r)
 	}
-	members := func(string) []string { return []string{mspID} }
+	members := func(string) (ids []string) {
+		for _, o := range s.node.cfg.members() {
+			ids = append(ids, o.MSPID)
+		}
+		return ids
+	}
 	return collections.Store{MSPIDs: members}.CollectionPermission(ctx, r)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type listJSON struct {
 }
 
 type chaincodeJSON struct {
+	Peer      string     `json:"peer"`
 	Name      string     `json:"name"`
 	ID        string     `json:"id"`
 	State     string     `json:"state"`
@@ -43,18 +45,21 @@ const notLaunched = "not launched"
 
 // list answers a listQuestion.
 func (n *node) list(context.Context, listQuestion) (*listJSON, error) {
-	known := map[string]chaincodeJSON{} // by chaincode ID
-	for name, c := range n.cfg.chaincodes {
-		known[c.id] = chaincodeJSON{Name: name, ID: c.id, State: notLaunched, Runtime: c.kind()}
-	}
-	for _, s := range n.support.List() {
-		known[s.ChaincodeID] = known[s.ChaincodeID].with(s)
-	}
 	l := &listJSON{Chaincodes: []chaincodeJSON{}}
-	for _, c := range known {
-		l.Chaincodes = append(l.Chaincodes, c)
+	for _, h := range n.homes {
+		known := map[string]chaincodeJSON{} // by chaincode ID
+		for name, c := range n.cfg.chaincodes {
+			known[c.id] = chaincodeJSON{Name: name, ID: c.id, State: notLaunched, Runtime: c.kind()}
+		}
+		for _, s := range h.support.List() {
+			known[s.ChaincodeID] = known[s.ChaincodeID].with(s)
+		}
+		for _, id := range slices.Sorted(maps.Keys(known)) {
+			c := known[id]
+			c.Peer = h.name
+			l.Chaincodes = append(l.Chaincodes, c)
+		}
 	}
-	slices.SortFunc(l.Chaincodes, func(a, b chaincodeJSON) int { return strings.Compare(a.ID, b.ID) })
 	return l, nil
 }
 
@@ -89,7 +94,7 @@ The states are: not launched, launching, ready, ending, restarting (it has faile
 (nothing of it is running; the next call launches it). What runs it is process, server, package or attach, as
 the peer is configured, or dev for one that has connected by itself to a peer with --dev.
 
-JSON: {"chaincodes": [{"name", "id", "state", "runtime", "since", "uptime", "restarts", "inFlight", "lastError",
+JSON: {"chaincodes": [{"peer", "name", "id", "state", "runtime", "since", "uptime", "restarts", "inFlight", "lastError",
 "lastOutput"}]}; since is when the chaincode came into its state, uptime is in seconds, lastError is the whole reason, and
 lastOutput is what the chaincode printed before that, in lines. These four are left out if there is none.`,
 		Example: `  ccpeer chaincode list
@@ -109,7 +114,14 @@ lastOutput is what the chaincode printed before that, in lines. These four are l
 func (l *listJSON) print(w io.Writer, s style) {
 	var b bytes.Buffer
 	t := newTable(&b)
-	t.row("NAME\tID\tSTATE\tRUNTIME\tUPTIME\tRESTARTS\tIN FLIGHT\tLAST ERROR")
+	several := slices.ContainsFunc(l.Chaincodes, func(c chaincodeJSON) bool { return c.Peer != l.Chaincodes[0].Peer })
+	on := func(peer string) string {
+		if several {
+			return peer + "\t"
+		}
+		return ""
+	}
+	t.row("%sNAME\tID\tSTATE\tRUNTIME\tUPTIME\tRESTARTS\tIN FLIGHT\tLAST ERROR", on("PEER"))
 	more := [][]string{nil} // what stands below each line
 	for _, c := range l.Chaincodes {
 		uptime := "-"
@@ -121,7 +133,7 @@ func (l *listJSON) print(w io.Writer, s style) {
 			failure = s.red(failure)
 		}
 		more = append(more, below)
-		t.row("%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s", shown(c.Name), shown(abbreviate(c.ID)), c.State, c.Runtime, uptime, c.Restarts, c.InFlight, failure)
+		t.row("%s%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s", on(c.Peer), shown(c.Name), shown(abbreviate(c.ID)), c.State, c.Runtime, uptime, c.Restarts, c.InFlight, failure)
 	}
 	_ = t.Flush()
 	for i, line := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {

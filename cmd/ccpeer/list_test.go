@@ -145,7 +145,7 @@ func wantNotLaunched(t *testing.T, s *served) {
 		t.Errorf("%d chaincodes are listed, want %d: %+v", len(list), len(want), list)
 	}
 	for name, w := range want {
-		w.Name, w.State = name, notLaunched
+		w.Peer, w.Name, w.State = "peer0.Org1MSP", name, notLaunched
 		got := list[name]
 		if name == "packaged" {
 			w.ID = got.ID

@@ -3,21 +3,16 @@ package main
 import (
 	"context"
 	"maps"
-	"net"
 	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
-	"github.com/pkg/errors"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
-	"github.com/ccpeer/ccpeer/chaincodesupport/accesscontrol"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime"
-	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/attach"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
@@ -25,7 +20,7 @@ import (
 	"github.com/ccpeer/ccpeer/peer/devnet"
 )
 
-// mspID is the ID of the only organization: the peer is of it, and so are all clients.
+// mspID is the ID of the only organization, unless others are configured.
 const mspID = peer.DefaultMSPID
 
 // failed is the status from which on a transaction has failed, and is not committed.
@@ -33,12 +28,13 @@ const failed = 400
 
 // nodeConfig says what a node runs.
 type nodeConfig struct {
-	listen    address    // where chaincode connects to
-	advertise advertised // where it is told to, if it can't be told that
-	plaintext bool       // it connects without TLS
-	gateway   gateway    // where applications connect to
-	ledger    place      // where the ledgers are kept
-	channels  []string   // each has a ledger, and so has each channel that there is something of
+	listen        address             // where chaincode connects to
+	advertise     advertised          // where it is told to, if it can't be told that
+	plaintext     bool                // it connects without TLS
+	gateway       gateway             // where applications connect to
+	organizations []peer.Organization // with the number of their peers; nil: one with one
+	ledger        place               // where the ledgers are kept
+	channels      []string            // each has a ledger, and so has each channel that there is something of
 	// newChannel, if not nil, names one more channel, given those that there are.
 	newChannel func(channels []string) string
 	chaincodes map[string]chaincode // by name
@@ -53,19 +49,19 @@ type nodeConfig struct {
 	outputLevel zapcore.Level // of what chaincode prints
 }
 
-// node is the peer: a network of one, and the chaincode that runs on it.
+// node is the peer: a network of one, or of several, and the chaincode that runs on them.
 type node struct {
 	cfg       nodeConfig
-	store     store.Store     // which has the ledgers; the network's, once there is one
+	store     store.Store     // which has the first peer's ledgers; the network's, once there is one
 	network   *peer.Network   // nil: it has not begun
 	gateways  *devnet.Running // what applications talk to; nil: nothing
 	folder    string          // where the network keeps identities; "" keeps nothing
 	temporary string          // the folder if it goes with the node
-	peer      *peer.Peer      // its only one
-	support   *chaincodesupport.ChaincodeSupport
-	auth      *accesscontrol.Authenticator // of chaincode; nil: it connects in plaintext
-	attached  map[string]*attach.Runtime   // what waits for chaincodes that are started by hand, by name
-	served    chan struct{}                // closed when chaincode can't connect any more
+	homes     []*home         // one for the chaincode of each peer
+	peer      *peer.Peer      // the first one
+	served    chan struct{}   // closed when chaincode of some peer can't connect any more
+	ended     sync.Once       // closes served
+	serving   sync.WaitGroup  // those who close it
 	// using is held for reading while clients use the ledgers.
 	using  sync.RWMutex
 	calls  atomic.Int64 // how many clients use them
@@ -101,7 +97,7 @@ type answer struct {
 
 // startNode starts a node, which is to be closed. Chaincode is launched when it is first called.
 func startNode(ctx context.Context, cfg nodeConfig) (*node, error) {
-	n := &node{cfg: cfg, attached: map[string]*attach.Runtime{}, served: make(chan struct{})}
+	n := &node{cfg: cfg, served: make(chan struct{})}
 	n.stopping, n.stop = context.WithCancel(context.Background())
 	var err error
 	if n.store, err = cfg.ledger.open(ctx, cfg.log); err != nil {
@@ -119,11 +115,9 @@ func (n *node) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listener, at, err := n.cfg.listen.listen(ctx)
-	if err != nil {
+	if err := n.settle(ctx); err != nil {
 		return err
 	}
-	n.cfg.listen = at
 	gateways, err := n.cfg.listenGateways(ctx)
 	if err == nil {
 		err = n.prepare(ctx, channels)
@@ -132,97 +126,53 @@ func (n *node) start(ctx context.Context) error {
 		for _, l := range gateways {
 			_ = l.Close()
 		}
-		_ = listener.Close()
 		return err
 	}
-	go n.serveChaincode(listener)
+	for _, h := range n.homes {
+		h.open(n.network.Peer(h.name))
+	}
 	if !n.cfg.gateway.served() {
 		return nil
 	}
-	if err := n.serveGateways(ctx, gateways); err != nil {
-		_ = n.support.Close(ctx) // there is an error already
-		<-n.served
-		return err
-	}
-	return nil
-}
-
-// serveChaincode serves chaincode that dials the peer.
-func (n *node) serveChaincode(listener net.Listener) {
-	defer close(n.served)
-	// The node may end before this has begun.
-	if err := n.support.Serve(listener); err != nil && !errors.Is(err, chaincodesupport.ErrClosed) {
-		n.cfg.log.Error("chaincode can't connect any more", zap.String("error", err.Error()))
-	}
+	return n.serveGateways(ctx, gateways)
 }
 
 // prepare does what needs to be known where the node listens.
 func (n *node) prepare(ctx context.Context, channels []string) error {
-	support, err := n.supportConfig(ctx)
+	supports := map[string]chaincodesupport.Config{}
+	for _, h := range n.homes {
+		if err := h.prepare(ctx); err != nil {
+			return err
+		}
+		supports[h.name] = h.config
+	}
+	err := n.keepFiles()
 	if err != nil {
 		return err
 	}
-	if err := n.keepFiles(); err != nil {
-		return err
-	}
 	n.network, err = peer.NewNetwork(ctx, peer.NetworkConfig{
-		Channels: channels, Folder: n.folder, Logger: n.cfg.log,
-		Store:   func(string) (store.Store, error) { return n.store, nil },
-		Support: func(string) chaincodesupport.Config { return support },
+		Organizations: n.cfg.members(), Channels: channels, Folder: n.folder, Logger: n.cfg.log,
+		Store: func(peerName string) (store.Store, error) {
+			if peerName == n.homes[0].name {
+				return n.store, nil
+			}
+			return n.cfg.ledger.of(peerName).open(ctx, n.cfg.log)
+		},
+		Support: func(peerName string) chaincodesupport.Config { return supports[peerName] },
 	})
 	if err != nil {
 		return err
 	}
 	n.peer = n.network.Peers()[0]
-	n.support = n.peer.Support()
 	return n.deploy(ctx)
-}
-
-// supportConfig says how chaincode is run. Chaincode that dials it proves by mutual TLS that it is the one that was launched.
-func (n *node) supportConfig(ctx context.Context) (cfg chaincodesupport.Config, err error) {
-	cfg = n.cfg.support
-	if !n.cfg.plaintext {
-		if n.auth, err = accesscontrol.New(accesscontrol.Config{Hosts: n.cfg.hosts(), Logger: n.cfg.log}); err != nil {
-			return cfg, err
-		}
-		cfg.Credentials, cfg.Identify = n.auth.ServerCredentials(), n.auth.Identify
-	}
-	runtimes, err := n.runtimes(ctx)
-	if err != nil {
-		return cfg, err
-	}
-	policies := map[string]chaincodesupport.RestartPolicy{}
-	for _, c := range n.cfg.chaincodes {
-		policies[c.id] = c.restart
-	}
-	cfg.Runtimes = chaincodesupport.RuntimesFunc(func(_ context.Context, chaincodeID string) (runtime.Runtime, error) {
-		if rt := runtimes[chaincodeID]; rt != nil {
-			return rt, nil
-		}
-		return nil, chaincodesupport.ErrNoRuntime
-	})
-	cfg.Restart = func(chaincodeID string) chaincodesupport.RestartPolicy { return policies[chaincodeID] }
-	cfg.Definitions = chaincodesupport.DefinitionsFunc(n.undefined)
-	cfg.CollectionStore = collectionStore{n}
-	cfg.Logger = n.cfg.log
-	if n.cfg.trace != nil {
-		n.cfg.trace.hook(&cfg.Hooks)
-	}
-	// Chaincode that is attached may come before it is called. Its certificate says which one it is.
-	cfg.DevMode = n.cfg.dev || len(n.attached) > 0
-	return cfg, nil
 }
 
 // close lets the calls under way finish until ctx ends, and waits until nothing of the node is running.
 func (n *node) close(ctx context.Context) error {
 	n.stop()
 	err := n.endGateways(ctx)
-	if closing := n.support.Close(ctx); err == nil {
+	if closing := n.closeHomes(ctx); err == nil {
 		err = closing
-	}
-	<-n.served
-	if n.auth != nil {
-		n.auth.Flush()
 	}
 	n.using.Lock()
 	defer n.using.Unlock()
@@ -236,8 +186,11 @@ func (n *node) close(ctx context.Context) error {
 // end ends what nobody uses any more.
 func (n *node) end(ctx context.Context) error {
 	n.stop()
-	err := n.detach()
-	var closing error
+	err := n.closeHomes(ctx) // it does nothing if they are closed
+	closing := n.detach()
+	if err == nil {
+		err = closing
+	}
 	if n.network != nil {
 		closing = n.network.Close(ctx)
 	} else {

@@ -52,6 +52,16 @@ It is the same one wherever the command is run, so that what was committed is fo
 type place struct {
 	kind string
 	at   string // a folder, a URL, or endpoints separated by commas
+	peer string // whose ledger it is, if not the first peer's
+}
+
+// of is where another peer has its ledger: beside the first one's.
+func (p place) of(peerName string) place {
+	if p.kind == inPebble {
+		p.at = filepath.Join(p.at, "peers", peerName)
+	}
+	p.peer = peerName
+	return p
 }
 
 const (
@@ -67,12 +77,12 @@ func parseLedger(s setting, folder string) (place, error) {
 	switch {
 	case s.text == "":
 		dir, err := dataFolder(folder)
-		return place{inPebble, dir}, err
+		return place{kind: inPebble, at: dir}, err
 	case s.text == inMemory:
 		return place{}, nil
 	case kind == inPebble && at != "":
 		dir, err := s.path(at)
-		return place{inPebble, dir}, errors.Wrap(err, "find data folder")
+		return place{kind: inPebble, at: dir}, errors.Wrap(err, "find data folder")
 	case strings.HasPrefix(s.text, "postgres://") || strings.HasPrefix(s.text, "postgresql://"):
 		return parsePostgres(s, s.text)
 	case kind == inPostgres && at != "":
@@ -100,7 +110,7 @@ func parsePostgres(s setting, url string) (place, error) {
 		return place{}, s.wrong("postgres: this is no URL of a PostgreSQL database: want postgres://USER@HOST:PORT/DATABASE "+
 			"or libpq's keywords and values, or another one of %s", ledgerForms)
 	}
-	return place{inPostgres, url}, nil
+	return place{kind: inPostgres, at: url}, nil
 }
 
 func parseEtcd(s setting, endpoints string) (place, error) {
@@ -110,7 +120,7 @@ func parseEtcd(s setting, endpoints string) (place, error) {
 			return place{}, s.wrong("etcd: %s is no endpoint: want host:port, or another one of %s", hidePassword(endpoint), ledgerForms)
 		}
 	}
-	return place{inEtcd, endpoints}, nil
+	return place{kind: inEtcd, at: endpoints}, nil
 }
 
 func withoutScheme(endpoint string) string {
@@ -192,13 +202,22 @@ func (p place) openStore(ctx context.Context, log *zap.Logger) (store.Store, err
 	case inPebble:
 		return pebble.Open(pebble.Config{Dir: p.at, Logger: log.Named(inPebble)})
 	case inPostgres:
-		return postgres.Open(ctx, postgres.Config{URL: p.at})
+		cfg := postgres.Config{URL: p.at}
+		if p.peer != "" { // a table's name has no room for long ones
+			name := sha256.Sum256([]byte(p.peer))
+			cfg.Table = "ccpeer_ledger_" + hex.EncodeToString(name[:8])
+		}
+		return postgres.Open(ctx, cfg)
 	case inEtcd:
 		endpoints := strings.Split(p.at, ",")
 		if err := dialAny(ctx, endpoints); err != nil {
 			return nil, err
 		}
-		return etcd.Open(ctx, etcd.Config{Endpoints: endpoints, Logger: log.Named(inEtcd)})
+		cfg := etcd.Config{Endpoints: endpoints, Logger: log.Named(inEtcd)}
+		if p.peer != "" {
+			cfg.Prefix = "ccpeer-ledger-of-" + p.peer + "/"
+		}
+		return etcd.Open(ctx, cfg)
 	}
 	return memory.New(), nil
 }

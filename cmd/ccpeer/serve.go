@@ -81,6 +81,7 @@ Chaincodes are in the file or on the command line, not in both.`,
 	flags.StringVar(&f.config, "config", "", "a file, YAML or JSON, that says what flags can say, and more")
 	flags.StringVar(&f.listen, "listen", defaultListen, "where chaincode connects to: host:port or unix:///path")
 	flags.StringVar(&f.advertise, "advertise", "", "what chaincode is told that the address is, as host or host:port (default that of --listen)")
+	flags.StringArrayVar(&f.organizations, "organization", []string{mspID}, "an organization, as MSPID or MSPID:PEERS; can be repeated")
 	flags.StringVar(&f.gateway, "gateway", defaultGateway, "where applications connect to: host:port, or none")
 	flags.StringVar(&f.gatewayTLS, "gateway-tls", string(tlsOn), "how they connect: on, mutual or off, which is TLS, TLS with certificates of both sides, or plaintext")
 	flags.StringVar(&f.api, "api", defaultAPI, "where ccpeer invoke and query connect to: loopback host:port, or unix:///path")
@@ -141,8 +142,9 @@ func printServing(ctx context.Context, w io.Writer, n *node, api address) error 
 	_, _ = fmt.Fprintf(w, "chaincode connects to %s %s, clients to %s\n", n.cfg.peerAddress(), how, api)
 	_, _ = fmt.Fprintf(w, "ledger: %s\n", n.cfg.ledger)
 	_, _ = fmt.Fprintf(w, "channels: %s; chaincodes: %s\n", strings.Join(channels, ", "), strings.Join(chaincodes, ", "))
-	for _, name := range slices.Sorted(maps.Keys(n.attached)) {
-		_, _ = fmt.Fprintf(w, "to start %s: . %s && ./%[1]s -peer.address \"$CORE_PEER_ADDRESS\"\n", name, shellWord(n.attached[name].EnvFile()))
+	attached := n.homes[0].attached
+	for _, name := range slices.Sorted(maps.Keys(attached)) {
+		_, _ = fmt.Fprintf(w, "to start %s: . %s && ./%[1]s -peer.address \"$CORE_PEER_ADDRESS\"\n", name, shellWord(attached[name].EnvFile()))
 	}
 	where := ""
 	if api.String() != defaultAPI {

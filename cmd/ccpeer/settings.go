@@ -24,7 +24,7 @@ type serveFlags struct {
 	listen, advertise, api, ledger, logLevel, outputLevel string
 	gateway, gatewayTLS                                   string
 	channels                                              []string
-	chaincodes, indexes, collections                      []string
+	chaincodes, indexes, collections, organizations       []string
 	plaintext, dev                                        bool
 }
 
@@ -67,6 +67,9 @@ func (f *serveFlags) settings() (s *settings, err error) {
 		gatewayTLS:  flagSetting("gateway-tls", f.gatewayTLS),
 		node:        nodeConfig{channels: f.channels, plaintext: f.plaintext, dev: f.dev},
 	}
+	if s.node.organizations, err = parseOrganizations(f.organizations); err != nil {
+		return nil, usagef("--organization %s", err)
+	}
 	if s.node.definitions, err = parseDefinitions(f.indexes, f.collections); err != nil {
 		return nil, err
 	}
@@ -101,6 +104,9 @@ func (f *serveFlags) merge(s *settings, changed func(flag string) bool) error {
 	s.node = file.node
 	if changed("channelID") || len(file.node.channels) == 0 {
 		s.node.channels = mine.channels
+	}
+	if changed("organization") || len(file.node.organizations) == 0 {
+		s.node.organizations = mine.organizations
 	}
 	if changed("plaintext") {
 		s.node.plaintext = mine.plaintext
@@ -139,6 +145,9 @@ func (s *settings) check(stderr io.Writer) (*serving, error) {
 		return nil, s.gateway.wrong("%s", err)
 	}
 	if err := cfg.checkAttached(); err != nil {
+		return nil, err
+	}
+	if err := cfg.checkPeers(); err != nil {
 		return nil, err
 	}
 	if len(cfg.chaincodes) > 0 {
