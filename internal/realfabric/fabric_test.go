@@ -64,6 +64,7 @@ type question struct {
 	MSPID         string         `json:",omitempty"`
 	Message       []byte         `json:",omitempty"`
 	Config        []byte         `json:",omitempty"`
+	Layouts       [][]byte       `json:",omitempty"`
 }
 
 type organization struct {

@@ -12,7 +12,7 @@
 // Who must endorse is answered by groups of peers, and by layouts: each says of how many peers of each group an endorsement is enough.
 // A group is a principal of the policies that the transaction must fulfil, such as the peers of Org1MSP. All smallest layouts are there
 // that the peers can fill, up to 10,000. Fabric leaves out some of several policies, and has some for which there are too few peers,
-// because it counts a peer in two groups.
+// because it counts a peer in two groups. The layouts are compared with Fabric's in internal/realfabric.
 package discovery
 
 import (

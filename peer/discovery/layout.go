@@ -29,16 +29,18 @@ type crew struct {
 	search  *search
 	peers   []*identity.Verified // nil for those who are nobody
 	members [][]int              // the positions of peers, by the principals' numbers
+	roles   []int                // to how many principals a peer belongs
 }
 
 // newCrew finds out which of some peers belong to the principals of a search.
 func newCrew(s *search, peers []*identity.Verified) *crew {
-	c := &crew{search: s, peers: peers}
+	c := &crew{search: s, peers: peers, roles: make([]int, len(peers))}
 	for _, p := range s.principals {
 		var members []int
 		for i, peer := range peers {
 			if peer != nil && peer.Satisfies(p) {
 				members = append(members, i)
+				c.roles[i]++
 			}
 		}
 		c.members = append(c.members, members)
@@ -55,11 +57,11 @@ func (c *crew) enough(sets []set, wanted []policies.Signature) []set {
 	seen := map[string]bool{}
 	for queue := slices.Clone(sets); len(queue) > 0; queue = queue[1:] {
 		one := queue[0]
-		signers := c.fill(one)
+		chosen := c.fill(one)
 		switch {
-		case signers == nil:
+		case chosen == nil:
 			continue
-		case fulfilled(wanted, signers):
+		case c.fulfil(wanted, chosen):
 			all = append(all, one)
 			continue
 		}
@@ -74,17 +76,18 @@ func (c *crew) enough(sets []set, wanted []policies.Signature) []set {
 	return c.search.smallest(all)
 }
 
-func fulfilled(wanted []policies.Signature, signers []*identity.Verified) bool {
-	for _, p := range wanted {
-		if p.Evaluate(signers) != nil {
-			return false
-		}
+// fulfil reports whether some of the crew fulfil all policies. A rule takes the first signer that fits. So those who fit least are first.
+func (c *crew) fulfil(wanted []policies.Signature, chosen []int) bool {
+	slices.SortStableFunc(chosen, func(a, b int) int { return c.roles[a] - c.roles[b] })
+	signers := make([]*identity.Verified, len(chosen))
+	for i, peer := range chosen {
+		signers[i] = c.peers[peer]
 	}
-	return true
+	return !slices.ContainsFunc(wanted, func(p policies.Signature) bool { return p.Evaluate(signers) != nil })
 }
 
-// fill returns a peer for each principal of a set, or nil if there are too few: whoever has signed counts once in a policy.
-func (c *crew) fill(a set) []*identity.Verified {
+// fill returns the position of a peer for each principal of a set, or nil if there are too few: whoever has signed counts once in a policy.
+func (c *crew) fill(a set) []int {
 	if len(a) > len(c.peers) {
 		return nil
 	}
@@ -95,9 +98,9 @@ func (c *crew) fill(a set) []*identity.Verified {
 			return nil
 		}
 	}
-	chosen := make([]*identity.Verified, len(a))
+	chosen := make([]int, len(a))
 	for peer, place := range m.of {
-		chosen[place] = c.peers[peer]
+		chosen[place] = peer
 	}
 	return chosen
 }

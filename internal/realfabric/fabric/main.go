@@ -61,6 +61,8 @@ type question struct {
 	// Config, a marshalled Block with a channel's configuration, asks what is in it, or whether those whose signatures in Signed are good
 	// are enough for the policy whose path is Policy.
 	Config []byte
+	// Layouts, marshalled SignaturePolicyEnvelopes, ask which of the peers that are Signers must endorse to fulfil them all.
+	Layouts [][]byte
 }
 
 // answer is what Fabric says.
@@ -136,6 +138,8 @@ func (o *oracle) answer(q question) (a answer, err error) {
 		return transaction(q.Proposal, q.Responses)
 	case q.Folder != "":
 		return sign(q)
+	case q.Layouts != nil:
+		return o.layouts(q)
 	case q.Config != nil:
 		return configuration(q)
 	}
