@@ -19,7 +19,7 @@ import (
 type DiscoveryConfig struct {
 	// Address returns where a peer serves clients, as host:port. Clients are not told of a peer without one. Required.
 	Address func(peerName string) string
-	// Orderers are where the orderer serves them. Nil: nowhere.
+	// Orderers are where the orderer serves them, as host:port. Nil: where the channels' configurations say.
 	Orderers []string
 	// TLSCertHash is as in discovery.Config.
 	TLSCertHash func(ctx context.Context) []byte
@@ -145,16 +145,39 @@ func (d discoveredChannel) Chaincode(_ context.Context, name string) (*discovery
 	return c, nil
 }
 
-// Configuration implements discovery.Channel. The orderer belongs to the first organization.
-func (d discoveredChannel) Configuration(context.Context) (*pb.ConfigResult, error) {
-	result := &pb.ConfigResult{Msps: map[string]*pb.FabricMSPConfig{}, Orderers: map[string]*pb.Endpoints{}}
-	for _, o := range d.channel.cfg.Organizations {
-		m := channelconfig.MSP(o)
-		if root := d.network.TLSRoot(o.MSPID); root != nil && len(m.GetTlsRootCerts()) == 0 {
+// Configuration implements discovery.Channel. It is the channel's, but the orderers are where they are now.
+func (d discoveredChannel) Configuration(ctx context.Context) (*pb.ConfigResult, error) {
+	var result *pb.ConfigResult
+	last, err := d.channel.Config(ctx)
+	switch {
+	case errors.Is(err, ErrNoConfig):
+		result = d.configuration()
+	case err != nil:
+		return nil, err
+	default:
+		if result, err = discovery.FromConfig(last.Config); err != nil {
+			return nil, err
+		}
+	}
+	for mspID, m := range result.GetMsps() {
+		if root := d.network.TLSRoot(mspID); root != nil && len(m.GetTlsRootCerts()) == 0 {
 			m.TlsRootCerts = [][]byte{root}
 		}
-		result.Msps[o.MSPID] = m
 	}
-	result.Orderers[d.channel.cfg.Organizations[0].MSPID] = discovery.Endpoints(d.cfg.Orderers...)
+	for mspID := range result.GetOrderers() {
+		if d.cfg.Orderers != nil {
+			result.Orderers[mspID] = discovery.Endpoints(d.cfg.Orderers...)
+		}
+	}
 	return result, nil
+}
+
+// configuration is that of a channel whose blocks have none. The orderer belongs to the first organization.
+func (d discoveredChannel) configuration() *pb.ConfigResult {
+	all := d.channel.cfg.Organizations
+	result := &pb.ConfigResult{Msps: map[string]*pb.FabricMSPConfig{}, Orderers: map[string]*pb.Endpoints{all[0].MSPID: {}}}
+	for _, o := range all {
+		result.Msps[o.MSPID] = channelconfig.MSP(o)
+	}
+	return result
 }

@@ -127,3 +127,19 @@ func TestDiscovery(t *testing.T) {
 		t.Errorf("%v, %v", r, err)
 	}
 }
+
+// Where orderers are is what the channel's configuration says, unless it is known better.
+func TestDiscoveredOrderers(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{OrdererAddresses: []string{"orderer.example.com:7050"}})
+	config := &pb.DiscoveryQuery{Channel: "mychannel", Query: &pb.DiscoveryQuery_ConfigQuery{ConfigQuery: &pb.ConfigQuery{}}}
+	for want, orderers := range map[string][]string{"orderer.example.com": nil, "127.0.0.1": {"127.0.0.1:1"}} {
+		s, err := peer.NewDiscovery(n, n.Peers()[0], peer.DiscoveryConfig{Address: func(string) string { return "" }, Orderers: orderers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := discover(t, s, client(t, n, "alice"), config)[0].GetConfigResult().GetOrderers()["Org1MSP"].GetEndpoint()
+		if len(got) != 1 || got[0].GetHost() != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	}
+}
