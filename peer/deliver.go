@@ -80,7 +80,7 @@ func (d *delivered) channel(id string) *deliver.Channel {
 	if d.byID == nil {
 		d.byID = map[string]deliveredChannel{}
 	}
-	fresh := deliveredChannel{c, &deliver.Channel{Ledger: committedBlocks{c}}} // after Restore there may be other blocks
+	fresh := deliveredChannel{c, &deliver.Channel{Ledger: committedBlocks{c}, PrivateData: privateBlocks{c}}} // after Restore there may be other blocks
 	d.byID[id] = fresh
 	return fresh.Channel
 }

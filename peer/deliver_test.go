@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/peer"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -198,5 +199,71 @@ func TestDeliverAfterRestore(t *testing.T) {
 	slices.Sort(ids)
 	if len(slices.Compact(ids)) != 2 {
 		t.Errorf("blocks with %v, want others after Restore", ids)
+	}
+}
+
+// TestDeliverPrivateData has clients of two organizations read the blocks of a peer that is a member of some collections.
+func TestDeliverPrivateData(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Organizations: []peer.Organization{{MSPID: "Org1MSP"}, {MSPID: "Org2MSP"}}})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset), Endorsement: "ANY Endorsement", Collections: []ledger.CollectionConfig{
+		{Name: "members", Policy: "OR('Org1MSP.member')", MemberOnlyRead: true},
+		{Name: "open", Policy: "OR('Org1MSP.member')"},
+		{Name: "theirs", Policy: "OR('Org2MSP.member')", MemberOnlyRead: true},
+	}})
+	alice, bob := client(t, n, "alice@Org1MSP"), client(t, n, "bob@Org2MSP")
+	ours, theirs := n.Peer("Org1MSP"), n.Peer("Org2MSP")
+	var first, last uint64
+	for i, coll := range []string{"members", "open", "theirs", "_implicit_org_Org1MSP"} {
+		who := alice
+		if coll == "theirs" {
+			who = bob
+		}
+		c := call("putPrivate", coll, "k")
+		c.Transient = map[string][]byte{"value": []byte("secret of " + coll)}
+		committed, err := n.Submit(t.Context(), who, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last = committed.Outcome.Block; i == 0 {
+			first = last
+		}
+	}
+	for _, tc := range []struct {
+		at   *peer.Peer
+		who  identity.Signer
+		want []string
+	}{
+		{ours, alice, []string{"members", "open", "_implicit_org_Org1MSP"}},
+		{ours, bob, []string{"open", "_implicit_org_Org1MSP"}},
+		{theirs, bob, []string{"theirs"}},
+		{theirs, alice, nil},
+	} {
+		cc := serveBlocks(t, n, tc.at)
+		s := subscribe(t, cc, pbgrpc.Deliver_DeliverWithPrivateData_FullMethodName, seek(t, tc.who, "mychannel", first, last))
+		var got []string
+		for {
+			r, err := s.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.GetBlockAndPrivateData() == nil {
+				break
+			}
+			for _, set := range r.GetBlockAndPrivateData().GetPrivateDataMap() {
+				for _, coll := range set.GetNsPvtRwset()[0].GetCollectionPvtRwset() {
+					var kv pb.KVRWSet
+					if err := proto.Unmarshal(coll.GetRwset(), &kv); err != nil {
+						t.Fatal(err)
+					}
+					if v := string(kv.GetWrites()[0].GetValue()); v != "secret of "+coll.GetCollectionName() {
+						t.Errorf("%s has %q", coll.GetCollectionName(), v)
+					}
+					got = append(got, coll.GetCollectionName())
+				}
+			}
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%s gives %v, want %v", tc.at.Name(), got, tc.want)
+		}
 	}
 }
