@@ -29,8 +29,9 @@ func (p *Peer) Deliver(cfg DeliverConfig) (*deliver.Server, error) {
 	if cfg.ACL == nil {
 		cfg.ACL = p.ACL()
 	}
+	d := &delivered{peer: p}
 	s, err := deliver.New(deliver.Config{
-		Channel: (&delivered{peer: p}).channel, ACL: cfg.ACL, MutualTLS: cfg.MutualTLS, TimeWindow: p.cfg.TimeWindow, Logger: p.cfg.Logger,
+		Channel: d.channel, Channels: d.channels, ACL: cfg.ACL, MutualTLS: cfg.MutualTLS, TimeWindow: p.cfg.TimeWindow, Logger: p.cfg.Logger,
 	})
 	return s, errors.WithMessagef(err, "deliver blocks of %s", p.Name())
 }
@@ -83,6 +84,15 @@ func (d *delivered) channel(id string) *deliver.Channel {
 	fresh := deliveredChannel{c, &deliver.Channel{Ledger: committedBlocks{c}, PrivateData: privateBlocks{c}}} // after Restore there may be other blocks
 	d.byID[id] = fresh
 	return fresh.Channel
+}
+
+func (d *delivered) channels() (all []*deliver.Channel) {
+	for _, c := range d.peer.Channels() {
+		if known := d.channel(c.cfg.ID); known != nil {
+			all = append(all, known)
+		}
+	}
+	return all
 }
 
 // committedBlocks are those of a channel, as long as its peer is on it.

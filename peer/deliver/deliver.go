@@ -48,6 +48,9 @@ type Config struct {
 	// Channel returns a channel by its ID, or nil if it isn't there. It returns the same *Channel every time, unless it is another
 	// channel now. It may be called concurrently. Required.
 	Channel func(channelID string) *Channel
+	// Channels returns all channels. If it is given, a client that wants the newest block and those after it misses none that was
+	// committed between the opening of its stream and its envelope: see Server.Deliver. Nil: it may miss some.
+	Channels func() []*Channel
 	// ACL decides who may have blocks. It is asked when a client asks for blocks, and again when the channel's configuration has
 	// changed. Required.
 	ACL acl.Checker
@@ -99,6 +102,11 @@ func New(cfg Config) (*Server, error) {
 }
 
 // Deliver implements pbgrpc.DeliverServer: it sends blocks.
+//
+// A client often opens a stream, asks for what is to come, and has a transaction ordered, without waiting in between. Its transaction
+// may overtake what it asks for. So the newest block, and the next commit, are those of the moment at which the stream was opened, if
+// the stream's first envelope comes within a second and wants blocks after them. Fabric's peers mean the moment at which they read the
+// envelope. But they wait longer before they cut a block.
 func (s *Server) Deliver(stream pbgrpc.Deliver_DeliverServer) error {
 	return s.serve(peerStream(stream, BlockResource, sendForm(whole)))
 }

@@ -23,8 +23,8 @@ var (
 )
 
 // newSpan finds out where a seek begins and ends. A start that is there is allowed to be the height, since the next block is going to
-// be there. Different clients mean different numbers by "for ever", so all that are beyond the height are the same.
-func newSpan(ctx context.Context, l Ledger, seek *pb.SeekInfo) (span, error) {
+// be there. Different clients mean different numbers by "for ever", so all that are beyond the height are the same. The end of the chain, where a span begins that goes on, is at most at mostEnd.
+func newSpan(ctx context.Context, l Ledger, seek *pb.SeekInfo, mostEnd uint64) (span, error) {
 	s := span{
 		failFast: seek.GetBehavior() == pb.SeekInfo_FAIL_IF_NOT_READY,
 		headers:  seek.GetContentType() == pb.SeekInfo_HEADER_WITH_SIG,
@@ -33,12 +33,16 @@ func newSpan(ctx context.Context, l Ledger, seek *pb.SeekInfo) (span, error) {
 	if err != nil {
 		return span{}, err
 	}
+	end := height
+	if _, goesOn := seek.GetStop().GetType().(*pb.SeekPosition_Specified); goesOn {
+		end = min(height, mostEnd)
+	}
 	switch start := seek.GetStart().GetType().(type) {
 	case *pb.SeekPosition_Oldest:
 	case *pb.SeekPosition_Newest:
-		s.next = newest(height)
+		s.next = newest(end)
 	case *pb.SeekPosition_NextCommit:
-		s.next = height
+		s.next = end
 	case *pb.SeekPosition_Specified:
 		if s.next = start.Specified.GetNumber(); s.next > height {
 			return span{}, errNotFound

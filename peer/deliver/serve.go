@@ -20,6 +20,7 @@ type subscriber struct {
 	sendStatus  func(pb.Status) error
 	send        func(encoded []byte) error // a marshalled DeliverResponse
 	sendBlock   sender
+	opened      opened
 }
 
 // sender sends a block in the form that a method has.
@@ -36,6 +37,7 @@ type delivery struct {
 // serve answers a client's envelopes one after the other. The stream's end is met only when the next one is waited for, so a client
 // that has ended its half gets what it has asked for.
 func (s *Server) serve(to *subscriber) error {
+	s.noteOpening(to)
 	for {
 		envelope, err := to.recv()
 		if err == io.EOF {
@@ -84,7 +86,7 @@ func (s *Server) answer(to *subscriber, envelope *pb.Envelope) (pb.Status, error
 	if seek.GetStart() == nil || seek.GetStop() == nil {
 		return s.refuse(pb.Status_BAD_REQUEST, r, errors.New("start or stop is missing")), nil
 	}
-	wanted, err := newSpan(to.ctx, c.Ledger, &seek)
+	wanted, err := newSpan(to.ctx, c.Ledger, &seek, s.heightAtOpening(to, c))
 	switch {
 	case errors.Is(err, errNotFound):
 		return s.refuse(pb.Status_NOT_FOUND, r, err), nil
