@@ -164,7 +164,7 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
-// TestDeliverAfterRestore delivers what is there then. Those who waited for blocks of the time before are told.
+// F194: TestDeliverAfterRestore delivers what is there then. Those who waited for blocks of the time before are told.
 func TestDeliverAfterRestore(t *testing.T) {
 	n := newNetwork(t, peer.NetworkConfig{})
 	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})

@@ -94,8 +94,13 @@ func (s *Server) Process(ctx context.Context, envelope *pb.Envelope) (*pb.Broadc
 	if entry := s.cfg.Logger.Check(zap.DebugLevel, "envelope is refused"); entry != nil {
 		entry.Write(zap.Stringer("status", refused.Status), zap.String("info", refused.Text[:min(len(refused.Text), 500)]))
 	}
-	return &pb.BroadcastResponse{
-		Status: pb.Status(refused.Status),
-		Info:   strings.ToValidUTF8(refused.Text, "\uFFFD"), // or it couldn't be sent
-	}, nil
+	return &pb.BroadcastResponse{Status: pb.Status(refused.Status), Info: sendable(refused.Text)}, nil
+}
+
+// maxInfo is how many bytes of a reason a client gets.
+const maxInfo = 64 << 10
+
+// sendable returns as much of a text as a client should get, in UTF-8.
+func sendable(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxInfo)], "\uFFFD")
 }

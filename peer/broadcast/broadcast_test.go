@@ -164,6 +164,7 @@ func TestErrors(t *testing.T) {
 		"any other":           {errors.New("no leader"), &pb.BroadcastResponse{Status: pb.Status_SERVICE_UNAVAILABLE, Info: "no leader"}},
 		"another's context":   {context.Canceled, &pb.BroadcastResponse{Status: pb.Status_SERVICE_UNAVAILABLE, Info: "context canceled"}},
 		"not to be sent":      {errors.New("\xff"), &pb.BroadcastResponse{Status: pb.Status_SERVICE_UNAVAILABLE, Info: "\uFFFD"}},
+		"far too long":        {errors.New(strings.Repeat("é", 1<<20)), &pb.BroadcastResponse{Status: pb.Status_SERVICE_UNAVAILABLE, Info: strings.Repeat("é", 32<<10)}},
 		"a long text, logged": {errors.New(strings.Repeat("é", 1000)), &pb.BroadcastResponse{Status: pb.Status_SERVICE_UNAVAILABLE, Info: strings.Repeat("é", 1000)}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// TestNeverReads has a client send for ever, and read no answer. There is a bound to what is ordered for it.
+// F191: TestNeverReads has a client send for ever, and read no answer. There is a bound to what is ordered for it.
 func TestNeverReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ordered := 0
@@ -44,7 +44,7 @@ func TestNeverReads(t *testing.T) {
 	})
 }
 
-// TestNoRoom has a client send to an orderer whose blocks nobody takes. It waits, and nothing is left of it when it goes. A client of
+// F197: TestNoRoom has a client send to an orderer whose blocks nobody takes. It waits, and nothing is left of it when it goes. A client of
 // another channel doesn't wait.
 func TestNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestNoRoom(t *testing.T) {
 	})
 }
 
-// TestHugeEnvelopes refuses what is larger than a block, and what is larger than gRPC takes.
+// F193: TestHugeEnvelopes refuses what is larger than a block, and what is larger than gRPC takes.
 func TestHugeEnvelopes(t *testing.T) {
 	cc := served(t, newOrderer(t))
 	padded := envelope(t, "mychannel", "1")
@@ -130,7 +130,7 @@ func TestHugeEnvelopes(t *testing.T) {
 	}
 }
 
-// TestEnds ends a client's half, and the client, before and between envelopes.
+// F192: TestEnds ends a client's half, and the client, before and between envelopes.
 func TestEnds(t *testing.T) {
 	for point := range 3 {
 		for _, gone := range []bool{false, true} {

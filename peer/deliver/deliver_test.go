@@ -132,7 +132,7 @@ func TestFollows(t *testing.T) {
 	})
 }
 
-// TestLeaveEnds asks the ACL again when the configuration changes, and nobody when the client's certificate has ended.
+// F195: TestLeaveEnds asks the ACL again when the configuration changes, and nobody when the client's certificate has ended.
 func TestLeaveEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sequence := uint64(3)
@@ -221,7 +221,7 @@ func TestSourceFails(t *testing.T) {
 	})
 }
 
-// TestTurn has one subscriber at a time wait at the ledger, and another one take over when that one goes.
+// F192: TestTurn has one subscriber at a time wait at the ledger, and another one take over when that one goes.
 func TestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 0)
@@ -262,7 +262,7 @@ func TestTurn(t *testing.T) {
 	})
 }
 
-// TestLedgerFailsOnce has subscribers try again after an error.
+// F194: TestLedgerFailsOnce has subscribers try again after an error.
 func TestLedgerFailsOnce(t *testing.T) {
 	f := newFixture(t, 1)
 	f.chain.fail(errors.New("disk"))

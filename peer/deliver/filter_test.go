@@ -32,7 +32,7 @@ func with(t testing.TB, actions ...*pb.TransactionAction) []byte {
 	return marshal(t, &pb.Transaction{Actions: actions})
 }
 
-// TestFiltered says what becomes of each kind of envelope.
+// F196: TestFiltered says what becomes of each kind of envelope.
 func TestFiltered(t *testing.T) {
 	const endorsed = pb.HeaderType_ENDORSER_TRANSACTION
 	event := &pb.ChaincodeEvent{ChaincodeId: "asset", TxId: "tx", EventName: "created", Payload: []byte("secret")}

@@ -22,7 +22,7 @@ import (
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
-// TestNeverRead has clients that read nothing. Others get their blocks, and nothing piles up for them.
+// F190: TestNeverRead has clients that read nothing. Others get their blocks, and nothing piles up for them.
 func TestNeverRead(t *testing.T) {
 	const silent, blocks = 30, 150
 	for name, tc := range map[string]struct {
@@ -120,7 +120,7 @@ func TestManySeeks(t *testing.T) {
 	}
 }
 
-// TestManySeeksUnread ends when its client does, which sends seeks for ever and reads nothing. Until then there is a bound to what the
+// F191: TestManySeeksUnread ends when its client does, which sends seeks for ever and reads nothing. Until then there is a bound to what the
 // server takes of them.
 func TestManySeeksUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -153,7 +153,7 @@ func TestManySeeksUnread(t *testing.T) {
 	})
 }
 
-// TestHalfClose ends the client's half at each point of a conversation.
+// F192: TestHalfClose ends the client's half at each point of a conversation.
 func TestHalfClose(t *testing.T) {
 	endAtEachPoint(t, func(p *played, _ context.CancelFunc) { close(p.in) }, nil)
 }
@@ -220,7 +220,7 @@ func endAtEachPoint(t *testing.T, end func(*played, context.CancelFunc), want er
 	}
 }
 
-// TestHugeEnvelopes refuses what no client needs, before anybody has to keep it.
+// F193: TestHugeEnvelopes refuses what no client needs, before anybody has to keep it.
 func TestHugeEnvelopes(t *testing.T) {
 	f := newFixture(t, 1)
 	cc := serve(t, f.Server)

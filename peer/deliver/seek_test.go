@@ -114,7 +114,7 @@ func TestEmptyChannel(t *testing.T) {
 	}
 }
 
-// TestOvertaken has blocks committed between the opening of a stream and its first envelope.
+// F198: TestOvertaken has blocks committed between the opening of a stream and its first envelope.
 func TestOvertaken(t *testing.T) {
 	const forEver = math.MaxUint64
 	for name, tc := range map[string]struct {
