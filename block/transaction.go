@@ -66,7 +66,9 @@ func ParseTransaction(envelope []byte) (*Transaction, error) {
 	if t := l.channel.GetTimestamp(); t.IsValid() {
 		tx.Timestamp = t.AsTime()
 	}
-	if !bytes.Equal(l.endorsed.GetProposalHash(), proposalHash(l.payload.GetHeader(), l.action.GetChaincodeProposalPayload())) {
+	// The action has a signature header of its own, and it is the one that was endorsed (Fabric: core/common/validation).
+	hash := HashParts(l.payload.GetHeader().GetChannelHeader(), l.tx.GetActions()[0].GetHeader(), l.action.GetChaincodeProposalPayload())
+	if !bytes.Equal(l.endorsed.GetProposalHash(), hash) {
 		return nil, errors.New("parse transaction: what was endorsed is another proposal: the hashes differ")
 	}
 	return tx, nil
@@ -166,14 +168,16 @@ func HashProposal(h *pb.Header, payload *pb.ChaincodeProposalPayload) ([]byte, e
 	if err != nil {
 		return nil, errors.WithMessage(err, "hash proposal")
 	}
-	return proposalHash(h, visible), nil
+	return HashParts(h.GetChannelHeader(), h.GetSignatureHeader(), visible), nil
 }
 
-func proposalHash(h *pb.Header, visible []byte) []byte {
+// HashParts is ProposalHash for what a transaction has of its proposal: the marshalled ChannelHeader of its envelope, the SignatureHeader
+// of its action, and the ChaincodeProposalPayload without the transient map (Fabric: protoutil, GetProposalHash2).
+func HashParts(channelHeader, signatureHeader, payload []byte) []byte {
 	hash := sha256.New()
-	hash.Write(h.GetChannelHeader())
-	hash.Write(h.GetSignatureHeader())
-	hash.Write(visible)
+	hash.Write(channelHeader)
+	hash.Write(signatureHeader)
+	hash.Write(payload)
 	return hash.Sum(nil)
 }
 

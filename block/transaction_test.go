@@ -234,6 +234,9 @@ func TestParseTransactionRefuses(t *testing.T) {
 		"what was endorsed is another proposal": func(_ *pb.Payload, c *pb.ChannelHeader, _ *pb.Transaction, _ *pb.ChaincodeActionPayload) {
 			c.ChannelId = "other"
 		},
+		"another proposal: the hashes differ": func(_ *pb.Payload, _ *pb.ChannelHeader, tx *pb.Transaction, _ *pb.ChaincodeActionPayload) {
+			tx.Actions[0].Header = nil
+		},
 	} {
 		if tx, err := block.ParseTransaction(rewrap(t, good, change)); tx != nil || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %+v, %v, want %s", tx, err, want)
@@ -247,6 +250,23 @@ func TestParseTransactionRefuses(t *testing.T) {
 	same := func(*pb.Payload, *pb.ChannelHeader, *pb.Transaction, *pb.ChaincodeActionPayload) {}
 	if _, err := block.ParseTransaction(rewrap(t, good, same)); err != nil {
 		t.Errorf("unchanged: %v", err)
+	}
+}
+
+// What was endorsed has the signature header of the action. That of the envelope may be another one, as for Fabric's peers.
+func TestParseTransactionOfTwoHeaders(t *testing.T) {
+	p := newPeople(t)
+	proposal := p.propose(t)
+	good, err := block.NewTransaction(proposal.Signed, []*pb.ProposalResponse{endorse(t, p.peer1, proposal.Signed, nil)}, p.alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := marshal(t, &pb.SignatureHeader{Creator: []byte("somebody"), Nonce: []byte("other")})
+	tx, err := block.ParseTransaction(rewrap(t, good, func(p *pb.Payload, _ *pb.ChannelHeader, _ *pb.Transaction, _ *pb.ChaincodeActionPayload) {
+		p.Header.SignatureHeader = other
+	}))
+	if err != nil || string(tx.Creator) != "somebody" || string(tx.Nonce) != "other" {
+		t.Errorf("got %+v, %v", tx, err)
 	}
 }
 

@@ -48,7 +48,7 @@ func (u Unsigned) marshal() ([]byte, error) {
 		response = "\x08\xc8\x01"     // a Response with status 200
 		overhead = 160                // what tags, lengths and these constants take
 	)
-	hash := proposalHash(&pb.Header{ChannelHeader: channel, SignatureHeader: signature}, []byte(proposal))
+	hash := HashParts(channel, signature, []byte(proposal))
 	w := newBackward(overhead + len(channel) + 2*len(signature) + len(u.RWSet))
 	w.string(chaincodeActionResponse, response)
 	if len(u.RWSet) > 0 {

@@ -3,12 +3,12 @@ package committer
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"time"
 
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/block"
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/internal/portions"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
@@ -152,11 +152,9 @@ func (e *envelope) checkAction(ctx context.Context) error {
 	if e.payload.GetHeader().GetChannelHeader() == nil || e.action.GetChaincodeProposalPayload() == nil {
 		return refuse(code, "there is no proposal")
 	}
-	hash := sha256.New()
-	hash.Write(e.payload.GetHeader().GetChannelHeader())
-	hash.Write(e.inner.GetHeader()) // the action's, whatever the envelope's own is
-	hash.Write(e.action.GetChaincodeProposalPayload())
-	if !bytes.Equal(hash.Sum(nil), e.endorsed.GetProposalHash()) {
+	// It is the action's signature header, whatever the envelope's own is.
+	hash := block.HashParts(e.payload.GetHeader().GetChannelHeader(), e.inner.GetHeader(), e.action.GetChaincodeProposalPayload())
+	if !bytes.Equal(hash, e.endorsed.GetProposalHash()) {
 		return refuse(code, "what was endorsed is another proposal: the hashes differ")
 	}
 	return nil
