@@ -9,6 +9,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/block"
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/peer/committer"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -46,7 +47,7 @@ func (n *Network) Endorse(ctx context.Context, who identity.Signer, call Call) (
 	for _, a := range answers {
 		responses, e.Peers = append(responses, a.response), append(e.Peers, a.peer.Name())
 	}
-	wanted, err := collectionHashes(e.RWSet)
+	wanted, err := committer.CollectionHashes(ctx, e.RWSet)
 	if err != nil {
 		return nil, err
 	}

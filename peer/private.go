@@ -29,25 +29,44 @@ type PrivateData struct {
 	From *Channel
 	// TxID is the transaction's ID.
 	TxID string
-	// set is all of it. Nobody but that peer may see it.
-	set *pb.TxPvtReadWriteSet
+	// model and parts are all of it. Nobody but that peer may see it.
+	model pb.TxReadWriteSet_DataModel
+	parts []privatePart
+}
+
+// privatePart is what is written to a collection, and who may have it.
+type privatePart struct {
+	namespace string
+	set       *pb.CollectionPvtReadWriteSet
+	members
+}
+
+// privateData looks up the collections of a private read/write set.
+func (c *Channel) privateData(ctx context.Context, txID string, private []byte) (PrivateData, error) {
+	var set pb.TxPvtReadWriteSet
+	if err := proto.Unmarshal(private, &set); err != nil {
+		return PrivateData{}, errors.Wrap(err, "decode private read/write set")
+	}
+	d := PrivateData{From: c, TxID: txID, model: set.GetDataModel()}
+	for _, ns := range set.GetNsPvtRwset() {
+		for _, coll := range ns.GetCollectionPvtRwset() {
+			m, err := c.membersOf(ctx, ns.GetNamespace(), coll.GetCollectionName())
+			if err != nil {
+				return PrivateData{}, err
+			}
+			d.parts = append(d.parts, privatePart{ns.GetNamespace(), coll, m})
+		}
+	}
+	return d, nil
 }
 
 // For returns the part of the data that a peer may have, a marshalled TxPvtReadWriteSet, or nil: that of the collections whose
 // policies name the peer.
-func (d PrivateData) For(ctx context.Context, who *identity.Verified) ([]byte, error) {
-	part := &pb.TxPvtReadWriteSet{DataModel: d.set.GetDataModel()}
-	for _, ns := range d.set.GetNsPvtRwset() {
-		var may []*pb.CollectionPvtReadWriteSet
-		for _, coll := range ns.GetCollectionPvtRwset() {
-			if ok, err := d.From.mayHave(ctx, ns.GetNamespace(), coll.GetCollectionName(), who); err != nil {
-				return nil, err
-			} else if ok {
-				may = append(may, coll)
-			}
-		}
-		if may != nil {
-			part.NsPvtRwset = append(part.NsPvtRwset, &pb.NsPvtReadWriteSet{Namespace: ns.GetNamespace(), CollectionPvtRwset: may})
+func (d PrivateData) For(_ context.Context, who *identity.Verified) ([]byte, error) {
+	part := &pb.TxPvtReadWriteSet{DataModel: d.model}
+	for _, p := range d.parts {
+		if p.has(who) {
+			addTo(part, p.namespace, p.set)
 		}
 	}
 	if part.NsPvtRwset == nil {
@@ -59,31 +78,18 @@ func (d PrivateData) For(ctx context.Context, who *identity.Verified) ([]byte, e
 
 // Check returns an error if a collection wants its data to be at more peers than there are, besides the one that has endorsed
 // (Fabric: gossip/privdata, distributor.go, with its text).
-func (d PrivateData) Check(ctx context.Context, others []*identity.Verified) error {
-	for _, ns := range d.set.GetNsPvtRwset() {
-		for _, coll := range ns.GetCollectionPvtRwset() {
-			config, err := d.From.collection(ctx, ns.GetNamespace(), coll.GetCollectionName())
-			if err != nil {
-				return err
+func (d PrivateData) Check(_ context.Context, others []*identity.Verified) error {
+	for _, p := range d.parts {
+		eligible := 0
+		for _, who := range others {
+			if p.has(who) {
+				eligible++
 			}
-			if config == nil {
-				continue // an implicit collection wants none
-			}
-			eligible := 0
-			for _, who := range others {
-				ok, err := d.From.mayHave(ctx, ns.GetNamespace(), coll.GetCollectionName(), who)
-				if err != nil {
-					return err
-				}
-				if ok {
-					eligible++
-				}
-			}
-			if eligible < int(config.RequiredPeerCount) {
-				return errors.Errorf("failed to distribute private collection, txID %s, channel %s: could not build private data dissemination plan "+
-					"for chaincode %s and collection %s: required to disseminate to at least %d peers, but know of only %d eligible peers",
-					d.TxID, d.From.cfg.ID, ns.GetNamespace(), coll.GetCollectionName(), config.RequiredPeerCount, eligible)
-			}
+		}
+		if eligible < p.required {
+			return errors.Errorf("failed to distribute private collection, txID %s, channel %s: could not build private data dissemination plan "+
+				"for chaincode %s and collection %s: required to disseminate to at least %d peers, but know of only %d eligible peers",
+				d.TxID, d.From.cfg.ID, p.namespace, p.set.GetCollectionName(), p.required, eligible)
 		}
 	}
 	return nil
@@ -103,31 +109,46 @@ func (c *Channel) collection(ctx context.Context, namespace, name string) (*ledg
 	return nil, nil
 }
 
-// mayHave reports whether a peer may have a collection's data. Of a collection without a definition, it is the one who has run
-// the transaction, and nobody else.
-func (c *Channel) mayHave(ctx context.Context, namespace, name string, who *identity.Verified) (bool, error) {
+// members are those who may have a collection's data.
+type members struct {
+	has      func(who *identity.Verified) bool
+	required int // how many besides the endorser must have it
+}
+
+// membersOf looks a collection up. The data of one without a definition is for who has run the transaction, and nobody else. An implicit
+// collection requires nobody else.
+func (c *Channel) membersOf(ctx context.Context, namespace, name string) (members, error) {
 	config, err := c.collection(ctx, namespace, name)
 	if err != nil {
-		return false, err
+		return members{}, err
 	}
 	if config == nil {
 		if mspID, ok := strings.CutPrefix(name, ledger.ImplicitCollectionPrefix); ok {
-			return mspID == who.MSPID(), nil
+			return members{has: func(who *identity.Verified) bool { return mspID == who.MSPID() }}, nil
 		}
-		return who == c.self, nil
+		return members{has: func(who *identity.Verified) bool { return who == c.self }}, nil
 	}
 	policy, err := policies.Parse(config.Policy)
 	if err != nil {
-		return false, errors.WithMessagef(err, "parse policy of collection %s", name)
+		return members{}, errors.WithMessagef(err, "parse policy of collection %s", name)
 	}
-	return policy.Evaluate([]*identity.Verified{who}) == nil, nil
+	return members{
+		has:      func(who *identity.Verified) bool { return policy.Evaluate([]*identity.Verified{who}) == nil },
+		required: int(config.RequiredPeerCount),
+	}, nil
+}
+
+// mayHave reports whether a peer may have a collection's data.
+func (c *Channel) mayHave(ctx context.Context, namespace, name string, who *identity.Verified) (bool, error) {
+	m, err := c.membersOf(ctx, namespace, name)
+	return err == nil && m.has(who), err
 }
 
 // share keeps what this peer may have of what it has endorsed, and gives others theirs.
 func (c *Channel) share(ctx context.Context, txID string, private []byte) error {
-	d := PrivateData{From: c, TxID: txID, set: &pb.TxPvtReadWriteSet{}}
-	if err := proto.Unmarshal(private, d.set); err != nil {
-		return errors.Wrap(err, "decode private read/write set")
+	d, err := c.privateData(ctx, txID, private)
+	if err != nil {
+		return err
 	}
 	own, err := d.For(ctx, c.self)
 	if err == nil && own != nil {
@@ -182,23 +203,6 @@ func fitting(ctx context.Context, variants [][]byte, wanted []committer.Collecti
 	}
 	b, err := proto.Marshal(fits)
 	return b, errors.Wrap(err, "marshal private read/write set")
-}
-
-// collectionHashes returns the hashes of what a transaction has written in collections.
-func collectionHashes(rwset []byte) ([]committer.CollectionHash, error) {
-	var set pb.TxReadWriteSet
-	if err := proto.Unmarshal(rwset, &set); err != nil {
-		return nil, errors.Wrap(err, "decode read/write set")
-	}
-	var all []committer.CollectionHash
-	for _, ns := range set.GetNsRwset() {
-		for _, coll := range ns.GetCollectionHashedRwset() {
-			if len(coll.GetPvtRwsetHash()) > 0 { // it writes something
-				all = append(all, committer.CollectionHash{Namespace: ns.GetNamespace(), Collection: coll.GetCollectionName(), Hash: coll.GetPvtRwsetHash()})
-			}
-		}
-	}
-	return all, nil
 }
 
 // addTo adds a collection. Each namespace is in a set once.

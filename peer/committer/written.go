@@ -103,6 +103,32 @@ func (e *envelope) written(ctx context.Context) ([]*namespace, error) {
 	return all, nil
 }
 
+// CollectionHashes returns the hashes of what a transaction writes in collections, by its read/write set: a marshalled TxReadWriteSet.
+func CollectionHashes(ctx context.Context, rwset []byte) ([]CollectionHash, error) {
+	var set pb.TxReadWriteSet
+	if err := decode(ctx, rwset, &set, kvledger.BadRWSet); err != nil {
+		return nil, err
+	}
+	var all []CollectionHash
+	for _, ns := range set.GetNsRwset() {
+		for _, c := range ns.GetCollectionHashedRwset() {
+			var hashed pb.HashedRWSet
+			if err := decode(ctx, c.GetHashedRwset(), &hashed, kvledger.BadRWSet); err != nil {
+				return nil, err
+			}
+			if hasWrites(&hashed) {
+				all = append(all, CollectionHash{Namespace: ns.GetNamespace(), Collection: c.GetCollectionName(), Hash: c.GetPvtRwsetHash()})
+			}
+		}
+	}
+	return all, nil
+}
+
+// hasWrites reports whether a transaction writes in a collection, so that there is private data (Fabric: gossip/privdata, coordinator.go).
+func hasWrites(set *pb.HashedRWSet) bool {
+	return len(set.GetHashedWrites())+len(set.GetMetadataWrites()) > 0
+}
+
 func newNamespace(ctx context.Context, from *pb.NsReadWriteSet) (*namespace, error) {
 	ns := &namespace{name: from.GetNamespace()}
 	var public pb.KVRWSet
@@ -120,14 +146,13 @@ func newNamespace(ctx context.Context, from *pb.NsReadWriteSet) (*namespace, err
 		if err := decode(ctx, c.GetHashedRwset(), &set, kvledger.BadRWSet); err != nil {
 			return nil, err
 		}
-		before := ns.writes.count
 		if err := addAll(ctx, ns, c.GetCollectionName(), set.GetHashedWrites(), (*pb.KVWriteHash).GetKeyHash, false); err != nil {
 			return nil, err
 		}
 		if err := addAll(ctx, ns, c.GetCollectionName(), set.GetMetadataWrites(), (*pb.KVMetadataWriteHash).GetKeyHash, true); err != nil {
 			return nil, err
 		}
-		if ns.writes.count > before {
+		if hasWrites(&set) {
 			ns.private = append(ns.private, CollectionHash{Namespace: ns.name, Collection: c.GetCollectionName(), Hash: c.GetPvtRwsetHash()})
 		}
 	}
