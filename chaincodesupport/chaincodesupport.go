@@ -55,6 +55,20 @@ func (cs *ChaincodeSupport) Launch(ctx context.Context, chaincodeID string) (err
 	return err
 }
 
+// StopReplaced stops the chaincodes that something else runs now than before, or that nothing ran before. It is for whoever goes back to
+// what ran the chaincodes at some moment. Both maps are by chaincode ID.
+func StopReplaced[R comparable](ctx context.Context, cs *ChaincodeSupport, before, now map[string]R) error {
+	for id, r := range now {
+		if old, ok := before[id]; ok && old == r {
+			continue
+		}
+		if err := cs.Stop(ctx, id); err != nil {
+			return errors.WithMessagef(err, "stop chaincode %s", id)
+		}
+	}
+	return nil
+}
+
 // Stop ends a chaincode. It waits until nothing of the chaincode is left running, or until ctx ends. The transactions in
 // flight end with handler.ErrStreamTerminated. The chaincode isn't launched again until somebody calls it. It is no error to
 // stop one that isn't running.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,6 +108,32 @@ func TestLifecycleOfCrashes(t *testing.T) {
 		wantError(t, <-launched, "chaincode asset:1 was stopped")
 		d.want(t, "1h0m3s asset:1 ending restarts 2 asked: chaincode asset:1 was stopped",
 			"1h0m3s asset:1 stopped restarts 2 asked: chaincode asset:1 was stopped")
+	})
+}
+
+// What is run by the same as before goes on.
+func TestStopReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDiary()
+		cs := newSupport(t, chaincodesupport.Config{Lifecycle: d, Runtimes: always(scripted(t, succeed))})
+		for _, id := range []string{"same:1", "other:1", "new:1"} {
+			if err := cs.Launch(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.taken()
+		before, now := map[string]int{"same:1": 1, "other:1": 1, "gone:1": 1}, map[string]int{"same:1": 1, "other:1": 2, "new:1": 0}
+		if err := chaincodesupport.StopReplaced(t.Context(), cs, before, now); err != nil {
+			t.Error(err)
+		}
+		var stopped []string
+		for _, e := range d.taken() {
+			if strings.Contains(e, " stopped ") {
+				stopped = append(stopped, strings.Fields(e)[1])
+			}
+		}
+		slices.Sort(stopped)
+		wantEvents(t, stopped, []string{"new:1", "other:1"})
 	})
 }
 

@@ -249,15 +249,7 @@ func (b *direct) reinstall(ctx context.Context, before map[string]runtime.Runtim
 	now := b.runtimes
 	b.runtimes = maps.Clone(before)
 	b.mu.Unlock()
-	for id, rt := range now {
-		if before[id] == rt {
-			continue
-		}
-		if err := b.support.Stop(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return chaincodesupport.StopReplaced(ctx, b.support, before, now)
 }
 
 // settle has nothing to wait for.

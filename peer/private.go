@@ -41,8 +41,8 @@ type privatePart struct {
 	members
 }
 
-// privateData looks up the collections of a private read/write set.
-func (c *Channel) privateData(ctx context.Context, txID string, private []byte) (PrivateData, error) {
+// privateDataOf looks up the collections of a private read/write set.
+func privateDataOf(ctx context.Context, c *Channel, txID string, private []byte) (PrivateData, error) {
 	var set pb.TxPvtReadWriteSet
 	if err := proto.Unmarshal(private, &set); err != nil {
 		return PrivateData{}, errors.Wrap(err, "decode private read/write set")
@@ -50,7 +50,7 @@ func (c *Channel) privateData(ctx context.Context, txID string, private []byte) 
 	d := PrivateData{From: c, TxID: txID, model: set.GetDataModel()}
 	for _, ns := range set.GetNsPvtRwset() {
 		for _, coll := range ns.GetCollectionPvtRwset() {
-			m, err := c.membersOf(ctx, ns.GetNamespace(), coll.GetCollectionName())
+			m, err := membersOf(ctx, c, ns.GetNamespace(), coll.GetCollectionName())
 			if err != nil {
 				return PrivateData{}, err
 			}
@@ -117,7 +117,7 @@ type members struct {
 
 // membersOf looks a collection up. The data of one without a definition is for who has run the transaction, and nobody else. An implicit
 // collection requires nobody else.
-func (c *Channel) membersOf(ctx context.Context, namespace, name string) (members, error) {
+func membersOf(ctx context.Context, c *Channel, namespace, name string) (members, error) {
 	config, err := c.collection(ctx, namespace, name)
 	if err != nil {
 		return members{}, err
@@ -140,13 +140,13 @@ func (c *Channel) membersOf(ctx context.Context, namespace, name string) (member
 
 // mayHave reports whether a peer may have a collection's data.
 func (c *Channel) mayHave(ctx context.Context, namespace, name string, who *identity.Verified) (bool, error) {
-	m, err := c.membersOf(ctx, namespace, name)
+	m, err := membersOf(ctx, c, namespace, name)
 	return err == nil && m.has(who), err
 }
 
 // share keeps what this peer may have of what it has endorsed, and gives others theirs.
 func (c *Channel) share(ctx context.Context, txID string, private []byte) error {
-	d, err := c.privateData(ctx, txID, private)
+	d, err := privateDataOf(ctx, c, txID, private)
 	if err != nil {
 		return err
 	}

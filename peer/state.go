@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/peer/committer"
 	"github.com/ccpeer/ccpeer/peer/ordering"
@@ -115,15 +116,7 @@ func (p *Peer) reinstall(ctx context.Context, before map[string]*installed) erro
 	now := p.runtimes
 	p.runtimes = maps.Clone(before)
 	p.mu.Unlock()
-	for id, i := range now {
-		if before[id] == i {
-			continue
-		}
-		if err := p.support.Stop(ctx, id); err != nil {
-			return errors.WithMessagef(err, "stop chaincode %s", id)
-		}
-	}
-	return nil
+	return chaincodesupport.StopReplaced(ctx, p.support, before, now)
 }
 
 // still calls f while nothing is ordered, and everything that was ordered is committed.
