@@ -244,13 +244,13 @@ func create(stub shim.ChaincodeStubInterface, args []string) *pb.Response {
 	if err := stub.PutPrivateData(implicit(mspID), args[0], properties); err != nil {
 		return shim.Error(err.Error())
 	}
-	if err := write(stub, args[0], asset{mspID, args[1]}); err != nil {
+	if err := writeAsset(stub, args[0], asset{mspID, args[1]}); err != nil {
 		return shim.Error(err.Error())
 	}
 	return answer(nil, giveTo(stub, args[0], mspID))
 }
 
-func write(stub shim.ChaincodeStubInterface, name string, a asset) error {
+func writeAsset(stub shim.ChaincodeStubInterface, name string, a asset) error {
 	b, err := json.Marshal(a)
 	if err != nil {
 		return err
@@ -275,7 +275,7 @@ func describe(stub shim.ChaincodeStubInterface, args []string) *pb.Response {
 		return shim.Error(err.Error())
 	}
 	a.Description = args[1]
-	return answer(nil, write(stub, args[0], a))
+	return answer(nil, writeAsset(stub, args[0], a))
 }
 
 func priceOf(name string) string { return "price of " + name }
@@ -350,7 +350,7 @@ func move(stub shim.ChaincodeStubInterface, name string, a asset, buyer string) 
 		return err
 	}
 	for _, step := range []func() error{
-		func() error { return write(stub, name, asset{buyer, a.Description}) },
+		func() error { return writeAsset(stub, name, asset{buyer, a.Description}) },
 		func() error { return giveTo(stub, name, buyer) },
 		func() error { return stub.DelPrivateData(implicit(a.Owner), name) },
 		func() error { return stub.DelPrivateData(implicit(a.Owner), priceOf(name)) },

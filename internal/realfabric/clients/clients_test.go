@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/internal/golden"
+	"github.com/ccpeer/ccpeer/internal/realfabric/target"
 )
 
 // limit is how long a program may take, on a machine that is busy with something else.
@@ -40,10 +41,17 @@ func clients() []client {
 func TestFabric(t *testing.T) {
 	for _, c := range clients() {
 		t.Run(c.name, func(t *testing.T) {
-			command := c.command(t)
-			c.compare(t, c.run(t, command, startFabric(t, c.mutual)), golden.Update())
+			c.hold(t, c.command(t), startFabric(t, c.mutual), golden.Update())
 		})
 	}
+}
+
+// hold holds what a program prints on a network, and says to it and hears of it, to the program's files.
+func (c client) hold(t *testing.T, command []string, d *description, update bool) {
+	t.Helper()
+	p := between(t, d)
+	compare(t, c.name+".jsonl", c.run(t, command, d.write(t)), update)
+	compare(t, c.name+".txt", p.transcript(), update)
 }
 
 // run runs a program, and returns what it prints, without what differs each time.
@@ -83,20 +91,14 @@ func normal(text string) string {
 	return text
 }
 
-// compare compares what a program has printed with its file.
-func (c client) compare(t *testing.T, got string, update bool) {
+// compare compares something with a file.
+func compare(t *testing.T, name, got string, update bool) {
 	t.Helper()
-	file := filepath.Join("testdata", c.name+".jsonl")
+	file := filepath.Join("testdata", name)
 	if update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		write(t, file, []byte(got))
 	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, w := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	g, w := strings.Split(got, "\n"), strings.Split(string(readFile(t, file)), "\n")
 	for i := range max(len(g), len(w)) {
 		if i >= len(g) || i >= len(w) {
 			t.Fatalf("%s: %d lines, want %d; -update writes them", file, len(g), len(w))
@@ -113,7 +115,21 @@ func writeJSON(t *testing.T, path string, v any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, b, 0o600); err != nil {
+	write(t, path, b)
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := target.WriteFile(path, content); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

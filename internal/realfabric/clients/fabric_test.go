@@ -18,6 +18,8 @@ type description struct {
 	Foreign foreign `json:"foreign"`
 	// Client is the certificate that programs show when they connect.
 	Client target.User `json:"client"`
+
+	dir string // where its files are
 }
 
 type foreign struct {
@@ -37,8 +39,8 @@ func chaincodes(program *words) []network.Chaincode {
 	}
 }
 
-// startFabric starts a network of Fabric, and describes it in a file.
-func startFabric(t *testing.T, mutual bool) (path string) {
+// startFabric starts a network of Fabric.
+func startFabric(t *testing.T, mutual bool) *description {
 	t.Helper()
 	n := network.StartWith(t, bin, network.Config{
 		Chaincodes: chaincodes(&words{stop: t.Context().Done()}), MaxMessages: 1, PullTimeout: 10 * time.Second, ClientCertificates: mutual,
@@ -48,16 +50,16 @@ func startFabric(t *testing.T, mutual bool) (path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := description{}
+	d := &description{dir: dir}
 	if d.Target, err = target.Read(path); err != nil {
 		t.Fatal(err)
 	}
 	d.Client.Cert, d.Client.Key = n.TLSCertificate()
-	return d.write(t, dir)
+	return d
 }
 
 // write completes the description, and writes it to a file.
-func (d *description) write(t *testing.T, dir string) (path string) {
+func (d *description) write(t *testing.T) (path string) {
 	t.Helper()
 	msp, err := identity.NewMSP(identity.MSPConfig{ID: "Org9MSP"})
 	if err != nil {
@@ -68,10 +70,10 @@ func (d *description) write(t *testing.T, dir string) (path string) {
 		t.Fatal(err)
 	}
 	d.Foreign.MSPID = msp.ID()
-	if d.Foreign.User, err = target.WriteUser(dir, "stranger", id); err != nil {
+	if d.Foreign.User, err = target.WriteUser(d.dir, "stranger", id); err != nil {
 		t.Fatal(err)
 	}
-	path = filepath.Join(dir, "clients.json")
+	path = filepath.Join(d.dir, "clients.json")
 	writeJSON(t, path, d)
 	return path
 }

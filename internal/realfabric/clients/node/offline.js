@@ -41,11 +41,11 @@ module.exports = async (network) => {
     ];
     for (const [name, make, remake, number] of blocks) {
         await step(`sign a request for ${name} elsewhere`, async () => {
-            const request = channel[make]({ startBlock: 1n });
+            const request = channel[make]({ startBlock: submitted.blockNumber });
             const events = await gateway[remake](...await sign(request)).getEvents();
             for await (const b of events) {
                 events.close();
-                return number(b);
+                return BigInt(number(b)) === submitted.blockNumber;
             }
         });
     }

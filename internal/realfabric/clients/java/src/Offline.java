@@ -44,23 +44,23 @@ final class Offline {
             }
         });
         Step.step("sign a request for blocks elsewhere", () -> {
-            BlockEventsRequest r = channel.newBlockEventsRequest().startBlock(1).build();
+            BlockEventsRequest r = channel.newBlockEventsRequest().startBlock(block[0]).build();
             try (CloseableIterator<Block> blocks = gateway.newSignedBlockEventsRequest(r.getBytes(), user.signer.sign(r.getDigest())).getEvents()) {
-                return blocks.next().getHeader().getNumber();
+                return blocks.next().getHeader().getNumber() == block[0];
             }
         });
         Step.step("sign a request for filtered blocks elsewhere", () -> {
-            FilteredBlockEventsRequest r = channel.newFilteredBlockEventsRequest().startBlock(1).build();
+            FilteredBlockEventsRequest r = channel.newFilteredBlockEventsRequest().startBlock(block[0]).build();
             try (CloseableIterator<FilteredBlock> blocks =
                      gateway.newSignedFilteredBlockEventsRequest(r.getBytes(), user.signer.sign(r.getDigest())).getEvents()) {
-                return blocks.next().getNumber();
+                return blocks.next().getNumber() == block[0];
             }
         });
         Step.step("sign a request for blocks with private data elsewhere", () -> {
-            BlockAndPrivateDataEventsRequest r = channel.newBlockAndPrivateDataEventsRequest().startBlock(1).build();
+            BlockAndPrivateDataEventsRequest r = channel.newBlockAndPrivateDataEventsRequest().startBlock(block[0]).build();
             try (CloseableIterator<BlockAndPrivateData> blocks =
                      gateway.newSignedBlockAndPrivateDataEventsRequest(r.getBytes(), user.signer.sign(r.getDigest())).getEvents()) {
-                return blocks.next().getBlock().getHeader().getNumber();
+                return blocks.next().getBlock().getHeader().getNumber() == block[0];
             }
         });
     }
