@@ -145,7 +145,7 @@ hostile-short: ## Attack it with a sixteenth, without the race detector, beside 
 	go test ./internal/hostile -count=1
 
 # The packages whose tests have a long form, which CCPEER_LONG asks for. A test keeps the list.
-LONG := ./chaincodesupport ./chaincodesupport/runtime/internal/group ./cmd/ccpeer/internal/hostile ./handler ./internal/hostile ./ledger/kvledger ./ledger/kvledger/internal/mango ./peer/committer
+LONG := ./chaincodesupport ./chaincodesupport/runtime/internal/group ./cmd/ccpeer/internal/crash ./cmd/ccpeer/internal/hostile ./handler ./internal/hostile ./ledger/kvledger ./ledger/kvledger/internal/mango ./peer/committer
 
 .PHONY: long
 long: ## Run the long form of every test that has one, at real sizes: some minutes, and 6 GiB of memory

@@ -76,7 +76,7 @@ func (n *node) propose(c call) (*identity.Identity, peer.Call, error) {
 	if _, err := n.chaincodeID(c.Chaincode); err != nil {
 		return nil, call, err
 	}
-	name, msp, err := n.memberNamed(c.As, defaultClient)
+	name, msp, err := n.cfg.memberNamed(c.As, defaultClient)
 	if err != nil {
 		return nil, call, err
 	}

@@ -52,7 +52,7 @@ func (n *node) env(_ context.Context, q envQuestion) (*envJSON, error) {
 	if _, err := n.channel(q.Channel); err != nil {
 		return nil, err
 	}
-	name, msp, err := n.memberNamed(q.As, defaultUser)
+	name, msp, err := n.cfg.memberNamed(q.As, defaultUser)
 	if err != nil {
 		return nil, err
 	}
@@ -162,9 +162,9 @@ files and folders, and are left out if there are none.`,
 }
 
 // memberNamed returns a member's name and the ID of an organization of this peer, of a text such as alice@Org1MSP.
-func (n *node) memberNamed(as, otherwise string) (name, msp string, err error) {
+func (c *nodeConfig) memberNamed(as, otherwise string) (name, msp string, err error) {
 	members := map[string]bool{}
-	for _, o := range n.cfg.members() {
+	for _, o := range c.members() {
 		members[o.MSPID] = true
 	}
 	name, msp, said := strings.Cut(as, "@")
@@ -172,7 +172,7 @@ func (n *node) memberNamed(as, otherwise string) (name, msp string, err error) {
 		name = otherwise
 	}
 	if !said {
-		msp = n.cfg.members()[0].MSPID
+		msp = c.members()[0].MSPID
 	}
 	if !members[msp] {
 		return "", "", unknown("organization", msp, members)

@@ -61,7 +61,7 @@ func (n *node) events(ctx context.Context, q eventsQuestion) (*eventsJSON, error
 		a.Next = *q.From
 	}
 	if a.Next >= a.Height && q.Wait {
-		if err := n.awaitBlock(ctx, l, a.Next); err != nil {
+		if err := awaitBlock(ctx, n.stopping, l, a.Next); err != nil {
 			return nil, err
 		}
 		if a.Height, err = l.Height(ctx); err != nil {
@@ -79,14 +79,16 @@ func (n *node) events(ctx context.Context, q eventsQuestion) (*eventsJSON, error
 	return a, nil
 }
 
-// awaitBlock waits for a block, for a while.
-func (n *node) awaitBlock(ctx context.Context, l *kvledger.Ledger, number uint64) error {
+// awaitBlock waits for a block, for a while, and not when the peer is stopping.
+func awaitBlock(ctx, stopping context.Context, l *kvledger.Ledger, number uint64) error {
 	waiting, cancel := context.WithTimeout(ctx, eventsWait)
 	defer cancel()
-	defer context.AfterFunc(n.stopping, cancel)()
-	_, err := l.Subscribe(number).Next(waiting)
+	defer context.AfterFunc(stopping, cancel)()
+	blocks := l.Subscribe(number)
+	defer blocks.Close()
+	_, err := blocks.Next(waiting)
 	switch {
-	case n.stopping.Err() != nil:
+	case stopping.Err() != nil:
 		return errStopping
 	case err != nil && waiting.Err() != nil:
 		return ctx.Err() // nil: there is no block yet

@@ -107,7 +107,7 @@ func TestAwaitBlock(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.AfterFunc(10*time.Millisecond, n.stop)
-	if err := n.awaitBlock(t.Context(), l, 1000); err != errStopping { //nolint:errorlint // as it is returned
+	if err := awaitBlock(t.Context(), n.stopping, l, 1000); err != errStopping { //nolint:errorlint // as it is returned
 		t.Errorf("got %v, want %v", err, errStopping)
 	}
 }

@@ -162,10 +162,11 @@ var allowed = map[string][]string{
 	"internal/copying":  {"ledger", "ledger/kvledger/store"},
 	"internal/doctable": {},
 	// It plays clients and endorsers, but knows no peer: the rows are for others' peers, too.
-	"internal/envelopes":  {"identity", "policies", "proto", protobuf},
-	"internal/threadtime": {},
-	"internal/goroutines": {},
-	"internal/tlsca":      {},
+	"internal/envelopes":     {"identity", "policies", "proto", protobuf},
+	"internal/gatewayclient": {"identity", "proto", "proto/pbgrpc", grpc, protobuf},
+	"internal/threadtime":    {},
+	"internal/goroutines":    {},
+	"internal/tlsca":         {},
 	// It is a peer with its ledger, and the chaincode that attacks it.
 	"internal/hostile":    {"chaincodesupport", "handler", "ledger", "ledger/kvledger", "ledger/kvledger/store", "proto", "proto/pbgrpc", "shim", grpc, protobuf, goleak},
 	"internal/limit":      {},

@@ -4,6 +4,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ccpeer/ccpeer/peer"
+	"github.com/ccpeer/ccpeer/peer/deliver"
 	"github.com/ccpeer/ccpeer/peer/server"
 )
 
@@ -14,11 +15,41 @@ type services struct {
 	closers []func()
 }
 
-// servicesOf makes a peer's.
+// servicesOf makes a peer's. Each peer speaks for the orderer, too.
 func (r *Running) servicesOf(p *peer.Peer) (s services, err error) {
-	s.Endorser = p
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	own := r.Endpoint(p.Name()).Address
+	gateway, err := peer.NewGateway(r.network, p, peer.GatewayConfig{Address: r.address, OrdererAddress: own})
+	if err != nil {
+		return s, err
+	}
+	s.closers = append(s.closers, gateway.Close)
+	blocks, err := p.Deliver(peer.DeliverConfig{MutualTLS: r.cfg.MutualTLS && !r.cfg.Plaintext})
+	if err != nil {
+		return s, err
+	}
+	orderer, err := p.AtomicBroadcast(r.network.Orderer(), blocks)
+	if err != nil {
+		return s, err
+	}
+	cfg := peer.DiscoveryConfig{Address: r.address, Orderers: []string{own}}
+	if r.cfg.MutualTLS && !r.cfg.Plaintext {
+		cfg.TLSCertHash = server.ClientCertificateHash
+	}
+	discovery, err := peer.NewDiscovery(r.network, p, cfg)
+	if err != nil {
+		return s, err
+	}
+	s.Services = server.Services{Gateway: gateway, Deliver: blocks, Endorser: p, AtomicBroadcast: orderer, Discovery: discovery}
+	s.options = append(s.options, deliver.ServerOption())
 	return s, nil
 }
+
+func (r *Running) address(peerName string) string { return r.Endpoint(peerName).Address }
 
 func (s *services) close() {
 	for _, c := range s.closers {
