@@ -27,16 +27,16 @@ func (g *Gateway) Events(ctx context.Context, signed *pb.SignedChaincodeEventsRe
 	}
 	var req pb.ChaincodeEventsRequest
 	if err := proto.Unmarshal(signed.GetRequest(), &req); err != nil {
-		return status.Errorf(codes.InvalidArgument, "invalid chaincode events request: %v", err)
+		return errorf(codes.InvalidArgument, "invalid chaincode events request: %v", err)
 	}
 	if err := g.cfg.ACL.Check(ctx, acl.Request{
 		Resource: resourceChaincodeEvents, ChannelID: req.GetChannelId(), Data: signed.GetRequest(), Identity: req.GetIdentity(), Signature: signed.GetSignature(),
 	}); err != nil {
-		return status.Error(codes.PermissionDenied, err.Error())
+		return errorf(codes.PermissionDenied, "%s", err)
 	}
 	c := g.cfg.Channel(req.GetChannelId())
 	if c == nil {
-		return status.Error(codes.NotFound, errNoChannel(req.GetChannelId()).Error())
+		return errorf(codes.NotFound, "%s", errNoChannel(req.GetChannelId()))
 	}
 	start, err := startOf(ctx, c.Ledger, &req)
 	if err != nil {
@@ -56,7 +56,7 @@ func (g *Gateway) Events(ctx context.Context, signed *pb.SignedChaincodeEventsRe
 			return known(err)
 		}
 		if err := send(response); errors.Is(err, io.EOF) {
-			return status.Error(codes.Canceled, err.Error())
+			return errorf(codes.Canceled, "%s", err)
 		} else if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (g *Gateway) CommitStatus(ctx context.Context, signed *pb.SignedCommitStatu
 	}
 	var req pb.CommitStatusRequest
 	if err := proto.Unmarshal(signed.GetRequest(), &req); err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "invalid status request: %v", err)
+		return nil, errorf(codes.InvalidArgument, "invalid status request: %v", err)
 	}
 	switch {
 	case len(req.GetIdentity()) == 0:
@@ -33,7 +33,7 @@ func (g *Gateway) CommitStatus(ctx context.Context, signed *pb.SignedCommitStatu
 	if err := g.cfg.ACL.Check(ctx, acl.Request{
 		Resource: resourceCommitStatus, ChannelID: req.GetChannelId(), Data: signed.GetRequest(), Identity: req.GetIdentity(), Signature: signed.GetSignature(),
 	}); err != nil {
-		return nil, status.Error(codes.PermissionDenied, err.Error())
+		return nil, errorf(codes.PermissionDenied, "%s", err)
 	}
 	s, err := g.committed(ctx, req.GetChannelId(), req.GetTransactionId())
 	if err != nil {

@@ -25,7 +25,7 @@ func (g *Gateway) Endorse(ctx context.Context, req *pb.EndorseRequest) (*pb.Endo
 	}
 	p, err := decode(req.GetProposedTransaction())
 	if err != nil {
-		return nil, status.Error(codes.InvalidArgument, err.Error())
+		return nil, errorf(codes.InvalidArgument, "%s", err)
 	}
 	c, err := g.planned(ctx, p, req.GetEndorsingOrganizations())
 	if err != nil {
@@ -36,7 +36,7 @@ func (g *Gateway) Endorse(ctx context.Context, req *pb.EndorseRequest) (*pb.Endo
 	}
 	payload, err := block.NewPayload(p.signed, c.counted())
 	if err != nil {
-		return nil, status.Errorf(codes.Aborted, "failed to assemble transaction: %s", err)
+		return nil, errorf(codes.Aborted, "failed to assemble transaction: %s", err)
 	}
 	return &pb.EndorseResponse{PreparedTransaction: &pb.Envelope{Payload: payload}}, nil
 }
@@ -48,7 +48,7 @@ func (g *Gateway) planned(ctx context.Context, p *proposal, organizations []stri
 	var err error
 	if len(organizations) > 0 {
 		if c.plan, err = plan.ForOrganizations(plan.Transaction{Channel: p.channelID, Chaincode: p.chaincode()}, organizations, peers); err != nil {
-			return nil, status.Error(codes.Unavailable, err.Error())
+			return nil, errorf(codes.Unavailable, "%s", err)
 		}
 		return c, nil
 	}
@@ -63,7 +63,7 @@ func (g *Gateway) planned(ctx context.Context, p *proposal, organizations []stri
 	c.keep(endorser, response)
 	tx := plan.Transaction{Channel: p.channelID, Chaincode: p.chaincode(), Interest: response.GetInterest(), Transient: p.transient}
 	if c.plan, err = plan.New(ctx, g.policies(p.channelID), tx, preferring(peers, endorser)); err != nil {
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
+		return nil, errorf(codes.FailedPrecondition, "%s", err)
 	}
 	return c, nil
 }
@@ -79,7 +79,7 @@ func (g *Gateway) firstPlan(ctx context.Context, p *proposal, peers []*plan.Peer
 	}
 	others, err := plan.New(ctx, g.policies(p.channelID), tx, peers)
 	if err != nil {
-		return nil, status.Error(codes.FailedPrecondition, err.Error())
+		return nil, errorf(codes.FailedPrecondition, "%s", err)
 	}
 	return others, nil
 }

@@ -19,7 +19,7 @@ func (g *Gateway) Evaluate(ctx context.Context, req *pb.EvaluateRequest) (*pb.Ev
 	}
 	p, err := decodeWhole(req.GetProposedTransaction())
 	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "failed to unpack transaction proposal: %s", err)
+		return nil, errorf(codes.InvalidArgument, "failed to unpack transaction proposal: %s", err)
 	}
 	peers, err := g.evaluators(ctx, p, req.GetTargetOrganizations())
 	if err != nil {
@@ -50,7 +50,7 @@ func (g *Gateway) Evaluate(ctx context.Context, req *pb.EvaluateRequest) (*pb.Ev
 func (g *Gateway) evaluators(ctx context.Context, p *proposal, targets []string) ([]*plan.Peer, error) {
 	all, err := g.peers(ctx, p.channelID)
 	if err != nil {
-		return nil, status.Errorf(codes.Unavailable, "failed to get config for channel [%s]: %s", p.channelID, err)
+		return nil, errorf(codes.Unavailable, "failed to get config for channel [%s]: %s", p.channelID, err)
 	}
 	protected := p.transient && len(targets) == 0
 	if protected {
@@ -69,7 +69,7 @@ func (g *Gateway) evaluators(ctx context.Context, p *proposal, targets []string)
 	if protected {
 		text = "no endorsers found in the gateway's organization; retry specifying target organization(s) to protect transient data: "
 	}
-	return nil, status.Errorf(codes.FailedPrecondition, "%sno peers available to evaluate chaincode %s in channel %s", text, p.chaincode(), p.channelID)
+	return nil, errorf(codes.FailedPrecondition, "%sno peers available to evaluate chaincode %s in channel %s", text, p.chaincode(), p.channelID)
 }
 
 // peers are those of a channel, in the order in which they are preferred.

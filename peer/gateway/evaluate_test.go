@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/ccpeer/ccpeer/proto"
+	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
 // Every way in which an evaluation ends has its code, its text and its details, as Fabric's gateway has them.
@@ -199,4 +200,20 @@ func TestEvaluateInTime(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// Errors travel in headers, so they have a limit, whatever a client or a chaincode says.
+func TestLongTexts(t *testing.T) {
+	w := newWorld(t)
+	conn := serve(t, w.gateway(t))
+	long := strings.Repeat("ä", 1<<18)
+	w.play(says(400, long, nil), "1b")
+	for name, chaincode := range map[string]string{"chaincode": "asset", "client": long} {
+		_, err := pbgrpc.Call[pb.EvaluateResponse](t.Context(), conn, pbgrpc.Gateway_Evaluate_FullMethodName,
+			&pb.EvaluateRequest{ProposedTransaction: w.proposal(t, chaincode, "mychannel", nil)})
+		got := said(t, err)
+		if !strings.HasPrefix(got, "Unknown: evaluate call to endorser returned error: chaincode response 400, ä") && !strings.HasPrefix(got, "FailedPrecondition: no peers available to evaluate chaincode ä") || len(got) > 150_000 {
+			t.Errorf("what a %s says is %d bytes: %.100s", name, len(got), got)
+		}
+	}
 }

@@ -18,9 +18,26 @@ import (
 // detailType is the type of the details in errors. Our own message has another name, so that a program can have both.
 const detailType = "type.googleapis.com/gateway.ErrorDetail"
 
+// maxText is how long a text may be. A chaincode and a client may say anything, and errors travel in headers, whose size clients
+// limit.
+const maxText = 64 << 10
+
+// sendable is a text that can be sent: of a limited length, and UTF-8.
+func sendable(text string) string {
+	if len(text) > maxText {
+		text = text[:maxText] + "…"
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+// errorf is an error with a text.
+func errorf(code codes.Code, format string, args ...any) error {
+	return status.Error(code, sendable(fmt.Sprintf(format, args...)))
+}
+
 // rpcError is an error with details, which clients show.
 func rpcError(code codes.Code, text string, details []*pb.ErrorDetail) error {
-	text = strings.ToValidUTF8(text, "\uFFFD") // a chaincode may say anything, and only UTF-8 can be marshalled
+	text = sendable(text)
 	p := status.New(code, text).Proto()
 	for _, d := range details {
 		b, err := proto.Marshal(d)
@@ -33,7 +50,7 @@ func rpcError(code codes.Code, text string, details []*pb.ErrorDetail) error {
 }
 
 func detailOf(p *plan.Peer, message string) *pb.ErrorDetail {
-	return &pb.ErrorDetail{Address: p.Address, MspId: p.MSPID(), Message: strings.ToValidUTF8(message, "\uFFFD")}
+	return &pb.ErrorDetail{Address: p.Address, MspId: p.MSPID(), Message: sendable(message)}
 }
 
 // known is an error that has a code already, or the code of a context's end. Others are Aborted, as in Fabric.
@@ -44,7 +61,7 @@ func known(err error) error {
 	if s := status.FromContextError(errors.Cause(err)); s.Code() != codes.Unknown {
 		return s.Err()
 	}
-	return status.Error(codes.Aborted, strings.ToValidUTF8(err.Error(), "\uFFFD"))
+	return errorf(codes.Aborted, "%s", err)
 }
 
 // failure is what a peer has answered instead of an endorsement.

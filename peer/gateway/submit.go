@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
@@ -32,7 +31,7 @@ func (g *Gateway) Submit(ctx context.Context, req *pb.SubmitRequest) (*pb.Submit
 	}
 	envelope, err := proto.Marshal(req.GetPreparedTransaction())
 	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "marshal Envelope: %s", err)
+		return nil, errorf(codes.InvalidArgument, "marshal Envelope: %s", err)
 	}
 	s := submission{gateway: g, channelID: req.GetChannelId(), envelope: envelope}
 	if orderers.BFT {
@@ -55,9 +54,9 @@ func (g *Gateway) orderers(ctx context.Context, channelID string) (*Orderers, er
 	}
 	switch {
 	case err != nil:
-		return nil, status.Errorf(codes.FailedPrecondition, "failed to get config for channel [%s]: %s", channelID, err)
+		return nil, errorf(codes.FailedPrecondition, "failed to get config for channel [%s]: %s", channelID, err)
 	case o == nil:
-		return nil, status.Errorf(codes.NotFound, "failed to create block deliverer for channel `%s`, missing OrdererConfig", channelID)
+		return nil, errorf(codes.NotFound, "failed to create block deliverer for channel `%s`, missing OrdererConfig", channelID)
 	case len(o.Nodes) == 0:
 		return nil, status.Error(codes.Unavailable, "no orderer nodes available")
 	}
@@ -108,7 +107,7 @@ func (s submission) broadcast(ctx context.Context, node Orderer) error {
 }
 
 func (o Orderer) detail(message string) *pb.ErrorDetail {
-	return &pb.ErrorDetail{Address: o.Address, MspId: o.MSPID, Message: strings.ToValidUTF8(message, "\uFFFD")}
+	return &pb.ErrorDetail{Address: o.Address, MspId: o.MSPID, Message: sendable(message)}
 }
 
 func refusal(e *ordering.Error) string {
