@@ -8,7 +8,7 @@ import (
 	"github.com/ccpeer/ccpeer/peer"
 )
 
-// Transient data goes to no other organization unless the caller names it.
+// F186: transient data goes to no other organization unless the caller names it.
 func TestTransientStaysAtHome(t *testing.T) {
 	n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations})
 	const third = "peer0.Org3MSP"

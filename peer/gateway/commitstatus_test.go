@@ -108,7 +108,7 @@ func TestCommitStatus(t *testing.T) {
 	})
 }
 
-// A transaction is not missed that is committed just before the ledger is asked, or just after it has looked.
+// F181: a transaction is not missed that is committed just before the ledger is asked, or just after it has looked.
 func TestCommitStatusMissesNothing(t *testing.T) {
 	for _, blind := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -218,7 +218,7 @@ func TestPreparedTransaction(t *testing.T) {
 	}
 }
 
-// Clients that don't wait any longer are told where it hangs. Nobody is waited for in vain, nor asked any more.
+// F180: a peer that hangs is left for another. Clients that don't wait any longer are told where it hangs. Nobody is waited for in vain, nor asked any more.
 func TestEndorseInTime(t *testing.T) {
 	for _, tc := range []struct {
 		hang  []string

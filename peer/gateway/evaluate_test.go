@@ -202,7 +202,7 @@ func TestEvaluateInTime(t *testing.T) {
 	})
 }
 
-// Errors travel in headers, so they have a limit, whatever a client or a chaincode says.
+// F185: errors travel in headers, so they have a limit, whatever a client or a chaincode says.
 func TestLongTexts(t *testing.T) {
 	w := newWorld(t)
 	conn := serve(t, w.gateway(t))

@@ -226,7 +226,7 @@ func TestEventsLeftOut(t *testing.T) {
 	}
 }
 
-// A slow client gets everything in its order, whatever was committed meanwhile. Others don't wait for it.
+// F183: a slow client gets everything in its order, whatever was committed meanwhile. Others don't wait for it.
 func TestSlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -274,7 +274,7 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
-// If the ledger breaks, or a block can't be decoded, clients are told. They may come again.
+// F184: if the ledger breaks, or a block can't be decoded, clients are told. They may come again.
 func TestEventsBreak(t *testing.T) {
 	for name, tc := range map[string]struct {
 		do   func(w *world)
@@ -304,7 +304,7 @@ func TestEventsBreak(t *testing.T) {
 	}
 }
 
-// Of clients that have gone nothing is kept, also if others stay.
+// F182: of clients that have gone nothing is kept, also if others stay.
 func TestNothingIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
