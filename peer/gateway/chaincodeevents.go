@@ -46,21 +46,11 @@ func (g *Gateway) Events(ctx context.Context, signed *pb.SignedChaincodeEventsRe
 	if err != nil {
 		return known(err)
 	}
-	defer g.leave(f)
+	defer g.feeds.leave(f)
 	defer f.watch()()
 	r := reader{feed: f, ledger: c.Ledger, next: start, match: match{chaincode: req.GetChaincodeId(), after: req.GetAfterTransactionId()}}
 	defer r.close()
-	for {
-		response, err := r.read(ctx)
-		if err != nil {
-			return known(err)
-		}
-		if err := send(response); errors.Is(err, io.EOF) {
-			return errorf(codes.Canceled, "%s", err)
-		} else if err != nil {
-			return err
-		}
-	}
+	return r.sendAll(ctx, send)
 }
 
 // startOf returns the number of the block with which events begin: that of the transaction after which they are wanted, if the
@@ -94,6 +84,21 @@ type reader struct {
 	next   uint64 // the number of the block that is read next
 	blocks Blocks // from next on, if it was the ledger where the last one came from
 	match  match
+}
+
+// sendAll sends events until ctx ends, or something fails.
+func (r *reader) sendAll(ctx context.Context, send func(*pb.ChaincodeEventsResponse) error) error {
+	for {
+		response, err := r.read(ctx)
+		if err != nil {
+			return known(err)
+		}
+		if err := send(response); errors.Is(err, io.EOF) {
+			return errorf(codes.Canceled, "%s", err)
+		} else if err != nil {
+			return err
+		}
+	}
 }
 
 // read returns the next events.

@@ -40,12 +40,14 @@ func (c *collection) keep(p *plan.Peer, r *pb.ProposalResponse) {
 func (c *collection) run(ctx context.Context) error {
 	answers := make(chan answer, len(c.plan.Peers())) // nobody is asked twice
 	for possible := true; ; {
-		if possible = possible && ctx.Err() == nil; possible {
-			var next []*plan.Peer
-			if next, possible = c.plan.Next(slices.Concat(c.endorsed, c.pending), c.failed); possible {
-				c.ask(ctx, next, answers)
-			}
+		var next []*plan.Peer
+		if possible {
+			next, possible = c.plan.Next(slices.Concat(c.endorsed, c.pending), c.failed)
 		}
+		if ctx.Err() != nil && len(next) > 0 {
+			next, possible = nil, false
+		}
+		c.ask(ctx, next, answers)
 		if len(c.pending) == 0 {
 			return c.outcome(ctx, possible)
 		}

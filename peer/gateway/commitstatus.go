@@ -52,7 +52,7 @@ func (g *Gateway) committed(ctx context.Context, channelID, txID string) (Status
 	if err != nil {
 		return Status{}, err
 	}
-	defer g.leave(f)
+	defer g.feeds.leave(f)
 	coming, leave, err := f.wait(txID)
 	if err != nil {
 		return Status{}, err

@@ -289,3 +289,18 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+// What is there when the client's time is up counts.
+func TestEndorsedInTheLastMoment(t *testing.T) {
+	w := newWorld(t)
+	w.policies["asset"] = parse(t, "AND('Org1MSP.peer', 'Org2MSP.peer')")
+	ctx, cancel := context.WithCancel(t.Context())
+	w.play(func(ctx context.Context, e *endorser) (*pb.ProposalResponse, error) { cancel(); return endorses("done")(ctx, e) }, "2a")
+	r, err := w.gateway(t).Endorse(ctx, &pb.EndorseRequest{ProposedTransaction: w.proposal(t, "asset", "mychannel", nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.signers(t, r.GetPreparedTransaction()); got != "1b 2a" {
+		t.Error(got)
+	}
+}

@@ -50,33 +50,58 @@ func errNoChannel(channelID string) error {
 
 // follow returns the feed of a channel. When it returns, every block that is committed later will pass the feed. leave must be called.
 func (g *Gateway) follow(ctx context.Context, channelID string, l Ledger) (*feed, error) {
-	g.feeds.mu.Lock()
-	defer g.feeds.mu.Unlock()
-	f := g.feeds.byChannel[channelID]
+	if f := g.feeds.join(channelID); f != nil {
+		return f, nil
+	}
+	next, err := l.Height(ctx) // which may take a while, and others must not wait for it
+	if err != nil {
+		return nil, err
+	}
+	return g.feeds.joinOrStart(channelID, next, l), nil
+}
+
+// join returns the feed of a channel, or nil if nobody follows it.
+func (fs *feeds) join(channelID string) *feed {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return fs.joined(channelID)
+}
+
+// joined needs the lock.
+func (fs *feeds) joined(channelID string) *feed {
+	f := fs.byChannel[channelID]
 	if f == nil || f.failed() != nil {
-		next, err := l.Height(ctx)
-		if err != nil {
-			return nil, err
-		}
-		f = &feed{channelID: channelID, next: next, ended: make(chan struct{}), txs: map[string][]chan Status{}, news: map[string]*news{}}
-		running, stop := context.WithCancel(context.Background())
-		f.stop = stop
-		g.feeds.byChannel[channelID] = f
-		go f.run(running, l.Blocks(next)) // the last one who leaves waits for it
+		return nil
 	}
 	f.users++
-	return f, nil
+	return f
+}
+
+// joinOrStart begins with a block unless somebody else has begun.
+func (fs *feeds) joinOrStart(channelID string, next uint64, l Ledger) *feed {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f := fs.joined(channelID); f != nil {
+		return f
+	}
+	running, stop := context.WithCancel(context.Background())
+	f := &feed{
+		channelID: channelID, users: 1, stop: stop, ended: make(chan struct{}), next: next, txs: map[string][]chan Status{}, news: map[string]*news{},
+	}
+	fs.byChannel[channelID] = f
+	go f.run(running, l.Blocks(next)) // the last one who leaves waits for it
+	return f
 }
 
 // leave ends a feed that nobody uses any more.
-func (g *Gateway) leave(f *feed) {
-	g.feeds.mu.Lock()
+func (fs *feeds) leave(f *feed) {
+	fs.mu.Lock()
 	f.users--
 	last := f.users == 0
-	if last && g.feeds.byChannel[f.channelID] == f {
-		delete(g.feeds.byChannel, f.channelID)
+	if last && fs.byChannel[f.channelID] == f {
+		delete(fs.byChannel, f.channelID)
 	}
-	g.feeds.mu.Unlock()
+	fs.mu.Unlock()
 	if last {
 		f.stop()
 		<-f.ended
