@@ -300,6 +300,22 @@ func TestACLs(t *testing.T) {
 	}
 }
 
+// Whatever is a block has a configuration that can be read, or has none.
+func FuzzFromBlock(f *testing.F) {
+	b, err := full(f).Genesis("mychannel")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Data.Data[0])
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, envelope []byte) {
+		config, err := channelconfig.FromBlock(&pb.Block{Data: &pb.BlockData{Data: [][]byte{envelope}}})
+		if (config.GetChannelGroup() == nil) != (err != nil) {
+			t.Errorf("%v, %v", config, err)
+		}
+	})
+}
+
 // Whatever is a configuration can be read or is refused, and what was read can be written.
 func FuzzRead(f *testing.F) {
 	config, err := full(f).Config()

@@ -1,7 +1,9 @@
 package realfabric_test
 
 import (
+	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +12,9 @@ import (
 
 	"github.com/ccpeer/ccpeer/channelconfig"
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/identity/mspfolder"
 	"github.com/ccpeer/ccpeer/internal/realfabric/network"
+	"github.com/ccpeer/ccpeer/peer"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -159,6 +163,50 @@ func TestConfigRead(t *testing.T) {
 		all[fmt.Sprint("user", i+1)], all[fmt.Sprint("peer", i+1)] = o.User, o.Peer
 	}
 	for _, signers := range [][]string{{}, {"user1"}, {"peer1"}, {"peer1", "peer2"}, {"user1", "user2"}} {
+		c.policies(all, signers...)
+	}
+}
+
+// TestConfigOfNetwork has Fabric read the first block of one of this repository's networks, and the MSP folders that it has written.
+func TestConfigOfNetwork(t *testing.T) {
+	folder := t.TempDir()
+	n, err := peer.NewNetwork(t.Context(), peer.NetworkConfig{
+		Organizations: []peer.Organization{{MSPID: "Org1MSP"}, {MSPID: "Org2MSP"}}, Folder: folder,
+		OrdererAddresses: []string{"localhost:7050"}, AnchorPeers: map[string][]string{"Org1MSP": {"localhost:7051"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	genesis, err := n.Peers()[1].Channel("mychannel").ConfigBlock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, all := configure(t, genesis), map[string]*identity.Identity{}
+	for i, mspID := range []string{"Org1MSP", "Org2MSP"} {
+		for who, role := range map[string]string{"users/alice": "client", "users/admin": "admin", "peers/peer0." + mspID: "peer"} {
+			if role != "peer" { // peers are there
+				if _, err := n.Client(filepath.Base(who)+"@"+mspID, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			dir := filepath.Join(folder, "organizations", mspID, filepath.FromSlash(who), "msp")
+			if a := c.fabric.ask(question{Folder: dir, MSPID: mspID, Message: []byte("message")}); a.Error != "" {
+				t.Errorf("%s: %s", dir, a.Error)
+			}
+			if _, all[fmt.Sprint(role, i+1)], err = mspfolder.Read(dir, mspID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if names := c.names(); !slices.Contains(names, "localhost:7050") {
+		t.Errorf("it says %q", names)
+	}
+	for _, signers := range [][]string{{"client1"}, {"peer1", "peer2"}, {"admin1", "admin2"}} {
 		c.policies(all, signers...)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -105,6 +107,23 @@ func TestGood(t *testing.T) {
 			t.Errorf("%s: %t", c.name, got)
 		}
 	}
+}
+
+// A certificate is renewed while it is still good.
+func TestRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := newCA(t)
+		client, err := ca.Client("alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, good := range []bool{true, true, false} {
+			if got := ca.Good(client, "alice", nil); got != good {
+				t.Errorf("at %s it is good: %t", time.Now(), got)
+			}
+			time.Sleep(200 * 24 * time.Hour)
+		}
+	})
 }
 
 func TestLoadRefuses(t *testing.T) {
