@@ -7,9 +7,9 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// LastConfig returns the number of the block that has the channel's configuration, as the ordering service says it in a later block, or in
-// that one. It takes the block's metadata: they say it in one slot, and those from before Fabric 1.4.2 in another. What nothing is said of is
-// block 0 (Fabric: protoutil, GetLastConfigIndexFromBlock).
+// LastConfig returns the number of the block that has the channel's configuration, as the ordering service says it in a later block,
+// or in that one. It takes the block's metadata: they say it in one slot, and those from before Fabric 1.4.2 in another. What
+// nothing is said of is block 0 (Fabric: protoutil, GetLastConfigIndexFromBlock).
 func LastConfig(metadata [][]byte) (uint64, error) {
 	var ordered pb.OrdererBlockMetadata
 	if err := metadataValue(metadata, pb.BlockMetadataIndex_SIGNATURES, &ordered); err != nil {

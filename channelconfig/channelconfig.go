@@ -8,8 +8,8 @@
 //	c, err := channelconfig.Read(config)
 //	readers, err := c.Policy("/Channel/Application/Readers")
 //
-// A configuration is a tree of groups, and its values are messages (Fabric: common/channelconfig, internal/configtxgen/encoder). What is
-// written is the same bytes each time. That Fabric understands it is tested in internal/realfabric.
+// A configuration is a tree of groups, and its values are messages (Fabric: common/channelconfig, internal/configtxgen/encoder).
+// What is written is the same bytes each time. That Fabric understands it is tested in internal/realfabric.
 package channelconfig
 
 import (
@@ -38,8 +38,8 @@ type Channel struct {
 type Application struct {
 	// Organizations are the members.
 	Organizations []Organization
-	// ACLs say which policy guards what of a peer: event/Block may be guarded by /Channel/Application/Readers. What isn't here is guarded
-	// by Fabric's defaults.
+	// ACLs say which policy guards what of a peer: event/Block may be guarded by /Channel/Application/Readers. What isn't here is
+	// guarded by Fabric's defaults.
 	ACLs map[string]string
 	// Capabilities are what a peer must know. Nil: V2_5.
 	Capabilities []string

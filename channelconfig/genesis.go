@@ -51,37 +51,68 @@ func (c Channel) genesis(channelID string) (*pb.Block, error) {
 	return b, nil
 }
 
-// envelope returns the configuration as a transaction.
+// envelope returns the configuration as the first transaction.
 func (c Channel) envelope(channelID string) ([]byte, error) {
 	config, err := c.Config()
 	if err != nil {
 		return nil, err
 	}
-	nonce := make([]byte, nonceSize)
-	if _, err := rand.Read(nonce); err != nil {
-		return nil, errors.Wrap(err, "make nonce")
+	nonce, err := newNonce()
+	if err != nil {
+		return nil, err
 	}
+	header := &pb.ChannelHeader{Version: headerVersion, ChannelId: channelID, TxId: identity.ComputeTxID(nonce, nil)}
+	payload, err := payloadOf(config, header, &pb.SignatureHeader{Nonce: nonce})
+	if err != nil {
+		return nil, err
+	}
+	return marshal(&pb.Envelope{Payload: payload})
+}
+
+// Envelope returns a configuration as a transaction, a marshalled Envelope that somebody has signed. It is for one that follows another:
+// see Update and Genesis.
+func Envelope(channelID string, config *pb.Config, by identity.Signer) ([]byte, error) {
+	b, err := signedEnvelope(channelID, config, by)
+	return b, errors.WithMessagef(err, "make configuration of channel %s", channelID)
+}
+
+func signedEnvelope(channelID string, config *pb.Config, by identity.Signer) ([]byte, error) {
+	nonce, err := newNonce()
+	if err != nil {
+		return nil, err
+	}
+	payload, err := payloadOf(config, &pb.ChannelHeader{ChannelId: channelID}, &pb.SignatureHeader{Nonce: nonce, Creator: by.Creator()})
+	if err != nil {
+		return nil, err
+	}
+	signature, err := by.Sign(payload)
+	if err != nil {
+		return nil, errors.WithMessage(err, "sign")
+	}
+	return marshal(&pb.Envelope{Payload: payload, Signature: signature})
+}
+
+func newNonce() ([]byte, error) {
+	nonce := make([]byte, nonceSize)
+	_, err := rand.Read(nonce)
+	return nonce, errors.Wrap(err, "make nonce")
+}
+
+// payloadOf returns the marshalled Payload of a configuration, which is made now.
+func payloadOf(config *pb.Config, channel *pb.ChannelHeader, signature *pb.SignatureHeader) (_ []byte, err error) {
+	channel.Type, channel.Timestamp = int32(pb.HeaderType_CONFIG), &timestamppb.Timestamp{Seconds: time.Now().Unix()}
 	payload := &pb.Payload{Header: &pb.Header{}}
 	for _, part := range []struct {
 		into *[]byte
 		m    proto.Message
 	}{
-		{&payload.Header.ChannelHeader, &pb.ChannelHeader{
-			Type: int32(pb.HeaderType_CONFIG), Version: headerVersion, ChannelId: channelID, TxId: identity.ComputeTxID(nonce, nil),
-			Timestamp: &timestamppb.Timestamp{Seconds: time.Now().Unix()},
-		}},
-		{&payload.Header.SignatureHeader, &pb.SignatureHeader{Nonce: nonce}},
-		{&payload.Data, &pb.ConfigEnvelope{Config: config}},
+		{&payload.Header.ChannelHeader, channel}, {&payload.Header.SignatureHeader, signature}, {&payload.Data, &pb.ConfigEnvelope{Config: config}},
 	} {
 		if *part.into, err = marshal(part.m); err != nil {
 			return nil, err
 		}
 	}
-	b, err := marshal(payload)
-	if err != nil {
-		return nil, err
-	}
-	return marshal(&pb.Envelope{Payload: b})
+	return marshal(payload)
 }
 
 // ErrNoConfig is, or is wrapped by, the error of FromBlock for a block that has no configuration.

@@ -15,9 +15,9 @@ import (
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
-// Read returns what a configuration says, of this package or of Fabric's. It refuses what would keep a peer of Fabric from the channel: certificates
-// and policies that can't be read, and numbers that mean nothing. What it doesn't know is overlooked, so look at Capabilities if it matters.
-// Organizations are in the order of their names.
+// Read returns what a configuration says, of this package or of Fabric's. It refuses what would keep a peer of Fabric from the
+// channel: certificates and policies that can't be read, and numbers that mean nothing. What it doesn't know is overlooked, so look
+// at Capabilities if it matters. Organizations are in the order of their names.
 func Read(config *pb.Config) (*Channel, error) {
 	c, err := read(config)
 	if err != nil {

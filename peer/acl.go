@@ -31,8 +31,8 @@ func (p *Peer) newLocal() (*identity.Verifier, error) {
 	return identity.NewVerifier(*p.cfg.Organization)
 }
 
-// policyAt returns the policy that has a path, such as /Channel/Application/Readers, or nil. It is the one that the configuration of a channel of
-// these organizations has, which doesn't say who orders.
+// policyAt returns the policy that has a path, such as /Channel/Application/Readers, or nil. It is the one that the configuration of
+// a channel of these organizations has, which doesn't say who orders.
 func (c *Channel) policyAt(path string) policies.Policy {
 	if !strings.HasPrefix(path, "/Channel/Application/") {
 		return nil

@@ -83,7 +83,7 @@ func (p *Peer) open(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
 func (c *Channel) committerConfig() committer.Config {
 	return committer.Config{
 		ChannelID: c.cfg.ID, Verifier: c.verifier, Organizations: endorsementPolicies(c.mspIDs), Definitions: c.definitions,
-		Ledger: c.ledger, PrivateData: &c.private, Configs: committer.ConfigsFunc(configure), Logger: c.peer.cfg.Logger,
+		Ledger: c.ledger, PrivateData: &c.private, Configs: committer.ConfigsFunc(c.configured.configure), Logger: c.peer.cfg.Logger,
 		Refused: func(r committer.Refusal) { c.reasons[r.Position] = r.Reason },
 	}
 }

@@ -2,14 +2,13 @@ package peer
 
 import (
 	"context"
-	"math"
 	"sync"
 
 	"github.com/pkg/errors"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ccpeer/ccpeer/block"
 	"github.com/ccpeer/ccpeer/channelconfig"
-	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer/committer"
 	"github.com/ccpeer/ccpeer/peer/ordering"
@@ -32,6 +31,14 @@ type Configuration struct {
 type configured struct {
 	mu   sync.Mutex
 	last *Configuration // nil if it was not read yet
+	next *pb.Config     // what the network has ordered, or is going to
+}
+
+// expect says which configuration may follow.
+func (c *configured) expect(next *pb.Config) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next = next
 }
 
 // forget has the configuration read again.
@@ -64,25 +71,37 @@ func (c *Channel) ConfigBlock(ctx context.Context) (*pb.Block, error) {
 	return last.Block, nil
 }
 
-// lastConfig reads a ledger's last configuration. It is found by the metadata of the last block.
+// lastConfig reads a ledger's last configuration. It is found by the metadata of the last block. One that was refused is in the
+// blocks, too: then it is the one before that.
 func lastConfig(ctx context.Context, l *kvledger.Ledger) (*Configuration, error) {
 	head, height, err := headOf(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	if height == 0 {
-		return nil, ErrNoConfig
+	for end, at := height, head.LastConfig; at < end; {
+		committed, err := l.Block(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		config, err := channelconfig.FromBlock(committed.Message())
+		switch {
+		case errors.Is(err, channelconfig.ErrNoConfig):
+			return nil, ErrNoConfig
+		case committed.Transactions[0].Code == kvledger.Valid:
+			return &Configuration{committed.Message(), config}, err
+		case at == 0:
+			return nil, ErrNoConfig
+		}
+		before, err := l.Block(ctx, at-1)
+		if err != nil {
+			return nil, err
+		}
+		end = at
+		if at, err = block.LastConfig(before.Metadata); err != nil {
+			return nil, err
+		}
 	}
-	committed, err := l.Block(ctx, head.LastConfig)
-	if err != nil {
-		return nil, err
-	}
-	b := committed.Message()
-	config, err := channelconfig.FromBlock(b)
-	if errors.Is(err, channelconfig.ErrNoConfig) {
-		return nil, ErrNoConfig
-	}
-	return &Configuration{b, config}, err
+	return nil, ErrNoConfig
 }
 
 // headOf returns where a ledger's channel goes on.
@@ -109,14 +128,11 @@ func isConfig(b *pb.Block) bool {
 	return ok && t == pb.HeaderType_CONFIG
 }
 
-// configure decides about a configuration that is ordered: it must be the first one, which stands alone in block 0. This peer can't go by
-// another one yet.
-func configure(_ context.Context, b *pb.Block, _ int, payload *pb.Payload) error {
+// configure decides about a configuration that is ordered. It is the first one, in block 0, or the one that the network has said will
+// follow. Any other one nobody has decided on who may.
+func (c *configured) configure(_ context.Context, b *pb.Block, _ int, payload *pb.Payload) error {
 	invalid := func(err error) error { return errors.Wrap(committer.ErrInvalidConfig, err.Error()) }
-	switch {
-	case b.GetHeader().GetNumber() != 0:
-		return invalid(errors.New("the channel has one, and it can't be changed"))
-	case len(b.GetData().GetData()) != 1:
+	if len(b.GetData().GetData()) != 1 {
 		return invalid(errors.New("it doesn't stand alone in its block"))
 	}
 	config, err := channelconfig.Unmarshal(payload.GetData())
@@ -126,11 +142,16 @@ func configure(_ context.Context, b *pb.Block, _ int, payload *pb.Payload) error
 	if err != nil {
 		return invalid(err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if b.GetHeader().GetNumber() != 0 && !proto.Equal(config, c.next) {
+		return invalid(errors.New("the channel has another one, and the network has not changed it"))
+	}
 	return nil
 }
 
-// begin gives a new channel its first block, the same on all peers. The orderer goes on behind it. If the process ends before all of them
-// have committed it, the others copy it at the next start.
+// begin gives a new channel its first block, the same on all peers. The orderer goes on behind it. If the process ends before all of
+// them have committed it, the others copy it at the next start.
 func begin(ctx context.Context, opened []*Channel, first *pb.Block) error {
 	for _, c := range opened {
 		codes, err := c.committer.Commit(ctx, first)
@@ -143,32 +164,3 @@ func begin(ctx context.Context, opened []*Channel, first *pb.Block) error {
 	}
 	return nil
 }
-
-// describe describes a channel of some members, as far as these go by it.
-func describe(members []identity.Organization) channelconfig.Channel {
-	var described channelconfig.Channel
-	for _, o := range members {
-		described.Application.Organizations = append(described.Application.Organizations, channelconfig.Organization{MSP: o})
-	}
-	return described
-}
-
-// describe describes a new channel of the network. Its orderer belongs to the first organization.
-func (cfg *NetworkConfig) describe(members []identity.Organization) channelconfig.Channel {
-	described := describe(members)
-	for i, o := range members {
-		described.Application.Organizations[i].AnchorPeers = cfg.AnchorPeers[o.MSPID]
-	}
-	described.Orderer.Organizations = []channelconfig.Organization{{MSP: members[0], Endpoints: cfg.OrdererAddresses}}
-	b := cfg.Batch
-	described.Orderer.Batch = channelconfig.Batch{
-		MaxMessageCount: limited(b.MaxMessageCount), AbsoluteMaxBytes: limited(b.AbsoluteMaxBytes), PreferredMaxBytes: limited(b.PreferredMaxBytes), Timeout: b.Timeout,
-	}
-	if b.Timeout == 0 { // each envelope has a block
-		described.Orderer.Batch.MaxMessageCount = 1
-	}
-	return described
-}
-
-// limited returns a number as a configuration can have it.
-func limited(n int) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) } //nolint:gosec // it fits

@@ -18,6 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
+	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/peer"
 	"github.com/ccpeer/ccpeer/peer/ordering"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -197,15 +198,189 @@ func TestConfigInterrupted(t *testing.T) {
 	if _, err := peer.NewNetwork(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "peer1.Org2MSP: commit block 0 of channel mychannel: commit block 0: disk is full") {
 		t.Errorf("%v", err)
 	}
+	there, err := kvledger.NewProvider(all["peer0.Org1MSP"]).Open(t.Context(), "mychannel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := there.Block(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	isFull.Store(false)
-	cfg.Batch.PreferredMaxBytes = 0
 	n := newNetwork(t, cfg)
 	sameBlocks(t, n)
 	c, err := n.Peer("peer1.Org2MSP").Channel("mychannel").Config(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if says, err := channelconfig.Read(c.Config); err != nil || says.Orderer.Batch.PreferredMaxBytes != 1234 {
-		t.Errorf("the first block isn't the one from before: %+v, %v", says, err)
+	if !proto.Equal(c.Block.GetHeader(), first.Header) {
+		t.Errorf("the first block isn't the one from before, but %v", c.Block.GetHeader())
+	}
+}
+
+// addresses are those in the configuration of a channel, as each peer has it, and the number of its block.
+func addresses(t *testing.T, n *peer.Network) (orderers, anchors []string, number uint64) {
+	t.Helper()
+	for i, p := range n.Peers() {
+		c, err := p.Channel("mychannel").Config(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		says, err := channelconfig.Read(c.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 && c.Block.GetHeader().GetNumber() != number {
+			t.Errorf("%s has the configuration of block %d, others of %d", p.Name(), c.Block.GetHeader().GetNumber(), number)
+		}
+		orderers, anchors, number = says.OrdererAddresses(), says.Application.Organizations[1].AnchorPeers, c.Block.GetHeader().GetNumber()
+		if want := uint64(len(says.Application.Organizations)); c.Config.GetSequence() > number || want < 2 {
+			t.Errorf("sequence %d in block %d, with %d organizations", c.Config.GetSequence(), number, want)
+		}
+	}
+	return orderers, anchors, number
+}
+
+// A channel's configuration follows the network: its addresses, and what is another than before when it starts.
+func TestSetAddresses(t *testing.T) {
+	all, folder := stores{}, filepath.Join(t.TempDir(), "network")
+	cfg := described(all, folder)
+	cfg.Organizations = []peer.Organization{{MSPID: "Org1MSP", Peers: 2}, {MSPID: "Org2MSP"}}
+	n := newNetwork(t, cfg)
+	want := func(orderer, anchor string, number uint64) {
+		t.Helper()
+		o, a, at := addresses(t, n)
+		if !slices.Equal(o, []string{orderer}) || !slices.Equal(a, []string{anchor}) || at != number {
+			t.Errorf("orderers are at %v, peers at %v, by block %d, want %s, %s, %d", o, a, at, orderer, anchor, number)
+		}
+	}
+	set := func(orderers []string, anchors map[string][]string) {
+		t.Helper()
+		if err := n.SetAddresses(t.Context(), orderers, anchors); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want("localhost:7050", "localhost:7051", 0)
+	set(nil, nil)
+	set([]string{"localhost:7050"}, nil)
+	want("localhost:7050", "localhost:7051", 0)
+	saved, err := n.Save(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	set([]string{"localhost:0"}, nil)
+	want("localhost:0", "localhost:7051", 1)
+	if err := n.Restore(t.Context(), saved); err != nil {
+		t.Fatal(err)
+	}
+	want("localhost:7050", "localhost:7051", 0)
+	set([]string{"localhost:1"}, nil)
+	want("localhost:1", "localhost:7051", 1)
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	submitWith(t, n, call("put", "k", "v"))
+	set(nil, map[string][]string{"Org2MSP": {"localhost:2"}})
+	want("localhost:1", "localhost:2", 3)
+	sameBlocks(t, n)
+
+	// It starts again with other addresses that it knows, as another network, and with a peer that has lost everything.
+	if err := n.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	delete(all, "peer1.Org1MSP")
+	cfg.OrdererAddresses, cfg.AnchorPeers = []string{"localhost:3"}, nil
+	n = newNetwork(t, cfg)
+	want("localhost:3", "localhost:2", 4)
+	sameBlocks(t, n)
+	if err := n.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Organizations, cfg.OrdererAddresses = threeOrganizations, nil
+	n = newNetwork(t, cfg)
+	want("localhost:3", "localhost:2", 5)
+	sameBlocks(t, n)
+	b, err := n.Peers()[0].Channel("mychannel").Ledger().Block(t.Context(), 5)
+	if err != nil || b.Transactions[0].Code != kvledger.Valid {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	if last, err := block.LastConfig(b.Metadata); err != nil || last != 5 {
+		t.Errorf("the block with a configuration says that it is in block %d, %v", last, err)
+	}
+	if err := n.SetAddresses(t.Context(), nil, map[string][]string{"Org2MSP": {"nowhere"}}); err == nil || !strings.Contains(err.Error(), "set addresses of channel mychannel: make configuration: anchor peer") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Nobody else changes a configuration, although it is a member who has signed.
+func TestConfigOfStrangers(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{})
+	c, err := n.Peers()[0].Channel("mychannel").Config(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, err := channelconfig.Envelope("mychannel", c.Config, client(t, n, "admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Orderer().Broadcast(t.Context(), envelope); err == nil || !strings.Contains(err.Error(), "message is of type that cannot be processed directly") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A peer takes the first configuration that an ordering service has, and no other one that a member has only signed.
+func TestConfigOfForeignOrderer(t *testing.T) {
+	msp, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := msp.Issue(identity.Config{CommonName: "peer0", OUs: []string{"peer"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	orderer, err := ordering.New(ordering.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer orderer.Close()
+	if err := orderer.AddChannel(ordering.Channel{ID: "mychannel"}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := peer.New(peer.Config{Name: "peer0", Signer: id, Store: memory.New(), Orderer: orderer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	c, err := p.Join(t.Context(), peer.ChannelConfig{ID: "mychannel", Organizations: []identity.Organization{msp.Organization()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Config(t.Context()); !errors.Is(err, peer.ErrNoConfig) {
+		t.Errorf("before there are blocks: %v", err)
+	}
+	says := channelconfig.Channel{Application: channelconfig.Application{Organizations: []channelconfig.Organization{{MSP: msp.Organization()}}}}
+	blocks := c.Blocks(0)
+	defer blocks.Close()
+	for i, code := range []kvledger.ValidationCode{kvledger.Valid, kvledger.InvalidConfigTransaction} {
+		config, err := says.Config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.Sequence = uint64(i)
+		envelope, err := channelconfig.Envelope("mychannel", config, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := orderer.Configure(t.Context(), envelope); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := blocks.Next(t.Context()); err != nil || b.Transactions[0].Code != code {
+			t.Errorf("configuration %d: %+v, %v", i, b, err)
+		}
+		if has, err := c.Config(t.Context()); err != nil || has.Config.GetSequence() != 0 || has.Block.GetHeader().GetNumber() != 0 {
+			t.Errorf("after configuration %d it is %+v, %v", i, has, err)
+		}
 	}
 }

@@ -17,8 +17,8 @@
 //
 // # Configuration
 //
-// A channel's first block has its configuration, and nothing else. Network makes it. Peers go by ChannelConfig, which says the same of the
-// organizations and their policies. Channel.Config is for clients and tools.
+// A channel's first block has its configuration, and nothing else. Network makes it. Peers go by ChannelConfig, which says the same
+// of the organizations and their policies. Channel.Config is for clients and tools.
 //
 // # Definitions
 //

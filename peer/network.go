@@ -45,7 +45,7 @@ type NetworkConfig struct {
 	// TimeWindow is how far a proposal's timestamp may be from now. Zero: 15 minutes.
 	TimeWindow time.Duration
 	// OrdererAddresses are where clients find the orderer, and AnchorPeers where they find some peers of each organization, by its MSP
-	// ID. All are host:port. They stand in the configuration of a channel that is new. Nil: it says nothing of that.
+	// ID. All are host:port. They stand in the channels' configurations: see SetAddresses. Nil: these say what they said before.
 	OrdererAddresses []string
 	AnchorPeers      map[string][]string
 	// Logger gets the logs of all, under the peers' names. Nil: nothing is logged.
@@ -71,6 +71,7 @@ type Network struct {
 	peers         []*Peer
 	orderer       *ordering.Orderer
 	gates         map[string]*gate // by channel ID; not changed any more
+	configuring   sync.Mutex       // held while configurations are changed, for addresses in cfg
 }
 
 // NewNetwork starts a network. Close it after use.
@@ -204,7 +205,10 @@ func (n *Network) addChannel(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	return nil
+	if first != nil {
+		return nil
+	}
+	return n.reconfigure(ctx, id) // the network may be another one than before
 }
 
 // Distribute implements Distributor: the members of a collection have its data before the transaction is ordered.

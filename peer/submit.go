@@ -40,6 +40,11 @@ func (n *Network) Order(ctx context.Context, envelopes ...[]byte) ([]Outcome, er
 		return nil, nil
 	}
 	channelID := channelHeaderOf(envelopes[0]).GetChannelId()
+	return n.pass(ctx, channelID, envelopes, func() error { return order(ctx, n.orderer, envelopes) })
+}
+
+// pass has envelopes ordered by a function, and waits for them as Order does.
+func (n *Network) pass(ctx context.Context, channelID string, envelopes [][]byte, do func() error) ([]Outcome, error) {
 	g := n.gates[channelID]
 	if g == nil {
 		return nil, errors.Errorf("channel '%s' not found", channelID)
@@ -54,7 +59,7 @@ func (n *Network) Order(ctx context.Context, envelopes ...[]byte) ([]Outcome, er
 		if expected, err = expect(n.peers, channelID, envelopes); err != nil {
 			return err
 		}
-		return order(ctx, n.orderer, envelopes)
+		return do()
 	}); err != nil {
 		return nil, err
 	}
