@@ -114,26 +114,28 @@ func (d discoveredChannel) Peers(ctx context.Context) ([]discovery.Peer, error) 
 				next.Chaincodes = append(next.Chaincodes, discovery.Installed{Name: def.Name, Version: strconv.Itoa(def.sequence)})
 			}
 		}
+		next.Chaincodes = append(next.Chaincodes, discovery.Installed{Name: lifecycle, Version: "1"})
 		all = append(all, next)
 	}
 	return all, nil
 }
 
+// lifecycle is the chaincode that every peer of Fabric has, and tells clients of: they ask who endorses its transactions before they
+// define chaincode. Here it can't be called yet.
+const lifecycle = "_lifecycle"
+
 // Chaincode implements discovery.Channel.
 func (d discoveredChannel) Chaincode(_ context.Context, name string) (*discovery.Chaincode, error) {
+	if name == lifecycle {
+		return d.defined(name, 1, d.channel.policyAt("/Channel/Application/LifecycleEndorsement"))
+	}
 	def := d.channel.definitions.find(name)
 	if def == nil {
 		return nil, nil
 	}
-	c := &discovery.Chaincode{Name: name, Version: strconv.Itoa(def.sequence)}
-	switch p := def.policy.(type) {
-	case policies.Signature:
-		c.Endorsement = p
-	case policies.ImplicitMeta:
-		var err error
-		if c.Endorsement, err = p.Signature(); err != nil {
-			return nil, err
-		}
+	c, err := d.defined(name, def.sequence, def.policy)
+	if err != nil {
+		return nil, err
 	}
 	for _, coll := range def.Collections {
 		members, err := policies.Parse(coll.Policy)
@@ -141,6 +143,23 @@ func (d discoveredChannel) Chaincode(_ context.Context, name string) (*discovery
 			return nil, errors.WithMessagef(err, "parse policy of collection %s", coll.Name)
 		}
 		c.Collections = append(c.Collections, discovery.Collection{Name: coll.Name, Members: members})
+	}
+	return c, nil
+}
+
+// defined is a chaincode without collections.
+func (d discoveredChannel) defined(name string, sequence int, policy policies.Policy) (*discovery.Chaincode, error) {
+	c := &discovery.Chaincode{Name: name, Version: strconv.Itoa(sequence)}
+	switch p := policy.(type) {
+	case policies.Signature:
+		c.Endorsement = p
+	case policies.ImplicitMeta:
+		var err error
+		if c.Endorsement, err = p.Signature(); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, errors.Errorf("the policy of chaincode %s is a %T, want one that names groups", name, policy)
 	}
 	return c, nil
 }

@@ -69,7 +69,7 @@ func TestDiscovery(t *testing.T) {
 	config := &pb.DiscoveryQuery{Channel: "mychannel", Query: &pb.DiscoveryQuery_ConfigQuery{ConfigQuery: &pb.ConfigQuery{}}}
 	members := &pb.DiscoveryQuery{Channel: "mychannel", Query: &pb.DiscoveryQuery_PeerQuery{PeerQuery: &pb.PeerMembershipQuery{}}}
 	endorsers := &pb.DiscoveryQuery{Channel: "mychannel", Query: &pb.DiscoveryQuery_CcQuery{CcQuery: &pb.ChaincodeQuery{
-		Interests: []*pb.ChaincodeInterest{of("asset"), of("one"), of("one", "_implicit_org_Org2MSP")},
+		Interests: []*pb.ChaincodeInterest{of("asset"), of("one"), of("one", "_implicit_org_Org2MSP"), of("_lifecycle")},
 	}}}
 	private := &pb.DiscoveryQuery{Channel: "mychannel", Query: &pb.DiscoveryQuery_CcQuery{CcQuery: &pb.ChaincodeQuery{Interests: []*pb.ChaincodeInterest{of("asset", "secrets")}}}}
 	local := &pb.DiscoveryQuery{Query: &pb.DiscoveryQuery_LocalPeers{LocalPeers: &pb.LocalPeerQuery{}}}
@@ -94,7 +94,7 @@ func TestDiscovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := decoded[pb.GossipMessage](t, peers["Org1MSP"].GetPeers()[1].GetStateInfo().GetPayload()).GetStateInfo().GetProperties()
-	if want := (&pb.GossipProperties{LedgerHeight: height, Chaincodes: []*pb.GossipChaincode{{Name: "one", Version: "1"}}}); !proto.Equal(state, want) {
+	if want := (&pb.GossipProperties{LedgerHeight: height, Chaincodes: []*pb.GossipChaincode{{Name: "one", Version: "1"}, {Name: "_lifecycle", Version: "1"}}}); !proto.Equal(state, want) {
 		t.Errorf("%v", state)
 	}
 	var got []string
@@ -103,6 +103,7 @@ func TestDiscovery(t *testing.T) {
 	}
 	want := []string{
 		"asset G0=peer0.Org1MSP:7051 G1=peer0.Org2MSP:7051", "one G0=peer0.Org1MSP:7051 G0=peer1.Org1MSP:7051 G1=peer0.Org2MSP:7051", "one G0=peer0.Org2MSP:7051",
+		"_lifecycle G0=peer0.Org1MSP:7051 G0=peer1.Org1MSP:7051 G1=peer0.Org2MSP:7051",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
