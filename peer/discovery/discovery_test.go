@@ -178,7 +178,7 @@ func calls(name string, collections ...string) *pb.ChaincodeCall {
 	return &pb.ChaincodeCall{Name: name, CollectionNames: collections}
 }
 
-// A request that isn't one gets an error, with the texts of discovery/service.go.
+// A request that isn't one gets an error, with the texts of discovery/service.go. F211: so does one that is too large.
 func TestForm(t *testing.T) {
 	w := newWorld(t, "Org1MSP")
 	hash := []byte("0123456789abcdef0123456789abcdef")

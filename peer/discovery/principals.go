@@ -15,7 +15,7 @@ const (
 	// maxSets is how many sets of principals may fulfil a policy (Fabric: policies/inquire, combinationsUpperBound).
 	maxSets = 10_000
 	// maxWork is how many sets are made or compared for one request.
-	maxWork = 2_000_000
+	maxWork = 200_000
 )
 
 // set is a set of principals, each of which needs a peer of its own. A principal may be in it several times. It has their numbers in a

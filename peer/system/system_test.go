@@ -280,6 +280,7 @@ func arguments(s string) []string {
 	return strings.Split(s, " ")
 }
 
+// F214: what isn't there, or breaks, is told, and the next call is answered.
 func TestCSCC(t *testing.T) {
 	p := newPeer(t)
 	joining := func(channelID string, change func(*pb.Header, *pb.ChannelHeader, *pb.ConfigEnvelope)) string {
@@ -361,7 +362,7 @@ func TestACL(t *testing.T) {
 	}
 }
 
-// Other chaincode can't call them. It is the client's own call that tells.
+// F212: other chaincode can't call them. It is the client's own call that tells.
 func TestCalledByChaincode(t *testing.T) {
 	p := newPeer(t)
 	for name, want := range map[string]string{
@@ -374,7 +375,7 @@ func TestCalledByChaincode(t *testing.T) {
 	}
 }
 
-// A hash that is no text can't be in the answer's message, as in Fabric, where the shim fails on it.
+// F213: a hash that is no text can't be in the answer's message, as in Fabric, where the shim fails on it.
 func TestHashThatIsNoText(t *testing.T) {
 	p := newPeer(t)
 	r, err := p.try("qscc", "qscc", "GetBlockByHash", "mychannel", "\xff\xfe")
@@ -382,6 +383,9 @@ func TestHashThatIsNoText(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	isNoText(t, err)
+	if r := p.run("qscc", "qscc", "GetChainInfo", "mychannel"); r.Status != 200 {
+		t.Errorf("after that: %+v", r)
+	}
 }
 
 func isNoText(t *testing.T, err error) {
