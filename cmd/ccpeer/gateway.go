@@ -115,6 +115,27 @@ func (c *nodeConfig) listenGateways(ctx context.Context) (listeners map[string]n
 	return listeners, nil
 }
 
+// gatewayAddresses are where applications find the peers of each organization, by the ID of its MSP.
+func (c *nodeConfig) gatewayAddresses(listeners map[string]net.Listener) map[string][]string {
+	all := map[string][]string{}
+	for _, o := range c.members() {
+		for i := range o.Peers {
+			l := listeners[peerName(i, o.MSPID)]
+			if l == nil {
+				continue
+			}
+			host, port, err := net.SplitHostPort(l.Addr().String())
+			if c.advertise.host != "" {
+				host = c.advertise.host
+			}
+			if err == nil { // a listener of TCP has both
+				all[o.MSPID] = append(all[o.MSPID], net.JoinHostPort(host, port))
+			}
+		}
+	}
+	return all
+}
+
 // portAfter is a port, so many after the first, or any if that is 0.
 func portAfter(first, more int) string {
 	if first == 0 {

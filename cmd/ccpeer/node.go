@@ -120,7 +120,7 @@ func (n *node) start(ctx context.Context) error {
 	}
 	gateways, err := n.cfg.listenGateways(ctx)
 	if err == nil {
-		err = n.prepare(ctx, channels)
+		err = n.prepare(ctx, channels, n.cfg.gatewayAddresses(gateways))
 	}
 	if err != nil {
 		for _, l := range gateways {
@@ -137,8 +137,8 @@ func (n *node) start(ctx context.Context) error {
 	return n.serveGateways(ctx, gateways)
 }
 
-// prepare does what needs to be known where the node listens.
-func (n *node) prepare(ctx context.Context, channels []string) error {
+// prepare does what needs to be known where the node listens. The configuration of new channels says where their peers are.
+func (n *node) prepare(ctx context.Context, channels []string, peers map[string][]string) error {
 	supports := map[string]chaincodesupport.Config{}
 	for _, h := range n.homes {
 		if err := h.prepare(ctx); err != nil {
@@ -151,7 +151,7 @@ func (n *node) prepare(ctx context.Context, channels []string) error {
 		return err
 	}
 	n.network, err = peer.NewNetwork(ctx, peer.NetworkConfig{
-		Organizations: n.cfg.members(), Channels: channels, Folder: n.folder, Logger: n.cfg.log,
+		Organizations: n.cfg.members(), Channels: channels, Folder: n.folder, Logger: n.cfg.log, AnchorPeers: peers, OrdererAddresses: peers[n.homes[0].mspID],
 		Store: func(peerName string) (store.Store, error) {
 			if peerName == n.homes[0].name {
 				return n.store, nil
