@@ -7,10 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/handler"
-	"github.com/ccpeer/ccpeer/internal/submit"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/shim"
 )
@@ -61,13 +61,22 @@ func TestConcurrentCallers(t *testing.T) {
 	}
 }
 
-// submit executes a transaction of the chaincode counter and commits it.
+// submit executes a transaction of the chaincode counter and commits it. A peer's own parts are tested over those that this package
+// has, so nothing of package peer is used here.
 func (n *network) submit(ctx context.Context, txID, key string) (kvledger.ValidationCode, error) {
-	r, tx, err := submit.Simulate(ctx, n.ChaincodeSupport, n.watched["ch1"], submit.Call{
-		Chaincode: "counter", Params: handler.TxParams{ChannelID: "ch1", TxID: txID}, Input: input(key),
-	})
+	sim, err := n.watched["ch1"].NewSimulator(ctx, txID)
+	if err != nil {
+		return 0, err
+	}
+	p := handler.TxParams{ChannelID: "ch1", TxID: txID, Simulation: handler.NewSimulation(sim)}
+	defer p.Simulation.Done()
+	r, err := n.Execute(ctx, "counter", p, input(key))
 	if err != nil || r.Status != shim.OK {
 		return 0, fmt.Errorf("execute %s: %v, %w", txID, r, err)
+	}
+	tx, err := kvledger.TransactionOf(ctx, sim, txID, time.Time{})
+	if err != nil {
+		return 0, err
 	}
 	return n.ledgers["ch1"].CommitTx(ctx, tx)
 }

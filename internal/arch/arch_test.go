@@ -177,7 +177,6 @@ var allowed = map[string][]string{
 	"internal/ondisk":     {},
 	"internal/portions":   {protobuf},
 	"internal/privatedir": {},
-	"internal/submit":     {"chaincodesupport", "handler", "ledger", "ledger/kvledger"},
 	"internal/streamtest": {"proto", protobuf},
 	"internal/transcript": {"handler", "proto", "internal/golden", "internal/streamtest", protobuf},
 	"internal/golden":     {},
