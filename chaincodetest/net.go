@@ -43,7 +43,7 @@ type settings struct {
 func WithoutDeterminism() Option { return func(s *settings) { s.nondeterministic = true } }
 
 // WithRuns has Submit run each transaction n times, and compare what comes of it. Without it, that is 16 times when a function of a
-// chaincode first succeeds, and when it first fails, and twice after that. Many runs find what depends on chance: the order of a map
+// chaincode first succeeds, and when it first fails, if half a second is enough for that, and twice after that. Many runs find what depends on chance: the order of a map
 // with two keys is missed by 8 runs in a third of the cases, and by 32 in one of seventy. WithRuns(1) is WithoutDeterminism.
 func WithRuns(n int) Option { return func(s *settings) { s.runs = n } }
 

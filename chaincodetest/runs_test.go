@@ -17,6 +17,7 @@ import (
 type changing struct {
 	runs atomic.Int64
 	odd  int64
+	slow time.Duration
 }
 
 func (*changing) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Success(nil) }
@@ -24,6 +25,7 @@ func (*changing) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.
 func (c *changing) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 	function, _ := stub.GetFunctionAndParameters()
 	value := "the same"
+	<-time.After(c.slow)
 	if c.runs.Add(1) == c.odd {
 		value = "another"
 	}
@@ -41,7 +43,12 @@ func (c *changing) Invoke(stub shim.ChaincodeStubInterface) *shim.Response {
 }
 
 // What depends on chance is looked for when a function first succeeds, and when it first fails.
-func TestRuns(t *testing.T) { eachBackend(t, testRuns) }
+// There the clock stands still, so no run is left out because others took long.
+func TestRuns(t *testing.T) {
+	eachBackend(t, func(t *testing.T, backend chaincodetest.Option) {
+		synctest.Test(t, func(t *testing.T) { testRuns(t, backend) })
+	})
+}
 
 func testRuns(t *testing.T, backend chaincodetest.Option) {
 	for _, c := range []struct {
@@ -74,6 +81,21 @@ func testRuns(t *testing.T, backend chaincodetest.Option) {
 	}
 	if said := record(t, t.Name(), func(tb testing.TB) { chaincodetest.New(tb, chaincodetest.WithRuns(-1)) }); !strings.Contains(said, "want at least one run") {
 		t.Errorf("it says %s", said)
+	}
+}
+
+// A chaincode that takes long runs as often as half a second allows, and at least twice.
+func TestRunsOfSlow(t *testing.T) {
+	for slow, want := range map[time.Duration]int64{200 * time.Millisecond: 4, time.Hour: 2, time.Millisecond: 16} {
+		synctest.Test(t, func(t *testing.T) {
+			net := chaincodetest.New(t)
+			cc := &changing{slow: slow}
+			net.Deploy("cc", chaincodetest.InProcess(cc))
+			net.As("alice").Submit("cc", "Put").OK()
+			if got := cc.runs.Load(); got != want {
+				t.Errorf("what takes %v runs %d times, want %d", slow, got, want)
+			}
+		})
 	}
 }
 
