@@ -353,6 +353,14 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	other, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP", Algorithm: identity.Ed25519})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ed25519, err := other.Issue(identity.Config{CommonName: "mallory"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := time.Now()
 	old, err := n.msp.Issue(identity.Config{CommonName: "old", NotBefore: now.Add(-50 * time.Minute), NotAfter: now.Add(-time.Minute)})
 	if err != nil {
@@ -369,7 +377,8 @@ func TestRefusals(t *testing.T) {
 		{"proposal client identity expired", n.propose(func(p *identity.ProposalParams) { p.Signer = old }, "k", "v").Signed, false},
 		{"request unauthorized due to incorrect timestamp ", n.propose(func(p *identity.ProposalParams) { p.Timestamp = now.Add(-16 * time.Minute) }, "k", "v").Signed, false},
 		{"request unauthorized due to incorrect timestamp ", n.propose(func(p *identity.ProposalParams) { p.Timestamp = now.Add(16 * time.Minute) }, "k", "v").Signed, false},
-		{denied + "[Org1MSP]", n.propose(func(p *identity.ProposalParams) { p.Signer = mallory }, "k", "v").Signed, true},
+		{denied + "unknown, creator is malformed", n.propose(func(p *identity.ProposalParams) { p.Signer = mallory }, "k", "v").Signed, true},
+		{denied + "[Org1MSP]", n.propose(func(p *identity.ProposalParams) { p.Signer = ed25519 }, "k", "v").Signed, true},
 		{denied + "[Org1MSP]", unsigned(n.propose(nil, "k", "v").Signed, []byte{}), true},
 		{"error validating proposal: empty signature bytes", unsigned(n.propose(nil, "k", "v").Signed, nil), true},
 		{denied + "unknown, creator is malformed", unsigned(n.propose(func(p *identity.ProposalParams) { p.Signer, p.Creator = nil, []byte("x") }, "k", "v").Signed, []byte("x")), true},

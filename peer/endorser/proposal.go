@@ -2,6 +2,7 @@ package endorser
 
 import (
 	"context"
+	"crypto/x509"
 	"slices"
 	"time"
 
@@ -149,10 +150,34 @@ func (e *Endorser) authenticate(p *proposal, verifier *identity.Verifier) (who *
 	}
 	e.cfg.Logger.Warn("access denied", zap.String("channel", p.channel.GetChannelId()), zap.String("txID", p.channel.GetTxId()), zap.String("cause", err.Error()))
 	mspID, known := claimed(p.signature.GetCreator())
-	if verifier == nil || !known || !slices.Contains(verifier.MSPIDs(), mspID) {
+	if verifier == nil || !known || strange(err) || !slices.Contains(verifier.MSPIDs(), mspID) {
 		return nil, errors.Errorf("access denied: channel [%s] creator org unknown, creator is malformed", p.channel.GetChannelId())
 	}
 	return nil, errors.Errorf("access denied: channel [%s] creator org [%s]", p.channel.GetChannelId(), mspID)
+}
+
+// strange reports whether no chain leads from a certificate to a CA of its MSP. Fabric looks for the CA when it makes the form of a signature
+// unique, before it asks whether an identity is valid, and so only if the signature is ECDSA's (msp, mspimpl.go).
+func strange(err error) bool {
+	var (
+		unknown x509.UnknownAuthorityError
+		invalid x509.CertificateInvalidError
+		cert    *x509.Certificate
+	)
+	switch {
+	case errors.As(err, &unknown):
+		cert = unknown.Cert
+	case errors.As(err, &invalid):
+		cert = invalid.Cert
+	}
+	if cert == nil {
+		return false
+	}
+	switch cert.SignatureAlgorithm {
+	case x509.ECDSAWithSHA1, x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
+		return true
+	}
+	return false
 }
 
 // claimed returns the ID of the MSP that a creator claims to be of. It is not known if its certificate can't be read.
