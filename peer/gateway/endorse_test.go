@@ -295,7 +295,10 @@ func TestEndorsedInTheLastMoment(t *testing.T) {
 	w := newWorld(t)
 	w.policies["asset"] = parse(t, "AND('Org1MSP.peer', 'Org2MSP.peer')")
 	ctx, cancel := context.WithCancel(t.Context())
-	w.play(func(ctx context.Context, e *endorser) (*pb.ProposalResponse, error) { cancel(); return endorses("done")(ctx, e) }, "2a")
+	w.play(func(ctx context.Context, e *endorser) (*pb.ProposalResponse, error) {
+		cancel()
+		return endorses("done")(ctx, e)
+	}, "2a")
 	r, err := w.gateway(t).Endorse(ctx, &pb.EndorseRequest{ProposedTransaction: w.proposal(t, "asset", "mychannel", nil)})
 	if err != nil {
 		t.Fatal(err)
