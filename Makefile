@@ -99,8 +99,9 @@ bench-ledger: ## Measure the ledger on every store: blocks, simulations, queries
 	cd internal/benchledger && go run .
 
 .PHONY: bench-peer
-bench-peer: ## Measure a network in one process: its start, and submits
+bench-peer: ## Measure a network in one process, and beside a real one of Fabric: 10 minutes or so
 	go test ./peer -run '^$$' -bench .
+	cd internal/realfabric && go test ./benchpeer -run '^$$' -bench . -benchtime 1x -timeout 60m
 
 .PHONY: bench-chaincodetest
 bench-chaincodetest: ## Measure the kit for tests: the first transaction, submits, snapshots

@@ -53,7 +53,11 @@ type Network struct {
 	genesis        []byte
 	cfg            Config
 	submitted      submissions
+	processes      map[string]int
 }
+
+// Processes returns the IDs of the network's processes, by what they are. It must not be modified.
+func (n *Network) Processes() map[string]int { return n.processes }
 
 // Organization is one of those that have a peer.
 type Organization struct {
@@ -183,9 +187,10 @@ func (n *Network) start(context.Context) error {
 			return errors.WithStack(err)
 		}
 	}
-	start(n.t, "orderer", program(n.bin, "orderer", n.path("orderer")))
+	n.processes = map[string]int{"orderer": start(n.t, "orderer", program(n.bin, "orderer", n.path("orderer")))}
 	for _, o := range n.Organizations {
-		start(n.t, "peer of "+o.MSP.ID(), program(n.bin, "peer", n.path(o.MSP.ID()), "node", "start"))
+		name := "peer of " + o.MSP.ID()
+		n.processes[name] = start(n.t, name, program(n.bin, "peer", n.path(o.MSP.ID()), "node", "start"))
 	}
 	out, err := program(n.bin, "configtxgen", n.dir, "-profile", "channel", "-channelID", ChannelID, "-outputBlock", "genesis.pb").CombinedOutput()
 	if err != nil {

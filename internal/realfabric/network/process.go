@@ -12,8 +12,8 @@ import (
 // logged is how much of a process's output is shown when a test fails.
 const logged = 8 << 10
 
-// start starts a program that runs until the test ends. What it prints is shown if the test fails.
-func start(t testing.TB, name string, cmd *exec.Cmd) {
+// start starts a program that runs until the test ends, and returns its process's ID. What it prints is shown if the test fails.
+func start(t testing.TB, name string, cmd *exec.Cmd) int {
 	t.Helper()
 	out := &tail{}
 	cmd.Stdout, cmd.Stderr = out, out
@@ -28,6 +28,7 @@ func start(t testing.TB, name string, cmd *exec.Cmd) {
 			t.Logf("%s printed at last:\n%s", name, out)
 		}
 	})
+	return cmd.Process.Pid
 }
 
 // program is one of those that Build has built.
