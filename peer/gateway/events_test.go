@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -338,4 +339,55 @@ func TestNothingIsKept(t *testing.T) {
 			t.Error("a channel is still followed")
 		}
 	})
+}
+
+// Clients come and go at any moment, and so is the channel followed or not. Each gets every block from the one on with which it began.
+func TestClientsComeAndGo(t *testing.T) {
+	const clients, rounds = 8, 40
+	w := newWorld(t)
+	g := w.gateway(t)
+	enough := errors.New("enough")
+	var reading sync.WaitGroup
+	for c := range clients {
+		reading.Go(func() {
+			for i := range rounds {
+				next, err := w.ledger.Height(t.Context())
+				if err != nil {
+					t.Error(err)
+				}
+				last := next + uint64(c+i)%5
+				err = g.Events(t.Context(), eventsRequest(func(r *pb.ChaincodeEventsRequest) { r.StartPosition = from(next) }), func(r *pb.ChaincodeEventsResponse) error {
+					if r.GetBlockNumber() != next {
+						return errors.Errorf("block %d comes, want %d", r.GetBlockNumber(), next)
+					}
+					if next++; next > last {
+						return enough
+					}
+					return nil
+				})
+				if !errors.Is(err, enough) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	over, committed := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(committed)
+		for i := 0; ; i++ {
+			select {
+			case <-over:
+				return
+			default:
+				w.ledger.commit(event(fmt.Sprintf("t%d asset A", i)))
+				runtime.Gosched()
+			}
+		}
+	}()
+	reading.Wait()
+	close(over)
+	<-committed
+	if channels, _, _ := g.Waiting(); channels != 0 || w.ledger.open != 0 {
+		t.Error("a channel is still followed")
+	}
 }
