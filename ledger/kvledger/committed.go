@@ -71,7 +71,7 @@ func (c *committed) prefetch(ctx context.Context, txs []transaction) error {
 }
 
 // appendOthers appends the keys that a transaction needs beside those that it has read. These are definitions, keys whose
-// metadata it writes, and private data that it purges and that this ledger was not given.
+// metadata it writes, private data that it purges and that this ledger was not given, and what is kept of past private data.
 func (c *committed) appendOthers(keys []string, tx transaction) []string {
 	for _, ns := range tx.namespaces {
 		keys = c.appendDefinition(keys, ns.name)
@@ -82,7 +82,10 @@ func (c *committed) appendOthers(keys []string, tx transaction) []string {
 				keys = append(keys, c.keys.privateNameKey(ns.name, set.name, m.key))
 			}
 			for _, keyHash := range set.purges {
-				keys = append(keys, c.keys.privateNameKey(ns.name, set.name, keyHash))
+				keys = append(keys, c.keys.privateNameKey(ns.name, set.name, keyHash), c.keys.pastListKey(collectionKey{ns.name, set.name, keyHash}))
+			}
+			for _, w := range set.private {
+				keys = append(keys, c.keys.pastListKey(collectionKey{ns.name, set.name, w.keyHash}))
 			}
 		}
 	}

@@ -27,7 +27,8 @@
 // The public read/write set has a transaction's private writes as hashes, which are committed like public state. The values
 // are in a read/write set of their own, Results.PrivateRWSet. They are committed if Transaction.PrivateRWSet has them and if
 // they fit the hashes. Otherwise only the hash gets the new version, and GetPrivateData returns Fabric's error until
-// somebody writes the key again.
+// somebody writes the key again. PrivateDataOf returns what a block has written, also if it was
+// written again since.
 //
 // The namespace's definition says which collections there are, and how many blocks their data lives: Ledger.Define. Who may
 // use them is not decided here, but whatever decides it finds the definition here. In a namespace that has no definition,
@@ -82,6 +83,9 @@
 //	channel 00 'k' block                                          its header and metadata: a Block without data
 //	channel 00 'k' block transaction                              its envelopes from that transaction on, or some of them
 //	channel 00 'u' hash of header                                 the block's number
+//	channel 00 'v' namespace 00 collection 00 SHA-256 of key      versions of past values: those that are at 'w'
+//	channel 00 'w' namespace 00 collection 00 SHA-256 of key block transaction
+//	                                                              what that transaction has written: the key, the value
 //	channel 00 'b'                                                format, number of blocks, if there may be metadata of keys;
 //	                                                              the last two header hashes and the last commit hash
 //

@@ -26,6 +26,10 @@ type effects struct {
 	// Bookkeeping of private data, whose values and hashes are at different keys. effects_private.go explains it.
 	renewed map[collectionKey]bool   // hashes whose metadata was written
 	names   map[collectionKey]string // keys of the private data that was written, by the hashes
+
+	// What is kept of private data by its versions. private_past.go explains it.
+	past       map[collectionKey]pastList // the lists that the block has changed, by the hashes
+	pastValues map[string][]byte          // for the store; nil deletes
 }
 
 // update is the last write of a key in the block.
@@ -111,6 +115,9 @@ func (e *effects) finish(ctx context.Context) error {
 		return err
 	}
 	looked, seen := error(nil), 0
+	if err := e.writePast(ctx); err != nil {
+		return err
+	}
 	e.updates.Scan(func(storeKey string, u update) bool {
 		if looked = look(ctx, seen); looked != nil {
 			return false

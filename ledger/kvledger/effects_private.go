@@ -30,6 +30,9 @@ func (e *effects) applyCollection(ctx context.Context, namespace string, c colle
 	for _, m := range c.metadata {
 		e.renewed[collectionKey{namespace, c.name, m.key}] = true
 	}
+	if err := e.applyPast(ctx, namespace, c, at); err != nil {
+		return err
+	}
 	if c.known {
 		return nil
 	}

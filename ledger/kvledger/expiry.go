@@ -60,6 +60,9 @@ func (e *effects) expire(ctx context.Context) error {
 		if err := e.expireOne(n, versions); err != nil {
 			return err
 		}
+		if err := e.forgetPast(ctx, n.of, n.version.block); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -125,7 +128,7 @@ func (e *effects) noteExpiry(of collectionKey, u update) {
 func (c *committed) fetchExpiring(ctx context.Context, notes []expiry) (map[string][]byte, error) {
 	var keys []string
 	for _, n := range notes {
-		keys = append(keys, c.hashKey(n.of), c.nameKey(n.of))
+		keys = append(keys, c.hashKey(n.of), c.nameKey(n.of), c.keys.pastListKey(n.of))
 		keys = c.appendDefinition(keys, n.of.namespace)
 	}
 	if err := c.fetch(ctx, keys); err != nil {

@@ -27,6 +27,8 @@ const (
 	tagIndex        = "\x00i"
 	tagBlock        = "\x00k"
 	tagBlockHash    = "\x00u"
+	tagPastList     = "\x00v"
+	tagPastValue    = "\x00w"
 )
 
 // tagSize is how many bytes each tag has.
@@ -67,6 +69,16 @@ func (k keyspace) hashMetadataKey(namespace, collection, keyHash string) string 
 // privateNameKey is the store's key under which a collection's key is found by its hash, if this ledger has the value.
 func (k keyspace) privateNameKey(namespace, collection, keyHash string) string {
 	return k.channelID + tagPrivateName + namespace + "\x00" + collection + "\x00" + keyHash
+}
+
+// pastListKey is the store's key of the list of a private key's past values, by the hash of the key.
+func (k keyspace) pastListKey(of collectionKey) string {
+	return k.channelID + tagPastList + of.namespace + "\x00" + of.collection + "\x00" + of.key
+}
+
+// pastValueKey is the store's key of what a transaction has written to a private key, by the hash of the key.
+func (k keyspace) pastValueKey(of collectionKey, v version) string {
+	return k.channelID + tagPastValue + of.namespace + "\x00" + of.collection + "\x00" + of.key + bigEndian(v.block) + bigEndian(v.tx)
 }
 
 // expiryKey is the store's key of the note that a collection's value expires with a block.

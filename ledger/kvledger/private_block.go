@@ -2,6 +2,8 @@ package kvledger
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
@@ -11,8 +13,8 @@ import (
 )
 
 // PrivateDataOf returns the private data that the valid transactions of a block have written, by their positions, as far as a
-// ledger still has it: values that were not written again since, or deleted, or purged, or expired. Of each collection it has a
-// marshalled KVRWSet. If a block is not committed, the error is ErrNotFound.
+// ledger was given it: also values that were written again since, or deleted. What is purged or has expired is gone. Of each key the
+// last 64 values are kept. The read/write sets have no metadata. If a block is not committed, the error is ErrNotFound.
 func PrivateDataOf(ctx context.Context, l *Ledger, block uint64) (map[uint64]*pb.TxPvtReadWriteSet, error) {
 	snapshot, err := l.snapshot(ctx)
 	if err != nil {
@@ -29,42 +31,20 @@ func PrivateDataOf(ctx context.Context, l *Ledger, block uint64) (map[uint64]*pb
 			return nil, errors.WithMessagef(err, "read private data of block %d", block)
 		}
 	}
-	if len(f.wanted) == 0 {
-		return nil, nil
-	}
-	names := make([]string, len(f.wanted))
-	for i, w := range f.wanted {
-		names[i] = l.keys.privateNameKey(w.namespace, w.collection, w.keyHash)
-	}
-	found, err := snapshot.GetMany(ctx, names)
-	if err != nil {
-		return nil, errors.Wrapf(err, "read names of the private data of block %d", block)
-	}
-	f.name(found)
-	err = readEach(ctx, snapshot, f.valueKeys, func(i int, stored []byte) error { return f.found(ctx, i, stored) })
-	if err != nil {
+	if err := readEach(ctx, snapshot, f.storeKeys, func(i int, stored []byte) error { return f.found(ctx, i, stored) }); err != nil {
 		return nil, errors.Wrapf(err, "read private data of block %d", block)
 	}
 	return f.sets()
 }
 
-// finder finds the private values that belong to public hashes. Whatever has the hash is what was written, also if a later transaction
-// has written the same again.
+// finder finds the private values that belong to public hashes.
 type finder struct {
-	keys   keyspace
-	wanted []wantedPrivate
+	keys      keyspace
+	storeKeys []string
+	in        []foundIn // of each of these
 
-	named     []wantedPrivate // those whose key is known
-	valueKeys []string        // of these
-	writes    map[foundIn]*pb.KVRWSet
-	order     []foundIn
-}
-
-// wantedPrivate is a private value of which the hash is known.
-type wantedPrivate struct {
-	foundIn
-	keyHash, valueHash string
-	key                string
+	writes map[foundIn]*pb.KVRWSet
+	order  []foundIn
 }
 
 // foundIn is a transaction, by its position, and a collection that it has written to.
@@ -90,54 +70,45 @@ func (f *finder) want(ctx context.Context, tx *CommittedTransaction) error {
 			}
 			in := foundIn{tx.Version.Tx, ns.GetNamespace(), c.GetCollectionName()}
 			for _, w := range hashed.GetHashedWrites() {
-				if !isHashedDelete(w) {
-					f.wanted = append(f.wanted, wantedPrivate{foundIn: in, keyHash: string(w.GetKeyHash()), valueHash: string(w.GetValueHash())})
-				}
+				of := collectionKey{in.namespace, in.collection, string(w.GetKeyHash())}
+				f.storeKeys = append(f.storeKeys, f.keys.pastValueKey(of, version{tx.Version.Block, tx.Version.Tx}))
+				f.in = append(f.in, in)
 			}
 		}
 	}
 	return nil
 }
 
-// name is given the keys of the wanted values, or nil.
-func (f *finder) name(keys [][]byte) {
-	for i, key := range keys {
-		if key != nil {
-			w := f.wanted[i]
-			w.key = string(key)
-			f.named = append(f.named, w)
-			f.valueKeys = append(f.valueKeys, f.keys.privateKey(w.namespace, w.collection, w.key))
-		}
-	}
-}
-
-// found is given what the store has of a value.
+// found is given what the store has of a value, or nil.
 func (f *finder) found(ctx context.Context, i int, stored []byte) error {
-	w := f.named[i]
-	_, value, err := decodeValue(stored)
+	if stored == nil {
+		return ctx.Err()
+	}
+	p, err := decodePastValue(stored)
 	if err != nil {
 		return err
-	}
-	if value == nil || !isHashOf(ctx, []byte(w.valueHash), value) {
-		return ctx.Err()
 	}
 	if f.writes == nil {
 		f.writes = map[foundIn]*pb.KVRWSet{}
 	}
-	set := f.writes[w.foundIn]
+	set := f.writes[f.in[i]]
 	if set == nil {
 		set = &pb.KVRWSet{}
-		f.writes[w.foundIn] = set
-		f.order = append(f.order, w.foundIn)
+		f.writes[f.in[i]] = set
+		f.order = append(f.order, f.in[i])
 	}
-	set.Writes = append(set.Writes, &pb.KVWrite{Key: w.key, Value: value})
+	set.Writes = append(set.Writes, &pb.KVWrite{Key: p.key, Value: p.value, IsDelete: p.value == nil})
 	return nil
 }
 
 // sets are what was found.
 func (f *finder) sets() (map[uint64]*pb.TxPvtReadWriteSet, error) {
+	if len(f.order) == 0 {
+		return nil, nil
+	}
 	all := map[uint64]*pb.TxPvtReadWriteSet{}
 	for _, in := range f.order {
+		slices.SortFunc(f.writes[in].Writes, func(a, b *pb.KVWrite) int { return strings.Compare(a.GetKey(), b.GetKey()) })
 		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(f.writes[in])
 		if err != nil {
 			return nil, errors.Wrap(err, "marshal private read/write set")

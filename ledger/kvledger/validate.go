@@ -46,6 +46,7 @@ func (l *Ledger) validate(ctx context.Context, in *incoming) (*validation, error
 		effects: effects{
 			updates: btree.NewMap[string, update](0), metadata: map[string][]byte{},
 			renewed: map[collectionKey]bool{}, names: map[collectionKey]string{},
+			past: map[collectionKey]pastList{}, pastValues: map[string][]byte{},
 		},
 		txIDs: make(map[string]bool, len(in.txs)),
 	}
