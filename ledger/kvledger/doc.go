@@ -27,8 +27,7 @@
 // The public read/write set has a transaction's private writes as hashes, which are committed like public state. The values
 // are in a read/write set of their own, Results.PrivateRWSet. They are committed if Transaction.PrivateRWSet has them and if
 // they fit the hashes. Otherwise only the hash gets the new version, and GetPrivateData returns Fabric's error until
-// somebody writes the key again. PrivateDataOf returns what a block has written, also if it was
-// written again since.
+// somebody writes the key again. PrivateDataOf returns what a block has written, also if it was written again since.
 //
 // The namespace's definition says which collections there are, and how many blocks their data lives: Ledger.Define. Who may
 // use them is not decided here, but whatever decides it finds the definition here. In a namespace that has no definition,

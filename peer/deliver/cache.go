@@ -118,8 +118,8 @@ func (c *Channel) grow(b *cached, bytes int64) {
 	}
 	b.bytes += bytes
 	l.bytes += bytes
-	limit := c.CacheBytes
-	if limit == 0 {
+	limit := max(c.CacheBytes, 0)
+	if c.CacheBytes == 0 {
 		limit = defaultCacheBytes
 	}
 	if b.bytes > limit { // the others can stay

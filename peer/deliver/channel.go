@@ -46,7 +46,7 @@ type Channel struct {
 	// Errored returns a channel that is closed while the source of the blocks fails, as that of an ordering service without a
 	// leader. Clients then get SERVICE_UNAVAILABLE, unless they want BEST_EFFORT. Nil: it never fails.
 	Errored func() <-chan struct{}
-	// CacheBytes is how many bytes of blocks are kept for subscribers who come later. Zero: 32 MiB.
+	// CacheBytes is how many bytes of blocks are kept for subscribers who come later. Zero: 32 MiB. Negative: none.
 	CacheBytes int64
 
 	blocks blocks

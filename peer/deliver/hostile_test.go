@@ -288,6 +288,14 @@ func TestManyPlaces(t *testing.T) {
 		})
 	}
 	all.Wait()
+	none := newFixture(t, 3)
+	none.channel.CacheBytes = -1
+	if got, err := ask(t, none.Deliver, seek(t, &pb.SeekInfo{Start: oldest, Stop: newest})); err != nil || len(got) != 4 {
+		t.Errorf("with no room: %v, %v", numbers(got), err)
+	}
+	if kept, bytes, known := none.channel.Kept(); kept != 0 || bytes != 0 || known != 0 {
+		t.Errorf("with no room %d blocks are kept, with %d bytes, and %d known", kept, bytes, known)
+	}
 	if kept, bytes, known := f.channel.Kept(); kept == 0 || kept != known || bytes > limit {
 		t.Errorf("%d blocks are kept, with %d bytes, and %d known", kept, bytes, known)
 	}
