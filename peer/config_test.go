@@ -178,7 +178,7 @@ func (f full) Commit(ctx context.Context, b *store.Batch) error {
 	return f.Store.Commit(ctx, b)
 }
 
-// If a network ends before all peers have the first block, the others get it at the next start. What can't be a channel leaves nothing.
+// F200: if a network ends before all peers have the first block, the others get it at the next start. What can't be a channel leaves nothing.
 func TestConfigInterrupted(t *testing.T) {
 	all := stores{}
 	var isFull atomic.Bool
@@ -310,7 +310,7 @@ func TestSetAddresses(t *testing.T) {
 	}
 }
 
-// Nobody else changes a configuration, although it is a member who has signed.
+// F201: nobody else changes a configuration, although it is a member who has signed.
 func TestConfigOfStrangers(t *testing.T) {
 	n := newNetwork(t, peer.NetworkConfig{})
 	c, err := n.Peers()[0].Channel("mychannel").Config(t.Context())
@@ -326,7 +326,7 @@ func TestConfigOfStrangers(t *testing.T) {
 	}
 }
 
-// A peer takes the first configuration that an ordering service has, and no other one that a member has only signed.
+// F201: a peer takes the first configuration that an ordering service has, and no other one that a member has only signed.
 func TestConfigOfForeignOrderer(t *testing.T) {
 	msp, err := identity.NewMSP(identity.MSPConfig{ID: "Org1MSP"})
 	if err != nil {
