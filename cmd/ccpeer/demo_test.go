@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 	}
 	ccpeer(t, "demo", "--chaincode-dir", dir, "--ledger", "memory").check(t, exitOK, "\nAll 12 calls came out as they should.\nThe ledger was in memory")
 	s := servePeerWithData(t, t.TempDir(), "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--ledger", "pebble:"+filepath.Join(data, "ccpeer", "demo"))
-	if want := "demo1 (7 blocks), demo2 (7 blocks), mychannel (1 block)"; s.channels != want {
+	if want := "demo1 (8 blocks), demo2 (8 blocks), mychannel (1 block)"; s.channels != want {
 		t.Errorf("the channels are then %s, want %s", s.channels, want)
 	}
 	ccpeer(t, "state", "-C", "demo1", "-n", "asset", "a1", "--api", s.api).check(t, exitOK, `"owner":"eve"`)

@@ -64,8 +64,8 @@ func TestServeRestart(t *testing.T) {
 			}
 			s.kill(t)
 
-			s = servePeerWithData(t, data, args...) // the other channel needs no flag any more
-			if s.channels != "mychannel (1 block), other (3 blocks)" {
+			s = servePeerWithData(t, data, args...)                     // the other channel needs no flag any more
+			if s.channels != "mychannel (2 blocks), other (4 blocks)" { // the last ones say that it listens elsewhere now
 				t.Errorf("the channels are then %s", s.channels)
 			}
 			checkRestarted(t, s, txID)
@@ -81,7 +81,8 @@ func checkRestarted(t *testing.T, s *served, txID string) {
 		`query|-n|probe|-c|{"Args":["get","k"]}`: "red\n",
 		"state|-n|probe|k":                       "  version  block 2, transaction 0\n",
 		"block|1":                                "block 1 of other: 1 transaction, 1 valid\n",
-		"block":                                  "  0  " + txID + "  ",
+		"block|2":                                "  0  " + txID + "  ",
+		"block":                                  "Z  VALID  CONFIG\n",
 		"tx|" + txID:                             "probe\n  write  k = red\n",
 	} {
 		ccpeer(t, append(strings.Split(args, "|"), "-C", "other", "--api", s.api)...).check(t, exitOK, want)
@@ -92,7 +93,7 @@ func checkRestarted(t *testing.T, s *served, txID string) {
 	}
 	// What is read goes on where it was.
 	ccpeer(t, "invoke", "-C", "other", "-n", "probe", "-c", `{"Args":["put","k","green"]}`, "--api", s.api).check(t, exitOK, "(VALID)")
-	ccpeer(t, "block", "3", "-C", "other", "--api", s.api).check(t, exitOK, "block 3 of other")
+	ccpeer(t, "block", "4", "-C", "other", "--api", s.api).check(t, exitOK, "block 4 of other")
 }
 
 func TestServeInMemory(t *testing.T) {
