@@ -188,11 +188,13 @@ type distinct struct {
 }
 
 func (d *distinct) add(p policies.Signature) {
-	key, err := p.Marshal()
-	if err == nil && d.seen[string(key)] {
-		return
+	if key, err := p.Marshal(); err == nil {
+		if d.seen[string(key)] {
+			return
+		}
+		d.seen[string(key)] = true
 	}
-	d.seen[string(key)], d.policies = true, append(d.policies, p)
+	d.policies = append(d.policies, p)
 }
 
 // descriptor finds out whose endorsements are enough.

@@ -54,8 +54,8 @@ func newCrew(s *search, peers []*identity.Verified) *crew {
 // signer: AND(OR('A.member', 'A.peer'), 'A.peer') needs three. Such a set grows until it is enough.
 func (c *crew) enough(sets []set, wanted []policies.Signature) []set {
 	var all []set
-	seen := map[string]bool{}
-	for queue := slices.Clone(sets); len(queue) > 0; queue = queue[1:] {
+	seen, cost := map[string]bool{}, 1+rules(wanted...)/rulesAtOnce
+	for queue := slices.Clone(sets); len(queue) > 0 && c.search.work.spend(cost); queue = queue[1:] {
 		one := queue[0]
 		chosen := c.fill(one)
 		switch {
@@ -68,7 +68,7 @@ func (c *crew) enough(sets []set, wanted []policies.Signature) []set {
 		for n := range c.search.principals {
 			with := append(slices.Clone(one), n)
 			slices.Sort(with)
-			if len(with) <= len(c.peers) && !seen[with.key()] && c.search.work.spend() {
+			if len(with) <= len(c.peers) && !seen[with.key()] && c.search.work.spend(1) {
 				seen[with.key()], queue = true, append(queue, with)
 			}
 		}

@@ -14,8 +14,10 @@ import (
 const (
 	// maxSets is how many sets of principals may fulfil a policy (Fabric: policies/inquire, combinationsUpperBound).
 	maxSets = 10_000
-	// maxWork is how many sets are made or compared for one request.
+	// maxWork is how many sets are made, compared or tried for one request.
 	maxWork = 200_000
+	// rulesAtOnce is how many rules of a policy are tried for the work that it is to make a set.
+	rulesAtOnce = 16
 )
 
 // set is a set of principals, each of which needs a peer of its own. A principal may be in it several times. It has their numbers in a
@@ -59,17 +61,17 @@ func (s *search) fulfilling(p policies.Signature) ([]set, error) {
 		}
 		return nil, nil
 	}
-	var rules [][]set
+	var found [][]set
 	for _, rule := range p.Rules {
 		sets, err := s.fulfilling(rule)
 		if err != nil {
 			return nil, err
 		}
 		if len(sets) > 0 {
-			rules = append(rules, sets)
+			found = append(found, sets)
 		}
 	}
-	g := gathering{search: s, rules: rules}
+	g := gathering{search: s, rules: found}
 	g.choose(nil, 0, p.Needed)
 	return s.smallest(g.found), nil
 }
@@ -89,7 +91,7 @@ func (g *gathering) choose(chosen set, from, more int) {
 	}
 	for i := from; i+more <= len(g.rules); i++ {
 		for _, one := range g.rules[i] {
-			if len(g.found) >= maxSets || !g.search.work.spend() {
+			if len(g.found) >= maxSets || !g.search.work.spend(1) {
 				return
 			}
 			if len(chosen)+len(one) > len(g.search.peers) {
@@ -110,12 +112,22 @@ type work struct {
 
 func newWork(ctx context.Context) *work { return &work{ctx, maxWork} }
 
-// spend reports whether a bit of work may still be done. Nothing is when the client has gone.
-func (w *work) spend() bool {
-	if w.left--; w.left%4096 == 0 && w.ctx.Err() != nil {
+// spend reports whether some work may still be done. Nothing is when the client has gone.
+func (w *work) spend(n int) bool {
+	before := w.left / 1024
+	if w.left -= n; w.left/1024 != before && w.ctx.Err() != nil {
 		w.left = 0
 	}
 	return w.left > 0
+}
+
+// rules is how many rules policies have.
+func rules(all ...policies.Signature) int {
+	n := len(all)
+	for _, p := range all {
+		n += rules(p.Rules...)
+	}
+	return n
 }
 
 // smallest leaves out sets that have another one in them. The order of the others stays.
@@ -128,7 +140,7 @@ func (s *search) smallest(sets []set) []set {
 		if kept[one.key()] {
 			continue
 		}
-		if !slices.ContainsFunc(smaller, func(other set) bool { return len(other) < len(one) && s.work.spend() && one.contains(other) }) {
+		if !slices.ContainsFunc(smaller, func(other set) bool { return len(other) < len(one) && s.work.spend(1) && one.contains(other) }) {
 			smaller, kept[one.key()] = append(smaller, one), true
 		}
 	}
@@ -170,7 +182,7 @@ func (s *search) both(some, others []set) []set {
 	var all []set
 	for _, a := range some {
 		for _, b := range others {
-			if len(all) >= maxSets || !s.work.spend() {
+			if len(all) >= maxSets || !s.work.spend(1) {
 				return s.smallest(all)
 			}
 			if merged := s.merge(a, b); len(merged) <= len(s.peers) {

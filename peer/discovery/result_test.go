@@ -254,4 +254,22 @@ func TestWorkIsLimited(t *testing.T) {
 		q.GetCcQuery().Interests = append(q.GetCcQuery().GetInterests(), q.GetCcQuery().GetInterests()[0])
 	}
 	w.discover(q) // in seconds
+
+	// A policy of rules that nobody can fulfil is long to try.
+	rules = nil
+	for _, p := range w.peers {
+		rules = append(rules, policies.SignedBy(identity.Principal{Creator: string(p.Identity)}))
+	}
+	for len(rules) < 9_000 {
+		rules = append(rules, policies.SignedBy(identity.Principal{MSPID: "A", Role: identity.Client}))
+	}
+	e, err := policies.OutOf(15, rules...).Envelope()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = calls("asset")
+	c.DisregardNamespacePolicy, c.KeyPolicies = true, []*pb.SignaturePolicyEnvelope{e}
+	if d := w.discover(endorsers(c)).GetCcQueryRes().GetContent(); len(d) != 1 || len(d[0].GetLayouts()) == 0 {
+		t.Errorf("%v", d)
+	}
 }
