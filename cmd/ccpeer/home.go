@@ -111,11 +111,14 @@ func (h *home) open(p *peer.Peer) {
 	})
 }
 
-// closeHomes ends the chaincode of all peers.
-func (n *node) closeHomes(ctx context.Context) error {
-	errs := make([]error, len(n.homes))
+// homes are those of all peers.
+type homes []*home
+
+// close ends the chaincode of all peers.
+func (all homes) close(ctx context.Context) error {
+	errs := make([]error, len(all))
 	var closing sync.WaitGroup
-	for i, h := range n.homes {
+	for i, h := range all {
 		if h.listener != nil {
 			_ = h.listener.Close() // it was never served
 		}
@@ -124,8 +127,8 @@ func (n *node) closeHomes(ctx context.Context) error {
 		}
 	}
 	closing.Wait()
-	n.serving.Wait()
-	for _, h := range n.homes {
+	for _, h := range all {
+		h.node.serving.Wait()
 		if h.auth != nil {
 			h.auth.Flush()
 		}
@@ -139,9 +142,9 @@ func (n *node) closeHomes(ctx context.Context) error {
 }
 
 // detach ends what waits for chaincodes that are started by hand.
-func (n *node) detach() error {
+func (all homes) detach() error {
 	var first error
-	for _, h := range n.homes {
+	for _, h := range all {
 		if err := h.detach(); first == nil {
 			first = err
 		}

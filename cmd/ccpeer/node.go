@@ -57,7 +57,7 @@ type node struct {
 	gateways  *devnet.Running // what applications talk to; nil: nothing
 	folder    string          // where the network keeps identities; "" keeps nothing
 	temporary string          // the folder if it goes with the node
-	homes     []*home         // one for the chaincode of each peer
+	homes     homes           // one for the chaincode of each peer
 	peer      *peer.Peer      // the first one
 	served    chan struct{}   // closed when chaincode of some peer can't connect any more
 	ended     sync.Once       // closes served
@@ -171,7 +171,7 @@ func (n *node) prepare(ctx context.Context, channels []string, peers map[string]
 func (n *node) close(ctx context.Context) error {
 	n.stop()
 	err := n.endGateways(ctx)
-	if closing := n.closeHomes(ctx); err == nil {
+	if closing := n.homes.close(ctx); err == nil {
 		err = closing
 	}
 	n.using.Lock()
@@ -186,8 +186,8 @@ func (n *node) close(ctx context.Context) error {
 // end ends what nobody uses any more.
 func (n *node) end(ctx context.Context) error {
 	n.stop()
-	err := n.closeHomes(ctx) // it does nothing if they are closed
-	closing := n.detach()
+	err := n.homes.close(ctx) // it does nothing if they are closed
+	closing := n.homes.detach()
 	if err == nil {
 		err = closing
 	}
