@@ -81,9 +81,9 @@ func TestConcurrentSubmitsOfSeveral(t *testing.T) {
 			alice := net.As("alice@Org1MSP", "name", "alice")
 			alice.Submit("basic", "Create", "a1", 5).OK()
 			var done sync.WaitGroup
-			for range 16 {
+			for range 8 {
 				done.Go(func() {
-					for range 15 {
+					for range 8 {
 						if err := alice.Submit("basic", "Transfer", "a1", "bob").Err(); err != nil && err.Error() != "MVCC_READ_CONFLICT" {
 							t.Error(err)
 						}
