@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -123,6 +124,9 @@ var now = regexp.MustCompile(`(?m)^(func Now\(\) Time \{\n\tsec, nsec, mono := \
 // Overlay returns the name of a file for go build -overlay. What is built with it, by the Go of a GOROOT, looks at a clock's file if
 // Variable names one.
 func Overlay(goroot string) (string, error) {
+	if runtime.GOOS == "windows" {
+		return "", errors.New("the clock can't be put forward on Windows")
+	}
 	original := filepath.Join(goroot, "src", "time", "time.go")
 	text, err := os.ReadFile(original) //nolint:gosec // it is Go's own
 	if err != nil {
