@@ -72,6 +72,13 @@ func (s served) channel(id string) *gateway.Channel {
 
 // peers are those of a channel.
 func (s served) peers(ctx context.Context, channelID string) ([]*plan.Peer, error) {
+	var least uint64 // the host's height
+	if c := s.host.Channel(channelID); c != nil {
+		var err error
+		if least, err = c.ledger.Height(ctx); err != nil {
+			return nil, errors.WithMessagef(err, "read height of %s", s.host.Name())
+		}
+	}
 	var all []*plan.Peer
 	for _, p := range s.network.peers {
 		c := p.Channel(channelID)
@@ -87,7 +94,7 @@ func (s served) peers(ctx context.Context, channelID string) ([]*plan.Peer, erro
 			Runs: func(name string) bool { return p.runs(c, name) },
 		}
 		if !next.Host {
-			next.Endorser = farPeer{p}
+			next.Endorser = farPeer{c, least}
 		}
 		all = append(all, next)
 	}
@@ -95,15 +102,36 @@ func (s served) peers(ctx context.Context, channelID string) ([]*plan.Peer, erro
 }
 
 // farPeer is a peer as others have it. Over gRPC there is a response or an error, never both.
-type farPeer struct{ peer *Peer }
+//
+// A client that was told of a commit by the gateway's peer expects that a transaction after it sees it everywhere. In Fabric, another
+// peer may be a block behind, and endorse something else. Here it takes the proposal when it has come as far as the gateway's peer.
+type farPeer struct {
+	channel *Channel
+	least   uint64 // how many blocks it must have
+}
 
 // ProcessProposal implements plan.Endorser.
 func (f farPeer) ProcessProposal(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
-	r, err := f.peer.ProcessProposal(ctx, signed)
+	if err := f.catchUp(ctx); err != nil {
+		return nil, status.FromContextError(err).Err()
+	}
+	r, err := f.channel.peer.ProcessProposal(ctx, signed)
 	if err != nil {
 		return nil, status.Error(codes.Unknown, err.Error())
 	}
 	return r, nil
+}
+
+func (f farPeer) catchUp(ctx context.Context) error {
+	height, err := f.channel.ledger.Height(ctx)
+	if err != nil || height >= f.least {
+		return err
+	}
+	blocks := f.channel.ledger.Subscribe(f.least - 1)
+	defer blocks.Close()
+	defer context.AfterFunc(f.channel.running, blocks.Close)()
+	_, err = blocks.Next(ctx)
+	return err
 }
 
 // gatewayLedger is what a peer has committed of a channel, as long as the peer is on it.
