@@ -25,43 +25,34 @@ type blocks struct {
 // cached is a block, or one that is going to be.
 type cached struct {
 	number uint64
-	turn   chan struct{} // has one element: the right to ask the ledger
-	ready  chan struct{} // is closed when block or err is there
-	block  *pb.Block     // is set before ready is closed
-	err    error         // also
+	block  once[*pb.Block]
+	forms  [forms]once[[]byte] // marshalled DeliverResponses
 
 	// The lock of blocks is for these.
 	waiting int           // how many wait for it
 	bytes   int64         // what it counts as
 	used    *list.Element // nil if it isn't kept
+}
 
-	forms [forms]form
+func newCached(number uint64) *cached {
+	b := &cached{number: number, block: newOnce[*pb.Block]()}
+	for i := range b.forms {
+		b.forms[i] = newOnce[[]byte]()
+	}
+	return b
 }
 
 // block returns a block, and waits for it.
 func (c *Channel) block(ctx context.Context, number uint64) (*cached, error) {
 	b := c.blocks.join(number)
 	defer c.blocks.leave(b)
-	select {
-	case <-b.ready:
-		return b, b.err
-	default:
-	}
-	select {
-	case <-b.ready:
-		return b, b.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-b.turn:
-	}
-	block, err := c.Ledger.Block(ctx, number)
-	if err != nil && ctx.Err() != nil {
-		b.turn <- struct{}{}
-		return nil, ctx.Err()
-	}
-	b.block, b.err = block, err
-	c.keep(b)
-	close(b.ready)
+	_, err := b.block.get(ctx, func(ctx context.Context) (*pb.Block, error) {
+		block, err := c.Ledger.Block(ctx, number)
+		if err == nil || ctx.Err() == nil {
+			c.keep(b, block, err)
+		}
+		return block, err
+	})
 	return b, err
 }
 
@@ -71,8 +62,7 @@ func (l *blocks) join(number uint64) *cached {
 	defer l.mu.Unlock()
 	b := l.byNumber[number]
 	if b == nil {
-		b = &cached{number: number, turn: make(chan struct{}, 1), ready: make(chan struct{})}
-		b.turn <- struct{}{}
+		b = newCached(number)
 		if l.byNumber == nil {
 			l.byNumber = map[uint64]*cached{}
 		}
@@ -95,20 +85,20 @@ func (l *blocks) leave(b *cached) {
 }
 
 // keep keeps a block that was read for those who want it later. If it couldn't be read, the next one tries again.
-func (c *Channel) keep(b *cached) {
+func (c *Channel) keep(b *cached, block *pb.Block, err error) {
 	l := &c.blocks
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b.err != nil {
+	if err != nil {
 		delete(l.byNumber, b.number)
 		return
 	}
 	b.used = l.used.PushFront(b)
-	c.grow(b, overhead+int64(proto.Size(b.block)))
+	c.grow(b, overhead+int64(proto.Size(block)))
 }
 
 // overhead is about what a block takes in memory beside its bytes.
-const overhead = 1000
+const overhead = 2000
 
 // grow has a block count for more, and drops what was not used for long. Those who are sending it have it still. It needs the lock.
 func (c *Channel) grow(b *cached, bytes int64) {

@@ -58,8 +58,8 @@ type Config struct {
 	MutualTLS bool
 	// TimeWindow is how far an envelope's timestamp may be from now. Zero: 15 minutes.
 	TimeWindow time.Duration
-	// MaxEnvelopeBytes is how large the payload of an envelope may be. It is kept as long as the client gets blocks, because the ACL
-	// may have to be asked again. Larger ones get BAD_REQUEST. Zero: 256 KiB.
+	// MaxEnvelopeBytes is how large an envelope may be, its payload and its signature. They are kept as long as the client gets blocks,
+	// because the ACL may have to be asked again. Larger ones get BAD_REQUEST. Zero: 256 KiB.
 	MaxEnvelopeBytes int
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time

@@ -1,7 +1,7 @@
 package deliver
 
 import (
-	"sync"
+	"context"
 
 	"github.com/pkg/errors"
 	"google.golang.org/protobuf/proto"
@@ -20,30 +20,22 @@ const (
 	forms
 )
 
-// form is a block in one of these forms. It is made when the first subscriber needs it.
-type form struct {
-	once    sync.Once
-	encoded []byte // a marshalled DeliverResponse
-	err     error
-}
-
-// form returns a marshalled DeliverResponse, which must not be modified.
-func (c *Channel) form(b *cached, which int) ([]byte, error) {
-	f := &b.forms[which]
-	f.once.Do(func() {
-		f.encoded, f.err = encode(b.block, which)
+// form returns a marshalled DeliverResponse, which must not be modified. It is made when the first subscriber needs it.
+func (c *Channel) form(ctx context.Context, b *cached, which int) ([]byte, error) {
+	return b.forms[which].get(ctx, func(ctx context.Context) ([]byte, error) {
+		encoded, err := encode(ctx, b.block.value, which)
 		c.blocks.mu.Lock()
 		defer c.blocks.mu.Unlock()
-		c.grow(b, int64(len(f.encoded)))
+		c.grow(b, int64(len(encoded)))
+		return encoded, err
 	})
-	return f.encoded, f.err
 }
 
-func encode(b *pb.Block, which int) ([]byte, error) {
+func encode(ctx context.Context, b *pb.Block, which int) ([]byte, error) {
 	m := &pb.DeliverResponse{}
 	switch which {
 	case filtered:
-		f, err := filter(b)
+		f, err := filter(ctx, b)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +74,10 @@ func sendForm(which int) sender {
 		if which == whole && d.headers {
 			which = headers
 		}
-		encoded, err := d.channel.form(d.block, which)
+		encoded, err := d.channel.form(to.ctx, d.block, which)
+		if ended := to.ctx.Err(); err != nil && ended != nil {
+			return gone(ended)
+		}
 		if err != nil {
 			return to.sendStatus(pb.Status_BAD_REQUEST)
 		}

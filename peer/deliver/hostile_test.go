@@ -1,6 +1,7 @@
 package deliver_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"math"
@@ -239,6 +240,7 @@ func TestHugeEnvelopes(t *testing.T) {
 		code     codes.Code
 	}{
 		"large":                  {padded(1 << 21), pb.Status_BAD_REQUEST, codes.OK},
+		"a large signature":      {&pb.Envelope{Payload: good.GetPayload(), Signature: make([]byte, 256<<10)}, pb.Status_BAD_REQUEST, codes.OK},
 		"a bit too large":        {padded(256 << 10), pb.Status_BAD_REQUEST, codes.OK},
 		"larger than gRPC takes": {padded(5 << 20), 0, codes.ResourceExhausted},
 	} {
@@ -298,5 +300,52 @@ func TestManyPlaces(t *testing.T) {
 	}
 	if kept, bytes, known := f.channel.Kept(); kept == 0 || kept != known || bytes > limit {
 		t.Errorf("%d blocks are kept, with %d bytes, and %d known", kept, bytes, known)
+	}
+}
+
+// impatient is a context that ends when it was looked at so many times.
+type impatient struct {
+	context.Context
+	looks  int
+	cancel context.CancelFunc
+}
+
+// Err implements context.Context.
+func (c *impatient) Err() error {
+	if c.looks--; c.looks == 0 {
+		c.cancel()
+	}
+	return c.Context.Err()
+}
+
+// F171: a transaction that a stranger has made has a million actions, or endorsements. Filtering it stops with its client, and the next
+// client gets the block.
+func TestManyParts(t *testing.T) {
+	const parts = 1_000_000
+	endorsement := []byte{0x12, 0} // of a ChaincodeEndorsedAction
+	payload := marshal(t, &pb.ChaincodeActionPayload{Action: &pb.ChaincodeEndorsedAction{}})
+	payload = protowire.AppendBytes(protowire.AppendTag(payload, 2, protowire.BytesType), bytes.Repeat(endorsement, parts))
+	for name, data := range map[string][]byte{
+		"actions":      bytes.Repeat([]byte{0x0a, 0}, parts),
+		"endorsements": with(t, &pb.TransactionAction{Payload: payload}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, 0)
+			f.chain.add(t, transaction(t, pb.HeaderType_ENDORSER_TRANSACTION, data))
+			s := seek(t, &pb.SeekInfo{Start: oldest, Stop: oldest})
+			ctx, cancel := context.WithCancel(t.Context())
+			p := newPlayed(&impatient{ctx, 20, cancel})
+			p.in <- s
+			if err := f.DeliverFiltered(p); !errors.Is(err, context.Canceled) {
+				t.Errorf("the stream ends with %v", err)
+			}
+			got, err := ask(t, f.DeliverFiltered, s)
+			if err != nil || len(got) != 2 {
+				t.Fatal(got, err)
+			}
+			if tx := got[0].GetFilteredBlock().GetFilteredTransactions()[0]; tx.GetTransactionActions() == nil || len(tx.GetTransactionActions().GetChaincodeActions()) != 0 {
+				t.Errorf("got %v", tx)
+			}
+		})
 	}
 }

@@ -21,7 +21,7 @@ func sendPrivate(stream pbgrpc.Deliver_DeliverServer) sender {
 		default:
 			return sendForm(withoutPrivate)(to, d)
 		}
-		m := &pb.BlockAndPrivateData{Block: d.block.block, PrivateDataMap: private}
+		m := &pb.BlockAndPrivateData{Block: d.block.block.value, PrivateDataMap: private}
 		if d.headers {
 			m.Block = withoutData(m.Block)
 		}

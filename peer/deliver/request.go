@@ -28,8 +28,8 @@ type leave struct {
 
 // open takes an envelope apart, and checks what doesn't depend on the channel. Whether there is a nonce doesn't matter.
 func (s *Server) open(from *subscriber, envelope *pb.Envelope) (*request, error) {
-	if size := len(envelope.GetPayload()); size > s.cfg.MaxEnvelopeBytes {
-		return nil, errors.Errorf("payload has %d bytes, want no more than %d", size, s.cfg.MaxEnvelopeBytes)
+	if size := len(envelope.GetPayload()) + len(envelope.GetSignature()); size > s.cfg.MaxEnvelopeBytes {
+		return nil, errors.Errorf("envelope has %d bytes, want no more than %d", size, s.cfg.MaxEnvelopeBytes)
 	}
 	var (
 		payload   pb.Payload
