@@ -31,6 +31,7 @@ type Configuration struct {
 type configured struct {
 	mu   sync.Mutex
 	last *Configuration // nil if it was not read yet
+	none bool           // says that it was read, and that there is none
 	next *pb.Config     // what the network has ordered, or is going to
 }
 
@@ -45,7 +46,7 @@ func (c *configured) expect(next *pb.Config) {
 func (c *configured) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last = nil
+	c.last, c.none = nil, false
 }
 
 // Config returns the channel's configuration as of the last block that this peer has committed, or ErrNoConfig.
@@ -53,7 +54,11 @@ func (c *Channel) Config(ctx context.Context) (*Configuration, error) {
 	c.configured.mu.Lock()
 	defer c.configured.mu.Unlock()
 	if c.configured.last == nil {
-		last, err := lastConfig(ctx, c.ledger)
+		last, err := (*Configuration)(nil), ErrNoConfig
+		if !c.configured.none {
+			last, err = lastConfig(ctx, c.ledger)
+			c.configured.none = errors.Is(err, ErrNoConfig)
+		}
 		if err != nil {
 			return nil, errors.WithMessagef(err, "read configuration of channel %s", c.cfg.ID)
 		}

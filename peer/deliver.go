@@ -81,7 +81,9 @@ func (d *delivered) channel(id string) *deliver.Channel {
 	if d.byID == nil {
 		d.byID = map[string]deliveredChannel{}
 	}
-	fresh := deliveredChannel{c, &deliver.Channel{Ledger: committedBlocks{c}, PrivateData: privateBlocks{c}}} // after Restore there may be other blocks
+	fresh := deliveredChannel{c, &deliver.Channel{ // after Restore there may be other blocks
+		Ledger: committedBlocks{c}, PrivateData: privateBlocks{c}, Sequence: c.configSequence,
+	}}
 	d.byID[id] = fresh
 	return fresh.Channel
 }
@@ -93,6 +95,15 @@ func (d *delivered) channels() (all []*deliver.Channel) {
 		}
 	}
 	return all
+}
+
+// configSequence is the number of the channel's configuration, or 0 as long as it can't be read.
+func (c *Channel) configSequence() uint64 {
+	config, err := c.Config(c.running)
+	if err != nil {
+		return 0
+	}
+	return config.Config.GetSequence()
 }
 
 // committedBlocks are those of a channel, as long as its peer is on it.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -17,6 +18,8 @@ import (
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/ledger"
 	"github.com/ccpeer/ccpeer/peer"
+	"github.com/ccpeer/ccpeer/peer/acl"
+	"github.com/ccpeer/ccpeer/peer/deliver"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
@@ -28,6 +31,11 @@ func serveBlocks(t testing.TB, n *peer.Network, p *peer.Peer) *grpc.ClientConn {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveServer(t, p, n, blocks)
+}
+
+func serveServer(t testing.TB, p *peer.Peer, n *peer.Network, blocks *deliver.Server) *grpc.ClientConn {
+	t.Helper()
 	orderer, err := p.AtomicBroadcast(n.Orderer(), blocks)
 	if err != nil {
 		t.Fatal(err)
@@ -265,5 +273,55 @@ func TestDeliverPrivateData(t *testing.T) {
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%s gives %v, want %v", tc.at.Name(), got, tc.want)
 		}
+	}
+}
+
+// TestDeliverAsksAgain asks the ACL again after the channel's configuration has changed.
+func TestDeliverAsksAgain(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	alice, p := client(t, n, "alice"), n.Peers()[0]
+	var asked atomic.Int32
+	blocks, err := p.Deliver(peer.DeliverConfig{ACL: acl.CheckerFunc(func(context.Context, acl.Request) error {
+		asked.Add(1)
+		return nil
+	})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := subscribe(t, serveServer(t, p, n, blocks), pbgrpc.Deliver_Deliver_FullMethodName, seek(t, alice, "mychannel", 0, math.MaxUint64))
+	read := func() uint64 {
+		height, err := p.Channel("mychannel").Ledger().Height(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for {
+			r, err := s.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if number := r.GetBlock().GetHeader().GetNumber(); number+1 == height {
+				return number
+			}
+		}
+	}
+	submit := func() {
+		if _, err := n.Submit(t.Context(), alice, call("put", "k", "v")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	submit()
+	submit()
+	read()
+	if got := asked.Load(); got != 1 {
+		t.Errorf("the ACL was asked %d times", got)
+	}
+	if err := n.SetAddresses(t.Context(), []string{"orderer.example.com:7050"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	submit()
+	read()
+	if got := asked.Load(); got != 2 {
+		t.Errorf("after the configuration was changed, the ACL was asked %d times, want twice", got)
 	}
 }
