@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/identity/mspfolder"
+	"github.com/ccpeer/ccpeer/internal/doctable"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
@@ -264,5 +267,22 @@ func TestSeveralPeersRefuse(t *testing.T) {
 		if _, err := loadArgs(args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+// The page for applications has every variable, and no other.
+func TestVariablesAreDocumented(t *testing.T) {
+	e := envJSON{MSPID: "Org1MSP", Channel: "mychannel", Address: "127.0.0.1:7051", TLS: "mutual", TLSRoot: "/ca", TLSCertificate: "/c", TLSKey: "/k",
+		MSPFolder: "/m", Certificate: "/m/c", Key: "/m/k", Organization: "/o", Profile: "/p"}
+	want := slices.Sorted(maps.Keys(e.variables()))
+	var got []string
+	for _, cell := range doctable.Column(doctable.Read(t, "../../docs/applications.md", "Start"), 0) {
+		for name := range strings.SplitSeq(cell, ", ") {
+			got = append(got, strings.Trim(name, "`"))
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the page has %v, want %v", got, want)
 	}
 }
