@@ -15,7 +15,8 @@ type services struct {
 	closers []func()
 }
 
-// servicesOf makes a peer's. Each peer speaks for the orderer, too.
+// servicesOf makes a peer's. Each peer speaks for the orderer, too. Older clients are told of the first one only: they trust an orderer
+// if its certificate is of the organization that the channel's configuration has for it, which is the first one.
 func (r *Running) servicesOf(p *peer.Peer) (s services, err error) {
 	defer func() {
 		if err != nil {
@@ -36,7 +37,7 @@ func (r *Running) servicesOf(p *peer.Peer) (s services, err error) {
 	if err != nil {
 		return s, err
 	}
-	cfg := peer.DiscoveryConfig{Address: r.address, Orderers: []string{own}}
+	cfg := peer.DiscoveryConfig{Address: r.address, Orderers: []string{r.endpoints[0].Address}}
 	if r.cfg.MutualTLS && !r.cfg.Plaintext {
 		cfg.TLSCertHash = server.ClientCertificateHash
 	}
