@@ -55,7 +55,24 @@ func startFabric(t *testing.T, mutual bool) *description {
 		t.Fatal(err)
 	}
 	d.Client.Cert, d.Client.Key = n.TLSCertificate()
+	for i, o := range n.Organizations {
+		d.Organizations[i].Users["Expired"] = expired(t, o.MSP, dir)
+	}
 	return d
+}
+
+// expired is somebody whose certificate has expired. It was good as long as that of the CA was.
+func expired(t *testing.T, msp *identity.MSP, dir string) target.User {
+	t.Helper()
+	id, err := msp.Issue(identity.Config{CommonName: "expired", NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(-time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := target.WriteUser(dir, "Expired", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 // write completes the description, and writes it to a file.

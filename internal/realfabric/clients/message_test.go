@@ -41,8 +41,8 @@ var within = map[string]proto.Message{
 	"CollectionHashedReadWriteSet.hashed_rwset": &pb.HashedRWSet{}, "CollectionPvtReadWriteSet.rwset": &pb.KVRWSet{},
 	"TransactionAction.header": &pb.SignatureHeader{}, "TransactionAction.payload": &pb.ChaincodeActionPayload{},
 	"ChaincodeActionPayload.chaincode_proposal_payload": &pb.ChaincodeProposalPayload{},
-	"ChaincodeEndorsedAction.proposal_response_payload": &pb.ProposalResponsePayload{}, "Endorsement.endorser": &pb.SerializedIdentity{},
-	"SignedCommitStatusRequest.request": &pb.CommitStatusRequest{}, "CommitStatusRequest.identity": &pb.SerializedIdentity{},
+	"ChaincodeEndorsedAction.proposal_response_payload": &pb.ProposalResponsePayload{},
+	"SignedCommitStatusRequest.request":                 &pb.CommitStatusRequest{}, "CommitStatusRequest.identity": &pb.SerializedIdentity{},
 	"SignedChaincodeEventsRequest.request": &pb.ChaincodeEventsRequest{}, "ChaincodeEventsRequest.identity": &pb.SerializedIdentity{},
 	"BlockData.data": &pb.Envelope{}, "SignedDiscoveryRequest.payload": &pb.DiscoveryRequest{},
 	"DiscoveryAuthInfo.client_identity": &pb.SerializedIdentity{}, "DiscoveredPeer.identity": &pb.SerializedIdentity{},
@@ -57,7 +57,7 @@ var payloads = map[int32]proto.Message{
 // different are the fields that differ each time.
 var different = map[string]string{
 	"timestamp": "TIME", "signature": "SIGNATURE", "nonce": "NONCE", "id_bytes": "CERTIFICATE", "pki_id": "ID",
-	"block_number": "NUMBER", "block_num": "NUMBER", "ledger_height": "NUMBER", "port": "PORT",
+	"endorser": "PEER", "block_number": "NUMBER", "block_num": "NUMBER", "ledger_height": "NUMBER", "port": "PORT",
 }
 
 // text is a message in one line, without what differs each time. Messages that are in fields of bytes are read, too.

@@ -46,7 +46,7 @@ module.exports = async (network) => {
     for (const type of ['full', 'filtered', 'private']) {
         await step(`replayed blocks, ${type}`, async () => (await blocks(channel, 5, { startBlock, type }).heard).map(block));
         await step(`blocks as they come, ${type}`, async () => {
-            const coming = blocks(channel, 1, { type });
+            const coming = hear(1, (l) => channel.addBlockListener(l, { type }), (l) => channel.removeBlockListener(l), (b) => has(b, type));
             await coming.listening;
             await emit(type);
             return (await coming.heard).map(block);
@@ -106,13 +106,18 @@ function saving(checkpointer, before) {
     };
 }
 
-// hear collects what a listener hears, until it has n of it.
-function hear(n, add, remove) {
+// has says whether a block has an event: what a listener hears first may be a block of before.
+function has(b, name) {
+    return b.getTransactionEvents().some((t) => t.getContractEvents().some((e) => e.eventName === name));
+}
+
+// hear collects what a listener hears and wants, until it has n of it.
+function hear(n, add, remove, wants = () => true) {
     let listening;
     const heard = new Promise((resolve, reject) => {
         const all = [];
         const listener = async (e) => {
-            if (all.push(e) === n) {
+            if (wants(e) && all.push(e) === n) {
                 remove(listener);
                 resolve(all);
             }

@@ -36,7 +36,7 @@ module.exports = async (network) => {
         (await network.channel('Org1MSP', { identity: network.identity('Org1MSP', 'Admin') })).getContract('any').evaluateTransaction('who'));
 
     for (const [name, strategy] of Object.entries(DefaultEventHandlerStrategies)) {
-        await step(`wait by ${name}`, () => any.createTransaction('put').setEventHandler(strategy).submit('w', '1'));
+        await step(`wait by ${name}`, () => any.createTransaction('put').setEventHandler(strategy).submit(name, '1'));
     }
     await step('wait for nobody', () => any.createTransaction('put').setEventHandler(() => ({
         startListening: async () => {}, waitForEvents: async () => {}, cancelListening: () => {},
@@ -44,7 +44,7 @@ module.exports = async (network) => {
     for (const [name, strategy] of Object.entries(DefaultQueryHandlerStrategies)) {
         await step(`ask by ${name}`, async () => {
             const asked = await network.channel('Org1MSP', { queryHandlerOptions: { strategy } });
-            return asked.getContract('any').evaluateTransaction('get', 'w');
+            return asked.getContract('any').evaluateTransaction('get', 'a');
         });
     }
     await step('ask qscc', async () => {
