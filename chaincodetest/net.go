@@ -42,9 +42,10 @@ type settings struct {
 // time. It is also for chaincode that keeps something in its own memory, as it shouldn't.
 func WithoutDeterminism() Option { return func(s *settings) { s.nondeterministic = true } }
 
-// WithRuns has Submit run each transaction n times, and compare what comes of it. Without it, that is 16 times when a function of a
-// chaincode first succeeds, and when it first fails, if half a second is enough for that, and twice after that. Many runs find what depends on chance: the order of a map
-// with two keys is missed by 8 runs in a third of the cases, and by 32 in one of seventy. WithRuns(1) is WithoutDeterminism.
+// WithRuns has Submit run each transaction n times, and compare what comes of it. Without it, that is 32 times when a function of a
+// chaincode first succeeds, and when it first fails, if a fifth of a second is enough for that, and twice after that. Many runs find what
+// depends on chance: the order of a map with two keys is missed by 32 runs in one of 70 cases, and by two in 55. WithRuns(1) is
+// WithoutDeterminism.
 func WithRuns(n int) Option { return func(s *settings) { s.runs = n } }
 
 // WithRunsApart has the second run of each transaction wait until the machine's clock has come to another multiple of d: another second,
