@@ -90,7 +90,7 @@ func (s served) peers(ctx context.Context, channelID string) ([]*plan.Peer, erro
 			return nil, errors.WithMessagef(err, "read height of %s", p.Name())
 		}
 		next := &plan.Peer{
-			Address: s.cfg.Address(p.Name()), Identity: c.self, Height: height, Host: p == s.host, Endorser: hostPeer{p},
+			Address: s.cfg.Address(p.Name()), Identity: c.self, Height: height, Host: p == s.host, Endorser: p,
 			Runs: func(name string) bool { return p.runs(c, name) },
 		}
 		if !next.Host {
@@ -99,14 +99,6 @@ func (s served) peers(ctx context.Context, channelID string) ([]*plan.Peer, erro
 		all = append(all, next)
 	}
 	return all, nil
-}
-
-// hostPeer is the peer that serves the gateway.
-type hostPeer struct{ peer *Peer }
-
-// ProcessProposal implements plan.Endorser.
-func (h hostPeer) ProcessProposal(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
-	return h.peer.endorser.ProcessUnfiltered(ctx, signed)
 }
 
 // farPeer is a peer as others have it. Over gRPC there is a response or an error, never both.

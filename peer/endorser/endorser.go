@@ -120,22 +120,6 @@ func (e *Endorser) Endorse(ctx context.Context, signed *pb.SignedProposal) (resp
 	if err := p.inTime(time.Now(), e.cfg.TimeWindow); err != nil {
 		return nil, nil, err
 	}
-	return e.endorse(ctx, &p)
-}
-
-// ProcessUnfiltered is ProcessProposal for a gateway in the peer's own process. The time isn't looked at, and so neither whether the
-// client's certificate has ended: in Fabric filters do that, and such a gateway is behind them (internal/peer/node, start.go).
-func (e *Endorser) ProcessUnfiltered(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
-	var p proposal
-	if err := p.open(signed); err != nil {
-		return nil, err
-	}
-	response, _, err := e.endorse(ctx, &p)
-	return response, err
-}
-
-// endorse endorses what has passed the filters.
-func (e *Endorser) endorse(ctx context.Context, p *proposal) (response *pb.ProposalResponse, cause, err error) {
 	if err := p.unpack(); err != nil {
 		return failed(err), nil, err
 	}
@@ -146,10 +130,10 @@ func (e *Endorser) endorse(ctx context.Context, p *proposal) (response *pb.Propo
 			return failed(cause), cause, nil
 		}
 	}
-	if err := e.admit(ctx, p, channel); err != nil {
+	if err := e.admit(ctx, &p, channel); err != nil {
 		return failed(err), nil, err
 	}
-	if response, err = e.run(ctx, p, channel); err != nil {
+	if response, err = e.run(ctx, &p, channel); err != nil {
 		return failed(err), err, nil
 	}
 	return response, nil, nil

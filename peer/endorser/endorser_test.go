@@ -397,28 +397,6 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A gateway in the peer's process isn't asked for the time.
-func TestUnfiltered(t *testing.T) {
-	n := newNetwork(t, nil)
-	now := time.Now()
-	old, err := n.msp.Issue(identity.Config{CommonName: "old", NotBefore: now.Add(-50 * time.Minute), NotAfter: now.Add(-time.Minute)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed := n.propose(func(p *identity.ProposalParams) { p.Signer, p.Timestamp = old, now.Add(-time.Hour) }, "k", "v").Signed
-	if r, err := n.endorser.ProcessUnfiltered(t.Context(), signed); err != nil || r.GetResponse().GetStatus() != 200 {
-		t.Errorf("%v, %v", r, err)
-	}
-	signed.Signature = []byte("x")
-	if r, err := n.endorser.ProcessUnfiltered(t.Context(), signed); err == nil || r.GetResponse().GetStatus() != 500 {
-		t.Errorf("%v, %v", r, err)
-	}
-	signed.ProposalBytes = []byte{0xff}
-	if _, err := n.endorser.ProcessUnfiltered(t.Context(), signed); err == nil {
-		t.Error("what can't be decoded is endorsed")
-	}
-}
-
 func unsigned(signed *pb.SignedProposal, signature []byte) *pb.SignedProposal {
 	signed.Signature = signature
 	return signed
