@@ -2,6 +2,9 @@ package peer_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"math"
 	"net"
@@ -10,6 +13,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
@@ -36,12 +40,17 @@ func serveBlocks(t testing.TB, n *peer.Network, p *peer.Peer) *grpc.ClientConn {
 
 func serveServer(t testing.TB, p *peer.Peer, n *peer.Network, blocks *deliver.Server) *grpc.ClientConn {
 	t.Helper()
+	return serveWith(t, p, n, blocks, insecure.NewCredentials(), insecure.NewCredentials())
+}
+
+func serveWith(t testing.TB, p *peer.Peer, n *peer.Network, blocks *deliver.Server, ours, theirs credentials.TransportCredentials) *grpc.ClientConn {
+	t.Helper()
 	orderer, err := p.AtomicBroadcast(n.Orderer(), blocks)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := bufconn.Listen(1 << 16)
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.Creds(ours), deliver.ServerOption())
 	pbgrpc.RegisterDeliverServer(server, blocks)
 	pbgrpc.RegisterAtomicBroadcastServer(server, orderer)
 	done := make(chan struct{})
@@ -49,7 +58,7 @@ func serveServer(t testing.TB, p *peer.Peer, n *peer.Network, blocks *deliver.Se
 		defer close(done)
 		_ = server.Serve(l) // ends with Stop
 	}()
-	cc, err := grpc.NewClient("passthrough:bufconn", grpc.WithTransportCredentials(insecure.NewCredentials()),
+	cc, err := grpc.NewClient("passthrough:localhost", grpc.WithTransportCredentials(theirs),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
 	if err != nil {
 		t.Fatal(err)
@@ -290,7 +299,7 @@ func TestDeliverAsksAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := subscribe(t, serveServer(t, p, n, blocks), pbgrpc.Deliver_Deliver_FullMethodName, seek(t, alice, "mychannel", 0, math.MaxUint64))
-	read := func() uint64 {
+	read := func() {
 		height, err := p.Channel("mychannel").Ledger().Height(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -300,8 +309,8 @@ func TestDeliverAsksAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if number := r.GetBlock().GetHeader().GetNumber(); number+1 == height {
-				return number
+			if r.GetBlock().GetHeader().GetNumber()+1 == height {
+				return
 			}
 		}
 	}
@@ -324,4 +333,74 @@ func TestDeliverAsksAgain(t *testing.T) {
 	if got := asked.Load(); got != 2 {
 		t.Errorf("after the configuration was changed, the ACL was asked %d times, want twice", got)
 	}
+}
+
+// TestDeliverMutualTLS has a client show a certificate, and say which one in its envelope.
+func TestDeliverMutualTLS(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{})
+	alice, p := client(t, n, "alice"), n.Peers()[0]
+	own, err := n.ServerCertificate(p.Name(), []string{"localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := n.ClientCertificate("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(n.TLSRoot("Org1MSP"))
+	blocks, err := p.Deliver(peer.DeliverConfig{MutualTLS: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cc := serveWith(t, p, n, blocks,
+		credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{own}, ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}),
+		credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{shown}, RootCAs: roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}))
+	hash := sha256.Sum256(shown.Certificate[0])
+	for name, tc := range map[string]struct {
+		hash []byte
+		want pb.Status
+	}{
+		"its hash":     {hash[:], pb.Status_SUCCESS},
+		"another hash": {make([]byte, 32), pb.Status_BAD_REQUEST},
+		"no hash":      {nil, pb.Status_BAD_REQUEST},
+	} {
+		for _, method := range []string{pbgrpc.Deliver_DeliverFiltered_FullMethodName, pbgrpc.AtomicBroadcast_Deliver_FullMethodName} {
+			s := subscribe(t, cc, method, bound(t, seek(t, alice, "mychannel", 0, 0), tc.hash, alice))
+			r, err := s.Recv()
+			if tc.want == pb.Status_SUCCESS && err == nil && r.GetStatus() == pb.Status_UNKNOWN { // a block
+				r, err = s.Recv()
+			}
+			if err != nil || r.GetStatus() != tc.want {
+				t.Errorf("%s: got %v, %v", name, r, err)
+			}
+		}
+	}
+}
+
+// bound is an envelope with the hash of a TLS certificate.
+func bound(t testing.TB, e *pb.Envelope, hash []byte, who identity.Signer) *pb.Envelope {
+	t.Helper()
+	var (
+		payload pb.Payload
+		header  pb.ChannelHeader
+	)
+	if err := proto.Unmarshal(e.GetPayload(), &payload); err != nil {
+		t.Fatal(err)
+	}
+	if err := proto.Unmarshal(payload.GetHeader().GetChannelHeader(), &header); err != nil {
+		t.Fatal(err)
+	}
+	header.TlsCertHash = hash
+	var err error
+	if payload.Header.ChannelHeader, err = proto.Marshal(&header); err != nil {
+		t.Fatal(err)
+	}
+	if e.Payload, err = proto.Marshal(&payload); err != nil {
+		t.Fatal(err)
+	}
+	if e.Signature, err = who.Sign(e.Payload); err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
