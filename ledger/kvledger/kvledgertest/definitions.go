@@ -1,6 +1,7 @@
 package kvledgertest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ccpeer/ccpeer/ledger"
@@ -32,8 +33,32 @@ func testDefinitions(t *testing.T, s store.Store) {
 			t.Error("a collection that is not defined has data")
 		}
 		sim.Done()
+		if block > 0 {
+			want := []string{"brief", coll}
+			if block == 3 {
+				want = want[1:]
+			}
+			if got := collectionsOf(t, l, 0); !slices.Equal(got, want) {
+				t.Errorf("at height %d, block 0 has private data of %v, want %v", block, got, want)
+			}
+		}
 		commitKeys(t, l, block)
 	}
+}
+
+// collectionsOf returns of which collections a block's private data is there.
+func collectionsOf(t *testing.T, l *kvledger.Ledger, block uint64) (names []string) {
+	t.Helper()
+	sets, err := kvledger.PrivateDataOf(t.Context(), l, block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ns := range sets[0].GetNsPvtRwset() {
+		for _, c := range ns.GetCollectionPvtRwset() {
+			names = append(names, c.GetCollectionName())
+		}
+	}
+	return names
 }
 
 // commitKeys commits a block. The first one writes the key k of both collections.
