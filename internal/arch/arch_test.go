@@ -120,7 +120,7 @@ var allowed = map[string][]string{
 	"peer/gateway/plan": {"identity", "policies", "proto"},
 	// They know gRPC, because streams are what they are about.
 	"peer/broadcast": {"peer/ordering", "proto", "proto/pbgrpc", protobuf, zap},
-	"peer/deliver":   {"block", "identity", "peer/acl", "internal/portions", "proto", "proto/pbgrpc", grpc, protobuf, zap},
+	"peer/deliver":   {"block", "identity", "peer/acl", "internal/loglimit", "internal/portions", "proto", "proto/pbgrpc", grpc, protobuf, zap},
 	"peer/discovery": {"identity", "ledger", "peer/acl", "policies", "proto", protobuf, zap},
 	// They are chaincode, in the peer's process.
 	"peer/system": {"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "peer/acl", "proto", "shim", protobuf},

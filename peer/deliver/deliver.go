@@ -32,6 +32,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
+	"github.com/ccpeer/ccpeer/internal/loglimit"
 	"github.com/ccpeer/ccpeer/peer/acl"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
@@ -73,7 +74,10 @@ const (
 )
 
 // Server serves the streams. It is safe for concurrent use, and has nothing to close: a stream ends with its context.
-type Server struct{ cfg Config }
+type Server struct {
+	cfg      Config
+	failures loglimit.Lines // of all who wait for a block that can't be read
+}
 
 var _ pbgrpc.DeliverServer = (*Server)(nil)
 

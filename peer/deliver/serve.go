@@ -170,7 +170,7 @@ func (s *Server) unavailable(ctx context.Context, r *request, why error) (pb.Sta
 	if err := ctx.Err(); err != nil {
 		return 0, gone(err)
 	}
-	s.cfg.Logger.Warn("blocks can't be read", zap.String("channel", r.client.ChannelID), zap.Error(why))
+	s.failures.Log(s.cfg.Logger, zap.WarnLevel, "blocks can't be read", zap.String("channel", r.client.ChannelID), zap.Error(why))
 	return pb.Status_SERVICE_UNAVAILABLE, nil
 }
 
