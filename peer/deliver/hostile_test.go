@@ -318,10 +318,10 @@ func (c *impatient) Err() error {
 	return c.Context.Err()
 }
 
-// F171: a transaction that a stranger has made has a million actions, or endorsements. Filtering it stops with its client, and the next
+// F171: a transaction that a stranger has made has very many actions, or endorsements. Filtering it stops with its client, and the next
 // client gets the block.
 func TestManyParts(t *testing.T) {
-	const parts = 1_000_000
+	const parts = 200_000
 	endorsement := []byte{0x12, 0} // of a ChaincodeEndorsedAction
 	payload := marshal(t, &pb.ChaincodeActionPayload{Action: &pb.ChaincodeEndorsedAction{}})
 	payload = protowire.AppendBytes(protowire.AppendTag(payload, 2, protowire.BytesType), bytes.Repeat(endorsement, parts))
@@ -334,7 +334,7 @@ func TestManyParts(t *testing.T) {
 			f.chain.add(t, transaction(t, pb.HeaderType_ENDORSER_TRANSACTION, data))
 			s := seek(t, &pb.SeekInfo{Start: oldest, Stop: oldest})
 			ctx, cancel := context.WithCancel(t.Context())
-			p := newPlayed(&impatient{ctx, 20, cancel})
+			p := newPlayed(&impatient{ctx, 4, cancel})
 			p.in <- s
 			if err := f.DeliverFiltered(p); !errors.Is(err, context.Canceled) {
 				t.Errorf("the stream ends with %v", err)
