@@ -164,7 +164,10 @@ func (n *node) serveGateways(ctx context.Context, listeners map[string]net.Liste
 	if n.folder == "" {
 		return nil
 	}
-	return n.gateways.WriteProfiles(n.folder)
+	if err := n.gateways.WriteProfiles(n.folder); err != nil {
+		return err
+	}
+	return n.gateways.LinkSamples(n.folder, applicationUsers...)
 }
 
 // applicationUsers are those of each organization whose files are there from the beginning, as in Fabric's test network.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -191,6 +192,9 @@ func TestRestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := r.LinkSamples(folder, "User1"); err != nil {
+			t.Fatal(err)
+		}
 		if before.Address != "" && (e.Address != before.Address || string(e.TLSRoot) != string(before.TLSRoot) || string(text) != profile) {
 			t.Errorf("it was %v, and is %v\n%s\n%s", before, e, profile, text)
 		}
@@ -200,6 +204,42 @@ func TestRestart(t *testing.T) {
 		}
 		if err := n.Close(t.Context()); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Applications of Fabric's samples find their files in the folder of a network, also when it is moved.
+func TestLinkSamples(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no links")
+	}
+	folder := filepath.Join(t.TempDir(), "n")
+	n := newNetwork(t, peer.NetworkConfig{Folder: folder, Organizations: []peer.Organization{{MSPID: "Org1MSP"}, {MSPID: "Org2MSP", Peers: 2}, {MSPID: "acme"}}})
+	if _, err := n.Client("User1@Org2MSP", nil); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, n, devnet.Config{})
+	if err := r.WriteProfiles(folder); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.LinkSamples(folder, "User1"); err != nil {
+		t.Fatal(err)
+	}
+	moved := folder + "2"
+	if err := os.Rename(folder, moved); err != nil {
+		t.Fatal(err)
+	}
+	for name, there := range map[string]bool{
+		"org2.example.com/users/User1@org2.example.com/msp/signcerts/cert.pem": true,
+		"org2.example.com/users/User1@org2.example.com/msp/keystore/priv_sk":   true,
+		"org2.example.com/peers/peer1.org2.example.com/tls/ca.crt":             true,
+		"org2.example.com/connection-org2.json":                                true,
+		"org1.example.com/msp/cacerts":                                         true,
+		"org1.example.com/users/User1@org1.example.com/msp":                    false, // nobody has made it
+		"acme": false,
+	} {
+		if _, err := os.Stat(filepath.Join(moved, "organizations/peerOrganizations", name)); (err == nil) != there {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
