@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net"
 	"os"
@@ -284,5 +285,32 @@ func TestVariablesAreDocumented(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("the page has %v, want %v", got, want)
+	}
+}
+
+// What a flag says of applications and organizations goes before what the file says.
+func TestGatewaySettings(t *testing.T) {
+	dir := configFolder(t)
+	file := filepath.Join(dir, "ccpeer.yaml")
+	const mine = "chaincodes: {a: {runtime: {process: {command: asset}}}}\n"
+	for _, c := range []struct{ text, flags, want string }{
+		{"", "", "127.0.0.1:7051 on [{Org1MSP 1}]"},
+		{"gateway: 127.0.0.1:1\ngatewayTLS: off\norganizations: [a, 'b:2']", "", "127.0.0.1:1 off [{a 1} {b 2}]"},
+		{"gateway: 127.0.0.1:1\ngatewayTLS: off\norganizations: [a, b]", "--gateway 127.0.0.1:2 --gateway-tls mutual --organization c", "127.0.0.1:2 mutual [{c 1}]"},
+		{"gateway: none", "", " on [{Org1MSP 1}]"},
+		{"gateway: 0.0.0.0:7051\nadvertise: peer0", "", "0.0.0.0:7051 on [{Org1MSP 1}]"},
+		{"gateway: 0.0.0.0:7051", "", file + `:2: gateway: address "0.0.0.0:7051" is every one`},
+		{"gatewayTLS: maybe", "", file + `:2: gatewayTLS: "maybe": want on, mutual or off`},
+		{"organizations: []", "", file + ":2: organizations: this is a list: want a list with one element or more"},
+	} {
+		write1(t, file, mine+c.text)
+		s, err := loadArgs(append(strings.Fields(c.flags), "--config", file)...)
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = fmt.Sprintf("%s %s %v", s.node.gateway.listen, s.node.gateway.tls, s.node.members())
+		}
+		if !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s %s: it is %s, want %s", c.text, c.flags, got, c.want)
+		}
 	}
 }
