@@ -3,7 +3,6 @@ package chaincodetest
 import (
 	"context"
 	"maps"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -61,13 +60,13 @@ func newDirect(c *core, hooks handler.Hooks, timeout time.Duration) (*direct, er
 		Runtimes:    chaincodesupport.RuntimesFunc(b.runtime),
 		Definitions: chaincodesupport.DefinitionsFunc(b.definition), StartupTimeout: timeout, StopTimeout: closeTimeout,
 	})
-	b.listener.support = b.support
+	b.listener.support, b.listener.faults = b.support, &c.faults
 	return b, err
 }
 
 func (b *direct) close(ctx context.Context) error {
 	err := b.support.Close(ctx)
-	b.listener.serving.Wait()
+	b.listener.close()
 	return err
 }
 
@@ -256,32 +255,3 @@ func (b *direct) reinstall(ctx context.Context, before map[string]runtime.Runtim
 func (b *direct) settle(context.Context) error { return nil }
 
 func (b *direct) cut(chaincodeID string) { b.listener.cut(chaincodeID) }
-
-// listener has a peer listen, for processes, when it is asked for the address.
-type listener struct {
-	support *chaincodesupport.ChaincodeSupport
-	serving sync.WaitGroup
-
-	mu      sync.Mutex
-	address string
-}
-
-// cut stops a chaincode. It is called by what the stop waits for.
-func (l *listener) cut(chaincodeID string) {
-	l.serving.Go(func() { _ = l.support.Stop(context.Background(), chaincodeID) }) // it was stopped, or the peer is closed
-}
-
-func (l *listener) listen() (string, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.address != "" {
-		return l.address, nil
-	}
-	socket, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	l.address = socket.Addr().String()
-	l.serving.Go(func() { _ = l.support.Serve(socket) }) // it returns when support is closed
-	return l.address, nil
-}

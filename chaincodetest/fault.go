@@ -35,7 +35,7 @@ type Fault struct {
 	Delay time.Duration
 	// Lose never answers it. The transaction then ends as if its time were up. A commit hangs until the fault is removed.
 	Lose bool
-	// Double has the peer receive it twice. A peer serves the first one only. It doesn't work for chaincode that dials the peer.
+	// Double has the peer receive it twice. A peer serves the first one only.
 	Double bool
 	// Cut ends the chaincode's stream. The next transaction starts the chaincode again.
 	Cut bool

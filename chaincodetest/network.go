@@ -66,7 +66,7 @@ func newNetwork(c *core, hooks func(peerName string) handler.Hooks, timeout time
 		return nil, err
 	}
 	for _, p := range b.Peers() {
-		b.listeners[p.Name()] = &listener{support: p.Support()}
+		b.listeners[p.Name()] = &listener{support: p.Support(), faults: &c.faults}
 	}
 	return b, b.deployCarrier()
 }
@@ -92,7 +92,7 @@ func (b *network) deployCarrier() error {
 func (b *network) close(ctx context.Context) error {
 	err := b.Close(ctx)
 	for _, l := range b.listeners {
-		l.serving.Wait()
+		l.close()
 	}
 	return err
 }

@@ -14,6 +14,11 @@ func TestGoPackage(t *testing.T) {
 	alice.Submit("program", "Put", "k").OK().Writes("k", "Org1MSP")
 	alice.Submit("program", "Crash").Fails("chaincode stream terminated")
 	alice.Submit("program", "Put", "k").OK() // it is started again
+	remove := net.Inject(chaincodetest.Fault{Chaincode: "program", Request: "PUT_STATE", Double: true})
+	if c := alice.Submit("program", "Put", "k").OK().Cost(); c.Requests != 2 {
+		t.Errorf("with one doubled, there are %d requests", c.Requests)
+	}
+	remove()
 }
 
 func TestBrokenProcesses(t *testing.T) {

@@ -134,7 +134,7 @@ var allowed = map[string][]string{
 	"chaincodetest": {
 		"chaincodesupport", "chaincodesupport/runtime", "chaincodesupport/runtime/inproc", "chaincodesupport/runtime/process", "chaincodesupport/runtime/dial",
 		"chaincodetest/internal/guard", "chaincodetest/internal/otherclock", "collections", "handler", "identity", "ledger", "ledger/kvledger", "ledger/kvledger/store",
-		"ledger/kvledger/store/memory", "peer", "proto", "shim", protobuf, zap,
+		"ledger/kvledger/store/memory", "peer", "proto", "proto/pbgrpc", "shim", grpc, protobuf, zap,
 	},
 	"chaincodetest/internal/guard":      {},
 	"chaincodetest/internal/otherclock": {},
