@@ -48,9 +48,9 @@ func WithoutDeterminism() Option { return func(s *settings) { s.nondeterministic
 // WithoutDeterminism.
 func WithRuns(n int) Option { return func(s *settings) { s.runs = n } }
 
-// WithRunsApart has the second run of each transaction wait until the machine's clock has come to another multiple of d: another second,
-// or with 24*time.Hour another day. So what chaincode takes from time.Now in that unit is found, in the test's process, too. It takes d
-// at most for each Submit, and no time in a bubble of testing/synctest, where the clock jumps:
+// WithRunsApart has the second run wait until the machine's clock has come to another multiple of d, when a function of a chaincode first
+// succeeds, and when it first fails: until another second, or with 24*time.Hour another day. So what chaincode takes from time.Now in that
+// unit is found, in the test's process, too. It takes d at most, and no time in a bubble of testing/synctest, where the clock jumps:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		net := chaincodetest.New(t, chaincodetest.WithRunsApart(24*time.Hour))

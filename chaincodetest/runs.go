@@ -84,7 +84,8 @@ func (r runner) isCompared() bool {
 // again runs the transaction as often as it has to, and returns in what a run differs from the first one, or nothing.
 func (r runner) again(ctx context.Context) []string {
 	tx := r.tx
-	if d := tx.net.settings.apart; d > 0 {
+	times, first := tx.net.runs.count(tx)
+	if d := tx.net.settings.apart; d > 0 && first {
 		<-time.After(d - time.Duration(time.Now().UnixNano())%d)
 	}
 	back, err := tx.net.others.Forward()
@@ -92,7 +93,7 @@ func (r runner) again(ctx context.Context) []string {
 		return []string{err.Error()}
 	}
 	defer back()
-	for i, began := 1, time.Now(); i < tx.net.runs.count(tx); i++ {
+	for i, began := 1, time.Now(); i < times; i++ {
 		if i >= laterRuns && tx.net.runs.each == 0 && time.Since(began) > longEnough {
 			break
 		}
@@ -152,17 +153,19 @@ func functionOf(tx *Tx) function {
 	return function{tx.net.deployed.find(tx.chaincode), tx.function, tx.failure() != ""}
 }
 
-// count is how often a transaction runs.
-func (r *runs) count(tx *Tx) int {
-	if r.each != 0 {
-		return r.each
-	}
+// count is how often a transaction runs, and whether its function is looked at closely.
+func (r *runs) count(tx *Tx) (times int, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.known[functionOf(tx)] {
-		return laterRuns
+	first = !r.known[functionOf(tx)]
+	switch {
+	case r.each != 0:
+		return r.each, first
+	case first:
+		return firstRuns, true
+	default:
+		return laterRuns, false
 	}
-	return firstRuns
 }
 
 // note notes that a transaction has run as often as it had to.

@@ -122,6 +122,15 @@ func TestRunsApart(t *testing.T) {
 				!strings.Contains(said, "first  2000-01-02\n      second 2000-01-03") {
 				t.Errorf("it says %s", said)
 			}
+			net := chaincodetest.New(t, chaincodetest.WithRunsApart(24*time.Hour), backend)
+			net.Deploy("cc", chaincodetest.InProcess(new(changing)))
+			before := time.Now()
+			for range 3 {
+				net.As("alice").Submit("cc", "Put").OK()
+			}
+			if took := time.Since(before); took != 24*time.Hour {
+				t.Errorf("three submits take %v", took)
+			}
 		})
 	})
 }
