@@ -106,6 +106,7 @@ bench-peer: ## Measure a network in one process, and beside a real one of Fabric
 .PHONY: bench-chaincodetest
 bench-chaincodetest: ## Measure the kit for tests: the first transaction, submits, snapshots
 	go test ./chaincodetest -run '^$$' -bench .
+	cd internal/interop && go test -run '^$$' -bench Kit -benchtime 10x .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m)
