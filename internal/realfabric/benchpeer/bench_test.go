@@ -27,6 +27,8 @@ import (
 var (
 	rounds = flag.Int("rounds", 5, "how often each load is measured on each network")
 	window = flag.Duration("window", 5*time.Second, "how long each time")
+	// profiles is for BenchmarkOurs.
+	profiles = flag.String("profiles", "", "a folder for CPU profiles of our network, one for each load")
 )
 
 // oursVar is what makes the test's program a network of this library.
@@ -53,6 +55,25 @@ var policies = map[string]string{
 	network.Either: "OR('Org1MSP.peer', 'Org2MSP.peer')",
 }
 
+// measurements are the loads, by how the networks make blocks.
+var measurements = []struct {
+	batch ordering.Batch
+	loads []load
+}{
+	{ordering.Batch{}, []load{
+		{name: "submit, a block each, one client, one organization", clients: 1, chaincode: network.Either},
+		{name: "submit, a block each, one client, both organizations", clients: 1, chaincode: network.Both},
+		{name: "evaluate, one client", clients: 1, chaincode: network.Either, evaluate: true},
+		{name: "evaluate, 64 clients", clients: 64, chaincode: network.Either, evaluate: true},
+	}},
+	{ordering.Batch{MaxMessageCount: 100, Timeout: 100 * time.Millisecond}, []load{
+		{name: "submit, 100 a block, 64 clients, one organization", clients: 64, chaincode: network.Either},
+		{name: "submit, 100 a block, 64 clients, both organizations", clients: 64, chaincode: network.Both},
+		{name: "submit, 100 a block, 256 clients, one organization", clients: 256, chaincode: network.Either},
+		{name: "submit, 100 a block, 256 clients, both organizations", clients: 256, chaincode: network.Both},
+	}},
+}
+
 // BenchmarkBesideFabric takes each measurement of both networks in turns, and prints the medians and their ratios.
 func BenchmarkBesideFabric(b *testing.B) {
 	bin := b.TempDir()
@@ -60,28 +81,40 @@ func BenchmarkBesideFabric(b *testing.B) {
 		b.Fatal(err)
 	}
 	var rows []row
-	for _, c := range []struct {
-		batch ordering.Batch
-		loads []load
-	}{
-		{ordering.Batch{}, []load{
-			{name: "submit, a block each, one client, one organization", clients: 1, chaincode: network.Either},
-			{name: "submit, a block each, one client, both organizations", clients: 1, chaincode: network.Both},
-			{name: "evaluate, one client", clients: 1, chaincode: network.Either, evaluate: true},
-			{name: "evaluate, 64 clients", clients: 64, chaincode: network.Either, evaluate: true},
-		}},
-		{ordering.Batch{MaxMessageCount: 100, Timeout: 100 * time.Millisecond}, []load{
-			{name: "submit, 100 a block, 64 clients, one organization", clients: 64, chaincode: network.Either},
-			{name: "submit, 100 a block, 64 clients, both organizations", clients: 64, chaincode: network.Both},
-			{name: "submit, 100 a block, 256 clients, one organization", clients: 256, chaincode: network.Either},
-			{name: "submit, 100 a block, 256 clients, both organizations", clients: 256, chaincode: network.Both},
-		}},
-	} {
-		b.Run(fmt.Sprintf("blocks of %d", max(c.batch.MaxMessageCount, 1)), func(b *testing.B) {
-			rows = append(rows, compare(b, bin, c.batch, c.loads)...)
+	for _, m := range measurements {
+		b.Run(fmt.Sprintf("blocks of %d", max(m.batch.MaxMessageCount, 1)), func(b *testing.B) {
+			rows = append(rows, compare(b, bin, m.batch, m.loads)...)
 		})
 	}
 	printTable(b, rows)
+}
+
+// BenchmarkOurs takes the measurements of our network alone, each on a fresh one.
+func BenchmarkOurs(b *testing.B) {
+	for _, m := range measurements {
+		for _, l := range m.loads {
+			b.Run(l.name, func(b *testing.B) {
+				path := ""
+				if *profiles != "" {
+					path = filepath.Join(*profiles, strings.NewReplacer(",", "", " ", "-").Replace(l.name)+".pprof")
+				}
+				ours := startOurs(b, m.batch, path)
+				var samples []sample
+				for range *rounds {
+					s, err := l.run(b.Context(), ours, *window)
+					if err != nil {
+						b.Fatal(err)
+					}
+					samples = append(samples, s)
+				}
+				f := medians(samples)
+				b.ReportMetric(0, "ns/op") // of a window
+				b.ReportMetric(f.cpu.Seconds()*1e3, "cpu-ms/call")
+				b.ReportMetric(f.p50.Seconds()*1e3, "p50-ms")
+				b.ReportMetric(f.rate, "calls/s")
+			})
+		}
+	}
 }
 
 // row is what was measured of a load, or of idle networks.
@@ -93,7 +126,7 @@ type row struct {
 
 // compare starts both networks, and measures each load on both in turns.
 func compare(b *testing.B, bin string, batch ordering.Batch, loads []load) []row {
-	fabric, ours := startFabric(b, bin, batch), startOurs(b, batch)
+	fabric, ours := startFabric(b, bin, batch), startOurs(b, batch, "")
 	for _, n := range []*measured{fabric, ours} { // they are warm, and ready, then
 		warm := load{name: "warm up " + n.name, clients: 4, chaincode: network.Both}
 		if _, err := warm.run(b.Context(), n, 2*time.Second); err != nil {
@@ -141,9 +174,9 @@ func startFabric(b *testing.B, bin string, batch ordering.Batch) *measured {
 	return &measured{name: "Fabric", client: connected(b, path), pids: n.Processes()}
 }
 
-func startOurs(b *testing.B, batch ordering.Batch) *measured {
+func startOurs(b *testing.B, batch ordering.Batch, profile string) *measured {
 	b.Helper()
-	w := wanted{Dir: b.TempDir(), Chaincodes: map[string]string{}, Policies: policies, Batch: batch}
+	w := wanted{Dir: b.TempDir(), Chaincodes: map[string]string{}, Policies: policies, Batch: batch, Profile: profile}
 	for name := range policies {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"runtime/pprof"
 
 	"github.com/pkg/errors"
 
@@ -27,6 +29,8 @@ type wanted struct {
 	Chaincodes map[string]string
 	Policies   map[string]string
 	Batch      ordering.Batch
+	// Profile is the file for a profile of what computes, from when the network serves. Empty: none is made.
+	Profile string
 }
 
 // serveOurs is the process that is a network of this library. It says where its description is, and lasts until in ends.
@@ -66,11 +70,34 @@ func serveOurs(ctx context.Context, w wanted, in io.Reader, out io.Writer) (err 
 	if err != nil {
 		return err
 	}
+	stop, err := profile(w.Profile)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	if _, err := fmt.Fprintln(out, path); err != nil {
 		return errors.WithStack(err)
 	}
 	_, err = io.Copy(io.Discard, in)
 	return errors.WithStack(err)
+}
+
+// profile begins a profile, which stop ends.
+func profile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, errors.WithStack(err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.WithStack(err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // whoever reads it sees whether it is whole
+	}, nil
 }
 
 // describe writes the description of a network.
