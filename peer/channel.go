@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pkg/errors"
@@ -41,6 +42,7 @@ type Channel struct {
 	configured  configured
 	policies    sync.Map // those that were asked for, by their paths
 
+	height  atomic.Uint64 // of what is committed, or is being committed
 	reasons map[int]error // why transactions of the block that is being committed are invalid, by position
 
 	running context.Context //nolint:containedctx // it ends when the channel does
@@ -94,6 +96,7 @@ func (c *Channel) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.height.Store(height)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	reached := context.AfterFunc(ctx, stop) // an ordering service may be far away; what it delivers later outlives ctx
 	blocks, err := c.peer.cfg.Orderer.Deliver(running, c.cfg.ID, height)
@@ -214,6 +217,7 @@ const (
 // nobody waits for it in vain, and nothing else is ordered by this network.
 func (c *Channel) commit(ctx context.Context, b *pb.Block) error {
 	number, failed := b.GetHeader().GetNumber(), ""
+	c.height.Store(number + 1)
 	for pause := minRetry; ; pause = min(2*pause, maxRetry) {
 		codes, err := c.tryCommit(ctx, b)
 		if err == nil {

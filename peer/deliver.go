@@ -82,7 +82,7 @@ func (d *delivered) channel(id string) *deliver.Channel {
 		d.byID = map[string]deliveredChannel{}
 	}
 	fresh := deliveredChannel{c, &deliver.Channel{ // after Restore there may be other blocks
-		Ledger: committedBlocks{c}, PrivateData: privateBlocks{c}, Sequence: c.configSequence,
+		Ledger: committedBlocks{c}, PrivateData: privateBlocks{c}, Sequence: c.configSequence, Reached: c.height.Load,
 	}}
 	d.byID[id] = fresh
 	return fresh.Channel

@@ -46,6 +46,9 @@ type Channel struct {
 	// Errored returns a channel that is closed while the source of the blocks fails, as that of an ordering service without a
 	// leader. Clients then get SERVICE_UNAVAILABLE, unless they want BEST_EFFORT. Nil: it never fails.
 	Errored func() <-chan struct{}
+	// Reached returns the height that the channel has reached, or is about to, without asking the ledger: see Config.Channels. Nil: it
+	// isn't known.
+	Reached func() uint64
 	// CacheBytes is how many bytes of blocks are kept for subscribers who come later. Zero: 32 MiB. Negative: none.
 	CacheBytes int64
 

@@ -49,8 +49,8 @@ type Config struct {
 	// Channel returns a channel by its ID, or nil if it isn't there. It returns the same *Channel every time, unless it is another
 	// channel now. It may be called concurrently. Required.
 	Channel func(channelID string) *Channel
-	// Channels returns all channels. If it is given, a client that wants the newest block and those after it misses none that was
-	// committed between the opening of its stream and its envelope: see Server.Deliver. Nil: it may miss some.
+	// Channels returns all channels. A client that wants the newest block of one that has Reached, and those after it, then misses none
+	// that was committed between the opening of its stream and its envelope: see Server.Deliver. Nil: it may miss some.
 	Channels func() []*Channel
 	// ACL decides who may have blocks. It is asked when a client asks for blocks, and again when the channel's configuration has
 	// changed. Required.

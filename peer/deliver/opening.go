@@ -14,15 +14,15 @@ type opened struct {
 // overtaken is how long after its stream's opening an envelope may have been overtaken by a transaction.
 const overtaken = time.Second
 
-// noteOpening notes the heights of all channels. Those that can't be read are left out.
+// noteOpening notes the heights of all channels, as far as they are known.
 func (s *Server) noteOpening(to *subscriber) {
 	if s.cfg.Channels == nil {
 		return
 	}
 	to.opened = opened{at: s.cfg.Now(), heights: map[*Channel]uint64{}}
 	for _, c := range s.cfg.Channels() {
-		if height, err := c.Ledger.Height(to.ctx); err == nil {
-			to.opened.heights[c] = height
+		if c.Reached != nil {
+			to.opened.heights[c] = c.Reached()
 		}
 	}
 }

@@ -134,6 +134,13 @@ func TestOvertaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, 3, func(cfg *deliver.Config, f *fixture) {
+					f.channel.Reached = func() uint64 {
+						height, err := f.chain.Height(t.Context())
+						if err != nil {
+							t.Error(err)
+						}
+						return height
+					}
 					cfg.Channels = func() []*deliver.Channel { return []*deliver.Channel{f.channel} }
 				})
 				ctx, cancel := context.WithCancel(t.Context())
