@@ -91,7 +91,7 @@ func TestServeEvents(t *testing.T) {
 	}
 	ccpeer(t, "events", "-C", "nowhere", "--api", s.api).check(t, exitFailed, `channel "nowhere" is not known to this peer`)
 
-	// Whoever waits for events doesn't hold up the end.
+	// F227: whoever waits for events doesn't hold up the end.
 	waiting := follow(t, "--api", s.api)
 	s.stop(t)
 	if err := waiting.cmd.Wait(); err == nil {

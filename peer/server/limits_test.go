@@ -18,7 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
 
-// One call more than there may be is refused with Fabric's text. Streams have places, too, and give them back.
+// F223: one call more than there may be is refused with Fabric's text. Streams have places, too, and give them back.
 func TestConcurrency(t *testing.T) {
 	begun, finish := make(chan struct{}), make(chan struct{})
 	wait := func(ctx context.Context) error {
@@ -158,7 +158,7 @@ func frame(typ, flags, stream byte, payload []byte) []byte {
 	return append([]byte{byte(n >> 16), byte(n >> 8), byte(n), typ, flags, 0, 0, 0, stream}, payload...)
 }
 
-// Those who connect and say nothing, or nothing useful, are hung up on. Nobody else notices.
+// F220: those who connect and say nothing, or nothing useful, are hung up on. Nobody else notices.
 func TestSilentClients(t *testing.T) {
 	_, address := start(t, server.Config{
 		Services: server.Services{Endorser: endorser(echo)},
@@ -181,7 +181,7 @@ func TestSilentClients(t *testing.T) {
 	}
 }
 
-// A secure server hangs up on those who don't shake hands.
+// F220: a secure server hangs up on those who don't shake hands.
 func TestSilentClientsOfTLS(t *testing.T) {
 	ca := newAuthority(t)
 	_, address := start(t, server.Config{
@@ -191,7 +191,7 @@ func TestSilentClientsOfTLS(t *testing.T) {
 	wantHungUp(t, connect(t, address))
 }
 
-// There are no more connections than there may be. A place is free again when its connection has ended.
+// F221: there are no more connections than there may be. A place is free again when its connection has ended.
 func TestMaxConnections(t *testing.T) {
 	_, address := start(t, server.Config{Services: server.Services{Endorser: endorser(echo)}, Limits: server.Limits{MaxConnections: 2}})
 	first, second := dial(t, address, nil), dial(t, address, nil)
@@ -218,7 +218,7 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-// Whoever sends too many headers gets no answer, and others do.
+// F222: whoever sends too many headers gets no answer, and others do.
 func TestHeaderFlood(t *testing.T) {
 	_, address := start(t, server.Config{Services: server.Services{Endorser: endorser(echo)}, Limits: server.Limits{MaxHeaderBytes: 4096}})
 	conn := dial(t, address, nil)
@@ -244,7 +244,7 @@ func TestHeaderFlood(t *testing.T) {
 	}
 }
 
-// Whoever pings too often is hung up on, and told so.
+// F222: whoever pings too often is hung up on, and told so.
 func TestPingFlood(t *testing.T) {
 	_, address := start(t, server.Config{Services: server.Services{Endorser: endorser(echo)}})
 	c := connect(t, address)

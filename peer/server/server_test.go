@@ -170,7 +170,7 @@ func TestNoCertificate(t *testing.T) {
 	}
 }
 
-// Operators are told what is wrong when one end speaks TLS, and the other doesn't.
+// F226: operators are told what is wrong when one end speaks TLS, and the other doesn't.
 func TestMismatchIsLogged(t *testing.T) {
 	ca := newAuthority(t)
 	for _, test := range []struct {
@@ -221,7 +221,7 @@ func TestMessageSizes(t *testing.T) {
 	}
 }
 
-// A panic ends the call, and neither the process nor anybody else's call.
+// F224: a panic ends the call, and neither the process nor anybody else's call.
 func TestPanic(t *testing.T) {
 	core, logs := observer.New(zapcore.ErrorLevel)
 	_, address := start(t, server.Config{Logger: zap.New(core), Services: server.Services{
@@ -250,7 +250,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// Calls under way may finish when a server is closed. Streams end, also those that wait for their clients.
+// F225: calls under way may finish when a server is closed. Streams end, also those that wait for their clients.
 func TestClose(t *testing.T) {
 	begun, finish := make(chan struct{}, 3), make(chan struct{})
 	s, address := start(t, server.Config{Services: server.Services{
@@ -326,7 +326,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// When the time to finish is over, calls are cut off.
+// F225: when the time to finish is over, calls are cut off.
 func TestCloseCutsOff(t *testing.T) {
 	begun := make(chan struct{})
 	s, address := start(t, server.Config{Services: server.Services{Gateway: gateway{func(ctx context.Context) error {
@@ -349,7 +349,7 @@ func TestCloseCutsOff(t *testing.T) {
 	wantStatus(t, <-called, codes.Unavailable, "")
 }
 
-// A call that doesn't hear of its end is Close's error.
+// F225: a call that doesn't hear of its end is Close's error.
 func TestCloseNamesWhatIsStillRunning(t *testing.T) {
 	begun, finish := make(chan struct{}), make(chan struct{})
 	defer close(finish)
