@@ -314,3 +314,28 @@ func TestGatewaySettings(t *testing.T) {
 		}
 	}
 }
+
+// Several peers run one package, and are clients of one server.
+func TestServeOrganizationsWithPackage(t *testing.T) {
+	t.Parallel()
+	dir := socketFolder(t)
+	writeBuilder(t, filepath.Join(dir, "builder"))
+	write1(t, filepath.Join(dir, "pkg.tar.gz"), packageText(t, "packaged", "probe", nil))
+	write1(t, filepath.Join(dir, "ccpeer.yaml"), `
+organizations: [Org1MSP, "Org2MSP:2"]
+ledger: memory
+builders: [{name: test, path: builder}]
+builds: builds
+chaincodes:
+  packaged: {runtime: {package: {file: pkg.tar.gz}}}
+  served: {runtime: {server: {address: "unix:served"}}}
+`)
+	startServer(t, "unix://"+dir+"/served")
+	s := startServing(t, t.TempDir(), append(anyPort, "--config", filepath.Join(dir, "ccpeer.yaml"))...)
+	for _, name := range []string{"packaged", "served"} {
+		for _, as := range []string{"alice@Org1MSP", "bob@Org2MSP"} {
+			ccpeer(t, "invoke", "-n", name, "-c", `{"Args":["put","`+as+`","v"]}`, "--as", as, "--api", s.api).check(t, exitOK, "VALID")
+		}
+	}
+	s.stop(t)
+}
