@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/pkg/errors"
 )
@@ -73,7 +74,7 @@ func Between(low, high int) Arg {
 	}
 }
 
-// Explore runs calls at random, in blocks of several, and looks whether the invariants hold. A chaincode may refuse, and transactions
+// Explore runs calls at random, in blocks of several that run at the same time, and looks whether the invariants hold. A chaincode may refuse, and transactions
 // may conflict. If an invariant doesn't hold, or a call panics or isn't deterministic, the test fails. It shows the shortest
 // sequence that was found to lead there, as Go code, and the seed, by which CHAINCODETEST_SEED=1 go test does the same again. The
 // ledger is afterwards what it was before.
@@ -195,14 +196,19 @@ func (x *explorer) learn(text string) {
 	}
 }
 
-// block runs transactions on the same state, commits those that succeeded, and returns what is wrong then.
+// block runs transactions on the same state, at the same time, commits those that succeeded, and returns what is wrong then.
 func (x *explorer) block(steps []step) string {
-	var txs []*Tx
 	x.last = nil
 	for _, s := range steps {
-		tx := s.client.prepare("simulated", s.call.Chaincode, s.call.Function, s.args)
-		runner{tx}.run(context.Background())
-		x.last = append(x.last, tx)
+		x.last = append(x.last, s.client.prepare("simulated", s.call.Chaincode, s.call.Function, s.args))
+	}
+	var running sync.WaitGroup
+	for _, tx := range x.last {
+		running.Go(func() { runner{tx}.run(context.Background()) })
+	}
+	running.Wait()
+	var txs []*Tx
+	for _, tx := range x.last {
 		if wrong := tx.verdict(); wrong != "" {
 			return wrong
 		}

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/pkg/errors"
 
@@ -120,6 +123,42 @@ func TestExploreFindsPanics(t *testing.T) {
 	if !strings.Contains(said, "index out of range [7]") || !strings.Contains(said, `    alice.Submit("basic", "Panic", `) {
 		t.Errorf("it says %s", said)
 	}
+}
+
+// busy is a chaincode that counts how many of its transactions run at once. Each takes a second.
+type busy struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+func (*busy) Init(shim.ChaincodeStubInterface) *shim.Response { return shim.Success(nil) }
+
+func (b *busy) Invoke(shim.ChaincodeStubInterface) *shim.Response {
+	b.add(1)
+	defer b.add(-1)
+	<-time.After(time.Second)
+	return shim.Success(nil)
+}
+
+func (b *busy) add(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now += n
+	b.most = max(b.most, b.now)
+}
+
+// The transactions of a block run at the same time.
+func TestExploreRunsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net, cc := chaincodetest.New(t), new(busy)
+		net.Deploy("cc", chaincodetest.InProcess(cc))
+		net.Explore(chaincodetest.Exploration{
+			Seed: 1, Block: 4, Calls: []chaincodetest.Call{{As: []*chaincodetest.Client{net.As("alice")}, Chaincode: "cc", Function: "Run"}},
+		})
+		if cc.most != 4 {
+			t.Errorf("at most %d transactions have run at once, want 4", cc.most)
+		}
+	})
 }
 
 func TestWrongExplorations(t *testing.T) {
