@@ -85,7 +85,7 @@ func (p *Peer) open(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
 func (c *Channel) committerConfig() committer.Config {
 	return committer.Config{
 		ChannelID: c.cfg.ID, Verifier: c.verifier, Organizations: endorsementPolicies(c.mspIDs), Definitions: c.definitions,
-		Ledger: c.ledger, PrivateData: &c.private, Configs: committer.ConfigsFunc(c.configured.configure), Logger: c.peer.cfg.Logger,
+		Ledger: c.ledger, PrivateData: &c.private, Configs: committer.ConfigsFunc(c.configure), Logger: c.peer.cfg.Logger,
 		Refused: func(r committer.Refusal) { c.reasons[r.Position] = r.Reason },
 	}
 }
@@ -244,6 +244,9 @@ func (c *Channel) commit(ctx context.Context, b *pb.Block) error {
 // tryCommit commits a block. If an earlier try has done so, although it has failed, it returns what came of that.
 func (c *Channel) tryCommit(ctx context.Context, b *pb.Block) ([]kvledger.ValidationCode, error) {
 	c.reasons = map[int]error{}
+	if isConfig(b) {
+		c.configured.change(true)
+	}
 	codes, err := c.committer.Commit(ctx, b)
 	if err == nil {
 		return codes, nil
@@ -261,7 +264,7 @@ func (c *Channel) tryCommit(ctx context.Context, b *pb.Block) ([]kvledger.Valida
 // tell tells those who wait what became of a block's transactions. They know the IDs, for which nothing has to be decoded here.
 func (c *Channel) tell(b *pb.Block, codes []kvledger.ValidationCode) {
 	if isConfig(b) {
-		c.configured.forget()
+		c.configured.change(false)
 	}
 	var outcomes []Outcome
 	for i := range codes {

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/pkg/errors"
@@ -32,39 +33,53 @@ type configured struct {
 	mu   sync.Mutex
 	last *Configuration // nil if it was not read yet
 	none bool           // says that it was read, and that there is none
-	next *pb.Config     // what the network has ordered, or is going to
+	// changing says that a block is being committed that has one: which one is the last is up to the ledger then, from call to call.
+	changing bool
+
+	// expected are those that the network has ordered, or is going to. A peer that lags behind may yet have to judge an earlier one.
+	expected []*pb.Config
 }
 
 // expect says which configuration may follow.
 func (c *configured) expect(next *pb.Config) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next = next
+	c.expected = append(c.expected, next)
 }
 
-// forget has the configuration read again.
-func (c *configured) forget() {
+// accept reports whether a configuration is expected. Then those before it are not expected any more.
+func (c *configured) accept(config *pb.Config) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last, c.none = nil, false
+	if !slices.ContainsFunc(c.expected, func(e *pb.Config) bool { return proto.Equal(e, config) }) {
+		return false
+	}
+	c.expected = slices.DeleteFunc(c.expected, func(e *pb.Config) bool { return e.GetSequence() < config.GetSequence() })
+	return true
+}
+
+// change has the configuration read again: each time while a block is committed that has one, and once after it.
+func (c *configured) change(changing bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.none, c.changing = nil, false, changing
 }
 
 // Config returns the channel's configuration as of the last block that this peer has committed, or ErrNoConfig.
 func (c *Channel) Config(ctx context.Context) (*Configuration, error) {
 	c.configured.mu.Lock()
 	defer c.configured.mu.Unlock()
-	if c.configured.last == nil {
-		last, err := (*Configuration)(nil), ErrNoConfig
-		if !c.configured.none {
-			last, err = lastConfig(ctx, c.ledger)
-			c.configured.none = errors.Is(err, ErrNoConfig)
-		}
-		if err != nil {
-			return nil, errors.WithMessagef(err, "read configuration of channel %s", c.cfg.ID)
-		}
-		c.configured.last = last
+	if c.configured.last != nil {
+		return c.configured.last, nil
 	}
-	return c.configured.last, nil
+	last, err := (*Configuration)(nil), ErrNoConfig
+	if !c.configured.none {
+		last, err = lastConfig(ctx, c.ledger)
+	}
+	if !c.configured.changing {
+		c.configured.last, c.configured.none = last, errors.Is(err, ErrNoConfig)
+	}
+	return last, errors.WithMessagef(err, "read configuration of channel %s", c.cfg.ID)
 }
 
 // ConfigBlock returns the last block that has a configuration, or ErrNoConfig.
@@ -133,9 +148,10 @@ func isConfig(b *pb.Block) bool {
 	return ok && t == pb.HeaderType_CONFIG
 }
 
-// configure decides about a configuration that is ordered. It is the first one, in block 0, or the one that the network has said will
-// follow. Any other one nobody has decided on who may.
-func (c *configured) configure(_ context.Context, b *pb.Block, _ int, payload *pb.Payload) error {
+// configure decides about a configuration that is ordered. It is the first one, in block 0, or one that the network has said will
+// follow. Any other one nobody has decided on who may. It must be the next one after that of the blocks before: all peers know that
+// alike, while the network may have gone on to say what follows after it.
+func (c *Channel) configure(ctx context.Context, b *pb.Block, _ int, payload *pb.Payload) error {
 	invalid := func(err error) error { return errors.Wrap(committer.ErrInvalidConfig, err.Error()) }
 	if len(b.GetData().GetData()) != 1 {
 		return invalid(errors.New("it doesn't stand alone in its block"))
@@ -147,9 +163,18 @@ func (c *configured) configure(_ context.Context, b *pb.Block, _ int, payload *p
 	if err != nil {
 		return invalid(err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if b.GetHeader().GetNumber() != 0 && !proto.Equal(config, c.next) {
+	if b.GetHeader().GetNumber() == 0 {
+		return nil
+	}
+	now, err := c.Config(ctx)
+	switch {
+	case errors.Is(err, ErrNoConfig):
+		return invalid(err)
+	case err != nil:
+		return err
+	case config.GetSequence() != now.Config.GetSequence()+1:
+		return invalid(errors.Errorf("its sequence is %d, after %d", config.GetSequence(), now.Config.GetSequence()))
+	case !c.configured.accept(config):
 		return invalid(errors.New("the channel has another one, and the network has not changed it"))
 	}
 	return nil

@@ -384,3 +384,76 @@ func TestConfigOfForeignOrderer(t *testing.T) {
 		}
 	}
 }
+
+// F220: a network changes a channel's configuration, and again, while a peer has not committed the first change. All peers judge both
+// alike.
+func TestSetAddressesAgain(t *testing.T) {
+	var is atomic.Bool
+	n := newNetwork(t, peer.NetworkConfig{
+		Organizations: threeOrganizations,
+		Store: func(name string) (store.Store, error) {
+			if name == "peer1.Org2MSP" {
+				return full{memory.New(), &is}, nil
+			}
+			return memory.New(), nil
+		},
+	})
+	is.Store(true)
+	var unknown *peer.UnknownError
+	if err := n.SetAddresses(t.Context(), []string{"localhost:1"}, nil); !errors.As(err, &unknown) {
+		t.Errorf("while a disk is full: %v", err)
+	}
+	if err := n.SetAddresses(t.Context(), []string{"localhost:2"}, nil); err == nil {
+		t.Error("it changes it again")
+	}
+	is.Store(false)
+	if err := n.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sameBlocks(t, n)
+	if err := n.SetAddresses(t.Context(), []string{"localhost:3"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if o, _, number := addresses(t, n); !slices.Equal(o, []string{"localhost:3"}) || number != 2 {
+		t.Errorf("orderers are at %v by block %d", o, number)
+	}
+	sameBlocks(t, n)
+}
+
+// slow is a store that has taken a batch some time before it says so.
+type slow struct {
+	store.Store
+	taken, goOn chan struct{} // nil if it isn't slow
+}
+
+func (s *slow) Commit(ctx context.Context, b *store.Batch) error {
+	err := s.Store.Commit(ctx, b)
+	if s.taken != nil {
+		s.taken <- struct{}{}
+		<-s.goOn
+	}
+	return err
+}
+
+// F221: whoever has got a block with a configuration finds that configuration.
+func TestConfigOfTheBlockThatIsThere(t *testing.T) {
+	s := &slow{Store: memory.New()}
+	n := newNetwork(t, peer.NetworkConfig{Store: func(string) (store.Store, error) { return s, nil }})
+	c := n.Peers()[0].Channel("mychannel")
+	if _, err := c.Config(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.taken, s.goOn = make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() { done <- n.SetAddresses(t.Context(), []string{"localhost:1"}, nil) }()
+	<-s.taken
+	for range 2 {
+		if now, err := c.Config(t.Context()); err != nil || now.Block.GetHeader().GetNumber() != 1 {
+			t.Errorf("%+v, %v", now, err)
+		}
+	}
+	close(s.goOn)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

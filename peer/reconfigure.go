@@ -54,10 +54,12 @@ func (n *Network) reconfigure(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range n.peers {
-		p.Channel(id).configured.expect(next)
-	}
-	outcomes, err := n.pass(ctx, id, [][]byte{envelope}, func() error { return n.orderer.Configure(ctx, envelope) })
+	outcomes, err := n.pass(ctx, id, [][]byte{envelope}, func() error {
+		for _, p := range n.peers {
+			p.Channel(id).configured.expect(next)
+		}
+		return n.orderer.Configure(ctx, envelope)
+	})
 	if err != nil {
 		return err
 	}

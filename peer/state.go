@@ -65,6 +65,8 @@ func (n *Network) Restore(ctx context.Context, s *State) error {
 	if s == nil || s.of != n {
 		return errors.New("restore network: the state is another network's")
 	}
+	n.configuring.Lock() // meanwhile there are no channels
+	defer n.configuring.Unlock()
 	err := n.still(ctx, func() error {
 		var channels []*Channel
 		for _, p := range n.peers {
