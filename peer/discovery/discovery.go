@@ -77,7 +77,8 @@ type Config struct {
 	// TLSCertHash returns SHA-256 of the certificate with which the client has connected, or nothing. If it is set, clients must have
 	// one, and name it in the request. Nil: what they name isn't looked at.
 	TLSCertHash func(ctx context.Context) []byte
-	// MaxBytes is how large a request may be, and MaxQueries how many queries it may have. Zero: 1 MiB, and 100.
+	// MaxBytes is how large a request may be, and MaxQueries how many queries it may have. A query for endorsers counts once for each
+	// of its interests. Zero: 1 MiB, and 100.
 	MaxBytes, MaxQueries int
 	// Logger gets the reasons that clients are not told. Nil: nothing is logged.
 	Logger *zap.Logger
@@ -148,12 +149,21 @@ func (s *Service) open(ctx context.Context, signed *pb.SignedDiscoveryRequest) (
 		return nil, errors.New("access denied, no authentication info in request")
 	case len(r.GetAuthentication().GetClientIdentity()) == 0:
 		return nil, errors.New("access denied, client identity wasn't supplied")
-	case len(r.GetQueries()) > s.cfg.MaxQueries:
-		return nil, errors.Errorf("request has %d queries, and may have %d", len(r.GetQueries()), s.cfg.MaxQueries)
+	case countQueries(r) > s.cfg.MaxQueries:
+		return nil, errors.Errorf("request has %d queries, and may have %d", countQueries(r), s.cfg.MaxQueries)
 	case s.cfg.TLSCertHash == nil:
 		return r, nil
 	}
 	return r, s.checkTLS(s.cfg.TLSCertHash(ctx), r.GetAuthentication().GetClientTlsCertHash())
+}
+
+// countQueries counts what gets an answer of its own. An interest takes a few bytes, and its answer has all peers in it.
+func countQueries(r *pb.DiscoveryRequest) int {
+	n := 0
+	for _, q := range r.GetQueries() {
+		n += max(len(q.GetCcQuery().GetInterests()), 1)
+	}
+	return n
 }
 
 // checkTLS checks that the certificate of a client's connection is the one that its request names.

@@ -178,6 +178,15 @@ func calls(name string, collections ...string) *pb.ChaincodeCall {
 	return &pb.ChaincodeCall{Name: name, CollectionNames: collections}
 }
 
+// interests asks for the same endorsers again and again.
+func interests(n int) *pb.DiscoveryQuery {
+	q := endorsers(calls("asset"))
+	for all := &q.GetCcQuery().Interests; len(*all) < n; {
+		*all = append(*all, (*all)[0])
+	}
+	return q
+}
+
 // A request that isn't one gets an error, with the texts of discovery/service.go. F211: so does one that is too large.
 func TestForm(t *testing.T) {
 	w := newWorld(t, "Org1MSP")
@@ -195,6 +204,7 @@ func TestForm(t *testing.T) {
 		{name: "nobody", request: w.signed(&pb.DiscoveryRequest{Authentication: &pb.DiscoveryAuthInfo{}}), want: "access denied, client identity wasn't supplied"},
 		{name: "large", request: &pb.SignedDiscoveryRequest{Payload: make([]byte, 11)}, change: func(c *discovery.Config) { c.MaxBytes = 10 }, want: "request has 11 bytes, and may have 10"},
 		{name: "many", request: w.sign(config(), config()), change: func(c *discovery.Config) { c.MaxQueries = 1 }, want: "request has 2 queries, and may have 1"},
+		{name: "many interests", request: w.sign(config(), interests(100)), want: "request has 101 queries, and may have 100"},
 		{name: "no certificate", request: w.sign(), change: func(*discovery.Config) { connected = nil }, want: "client didn't send a TLS certificate"},
 		{name: "no hash", request: w.sign(), change: func(*discovery.Config) { connected = hash }, want: "client claimed TLS hash doesn't match computed TLS hash from gRPC stream"},
 		{name: "right hash", request: w.signed(&pb.DiscoveryRequest{Authentication: &pb.DiscoveryAuthInfo{ClientIdentity: w.alice.Creator(), ClientTlsCertHash: hash}})},
