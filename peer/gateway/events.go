@@ -13,8 +13,12 @@ type events struct {
 	all    []*pb.ChaincodeEvent
 	// responses are what clients get that have asked for a chaincode's events, and for nothing else.
 	responses map[string]*pb.ChaincodeEventsResponse
+	bytes     int   // that they take, about
 	err       error // the block can't be decoded
 }
+
+// eventOverhead is about what an event takes in memory beside its bytes.
+const eventOverhead = 200
 
 // eventsOf returns the events of a block (Fabric: internal/pkg/gateway/event).
 func eventsOf(b *Block) *events {
@@ -30,6 +34,7 @@ func eventsOf(b *Block) *events {
 		e.responses = map[string]*pb.ChaincodeEventsResponse{}
 	}
 	for _, event := range e.all {
+		e.bytes += eventOverhead + proto.Size(event)
 		r := e.responses[event.GetChaincodeId()]
 		if r == nil {
 			r = &pb.ChaincodeEventsResponse{BlockNumber: b.Number}

@@ -275,6 +275,41 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
+// F222: what is kept of events is bounded by bytes, too. Those that are too large come all the same.
+func TestLargeEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		g := w.gateway(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		var reading sync.WaitGroup
+		got := 0
+		reading.Go(func() {
+			_ = g.Events(ctx, eventsRequest(func(*pb.ChaincodeEventsRequest) {}), func(m *pb.ChaincodeEventsResponse) error {
+				got += len(m.GetEvents()[0].GetPayload())
+				return nil
+			})
+		})
+		synctest.Wait()
+		want := 0
+		commit := func(size, wantBlocks int) {
+			t.Helper()
+			w.ledger.commit(transaction(fmt.Sprint("t", want), &pb.ChaincodeEvent{ChaincodeId: "asset", TxId: fmt.Sprint("t", want), EventName: "A", Payload: make([]byte, size)}))
+			want += size
+			synctest.Wait()
+			if blocks, bytes := g.Kept(); got != want || blocks != wantBlocks || bytes > 16<<20 {
+				t.Errorf("%d bytes have come, want %d; %d blocks with %d bytes are kept, want %d", got, want, blocks, bytes, wantBlocks)
+			}
+		}
+		for i := range 6 {
+			commit(5<<20, min(i+1, 3))
+		}
+		commit(17<<20, 0)
+		commit(1, 1)
+		cancel()
+		reading.Wait()
+	})
+}
+
 // F184: if the ledger breaks, or a block can't be decoded, clients are told. They may come again.
 func TestEventsBreak(t *testing.T) {
 	for name, tc := range map[string]struct {

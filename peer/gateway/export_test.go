@@ -11,3 +11,18 @@ func (g *Gateway) Waiting() (channels, txs, chaincodes int) {
 	}
 	return channels, txs, chaincodes
 }
+
+// Kept is of how many blocks events are kept, and how many bytes they take.
+func (g *Gateway) Kept() (blocks, bytes int) {
+	g.feeds.mu.Lock()
+	defer g.feeds.mu.Unlock()
+	for _, f := range g.feeds.byChannel {
+		f.mu.Lock()
+		blocks += len(f.recent)
+		for _, e := range f.recent {
+			bytes += e.bytes
+		}
+		f.mu.Unlock()
+	}
+	return blocks, bytes
+}

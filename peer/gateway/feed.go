@@ -26,12 +26,17 @@ type feed struct {
 	txs      map[string][]chan Status // who waits for transactions, by their IDs; each has room for its status
 	watchers int                      // how many read events
 	recent   []*events                // of the last blocks before next, if anybody reads events
+	bytes    int                      // that recent takes
 	news     map[string]*news         // what readers of events wait for, by chaincode; "" is any event
 	err      error                    // why there will be no more blocks
 }
 
-// maxRecent is of how many blocks the events are kept for those who read them a little later. Who is slower reads the ledger.
-const maxRecent = 32
+// maxRecent is of how many blocks the events are kept for those who read them a little later, and maxRecentBytes is how large they are
+// together. Who is slower reads the ledger.
+const (
+	maxRecent      = 32
+	maxRecentBytes = 16 << 20
+)
 
 // news is a block that is to come, with the events of a chaincode.
 type news struct {
@@ -155,14 +160,22 @@ func (f *feed) committed(b *Block) {
 	defer f.mu.Unlock()
 	f.advance(b)
 	if f.watchers == 0 {
-		f.recent = nil // there would be a gap
+		f.recent, f.bytes = nil, 0 // there would be a gap
 		return
 	}
-	if len(f.recent) == maxRecent {
-		f.recent = slices.Delete(f.recent, 0, 1)
-	}
-	f.recent = append(f.recent, found)
+	f.remember(found)
 	f.tell(found)
+}
+
+// remember keeps a block's events, and drops the oldest that are too many or too large. It needs the lock.
+func (f *feed) remember(found *events) {
+	f.recent, f.bytes = append(f.recent, found), f.bytes+found.bytes
+	drop := 0
+	for len(f.recent)-drop > maxRecent || f.bytes > maxRecentBytes {
+		f.bytes -= f.recent[drop].bytes
+		drop++
+	}
+	f.recent = slices.Delete(f.recent, 0, drop)
 }
 
 // pass goes to the block after b if nobody reads events, and reports whether it has.
@@ -173,7 +186,7 @@ func (f *feed) pass(b *Block) bool {
 		return false
 	}
 	f.advance(b)
-	f.recent = nil // there would be a gap
+	f.recent, f.bytes = nil, 0 // there would be a gap
 	return true
 }
 
