@@ -104,7 +104,7 @@ func (c *Channel) catchUp(ctx context.Context, from *Channel, deployed []*defini
 		first = false
 		b, err := from.ledger.Block(ctx, height)
 		if err == nil {
-			err = c.copyBlock(ctx, b)
+			err = copyBlock(ctx, c.ledger, b)
 		}
 		if err != nil {
 			return errors.WithMessagef(err, "copy block %d from %s to %s", height, from.peer.Name(), c.peer.Name())
@@ -131,13 +131,13 @@ func (c *Channel) defineAt(ctx context.Context, height uint64, deployed []*defin
 	return nil
 }
 
-// copyBlock commits a block that another peer has committed.
-func (c *Channel) copyBlock(ctx context.Context, b *kvledger.CommittedBlock) error {
+// copyBlock commits to a ledger a block that another peer has committed.
+func copyBlock(ctx context.Context, to *kvledger.Ledger, b *kvledger.CommittedBlock) error {
 	in := kvledger.Block{Header: b.Header, Metadata: b.Metadata}
 	for _, tx := range b.Transactions {
 		in.Transactions = append(in.Transactions, kvledger.Transaction{TxID: tx.TxID, Timestamp: tx.Timestamp, Envelope: tx.Envelope, RWSet: tx.RWSet, Code: tx.Code})
 	}
-	codes, err := c.ledger.Commit(ctx, in)
+	codes, err := to.Commit(ctx, in)
 	if err != nil {
 		return err
 	}

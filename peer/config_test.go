@@ -385,7 +385,7 @@ func TestConfigOfForeignOrderer(t *testing.T) {
 	}
 }
 
-// F220: a network changes a channel's configuration, and again, while a peer has not committed the first change. All peers judge both
+// F231: a network changes a channel's configuration, and again, while a peer has not committed the first change. All peers judge both
 // alike.
 func TestSetAddressesAgain(t *testing.T) {
 	var is atomic.Bool
@@ -435,7 +435,7 @@ func (s *slow) Commit(ctx context.Context, b *store.Batch) error {
 	return err
 }
 
-// F221: whoever has got a block with a configuration finds that configuration.
+// F232: whoever has got a block with a configuration finds that configuration.
 func TestConfigOfTheBlockThatIsThere(t *testing.T) {
 	s := &slow{Store: memory.New()}
 	n := newNetwork(t, peer.NetworkConfig{Store: func(string) (store.Store, error) { return s, nil }})

@@ -275,7 +275,7 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
-// F222: what is kept of events is bounded by bytes, too. Those that are too large come all the same.
+// F233: what is kept of events is bounded by bytes, too. Those that are too large come all the same.
 func TestLargeEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
