@@ -26,14 +26,16 @@ type client struct {
 	command func(t *testing.T) []string
 	// mutual says that the peers of Fabric's network want certificates of it. Those of this repository's do both.
 	mutual bool
+	// ed25519 says that the client can sign with such keys, and trades that the organizations trade an asset.
+	ed25519, trades bool
 	// unlike, if not empty, says why what is said to and by this repository's network is in a file of its own.
 	unlike string
 }
 
 func clients() []client {
 	return []client{
-		{name: "node", command: node("node")},
-		{name: "java", command: java, mutual: true},
+		{name: "node", command: node("node"), ed25519: true, trades: true},
+		{name: "java", command: java, mutual: true, ed25519: true, trades: true},
 		{
 			name: "legacy-discovery", command: node("legacy", "discovery"),
 			unlike: "the first organization is the orderer's, too, the lifecycle is no chaincode, and what gossip would sign isn't signed",

@@ -31,14 +31,26 @@ func TestOurs(t *testing.T) {
 			if mutual {
 				name += " by mutual TLS"
 			}
-			t.Run(name, func(t *testing.T) {
-				command := c.command(t)
-				ours := startOurs(t, mutual)
-				c.hold(t, command, ours.description, false)
-				ours.strangers(t)
-			})
+			t.Run(name, func(t *testing.T) { c.holdOurs(t, mutual, identity.ECDSAP256) })
 		}
 	}
+}
+
+// TestEd25519 has programs do the same with Ed25519 keys, which Fabric knows since 3.0.
+func TestEd25519(t *testing.T) {
+	for _, c := range clients() {
+		if c.ed25519 {
+			t.Run(c.name, func(t *testing.T) { c.holdOurs(t, true, identity.Ed25519) })
+		}
+	}
+}
+
+func (c client) holdOurs(t *testing.T, mutual bool, keys identity.Algorithm) {
+	t.Helper()
+	command := c.command(t)
+	ours := startOurs(t, mutual, keys)
+	c.hold(t, command, ours.description, false)
+	ours.strangers(t, c.trades)
 }
 
 // ours is a network of this repository.
@@ -73,7 +85,7 @@ func (r *recorder) has(value string) bool {
 }
 
 // startOurs starts a network that has what startFabric's has.
-func startOurs(t *testing.T, mutual bool) *ours {
+func startOurs(t *testing.T, mutual bool, keys identity.Algorithm) *ours {
 	t.Helper()
 	o := &ours{stores: map[string]*recorder{}}
 	dir := t.TempDir()
@@ -111,33 +123,33 @@ func startOurs(t *testing.T, mutual bool) *ours {
 			t.Error(err)
 		}
 	})
-	o.description = descriptionOf(t, n, running, dir)
+	shown, err := n.ClientCertificate("User1@Org1MSP")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.description = descriptionOf(t, running, dir, keys)
+	o.Client = writeCertificate(t, dir, shown)
 	return o
 }
 
 // descriptionOf says of a network what network.WriteTarget says of one of Fabric.
-func descriptionOf(t *testing.T, n *peer.Network, running *devnet.Running, dir string) *description {
+func descriptionOf(t *testing.T, running *devnet.Running, dir string, keys identity.Algorithm) *description {
 	t.Helper()
 	d := &description{dir: dir, Target: &target.Target{Channel: network.ChannelID, Chaincodes: []string{"any", "all"}}}
 	for _, e := range running.Endpoints() {
 		root := filepath.Join(dir, e.MSPID, "tlsca.pem")
 		write(t, root, e.TLSRoot)
-		o := target.Organization{MSPID: e.MSPID, Peer: e.Address, ServerName: "localhost", TLSRoot: root, Users: users(t, n, dir, e.MSPID)}
+		o := target.Organization{MSPID: e.MSPID, Peer: e.Address, ServerName: "localhost", TLSRoot: root, Users: users(t, dir, e.MSPID, keys)}
 		d.Organizations = append(d.Organizations, o)
 		if d.Orderer.Address == "" { // each peer speaks for the orderer
 			d.Orderer = target.Orderer{Address: e.Address, ServerName: "localhost", TLSRoot: root, MSPID: "OrdererMSP"}
 		}
 	}
-	shown, err := n.ClientCertificate("User1@Org1MSP")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Client = writeCertificate(t, dir, shown)
 	return d
 }
 
 // users are the identities of an organization that programs use.
-func users(t *testing.T, n *peer.Network, dir, mspID string) map[string]target.User {
+func users(t *testing.T, dir, mspID string, keys identity.Algorithm) map[string]target.User {
 	t.Helper()
 	ca := filepath.Join(peer.OrganizationFolder(filepath.Join(dir, "network"), mspID), "ca")
 	msp, err := identity.LoadMSP(mspID, readFile(t, filepath.Join(ca, "cert.pem")), readFile(t, filepath.Join(ca, "key.pem")))
@@ -146,7 +158,7 @@ func users(t *testing.T, n *peer.Network, dir, mspID string) map[string]target.U
 	}
 	all := map[string]target.User{"Expired": expired(t, msp, dir)}
 	for name, who := range map[string]string{"User1": "client", "Admin": "admin"} {
-		id, err := n.Client(who+"@"+mspID, nil)
+		id, err := msp.Issue(identity.Config{CommonName: who, OUs: []string{who}, Algorithm: keys})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +187,7 @@ func writeCertificate(t *testing.T, dir string, c tls.Certificate) target.User {
 }
 
 // strangers checks that no peer was ever given the private values of the other organization.
-func (o *ours) strangers(t *testing.T) {
+func (o *ours) strangers(t *testing.T, trades bool) {
 	t.Helper()
 	first, second := o.stores["peer0.Org1MSP"], o.stores["peer0.Org2MSP"]
 	if !first.has("for both") || !second.has("for both") {
@@ -183,5 +195,8 @@ func (o *ours) strangers(t *testing.T) {
 	}
 	if !first.has("for the first only") || second.has("for the first only") {
 		t.Error("private data of the first organization isn't with it alone")
+	}
+	if offer := `"price":100`; second.has(offer) != trades || first.has(offer) {
+		t.Error("what the second organization offers isn't with it alone")
 	}
 }

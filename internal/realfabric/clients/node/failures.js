@@ -2,6 +2,7 @@
 
 // What goes wrong, with the errors that tell it.
 
+const grpc = require('@grpc/grpc-js');
 const { step } = require('./step');
 
 module.exports = async (network) => {
@@ -67,12 +68,12 @@ function soon() {
     return { deadline: Date.now() + 300 };
 }
 
-// late says that a call was late. Whether the client or the server says so first is a race, and so is the text.
+// late says that a call was late. Who says so first is a race, and so are the text, and whether it was cancelled or exceeded its deadline.
 async function late(call) {
     try {
         return await call;
     } catch (e) {
-        return { type: e.name, code: e.code };
+        return { type: e.name, late: [grpc.status.CANCELLED, grpc.status.DEADLINE_EXCEEDED].includes(e.code) };
     }
 }
 

@@ -1,3 +1,4 @@
+import io.grpc.Status;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -6,7 +7,6 @@ import org.hyperledger.fabric.client.CloseableIterator;
 import org.hyperledger.fabric.client.Contract;
 import org.hyperledger.fabric.client.EndorseException;
 import org.hyperledger.fabric.client.GatewayException;
-import org.hyperledger.fabric.client.Status;
 import org.hyperledger.fabric.client.Transaction;
 import org.hyperledger.fabric.protos.gateway.ErrorDetail;
 
@@ -42,7 +42,7 @@ final class Failures {
             }
             List<Map<String, Object>> statuses = new ArrayList<>();
             for (Transaction t : transactions) {
-                Status status = t.submitAsync().getStatus();
+                org.hyperledger.fabric.client.Status status = t.submitAsync().getStatus();
                 statuses.add(Step.map("code", status.getCode().getNumber(), "successful", status.isSuccessful()));
             }
             return statuses;
@@ -65,21 +65,20 @@ final class Failures {
             }
             return codes;
         });
-        // Whether the client or the server says first that it is late is a race, and so is the text.
-        Step.step("deadline of an evaluation", () -> {
-            try {
-                return any.newProposal("wait").build().evaluate(o -> o.withDeadlineAfter(300, TimeUnit.MILLISECONDS));
-            } catch (GatewayException e) {
-                return Step.map("type", e.getClass().getSimpleName(), "code", e.getStatus().getCode().value());
-            }
-        });
-        Step.step("deadline of an endorsement", () -> {
-            try {
-                return any.newProposal("wait").build().endorse(o -> o.withDeadlineAfter(300, TimeUnit.MILLISECONDS));
-            } catch (GatewayException e) {
-                return Step.map("type", e.getClass().getSimpleName(), "code", e.getStatus().getCode().value());
-            }
-        });
+        Step.step("deadline of an evaluation", () ->
+            late(() -> any.newProposal("wait").build().evaluate(o -> o.withDeadlineAfter(300, TimeUnit.MILLISECONDS))));
+        Step.step("deadline of an endorsement", () ->
+            late(() -> any.newProposal("wait").build().endorse(o -> o.withDeadlineAfter(300, TimeUnit.MILLISECONDS))));
+    }
+
+    // late says that a call was late. Who says so first is a race, and so are the text, and whether it was cancelled or exceeded its deadline.
+    private static Object late(Step.Action call) throws Exception {
+        try {
+            return call.run();
+        } catch (GatewayException e) {
+            Status.Code code = e.getStatus().getCode();
+            return Step.map("type", e.getClass().getSimpleName(), "late", code == Status.Code.CANCELLED || code == Status.Code.DEADLINE_EXCEEDED);
+        }
     }
 
     private static void unknown(Network network) throws Exception {

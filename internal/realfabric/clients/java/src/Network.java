@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.PrivateKey;
+import java.security.Signature;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -59,10 +60,17 @@ final class Network implements AutoCloseable {
     private static User user(String mspId, JsonObject files) throws Exception {
         try (Reader cert = Files.newBufferedReader(file(files, "cert")); Reader key = Files.newBufferedReader(file(files, "key"))) {
             PrivateKey privateKey = Identities.readPrivateKey(key);
-            User user = new User(new X509Identity(mspId, Identities.readX509Certificate(cert)), Signers.newPrivateKeySigner(privateKey));
-            if (privateKey.getAlgorithm().startsWith("Ed")) {
-                user.hash = Hash.NONE;
+            Identity identity = new X509Identity(mspId, Identities.readX509Certificate(cert));
+            if (!privateKey.getAlgorithm().startsWith("Ed")) {
+                return new User(identity, Signers.newPrivateKeySigner(privateKey));
             }
+            User user = new User(identity, message -> { // the client has no signer for such a key
+                Signature signature = Signature.getInstance("Ed25519");
+                signature.initSign(privateKey);
+                signature.update(message);
+                return signature.sign();
+            });
+            user.hash = Hash.NONE;
             return user;
         }
     }

@@ -17,7 +17,9 @@ import org.hyperledger.fabric.protos.peer.FilteredBlock;
 final class Offline {
     static void run(Network network) throws Exception {
         Network.User user = network.user("Org1MSP", "User1");
-        Gateway gateway = network.gateway("Org1MSP", new Network.User(user.identity, null));
+        Network.User keyless = new Network.User(user.identity, null);
+        keyless.hash = user.hash;
+        Gateway gateway = network.gateway("Org1MSP", keyless);
         org.hyperledger.fabric.client.Network channel = gateway.getNetwork(network.channel());
         long[] block = new long[1];
 
