@@ -16,6 +16,13 @@ module.exports = async (network) => {
         'other organization': network.identity('Org2MSP', 'User1'),
         'administrator': network.identity('Org1MSP', 'Admin'),
     };
+    await step('wrong signature: submit', () => finish('wrong signature', (t) => t.submit()));
+    await step('wrong signature: commit status', () => finish('right signature', async (t) => {
+        const submitted = await t.submit();
+        const gateway = network.gateway('Org1MSP');
+        const wrong = await network.identity('Org1MSP', 'Admin').signer(submitted.getDigest());
+        return gateway.newSignedCommit(submitted.getBytes(), wrong).getStatus();
+    }));
     for (const [name, options] of Object.entries(clients)) {
         const channel = network.gateway('Org1MSP', options).getNetwork(network.target.channel);
         const contract = channel.getContract('any');
@@ -25,14 +32,6 @@ module.exports = async (network) => {
         await step(`${name}: blocks`, () => opened(channel.getBlockEvents({ startBlock: 0n })));
         await step(`${name}: filtered blocks`, () => opened(channel.getFilteredBlockEvents({ startBlock: 0n })));
     }
-    await step('wrong signature: submit', () => finish('wrong signature', (t) => t.submit()));
-    await step('wrong signature: commit status', () => finish('right signature', async (t) => {
-        const submitted = await t.submit();
-        const gateway = network.gateway('Org1MSP');
-        const wrong = await network.identity('Org1MSP', 'Admin').signer(submitted.getDigest());
-        return gateway.newSignedCommit(submitted.getBytes(), wrong).getStatus();
-    }));
-
     // finish has a transaction endorsed, and signed rightly or wrongly.
     async function finish(how, next) {
         const gateway = network.gateway('Org1MSP');

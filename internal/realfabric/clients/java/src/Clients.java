@@ -34,6 +34,7 @@ final class Clients {
         Network.User user = network.user("Org1MSP", "User1");
         Network.User admin = network.user("Org1MSP", "Admin");
         Network.User foreign = network.foreign();
+        wrongSignatures(network, admin);
         Map<String, Network.User> clients = new LinkedHashMap<>();
         clients.put("wrong signature", new Network.User(user.identity, admin.signer));
         clients.put("foreign organization", foreign);
@@ -51,6 +52,9 @@ final class Clients {
             Step.step(c.getKey() + ": blocks", () -> Failures.opened(channel.newBlockEventsRequest().startBlock(0).build().getEvents()));
             Step.step(c.getKey() + ": filtered blocks", () -> Failures.opened(channel.newFilteredBlockEventsRequest().startBlock(0).build().getEvents()));
         }
+    }
+
+    private static void wrongSignatures(Network network, Network.User admin) throws Exception {
         Gateway gateway = network.gateway("Org1MSP");
         Contract any = gateway.getNetwork(network.channel()).getContract("any");
         Step.step("wrong signature: submit", () -> {
