@@ -55,6 +55,10 @@ race: test ## The same as test
 interop: ## Run the official shims against the library
 	cd internal/interop && go test $(RACE) ./...
 
+.PHONY: clients
+clients: ## Run Fabric's official clients against a network of Fabric and one of this repository
+	cd internal/realfabric && go test $(RACE) ./clients
+
 .PHONY: realfabric
 realfabric: ## Compare 100,000 random policies with Fabric's own evaluator (make test: 2,000)
 	cd internal/realfabric && go test -v -policies 100000 -timeout 60m .

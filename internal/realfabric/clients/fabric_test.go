@@ -42,6 +42,9 @@ func chaincodes(program *words) []network.Chaincode {
 // startFabric starts a network of Fabric.
 func startFabric(t *testing.T, mutual bool) *description {
 	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
 	n := network.StartWith(t, bin, network.Config{
 		Chaincodes: chaincodes(&words{stop: t.Context().Done()}), MaxMessages: 1, PullTimeout: 10 * time.Second, ClientCertificates: mutual,
 	})

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,8 +13,11 @@ import (
 	"github.com/ccpeer/ccpeer/internal/realfabric/network"
 )
 
-// bin is where TestMain has built Fabric's programs.
-var bin string
+// bin is a folder for what the tests build, and build builds Fabric's programs there, once.
+var (
+	bin   string
+	build = sync.OnceValue(func() error { return network.Build(context.Background(), "../fabric", bin) })
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -35,9 +39,6 @@ func run(m *testing.M) (code int, err error) {
 			err = removed
 		}
 	}()
-	if err := network.Build(context.Background(), "../fabric", bin); err != nil {
-		return 0, err
-	}
 	code = m.Run()
 	return code, goleak.Find()
 }
