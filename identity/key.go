@@ -87,11 +87,11 @@ func (k signingKey) signMessage(message []byte) ([]byte, error) {
 	return k.Sign(rand.Reader, digest[:], crypto.SHA256)
 }
 
-// verifyMessage returns an error unless signature is that of a certificate's key over message.
-func verifyMessage(cert *x509.Certificate, message, signature []byte) error {
+// verifyMessage returns an error unless signature is that of a certificate's key over message, whose SHA-256 is digest.
+func verifyMessage(cert *x509.Certificate, message []byte, digest [sha256.Size]byte, signature []byte) error {
 	switch key := cert.PublicKey.(type) {
 	case *ecdsa.PublicKey:
-		return verifyECDSA(key, message, signature)
+		return verifyECDSA(key, digest, signature)
 	case ed25519.PublicKey:
 		if !ed25519.Verify(key, message, signature) {
 			return errors.New("signature is not the certificate's")
@@ -104,7 +104,7 @@ func verifyMessage(cert *x509.Certificate, message, signature []byte) error {
 
 // verifyECDSA takes what Fabric takes (bccsp/utils, UnmarshalECDSASignature): bytes that follow the signature are overlooked, and
 // so are more elements in it. Peers must agree on what is signed.
-func verifyECDSA(key *ecdsa.PublicKey, message, signature []byte) error {
+func verifyECDSA(key *ecdsa.PublicKey, digest [sha256.Size]byte, signature []byte) error {
 	var s ecdsaSignature
 	if _, err := asn1.Unmarshal(signature, &s); err != nil {
 		return errors.Wrap(err, "decode signature")
@@ -119,7 +119,7 @@ func verifyECDSA(key *ecdsa.PublicKey, message, signature []byte) error {
 	if err != nil {
 		return errors.Wrap(err, "marshal signature")
 	}
-	if digest := sha256.Sum256(message); !ecdsa.VerifyASN1(key, digest[:], canonical) {
+	if !ecdsa.VerifyASN1(key, digest[:], canonical) {
 		return errors.New("signature is not the certificate's")
 	}
 	return nil

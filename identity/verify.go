@@ -17,6 +17,7 @@ import (
 // has seen lately, because a certificate takes much longer to check than a signature. It is safe for concurrent use.
 type Verifier struct {
 	organizations map[string]*organization
+	signatures    *Signatures // nil: each is checked
 
 	mu sync.Mutex
 	// seen has two generations, so that nothing needs to be ordered: when the young one is full, the old one goes. The keys
@@ -83,7 +84,11 @@ func (v *Verifier) identify(creator []byte) (*Verified, error) {
 		return nil, errors.WithMessagef(err, "identity of MSP %s", o.MSPID)
 	}
 	m, err := o.member(cert)
-	return m, errors.WithMessagef(err, "identity of MSP %s", o.MSPID)
+	if err != nil {
+		return nil, errors.WithMessagef(err, "identity of MSP %s", o.MSPID)
+	}
+	m.signatures = v.signatures
+	return m, nil
 }
 
 func (v *Verifier) recall(key [sha256.Size]byte) *Verified {
@@ -120,11 +125,13 @@ type Verified struct {
 	certifiers string
 	role       Role // of NodeOUs; "" without them
 	admin      bool
+	key        [sha256.Size]byte // SHA-256 of the public key, with the names of its kind
+	signatures *Signatures       // may be nil
 }
 
 // newVerified is of a certificate with the chain that leads to a root. It has no role yet.
 func newVerified(mspID string, cert *x509.Certificate, chain []*x509.Certificate) (*Verified, error) {
-	m := &Verified{mspID: mspID, cert: withLowS(cert, chain[1])}
+	m := &Verified{mspID: mspID, cert: withLowS(cert, chain[1]), key: sha256.Sum256(cert.RawSubjectPublicKeyInfo)}
 	for i, form := range []*x509.Certificate{m.cert, withHighS(cert, chain[1])} {
 		creator, err := serialize(mspID, form)
 		if err != nil {
@@ -158,7 +165,8 @@ func (m *Verified) ExpiresAt() time.Time { return m.cert.NotAfter }
 
 // Verify returns an error unless signature is the member's over message, in the form that Identity.Sign gives it.
 func (m *Verified) Verify(message, signature []byte) error {
-	return verifyMessage(m.cert, message, signature)
+	digest := sha256.Sum256(message)
+	return m.signatures.verify(m.key, digest, signature, func() error { return verifyMessage(m.cert, message, digest, signature) })
 }
 
 // Satisfies reports whether the member belongs to a group (Fabric: SatisfiesPrincipal).

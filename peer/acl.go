@@ -28,7 +28,7 @@ func (p *Peer) newLocal() (*identity.Verifier, error) {
 	if p.cfg.Organization == nil {
 		return nil, nil
 	}
-	return identity.NewVerifier(*p.cfg.Organization)
+	return p.cfg.Signatures.NewVerifier(*p.cfg.Organization)
 }
 
 // policyAt returns the policy that has a path, such as /Channel/Application/Readers, or nil. It is the one that the configuration of

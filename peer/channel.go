@@ -64,7 +64,7 @@ func (p *Peer) Join(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
 func (p *Peer) open(ctx context.Context, cfg ChannelConfig) (*Channel, error) {
 	c := &Channel{cfg: cfg, peer: p, reasons: map[int]error{}, ended: make(chan struct{})}
 	var err error
-	if c.verifier, err = identity.NewVerifier(cfg.Organizations...); err != nil {
+	if c.verifier, err = p.cfg.Signatures.NewVerifier(cfg.Organizations...); err != nil {
 		return nil, err
 	}
 	if c.self, err = c.verifier.Identify(p.cfg.Signer.Creator()); err != nil {

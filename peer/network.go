@@ -70,6 +70,7 @@ type Network struct {
 	stores        []store.Store
 	peers         []*Peer
 	orderer       *ordering.Orderer
+	signatures    *identity.Signatures
 	gates         map[string]*gate // by channel ID; not changed any more
 	configuring   sync.Mutex       // held while configurations are changed, for addresses in cfg
 }
@@ -94,7 +95,7 @@ func NewNetwork(ctx context.Context, cfg NetworkConfig) (*Network, error) {
 		cfg.Support = func(string) chaincodesupport.Config { return chaincodesupport.Config{} }
 	}
 	cfg.Organizations, cfg.Channels = slices.Clone(cfg.Organizations), slices.Clone(cfg.Channels)
-	n := &Network{cfg: cfg, folder: folder(cfg.Folder), gates: map[string]*gate{}}
+	n := &Network{cfg: cfg, folder: folder(cfg.Folder), gates: map[string]*gate{}, signatures: identity.NewSignatures(0)}
 	if err := n.begin(ctx); err != nil {
 		_ = n.Close(ctx) // the first error says why
 		return nil, errors.WithMessage(err, "start network")
@@ -142,7 +143,7 @@ func (n *Network) addPeer(o *organization, name string) error {
 	n.stores = append(n.stores, s)
 	own := o.msp.Organization()
 	p, err := New(Config{
-		Name: name, Signer: id, Organization: &own, Store: s, Orderer: n.orderer, Support: n.cfg.Support(name), Distributor: n, TimeWindow: n.cfg.TimeWindow, Logger: n.cfg.Logger,
+		Name: name, Signer: id, Organization: &own, Store: s, Orderer: n.orderer, Support: n.cfg.Support(name), Distributor: n, TimeWindow: n.cfg.TimeWindow, Signatures: n.signatures, Logger: n.cfg.Logger,
 	})
 	if err == nil {
 		n.peers = append(n.peers, p)

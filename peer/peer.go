@@ -41,6 +41,8 @@ type Config struct {
 	Distributor Distributor
 	// TimeWindow is how far a proposal's timestamp may be from the peer's clock. Zero: 15 minutes.
 	TimeWindow time.Duration
+	// Signatures are those that were good lately. Peers of one process may share them. Nil: the peer has its own.
+	Signatures *identity.Signatures
 	// Logger gets the logs, under the peer's name. Nil: nothing is logged.
 	Logger *zap.Logger
 }
@@ -72,6 +74,9 @@ func New(cfg Config) (*Peer, error) {
 	}
 	p := &Peer{
 		cfg: cfg, provider: kvledger.NewProvider(cfg.Store), channels: map[string]*Channel{}, runtimes: map[string]*installed{},
+	}
+	if p.cfg.Signatures == nil {
+		p.cfg.Signatures = identity.NewSignatures(0)
 	}
 	if p.cfg.Logger == nil {
 		p.cfg.Logger = zap.NewNop()
