@@ -85,9 +85,12 @@ func (s served) peers(ctx context.Context, channelID string) ([]*plan.Peer, erro
 		if c == nil {
 			continue
 		}
-		height, err := c.ledger.Height(ctx)
-		if err != nil {
-			return nil, errors.WithMessagef(err, "read height of %s", p.Name())
+		height := least
+		if p != s.host {
+			var err error
+			if height, err = c.ledger.Height(ctx); err != nil {
+				return nil, errors.WithMessagef(err, "read height of %s", p.Name())
+			}
 		}
 		next := &plan.Peer{
 			Address: s.cfg.Address(p.Name()), Identity: c.self, Height: height, Host: p == s.host, Endorser: p,
@@ -112,10 +115,21 @@ type farPeer struct {
 
 // ProcessProposal implements plan.Endorser.
 func (f farPeer) ProcessProposal(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
+	return f.call(ctx, f.channel.peer.ProcessProposal, signed)
+}
+
+// Evaluate implements plan.Evaluator.
+func (f farPeer) Evaluate(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
+	return f.call(ctx, f.channel.peer.Evaluate, signed)
+}
+
+func (f farPeer) call(
+	ctx context.Context, process func(context.Context, *pb.SignedProposal) (*pb.ProposalResponse, error), signed *pb.SignedProposal,
+) (*pb.ProposalResponse, error) {
 	if err := f.catchUp(ctx); err != nil {
 		return nil, status.FromContextError(err).Err()
 	}
-	r, err := f.channel.peer.ProcessProposal(ctx, signed)
+	r, err := process(ctx, signed)
 	if err != nil {
 		return nil, status.Error(codes.Unknown, err.Error())
 	}

@@ -146,6 +146,11 @@ func (p *Peer) ProcessProposal(ctx context.Context, signed *pb.SignedProposal) (
 	return p.endorser.ProcessProposal(ctx, signed)
 }
 
+// Evaluate is ProcessProposal without an endorsement: see endorser.Endorser.
+func (p *Peer) Evaluate(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
+	return p.endorser.Evaluate(ctx, signed)
+}
+
 // Channel returns a channel that the peer is on, or nil.
 func (p *Peer) Channel(id string) *Channel {
 	p.mu.RLock()

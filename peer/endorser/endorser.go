@@ -110,12 +110,28 @@ func (e *Endorser) ProcessProposal(ctx context.Context, signed *pb.SignedProposa
 	return response, err
 }
 
+// Evaluate is ProcessProposal for those who only want the chaincode's answer: there is no endorsement. It checks the same.
+func (e *Endorser) Evaluate(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
+	response, _, err := e.process(ctx, &proposal{evaluated: true}, signed)
+	return response, err
+}
+
 // Endorse is ProcessProposal for callers in the same process. If something fails while the transaction runs, cause is the error
 // whose text the response has. It may know more than its text, such as what a chaincode printed before it ended.
 func (e *Endorser) Endorse(ctx context.Context, signed *pb.SignedProposal) (response *pb.ProposalResponse, cause, err error) {
-	var p proposal
+	return e.process(ctx, &proposal{}, signed)
+}
+
+func (e *Endorser) process(ctx context.Context, p *proposal, signed *pb.SignedProposal) (response *pb.ProposalResponse, cause, err error) {
 	if err := p.open(signed); err != nil {
 		return nil, nil, err
+	}
+	channel := &Channel{Verifier: e.cfg.Local}
+	if id := p.channel.GetChannelId(); id != "" {
+		channel = e.cfg.Channel(id)
+	}
+	if channel != nil && channel.Verifier != nil {
+		p.who, p.stranger = channel.Verifier.Identify(p.signature.GetCreator())
 	}
 	if err := p.inTime(time.Now(), e.cfg.TimeWindow); err != nil {
 		return nil, nil, err
@@ -123,17 +139,14 @@ func (e *Endorser) Endorse(ctx context.Context, signed *pb.SignedProposal) (resp
 	if err := p.unpack(); err != nil {
 		return failed(err), nil, err
 	}
-	channel := &Channel{Verifier: e.cfg.Local}
-	if id := p.channel.GetChannelId(); id != "" {
-		if channel = e.cfg.Channel(id); channel == nil {
-			cause := errors.Errorf("channel '%s' not found", id)
-			return failed(cause), cause, nil
-		}
+	if channel == nil {
+		cause := errors.Errorf("channel '%s' not found", p.channel.GetChannelId())
+		return failed(cause), cause, nil
 	}
-	if err := e.admit(ctx, &p, channel); err != nil {
+	if err := e.admit(ctx, p, channel); err != nil {
 		return failed(err), nil, err
 	}
-	if response, err = e.run(ctx, &p, channel); err != nil {
+	if response, err = e.run(ctx, p, channel); err != nil {
 		return failed(err), err, nil
 	}
 	return response, nil, nil

@@ -217,6 +217,28 @@ func TestEndorse(t *testing.T) {
 	}
 }
 
+// An evaluation has everything of a response but the endorsement, and is refused as others are.
+func TestEvaluate(t *testing.T) {
+	n := newNetwork(t, nil)
+	proposal := n.propose(nil, "k", "v")
+	got, err := n.endorser.Evaluate(t.Context(), proposal.Signed)
+	if err != nil || got.GetEndorsement() != nil {
+		t.Fatalf("%v, %v", got, err)
+	}
+	want, err := n.endorser.ProcessProposal(t.Context(), proposal.Signed)
+	if err != nil || want.GetEndorsement() == nil {
+		t.Fatalf("%v, %v", want, err)
+	}
+	want.Endorsement = nil
+	if !proto.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	foreign := unsigned(n.propose(nil, "k", "v").Signed, proposal.Signed.GetSignature())
+	if r, err := n.endorser.Evaluate(t.Context(), foreign); err == nil || !strings.Contains(err.Error(), "access denied") || r.GetResponse().GetStatus() != 500 {
+		t.Errorf("with a signature of something else: %v, %v", r, err)
+	}
+}
+
 // A response's status decides what a client gets with it (Fabric: core/endorser).
 func TestStatus(t *testing.T) {
 	n := newNetwork(t, nil)

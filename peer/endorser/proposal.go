@@ -25,6 +25,12 @@ type proposal struct {
 	chaincode string
 	input     *pb.ChaincodeInput
 	hash      []byte
+	// who is the client, or stranger says why there is nobody. Both are nil where nobody is known. That the client has signed is not
+	// checked yet.
+	who      *identity.Verified
+	stranger error
+	// evaluated says that nobody wants the endorsement.
+	evaluated bool
 }
 
 // open decodes a proposal's headers. Fabric's filters do that before anything else (core/handlers/auth/filter), with these texts.
@@ -44,7 +50,7 @@ func (p *proposal) open(signed *pb.SignedProposal) error {
 
 // inTime checks what Fabric's filters check: that the client's certificate hasn't ended, and that the proposal is of now.
 func (p *proposal) inTime(now time.Time, window time.Duration) error {
-	if ends := identity.ExpiresAt(p.signature.GetCreator()); !ends.IsZero() && now.After(ends) {
+	if ends := p.ends(); !ends.IsZero() && now.After(ends) {
 		return errors.New("proposal client identity expired")
 	}
 	at := p.channel.GetTimestamp().AsTime()
@@ -53,6 +59,14 @@ func (p *proposal) inTime(now time.Time, window time.Duration) error {
 			at.Format(time.RFC3339), now.Format(time.RFC3339), window)
 	}
 	return nil
+}
+
+// ends returns when the client's certificate ends, or zero if it can't be read. That of a member was read already.
+func (p *proposal) ends() time.Time {
+	if p.who != nil {
+		return p.who.ExpiresAt()
+	}
+	return identity.ExpiresAt(p.signature.GetCreator())
 }
 
 // unpack decodes the rest. The texts are Fabric's (core/endorser, msgvalidation.go).
@@ -142,7 +156,7 @@ func (e *Endorser) validate(p *proposal, verifier *identity.Verifier) (*identity
 func (e *Endorser) authenticate(p *proposal, verifier *identity.Verifier) (who *identity.Verified, err error) {
 	if verifier == nil {
 		err = errors.New("nobody is known here")
-	} else if who, err = verifier.Identify(p.signature.GetCreator()); err == nil {
+	} else if who, err = p.who, p.stranger; err == nil {
 		err = who.Verify(p.signed.GetProposalBytes(), p.signed.GetSignature())
 	}
 	if err == nil {

@@ -124,12 +124,15 @@ func (e *Endorser) answer(p *proposal, action *pb.ChaincodeAction, interest *pb.
 	case p.channel.GetChannelId() == "", status >= notEndorsed:
 		return response, nil
 	}
+	response.Version, response.Payload, response.Interest = 1, payload, interest
+	if p.evaluated {
+		return response, nil
+	}
 	endorser := e.cfg.Signer.Creator()
 	signature, err := e.cfg.Signer.Sign(slices.Concat(payload, endorser))
 	if err != nil {
 		return nil, errors.WithMessage(err, "endorsing with plugin failed")
 	}
-	response.Version, response.Payload, response.Interest = 1, payload, interest
 	response.Endorsement = &pb.Endorsement{Endorser: endorser, Signature: signature}
 	return response, nil
 }

@@ -30,7 +30,7 @@ func (g *Gateway) Evaluate(ctx context.Context, req *pb.EvaluateRequest) (*pb.Ev
 		last    *failure
 	)
 	for _, peer := range peers {
-		r, failed := g.ask(ctx, peer, p.signed)
+		r, failed := g.evaluate(ctx, peer, p.signed)
 		if failed == nil {
 			return &pb.EvaluateResponse{Result: resultOf(r)}, nil
 		}

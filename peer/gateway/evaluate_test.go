@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ccpeer/ccpeer/peer/gateway/plan"
 	pb "github.com/ccpeer/ccpeer/proto"
 	"github.com/ccpeer/ccpeer/proto/pbgrpc"
 )
@@ -113,6 +114,41 @@ func TestEvaluate(t *testing.T) {
 				t.Errorf("%v", r)
 			}
 		})
+	}
+}
+
+// evaluator is a peer that needn't endorse.
+type evaluator struct {
+	*endorser
+	evaluations int
+}
+
+var _ plan.Evaluator = (*evaluator)(nil)
+
+// Evaluate implements plan.Evaluator.
+func (e *evaluator) Evaluate(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error) {
+	e.evaluations++
+	r, err := e.ProcessProposal(ctx, signed)
+	r.Endorsement = nil
+	return r, err
+}
+
+// A peer that needn't endorse what is only evaluated isn't asked to. It endorses what is submitted.
+func TestEvaluator(t *testing.T) {
+	w := newWorld(t)
+	e := &evaluator{endorser: w.endorsers["1b"]}
+	for _, p := range w.peers {
+		if p.Address == "1b" {
+			p.Endorser = e
+		}
+	}
+	g, signed := w.gateway(t), w.proposal(t, "asset", "mychannel", nil)
+	r, err := g.Evaluate(t.Context(), &pb.EvaluateRequest{ProposedTransaction: signed})
+	if err != nil || string(r.GetResult().GetPayload()) != "done" || e.evaluations != 1 {
+		t.Errorf("%v, %v, and %d evaluations", r, err, e.evaluations)
+	}
+	if _, err := g.Endorse(t.Context(), &pb.EndorseRequest{ProposedTransaction: signed}); err != nil || e.evaluations != 1 {
+		t.Errorf("%v, and %d evaluations", err, e.evaluations)
 	}
 }
 

@@ -87,11 +87,25 @@ func classify(r *pb.ProposalResponse, err error) *failure {
 	return &failure{codes.Unknown, fmt.Sprintf("chaincode response %d, %s", state, r.GetResponse().GetMessage()), false}
 }
 
-// ask has a peer run a proposal.
+// ask has a peer run a proposal, and endorse it.
 func (g *Gateway) ask(ctx context.Context, p *plan.Peer, signed *pb.SignedProposal) (*pb.ProposalResponse, *failure) {
+	return g.call(ctx, p.Endorser.ProcessProposal, signed)
+}
+
+// evaluate has a peer run a proposal.
+func (g *Gateway) evaluate(ctx context.Context, p *plan.Peer, signed *pb.SignedProposal) (*pb.ProposalResponse, *failure) {
+	if e, ok := p.Endorser.(plan.Evaluator); ok {
+		return g.call(ctx, e.Evaluate, signed)
+	}
+	return g.ask(ctx, p, signed)
+}
+
+func (g *Gateway) call(
+	ctx context.Context, process func(context.Context, *pb.SignedProposal) (*pb.ProposalResponse, error), signed *pb.SignedProposal,
+) (*pb.ProposalResponse, *failure) {
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.EndorsementTimeout)
 	defer cancel()
-	r, err := p.Endorser.ProcessProposal(ctx, signed)
+	r, err := process(ctx, signed)
 	if f := classify(r, err); f != nil {
 		return nil, f
 	}

@@ -25,6 +25,11 @@ type Endorser interface {
 	ProcessProposal(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error)
 }
 
+// Evaluator is what an Endorser may be besides: it leaves out the endorsement, which a client that only evaluates doesn't get.
+type Evaluator interface {
+	Evaluate(ctx context.Context, signed *pb.SignedProposal) (*pb.ProposalResponse, error)
+}
+
 // Peer is a peer that is on a channel. It is only read.
 type Peer struct {
 	// Address is where the peer is. Clients are told it if the peer fails.
@@ -37,7 +42,7 @@ type Peer struct {
 	Host bool
 	// Runs reports whether the peer can run a chaincode, given its name.
 	Runs func(chaincode string) bool
-	// Endorser runs proposals there.
+	// Endorser runs proposals there. It may be an Evaluator.
 	Endorser Endorser
 }
 
