@@ -131,7 +131,12 @@ func (e *effects) pastOf(ctx context.Context, of collectionKey) (pastList, error
 // The note of when a hash expires also stands for the past values, up to its block. A hash that the block has deleted has no note. So
 // in a collection whose data expires, what the block has written to it is not kept.
 func (e *effects) writePast(ctx context.Context) error {
+	seen := 0
 	for of, list := range e.past {
+		if err := look(ctx, seen); err != nil {
+			return err
+		}
+		seen++
 		u, written := e.updates.Get(e.committed.hashKey(of))
 		if d := e.committed.definitions[of.namespace]; written && u.value == nil && d != nil {
 			if c := d.collection(of.collection); c != nil && c.BlockToLive > 0 {
@@ -141,9 +146,13 @@ func (e *effects) writePast(ctx context.Context) error {
 		e.write(e.committed.keys.pastListKey(of), list.encode())
 	}
 	for storeKey, value := range e.pastValues {
+		if err := look(ctx, seen); err != nil {
+			return err
+		}
+		seen++
 		e.write(storeKey, value)
 	}
-	return ctx.Err()
+	return nil
 }
 
 // drop drops some values of a list.
