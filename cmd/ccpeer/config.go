@@ -4,6 +4,7 @@ import (
 	"github.com/ccpeer/ccpeer/chaincodesupport"
 	"github.com/ccpeer/ccpeer/chaincodesupport/runtime/builder"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
+	"github.com/ccpeer/ccpeer/peer/server"
 )
 
 // readConfig reads a configuration file. What it doesn't say is zero.
@@ -38,6 +39,7 @@ func (s *settings) keys() map[string]reader {
 		"plaintext":     intoBool(&n.plaintext),
 		"dev":           intoBool(&n.dev),
 		"limits":        keys(limitKeys(&n.support)),
+		"gatewayLimits": keys(gatewayLimitKeys(&n.gatewayLimits)),
 		"builds":        intoPath(&n.builds),
 		"builders":      list(n.readBuilder),
 		"chaincodes":    entries(n.readChaincode),
@@ -87,6 +89,22 @@ func limitKeys(c *chaincodesupport.Config) map[string]reader {
 		"totalQueryLimit":         intoCount(&c.TotalQueryLimit),
 		"maxQueries":              intoCount(&c.MaxQueries),
 		"maxCallDepth":            intoCount(&c.MaxCallDepth),
+	}
+}
+
+func gatewayLimitKeys(l *server.Limits) map[string]reader {
+	return map[string]reader{
+		"gatewayConcurrency":      intoCount(&l.GatewayConcurrency),
+		"endorserConcurrency":     intoCount(&l.EndorserConcurrency),
+		"deliverConcurrency":      intoCount(&l.DeliverConcurrency),
+		"maxRecvMsgSize":          intoSize(&l.MaxRecvMsgSize),
+		"maxSendMsgSize":          intoSize(&l.MaxSendMsgSize),
+		"maxHeaderBytes":          intoSize(&l.MaxHeaderBytes),
+		"maxConnections":          intoCount(&l.MaxConnections),
+		"maxStreamsPerConnection": intoCount(&l.MaxStreamsPerConnection),
+		"handshakeTimeout":        intoDuration(&l.HandshakeTimeout),
+		"unusedTimeout":           intoDuration(&l.UnusedTimeout),
+		"minPingInterval":         intoDuration(&l.MinPingInterval),
 	}
 }
 

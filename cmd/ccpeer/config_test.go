@@ -177,7 +177,7 @@ func TestConfigRefuses(t *testing.T) {
 		{"dev: true\nlisten:\n  on: here", "ccpeer.yaml:3: listen: these are keys: want a text"},
 		{"listen:", "ccpeer.yaml:1: listen: there is no value: want a text"},
 		{"listen: ''", `ccpeer.yaml:1: listen: "": want a text`},
-		{"\nlisen: x", `ccpeer.yaml:2: key "lisen" is not known: want one of advertise, api, builders, builds, chaincodes, channels, dev, gateway, gatewayTLS, ledger, limits, listen, logLevel, organizations, outputLevel, plaintext`},
+		{"\nlisen: x", `ccpeer.yaml:2: key "lisen" is not known: want one of advertise, api, builders, builds, chaincodes, channels, dev, gateway, gatewayLimits, gatewayTLS, ledger, limits, listen, logLevel, organizations, outputLevel, plaintext`},
 		{"dev: true\ndev: false", `ccpeer.yaml:2: key "dev" is there twice`},
 		{"[1]: 2", "ccpeer.yaml:1: a key is no text"},
 		{"<<: {dev: true}", `key "<<" is not known`},

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ccpeer/ccpeer/chaincodesupport"
+	"github.com/ccpeer/ccpeer/peer/server"
 )
 
 // commentedOut matches the settings of ccpeer.yaml that are: prose has one space behind the #.
@@ -77,7 +78,7 @@ func TestKeysAreDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := new(chaincodeEntry)
-		for _, known := range []map[string]reader{new(settings).keys(), limitKeys(new(chaincodesupport.Config)), e.keys(), e.runtimeKeys(), new(serverEntry).keys()} {
+		for _, known := range []map[string]reader{new(settings).keys(), limitKeys(new(chaincodesupport.Config)), gatewayLimitKeys(new(server.Limits)), e.keys(), e.runtimeKeys(), new(serverEntry).keys()} {
 			for key := range known {
 				if !strings.Contains(string(text), fmt.Sprintf(form, key)) {
 					t.Errorf("%s doesn't have key %s", file, key)

@@ -149,7 +149,8 @@ func (n *node) serveGateways(ctx context.Context, listeners map[string]net.Liste
 	g := n.cfg.gateway
 	var err error
 	n.gateways, err = devnet.Start(ctx, n.network, devnet.Config{
-		Listeners: listeners, Advertised: n.cfg.advertise.host, Plaintext: g.tls == tlsOff, MutualTLS: g.tls == tlsMutual, Logger: n.cfg.log,
+		Listeners: listeners, Advertised: n.cfg.advertise.host, Plaintext: g.tls == tlsOff, MutualTLS: g.tls == tlsMutual,
+		Limits: n.cfg.gatewayLimits, Logger: n.cfg.log,
 	})
 	if err != nil {
 		return err

@@ -298,6 +298,7 @@ func TestGatewaySettings(t *testing.T) {
 		{"gateway: 127.0.0.1:1\ngatewayTLS: off\norganizations: [a, 'b:2']", "", "127.0.0.1:1 off [{a 1} {b 2}]"},
 		{"gateway: 127.0.0.1:1\ngatewayTLS: off\norganizations: [a, b]", "--gateway 127.0.0.1:2 --gateway-tls mutual --organization c", "127.0.0.1:2 mutual [{c 1}]"},
 		{"gateway: none", "", " on [{Org1MSP 1}]"},
+		{"gatewayLimits: {gatewayConcurrency: 1}", "", "127.0.0.1:7051 on [{Org1MSP 1}]"},
 		{"gateway: 0.0.0.0:7051\nadvertise: peer0", "", "0.0.0.0:7051 on [{Org1MSP 1}]"},
 		{"gateway: 0.0.0.0:7051", "", file + `:2: gateway: address "0.0.0.0:7051" is every one`},
 		{"gatewayTLS: maybe", "", file + `:2: gatewayTLS: "maybe": want on, mutual or off`},
@@ -307,6 +308,9 @@ func TestGatewaySettings(t *testing.T) {
 		s, err := loadArgs(append(strings.Fields(c.flags), "--config", file)...)
 		got := fmt.Sprint(err)
 		if err == nil {
+			if s.node.gatewayLimits.GatewayConcurrency != strings.Count(c.text, "gatewayLimits: {gatewayConcurrency: 1}") {
+				t.Errorf("%s: the limits are %+v", c.text, s.node.gatewayLimits)
+			}
 			got = fmt.Sprintf("%s %s %v", s.node.gateway.listen, s.node.gateway.tls, s.node.members())
 		}
 		if !strings.HasPrefix(got, c.want) {

@@ -18,6 +18,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	"github.com/ccpeer/ccpeer/peer"
 	"github.com/ccpeer/ccpeer/peer/devnet"
+	"github.com/ccpeer/ccpeer/peer/server"
 )
 
 // mspID is the ID of the only organization, unless others are configured.
@@ -32,6 +33,7 @@ type nodeConfig struct {
 	advertise     advertised          // where it is told to, if it can't be told that
 	plaintext     bool                // it connects without TLS
 	gateway       gateway             // where applications connect to
+	gatewayLimits server.Limits       // of what they can make each peer do
 	organizations []peer.Organization // with the number of their peers; nil: one with one
 	ledger        place               // where the ledgers are kept
 	channels      []string            // each has a ledger, and so has each channel that there is something of
