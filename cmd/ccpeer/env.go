@@ -121,10 +121,22 @@ func (e *envJSON) variables() map[string]string {
 	return v
 }
 
+// print says what a shell must forget, too: it may have had another peer.
 func (e *envJSON) print(w io.Writer, _ style) {
+	for _, name := range sometimesSet {
+		if _, ok := e.Variables[name]; !ok {
+			_, _ = fmt.Fprintf(w, "unset %s\n", name)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.Variables)) {
 		_, _ = fmt.Fprintf(w, "export %s=%s\n", name, shellWord(e.Variables[name]))
 	}
+}
+
+// sometimesSet are the variables that depend on how applications connect.
+var sometimesSet = []string{
+	"TLS_CERT_PATH", "CORE_PEER_TLS_ROOTCERT_FILE", "ORDERER_CA",
+	"CORE_PEER_TLS_CLIENTAUTHREQUIRED", "CORE_PEER_TLS_CLIENTCERT_FILE", "CORE_PEER_TLS_CLIENTKEY_FILE",
 }
 
 func envCommand() *cobra.Command {

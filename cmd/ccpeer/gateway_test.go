@@ -324,7 +324,7 @@ func TestServeOrganizationsWithPackage(t *testing.T) {
 	t.Parallel()
 	dir := socketFolder(t)
 	writeBuilder(t, filepath.Join(dir, "builder"))
-	write1(t, filepath.Join(dir, "pkg.tar.gz"), packageText(t, "packaged", "probe", nil))
+	write1(t, filepath.Join(dir, "pkg.tar.gz"), packageText(t, "shared", "probe", nil))
 	write1(t, filepath.Join(dir, "ccpeer.yaml"), `
 organizations: [Org1MSP, "Org2MSP:2"]
 ledger: memory
@@ -342,4 +342,29 @@ chaincodes:
 		}
 	}
 	s.stop(t)
+}
+
+// A shell that had another peer forgets what this one doesn't have.
+func TestPrintEnv(t *testing.T) {
+	always := envJSON{MSPID: "Org1MSP", Channel: "c", Address: "a", TLS: "off", MSPFolder: "/m", Certificate: "/m/c/f", Key: "/m/k/f", Organization: "/o", Profile: "/it's"}
+	mutual := always
+	mutual.TLS, mutual.TLSRoot, mutual.TLSCertificate, mutual.TLSKey = "mutual", "/ca", "/c", "/k"
+	always.Variables, mutual.Variables = always.variables(), mutual.variables()
+	for name := range mutual.Variables {
+		if _, ok := always.Variables[name]; !ok && !slices.Contains(sometimesSet, name) {
+			t.Errorf("%s is not always set", name)
+		}
+	}
+	var b strings.Builder
+	always.print(&b, false)
+	for _, want := range []string{"unset TLS_CERT_PATH\n", "unset CORE_PEER_TLS_CLIENTAUTHREQUIRED\n", "export CONNECTION_PROFILE='/it'\\''s'\n", "export CORE_PEER_TLS_ENABLED='false'\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in %s", want, &b)
+		}
+	}
+	b.Reset()
+	mutual.print(&b, false)
+	if strings.Contains(b.String(), "unset") {
+		t.Errorf("got %s", &b)
+	}
 }
