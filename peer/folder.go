@@ -133,10 +133,19 @@ func (f folder) write(files map[string][]byte) error {
 	return syncFolder(parent)
 }
 
-// replace makes the folder in place of one that may be there. If the process ends in between, there is none.
+// replace makes the folder in place of one that may be there. If the process ends in between, there is none, and never a part of one.
 func (f folder) replace(files map[string][]byte) error {
-	if err := os.RemoveAll(string(f)); err != nil {
-		return errors.Wrap(err, "remove folder")
+	parent := filepath.Dir(string(f))
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return errors.Wrap(err, "make folder")
+	}
+	aside, err := os.MkdirTemp(parent, ".unfinished-")
+	if err != nil {
+		return errors.Wrap(err, "make folder")
+	}
+	defer func() { _ = os.RemoveAll(aside) }()
+	if err := os.Rename(string(f), filepath.Join(aside, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return errors.Wrap(err, "put folder aside")
 	}
 	return f.write(files)
 }

@@ -85,12 +85,16 @@ func (o *organization) certificate(place []string, file string, hosts []string, 
 	return pair.Certificate()
 }
 
-// pairIn returns the certificate of a place, or the zero Pair.
+// pairIn returns the certificate of a place, or the zero Pair. One whose key is not there can't be used.
 func (o *organization) pairIn(place []string, file string) (tlsca.Pair, error) {
 	if o.folder == "" {
 		return o.pairs[filepath.Join(place...)], nil
 	}
-	return o.folder.in(place...).readPair(file+".crt", file+".key")
+	pair, err := o.folder.in(place...).readPair(file+".crt", file+".key")
+	if errors.Is(err, fs.ErrNotExist) {
+		return tlsca.Pair{}, nil
+	}
+	return pair, err
 }
 
 // readPair returns a certificate and its key, or the zero Pair if there is no certificate.

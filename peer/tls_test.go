@@ -112,6 +112,34 @@ func TestTLSFolder(t *testing.T) {
 	}
 }
 
+// F223: what a network has for TLS was removed in part, or is not whole. It makes a new certificate, and doesn't refuse to start.
+func TestTLSFolderInPart(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "network")
+	n := newNetwork(t, peer.NetworkConfig{Folder: folder})
+	dir := filepath.Join(folder, "organizations", "Org1MSP", "peers", "peer0.Org1MSP", "tls")
+	for what, spoil := range map[string]func(name string) error{
+		"removed": os.Remove,
+		"empty":   func(name string) error { return os.WriteFile(name, nil, 0o600) },
+	} {
+		for _, name := range []string{"server.crt", "server.key"} {
+			before, err := n.ServerCertificate("peer0.Org1MSP", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+			if now, err := n.ServerCertificate("peer0.Org1MSP", nil); err != nil || now.Leaf.Equal(before.Leaf) {
+				t.Errorf("%s is %s: %v", name, what, err)
+			}
+		}
+	}
+	left, err := os.ReadDir(filepath.Dir(dir))
+	if err != nil || len(left) != 2 {
+		t.Errorf("beside msp and tls there are %v, %v", left, err)
+	}
+}
+
 // checkTLSFolder holds that what Fabric's tools look for is there, and that the keys are nobody else's.
 func checkTLSFolder(t *testing.T, of func(name string) string, root *x509.Certificate) {
 	t.Helper()
