@@ -68,41 +68,53 @@ func (n *Network) Restore(ctx context.Context, s *State) error {
 	n.configuring.Lock() // meanwhile there are no channels
 	defer n.configuring.Unlock()
 	err := n.still(ctx, func() error {
-		var channels []*Channel
-		for _, p := range n.peers {
-			for _, c := range p.Channels() {
-				c.close()
-				channels = append(channels, c)
-			}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		for i, st := range n.stores {
-			if err := st.(saving).Restore(s.stores[i]); err != nil {
-				return err
-			}
+		if err := n.restore(context.WithoutCancel(ctx), s); err != nil { // half of it would leave a network that does nothing any more
+			return err
 		}
-		for id := range n.gates {
-			if err := reorder(ctx, n, id); err != nil {
-				return err
-			}
-		}
-		for _, c := range channels {
-			if err := c.again(ctx, s.deployed[c.cfg.ID]); err != nil {
-				return err
-			}
-		}
-		for id := range n.gates {
-			if err := n.folder.keepDeployed(n.peers[0].Channel(id), nil); err != nil {
-				return err
-			}
-		}
+		var first error
 		for i, p := range n.peers {
-			if err := p.reinstall(ctx, s.runtimes[i]); err != nil {
-				return err
+			if err := p.reinstall(ctx, s.runtimes[i]); err != nil && first == nil {
+				first = err
 			}
 		}
-		return nil
+		return first
 	})
 	return errors.WithMessage(err, "restore network")
+}
+
+// restore is Restore without the chaincodes that run.
+func (n *Network) restore(ctx context.Context, s *State) error {
+	var channels []*Channel
+	for _, p := range n.peers {
+		for _, c := range p.Channels() {
+			c.close()
+			channels = append(channels, c)
+		}
+	}
+	for i, st := range n.stores {
+		if err := st.(saving).Restore(s.stores[i]); err != nil {
+			return err
+		}
+	}
+	for id := range n.gates {
+		if err := reorder(ctx, n, id); err != nil {
+			return err
+		}
+	}
+	for _, c := range channels {
+		if err := c.again(ctx, s.deployed[c.cfg.ID]); err != nil {
+			return err
+		}
+	}
+	for id := range n.gates {
+		if err := n.folder.keepDeployed(n.peers[0].Channel(id), nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // installed returns what runs the peer's chaincodes, by their IDs, in a new map.

@@ -1,8 +1,12 @@
 package peer_test
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/pkg/errors"
 
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer"
@@ -115,6 +119,43 @@ func TestNonce(t *testing.T) {
 	}
 	if ids[0] != ids[1] {
 		t.Errorf("IDs are %v", ids)
+	}
+}
+
+// mortal is a context that ends when it was asked some times whether it has.
+type mortal struct {
+	context.Context
+	end   context.CancelFunc
+	asked atomic.Int32
+	most  int32
+}
+
+func (m *mortal) Err() error {
+	if m.asked.Add(1) > m.most {
+		m.end()
+	}
+	return m.Context.Err()
+}
+
+// F224: whoever restores a network waits no longer, at any moment. The network is what it was, or what it is to be, and goes on.
+func TestRestoreIsCutOff(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	saved, err := n.Save(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for most := range int32(8) {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := n.Restore(&mortal{Context: ctx, end: cancel, most: most}, saved)
+		cancel()
+		if most == 0 && !errors.Is(err, context.Canceled) {
+			t.Errorf("of a context that has ended: %v", err)
+		}
+		if _, err := n.Submit(t.Context(), client(t, n, "alice"), call("put", "k", "v")); err != nil {
+			t.Fatalf("cut off at %d: %v", most, err)
+		}
+		sameBlocks(t, n)
 	}
 }
 
