@@ -137,7 +137,7 @@ func (m *mortal) Err() error {
 	return m.Context.Err()
 }
 
-// F224: whoever restores a network waits no longer, at any moment. The network is what it was, or what it is to be, and goes on.
+// F235: whoever restores a network waits no longer, at any moment. The network is what it was, or what it is to be, and goes on.
 func TestRestoreIsCutOff(t *testing.T) {
 	n := newNetwork(t, peer.NetworkConfig{Organizations: threeOrganizations})
 	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})

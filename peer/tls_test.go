@@ -112,7 +112,7 @@ func TestTLSFolder(t *testing.T) {
 	}
 }
 
-// F223: what a network has for TLS was removed in part, or is not whole. It makes a new certificate, and doesn't refuse to start.
+// F234: what a network has for TLS was removed in part, or is not whole. It makes a new certificate, and doesn't refuse to start.
 func TestTLSFolderInPart(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "network")
 	n := newNetwork(t, peer.NetworkConfig{Folder: folder})
