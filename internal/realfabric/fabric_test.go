@@ -16,12 +16,15 @@ import (
 	"github.com/ccpeer/ccpeer/internal/realfabric/network"
 )
 
+// kept is where Fabric's programs stay built for the next time.
+var kept = flag.String("bin", "", "folder that keeps Fabric's programs, so that they are linked only once")
+
 // bin is where TestMain has built Fabric's programs, and program fabric.
 var bin string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	code, err := run(m)
+	code, err := buildAndRun(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
@@ -29,16 +32,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (code int, err error) {
-	bin, err = os.MkdirTemp("", "realfabric-")
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if removed := os.RemoveAll(bin); err == nil {
-			err = removed
+func buildAndRun(m *testing.M) (code int, err error) {
+	bin = *kept
+	if bin == "" {
+		bin, err = os.MkdirTemp("", "realfabric-")
+		if err != nil {
+			return 0, err
 		}
-	}()
+		defer func() {
+			if removed := os.RemoveAll(bin); err == nil {
+				err = removed
+			}
+		}()
+	}
 	if err := network.Build(context.Background(), "fabric", bin); err != nil {
 		return 0, err
 	}

@@ -11,8 +11,10 @@ require (
 
 require (
 	github.com/pkg/errors v0.9.1
-	google.golang.org/grpc v1.82.0
+	google.golang.org/grpc v1.82.1
 )
+
+require github.com/miekg/pkcs11 v1.1.2 // indirect
 
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
@@ -31,6 +33,8 @@ require (
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/golang/snappy v0.0.5-0.20231225225746-43d5d4cd4e0e // indirect
+	github.com/hyperledger/fabric-gateway v1.12.0
+	github.com/hyperledger/fabric-protos-go-apiv2 v0.3.7
 	github.com/klauspost/compress v1.17.11 // indirect
 	github.com/kr/pretty v0.3.1 // indirect
 	github.com/kr/text v0.2.0 // indirect

@@ -123,7 +123,13 @@ func (n *Network) peerConfig(o *Organization) string {
     externalEndpoint: %[2]s
     useLeaderElection: false
     orgLeader: true
-    pvtData: {pullRetryThreshold: %[8]s, pushAckTimeout: 10s}
+    pvtData:
+      pullRetryThreshold: %[8]s
+      pushAckTimeout: 30s
+      transientstoreMaxBlockRetention: 1000
+      btlPullMargin: 10
+      reconciliationEnabled: false
+      implicitCollectionDisseminationPolicy: {requiredPeerCount: 0, maxPeerCount: 1}
   discovery: {enabled: true}
   gateway: {enabled: true, endorsementTimeout: 30s, broadcastTimeout: 30s, dialTimeout: 30s}
 chaincode:

@@ -1,0 +1,103 @@
+package realfabric_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ccpeer/ccpeer/internal/realfabric/network"
+	"github.com/ccpeer/ccpeer/internal/realfabric/script"
+	"github.com/ccpeer/ccpeer/internal/realfabric/script/program"
+	"github.com/ccpeer/ccpeer/internal/realfabric/target"
+)
+
+var (
+	update = flag.Bool("update", false, "write what a real network answers to the script to testdata")
+	only   = flag.String("steps", "", "which steps of the script are done, as a regular expression")
+)
+
+// recorded is where the lines of a real network are.
+var recorded = filepath.Join("testdata", "script.jsonl")
+
+// lines are lines of the script, by the names of their steps.
+type lines struct {
+	names []string
+	got   map[string]string
+}
+
+func parse(t *testing.T, text []byte) lines {
+	t.Helper()
+	l := lines{got: map[string]string{}}
+	for line := range bytes.Lines(text) {
+		var step struct{ Step string }
+		if err := json.Unmarshal(line, &step); err != nil {
+			t.Fatal(err)
+		}
+		if l.got[step.Step] != "" {
+			t.Errorf("there are two steps %q", step.Step)
+		}
+		l.names, l.got[step.Step] = append(l.names, step.Step), string(bytes.TrimSpace(line))
+	}
+	return l
+}
+
+// run does what clients do on a network.
+func run(t *testing.T, description string) []byte {
+	t.Helper()
+	on, err := target.Read(description)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := script.Run(t, on, regexp.MustCompile(*only).MatchString).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// recordedLines are those of a real network, of the steps that are done.
+func recordedLines(t *testing.T) lines {
+	t.Helper()
+	text, err := os.ReadFile(recorded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := parse(t, text)
+	wanted := regexp.MustCompile(*only)
+	all.names = slices.DeleteFunc(all.names, func(name string) bool { return !wanted.MatchString(name) })
+	return all
+}
+
+// TestScript does what clients do on a real network, and holds what comes against what is recorded of others.
+func TestScript(t *testing.T) {
+	n := network.StartWith(t, bin, network.Config{MaxMessages: 1, PullTimeout: time.Minute, Chaincodes: program.Chaincodes()})
+	description, err := n.WriteTarget(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := run(t, description)
+	if *update && *only == "" {
+		if err := target.WriteFile(recorded, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, want := parse(t, text), recordedLines(t)
+	if !slices.Equal(got.names, want.names) {
+		t.Errorf("steps are %q, recorded %q", got.names, want.names)
+	}
+	for _, name := range want.names {
+		if got.got[name] != want.got[name] {
+			t.Errorf("came\n%s\nrecorded is\n%s", got.got[name], want.got[name])
+		}
+	}
+	const least = 150
+	if *only == "" && len(got.names) < least {
+		t.Errorf("there are %d steps, want %d", len(got.names), least)
+	}
+}
