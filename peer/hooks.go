@@ -50,6 +50,9 @@ func (h hooks) Definition(ctx context.Context, p handler.TxParams) (chaincodesup
 	if h.definitions != nil {
 		return h.definitions.Definition(ctx, p)
 	}
+	if p.ChannelID == "" {
+		return chaincodesupport.Definition{}, errors.New("could not get channel config for channel ''")
+	}
 	return chaincodesupport.Definition{}, errors.Errorf("chaincode %s not found", p.Namespace)
 }
 
@@ -71,21 +74,24 @@ func (h hooks) Runtime(ctx context.Context, chaincodeID string) (runtime.Runtime
 }
 
 // CheckACL implements handler.ACLProvider: who may write to a channel may call its chaincode from another (Fabric:
-// peer/ChaincodeToChaincode). The proposal has been verified when it came.
+// peer/ChaincodeToChaincode). The proposal has been verified when it came. The texts are those of package acl.
 func (h hooks) CheckACL(_ context.Context, _, channelID string, signed *pb.SignedProposal) error {
 	c := h.peer.Channel(channelID)
 	if c == nil {
-		return errors.Errorf("channel '%s' not found", channelID)
+		return errors.Errorf("Failed to get policy manager for channel [%s]", channelID)
 	}
 	p, err := identity.ParseProposal(signed)
 	if err != nil {
 		return err
 	}
-	who, err := c.verifier.Identify(p.Creator)
-	if err != nil {
-		return errors.WithMessagef(err, "the creator is no member of channel %s", channelID)
+	var signers []*identity.Verified // nobody, if the channel doesn't know who it is
+	if who, err := c.verifier.Identify(p.Creator); err == nil {
+		signers = append(signers, who)
 	}
-	return c.writers.Evaluate([]*identity.Verified{who})
+	if cause := c.writers.Evaluate(signers); cause != nil {
+		return errors.Errorf("Failed evaluating policy on signed data during check policy on channel [%s] with policy [/Channel/Application/Writers]: [%s]", channelID, cause)
+	}
+	return nil
 }
 
 // collectionStore goes by definitions. Proposals were verified when they came.

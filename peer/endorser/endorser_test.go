@@ -332,7 +332,7 @@ func TestWriters(t *testing.T) {
 		c.Writers = policies.SignedBy(identity.Principal{MSPID: "Org1MSP", Role: identity.Admin})
 	})
 	r, err := n.endorser.ProcessProposal(t.Context(), n.propose(nil, "k", "v").Signed)
-	if err == nil || !strings.HasPrefix(err.Error(), "failed evaluating policy on signed data during check policy on channel [mychannel] with policy [/Channel/Application/Writers]: signature set did not satisfy policy") ||
+	if err == nil || !strings.HasPrefix(err.Error(), "Failed evaluating policy on signed data during check policy on channel [mychannel] with policy [/Channel/Application/Writers]: [signature set did not satisfy policy") ||
 		r.GetResponse().GetMessage() != err.Error() {
 		t.Errorf("%v, %v", r, err)
 	}

@@ -126,8 +126,11 @@ func (e *Endorser) admit(ctx context.Context, p *proposal, channel *Channel) err
 	if channel.Writers == nil || slices.Contains(e.cfg.Builtins, p.chaincode) {
 		return nil
 	}
-	return errors.WithMessagef(channel.Writers.Evaluate([]*identity.Verified{who}),
-		"failed evaluating policy on signed data during check policy on channel [%s] with policy [/Channel/Application/Writers]", p.channel.GetChannelId())
+	if cause := channel.Writers.Evaluate([]*identity.Verified{who}); cause != nil {
+		return errors.Errorf("Failed evaluating policy on signed data during check policy on channel [%s] with policy [/Channel/Application/Writers]: [%s]",
+			p.channel.GetChannelId(), cause)
+	}
+	return nil
 }
 
 // validate checks what Fabric's UnpackedProposal.Validate does, and returns who has signed.
