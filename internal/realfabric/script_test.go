@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ccpeer/ccpeer/internal/realfabric/network"
+	"github.com/ccpeer/ccpeer/internal/realfabric/ours"
 	"github.com/ccpeer/ccpeer/internal/realfabric/script"
 	"github.com/ccpeer/ccpeer/internal/realfabric/script/program"
 	"github.com/ccpeer/ccpeer/internal/realfabric/target"
@@ -99,5 +100,73 @@ func TestScript(t *testing.T) {
 	const least = 150
 	if *only == "" && len(got.names) < least {
 		t.Errorf("there are %d steps, want %d", len(got.names), least)
+	}
+}
+
+// TestOurs does what clients do on a network of ours, and holds what comes against what is recorded of real ones. What is different is
+// in the table of differences, and what is in the table is different.
+func TestOurs(t *testing.T) {
+	got, want := parse(t, run(t, ours.Start(t, program.Chaincodes()))), recordedLines(t)
+	edits := newEdits(t)
+	for _, name := range want.names {
+		if changed := edits.apply(name, want.got[name]); !same(got.got[name], changed) {
+			t.Errorf("%s\nFabric: %s\nours:   %s\nwant:   %s", name, want.got[name], got.got[name], changed)
+		}
+	}
+	if *only == "" {
+		edits.check()
+	}
+}
+
+// edits make of what Fabric answers what ours does.
+type edits struct {
+	t    *testing.T
+	all  []difference
+	of   []*regexp.Regexp
+	seen []bool
+}
+
+func newEdits(t *testing.T) *edits {
+	t.Helper()
+	e := &edits{t: t, all: differences()}
+	e.seen = make([]bool, len(e.all))
+	for _, d := range e.all {
+		e.of = append(e.of, regexp.MustCompile("^"+d.steps))
+	}
+	return e
+}
+
+// apply changes a step's line. A difference that isn't there is an error.
+func (e *edits) apply(name, line string) (changed string) {
+	e.t.Helper()
+	changed = line
+	for i, d := range e.all {
+		if !e.of[i].MatchString(name) {
+			continue
+		}
+		step := parsed(changed).(map[string]any)
+		step["got"] = d.edit(step["got"])
+		b, err := json.Marshal(step)
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		switch differs := !same(string(b), changed); {
+		case differs:
+			e.seen[i] = true
+		case !d.any:
+			e.t.Errorf("step %q has no difference by which: %s", name, d.why)
+		}
+		changed = string(b)
+	}
+	return changed
+}
+
+// check fails if a difference was nowhere.
+func (e *edits) check() {
+	e.t.Helper()
+	for i, d := range e.all {
+		if !e.seen[i] {
+			e.t.Errorf("no step %q has the difference by which: %s", d.steps, d.why)
+		}
 	}
 }

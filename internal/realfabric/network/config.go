@@ -46,8 +46,8 @@ func meta(rules []string, more ...string) string {
 
 // organizations are the organizations with their policies, which are those of Fabric's examples, and the policies over them.
 func (n *Network) organizations() (yaml string, over []string) {
-	for _, o := range []struct{ mspID, writers, endorser, more string }{
-		{"OrdererMSP", "OR('OrdererMSP.member')", "orderer", fmt.Sprintf(`  OrdererEndpoints: ["%s"]`, n.orderer.address())},
+	for _, o := range []struct{ mspID, readers, writers, endorser, more string }{
+		{"OrdererMSP", "OR('OrdererMSP.member')", "OR('OrdererMSP.member')", "orderer", fmt.Sprintf(`  OrdererEndpoints: ["%s"]`, n.orderer.address())},
 		n.application(0), n.application(1),
 	} {
 		yaml += fmt.Sprintf(`- &%[1]s
@@ -55,12 +55,12 @@ func (n *Network) organizations() (yaml string, over []string) {
   ID: %[1]s
   MSPDir: %[2]s
   Policies:
-    Readers: {Type: Signature, Rule: "OR('%[1]s.member')"}
+    Readers: {Type: Signature, Rule: "%[6]s"}
     Writers: {Type: Signature, Rule: "%[3]s"}
     Admins: {Type: Signature, Rule: "OR('%[1]s.admin')"}
     Endorsement: {Type: Signature, Rule: "OR('%[1]s.%[4]s')"}
 %[5]s
-`, o.mspID, n.path(o.mspID, "msp"), o.writers, o.endorser, o.more)
+`, o.mspID, n.path(o.mspID, "msp"), o.writers, o.endorser, o.more, o.readers)
 	}
 	return yaml, []string{
 		`Readers: {Type: ImplicitMeta, Rule: "ANY Readers"}`, `Writers: {Type: ImplicitMeta, Rule: "ANY Writers"}`,
@@ -68,11 +68,11 @@ func (n *Network) organizations() (yaml string, over []string) {
 	}
 }
 
-func (n *Network) application(i int) struct{ mspID, writers, endorser, more string } {
+func (n *Network) application(i int) struct{ mspID, readers, writers, endorser, more string } {
 	o := n.Organizations[i]
 	id := o.MSP.ID()
-	return struct{ mspID, writers, endorser, more string }{
-		id, fmt.Sprintf("OR('%[1]s.admin', '%[1]s.client')", id), "peer", fmt.Sprintf("  AnchorPeers: [{Host: 127.0.0.1, Port: %d}]", o.peer.port),
+	return struct{ mspID, readers, writers, endorser, more string }{
+		id, fmt.Sprintf("OR('%[1]s.admin', '%[1]s.peer', '%[1]s.client')", id), fmt.Sprintf("OR('%[1]s.admin', '%[1]s.client')", id), "peer", fmt.Sprintf("  AnchorPeers: [{Host: 127.0.0.1, Port: %d}]", o.peer.port),
 	}
 }
 

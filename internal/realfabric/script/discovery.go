@@ -1,6 +1,7 @@
 package script
 
 import (
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,7 +53,11 @@ func (r *run) discoveredConfig(c *discovery.ConfigResult) say {
 	for id, endpoints := range c.GetOrderers() {
 		var all []string
 		for _, e := range endpoints.GetEndpoint() {
-			all = append(all, r.text(strings.Join([]string{e.GetHost(), ":", portOf(e)}, "")))
+			address := net.JoinHostPort(e.GetHost(), portOf(e))
+			if address == r.target.Orderer.Address {
+				address = "<orderer>"
+			}
+			all = append(all, r.text(address))
 		}
 		orderers[id] = all
 	}

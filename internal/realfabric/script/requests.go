@@ -157,6 +157,7 @@ func requestSteps() []step {
 		step{"request: a proposal whose transaction was committed", func(r *run) any {
 			p := r.signed(r.propose(program.Either, "put", r.key("k"), "v"))
 			r.commit(r.assemble(p))
+			r.level(r.ctx)
 			return []any{
 				r.rawEndorse(&gateway.EndorseRequest{ProposedTransaction: p}),
 				r.rawEvaluate(&gateway.EvaluateRequest{ProposedTransaction: p}), r.rawProposal(second, p),

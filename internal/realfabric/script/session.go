@@ -70,7 +70,9 @@ func (s *session) open() (err error) {
 	if err := s.strangers(); err != nil {
 		return err
 	}
-	s.names[s.target.Orderer.Address] = "<orderer>"
+	if s.names[s.target.Orderer.Address] == "" { // it may be where a peer is
+		s.names[s.target.Orderer.Address] = "<orderer>"
+	}
 	s.orderer, err = dial(s.target.Orderer.Address, s.target.Orderer.ServerName, s.target.Orderer.TLSRoot)
 	return err
 }

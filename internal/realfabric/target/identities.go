@@ -11,7 +11,7 @@ import (
 func Identities(msp *identity.MSP, now time.Time) (map[string]*identity.Identity, error) {
 	issued := map[string]*identity.Identity{}
 	for name, cfg := range map[string]identity.Config{
-		"Expired": {CommonName: "expired", NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(-time.Hour)},
+		"Expired": {CommonName: "expired", NotBefore: now.Add(-50 * time.Minute), NotAfter: now.Add(-time.Minute)},
 		"Green":   {CommonName: "green", Attributes: map[string]string{"color": "green"}},
 	} {
 		id, err := msp.Issue(cfg)
