@@ -77,6 +77,7 @@ func recordedLines(t *testing.T) lines {
 
 // TestScript does what clients do on a real network, and holds what comes against what is recorded of others.
 func TestScript(t *testing.T) {
+	t.Parallel()
 	n := network.StartWith(t, bin, network.Config{MaxMessages: 1, PullTimeout: time.Minute, Chaincodes: program.Chaincodes()})
 	description, err := n.WriteTarget(t.TempDir())
 	if err != nil {
@@ -106,6 +107,7 @@ func TestScript(t *testing.T) {
 // TestOurs does what clients do on a network of ours, and holds what comes against what is recorded of real ones. What is different is
 // in the table of differences, and what is in the table is different.
 func TestOurs(t *testing.T) {
+	t.Parallel()
 	got, want := parse(t, run(t, ours.Start(t, program.Chaincodes()))), recordedLines(t)
 	edits := newEdits(t)
 	for _, name := range want.names {

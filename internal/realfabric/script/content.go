@@ -199,8 +199,9 @@ func blockEventSteps() []step {
 			blocks, err := r.network().FilteredBlockEvents(r.ctx)
 			r.must(err)
 			drain(r, blocks)
-			b, waited, _ := await(r, func() (*peer.FilteredBlock, error) { return <-blocks, nil })
-			return []any{b.GetNumber() >= r.from, waited}
+			b, err := await(r, func() (*peer.FilteredBlock, error) { return <-blocks, nil })
+			r.must(err)
+			return b.GetNumber() >= r.from
 		}},
 		{"blocks: after a checkpoint", func(r *run) any {
 			r.put(program.Either, "put", "$k", "v")

@@ -164,18 +164,7 @@ func ordererSeekSteps() []step {
 	})
 	for _, start := range places() {
 		all = append(all, step{"orderer: from " + start.name, func(r *run) any {
-			said := say{}
-			for _, stop := range places() {
-				if start.name == "oldest" && stop.name != "oldest" {
-					continue // all blocks would come
-				}
-				ctx, cancel := context.WithCancel(r.ctx)
-				r.from = r.level(r.ctx)
-				seek := &orderer.SeekInfo{Start: start.at(r.from), Stop: stop.at(r.from), Behavior: orderer.SeekInfo_FAIL_IF_NOT_READY}
-				said["to "+stop.name] = r.seek(r.fromOrderer(ctx), r.seekEnvelope("User1@"+first, seek))
-				cancel()
-			}
-			return said
+			return r.seekTo(start, orderer.SeekInfo_FAIL_IF_NOT_READY, r.fromOrderer)
 		}})
 	}
 	return append(all,

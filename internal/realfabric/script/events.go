@@ -127,11 +127,12 @@ func (r *run) rawEvents(by string, request []byte) any {
 	}
 	stream, err := r.gateway().ChaincodeEvents(ctx, signed)
 	r.must(err)
-	response, waited, err := await(r, stream.Recv)
+	height := r.height(r.ctx, first)
+	response, err := await(r, stream.Recv)
 	switch {
 	case err != nil:
 		return r.failure(err)
-	case waited:
+	case response.GetBlockNumber() >= height: // it wasn't there yet
 		return "waits for events"
 	}
 	var said []say
@@ -190,7 +191,7 @@ func eventRequestSteps() []step {
 			q := request(r, user, at(r.from))
 			q.AfterTransactionId = "abc"
 			r.emit(program.Either, "two", "2")
-			ctx, cancel := context.WithTimeout(r.ctx, 5*patience)
+			ctx, cancel := context.WithTimeout(r.ctx, brief)
 			defer cancel()
 			stream, err := r.gateway().ChaincodeEvents(ctx, &gateway.SignedChaincodeEventsRequest{Request: marshal(q), Signature: r.signature(user, marshal(q))})
 			r.must(err)

@@ -50,15 +50,6 @@ type step struct {
 // say is the fields of a line, or a part of it.
 type say = map[string]any
 
-// Names returns the names of all steps, in their order.
-func Names() []string {
-	var names []string
-	for _, s := range steps() {
-		names = append(names, s.name)
-	}
-	return names
-}
-
 // Run does the steps for which want is true, all if it is nil, one after the other. The test fails if one of them can't be done.
 func Run(t testing.TB, on *target.Target, want func(name string) bool) Lines {
 	t.Helper()

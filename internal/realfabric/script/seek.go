@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -16,11 +17,12 @@ import (
 	"github.com/ccpeer/ccpeer/internal/realfabric/script/program"
 )
 
-// patience is how long nothing comes before something is done so that it comes.
-const patience = 100 * time.Millisecond
+// patience is how long nothing comes before something is done so that it comes. A network that isn't as fast, on a machine that is busy,
+// may give another line.
+const patience = 500 * time.Millisecond
 
-// await receives something. If nothing comes, there will be blocks with events until it does: waited says so.
-func await[T any](r *run, receive func() (T, error)) (got T, waited bool, err error) {
+// await receives something. If nothing comes, there will be blocks with events until it does.
+func await[T any](r *run, receive func() (T, error)) (got T, err error) {
 	type received struct {
 		got T
 		err error
@@ -33,9 +35,8 @@ func await[T any](r *run, receive func() (T, error)) (got T, waited bool, err er
 	for {
 		select {
 		case came := <-result:
-			return came.got, waited, came.err
+			return came.got, came.err
 		case <-time.After(patience):
-			waited = true
 			r.emit(program.Either, "awaited", "")
 		}
 	}
@@ -112,7 +113,7 @@ func (r *run) seek(d delivery, e *common.Envelope) []string {
 	r.must(d.send(e))
 	said := []string{}
 	for {
-		got, _, err := await(r, d.receive)
+		got, err := await(r, d.receive)
 		number, isBlock := got.(position)
 		switch {
 		case err == io.EOF:
@@ -172,20 +173,36 @@ func seekSteps() []step {
 	for _, behavior := range []orderer.SeekInfo_SeekBehavior{orderer.SeekInfo_BLOCK_UNTIL_READY, orderer.SeekInfo_FAIL_IF_NOT_READY} {
 		for _, start := range places() {
 			all = append(all, step{"seek: " + behavior.String() + " from " + start.name, func(r *run) any {
-				said := say{}
-				for _, stop := range places() {
-					r.from = r.level(r.ctx)
-					if start.name == "oldest" && !slices.Contains([]string{"nothing", "no type", "oldest"}, stop.name) {
-						continue // all blocks would come
-					}
-					seek := &orderer.SeekInfo{Start: start.at(r.from), Stop: stop.at(r.from), Behavior: behavior}
-					said["to "+stop.name] = r.peerSeek(full, r.seekEnvelope("User1@"+first, seek))
-				}
-				return said
+				return r.seekTo(start, behavior, func(ctx context.Context) delivery { return r.deliver(ctx, r.peers[first], full) })
 			}})
 		}
 	}
 	return all
+}
+
+// seekTo seeks from a place to all places at once, each on a stream of its own.
+func (r *run) seekTo(start place, behavior orderer.SeekInfo_SeekBehavior, open func(context.Context) delivery) say {
+	var (
+		mu      sync.Mutex
+		seeking sync.WaitGroup
+	)
+	said := say{}
+	for _, stop := range places() {
+		if start.name == "oldest" && !slices.Contains([]string{"nothing", "no type", "oldest"}, stop.name) {
+			continue // all blocks would come
+		}
+		seek := &orderer.SeekInfo{Start: start.at(r.from), Stop: stop.at(r.from), Behavior: behavior}
+		seeking.Go(func() {
+			ctx, cancel := context.WithCancel(r.ctx)
+			defer cancel()
+			came := r.seek(open(ctx), r.seekEnvelope("User1@"+first, seek))
+			mu.Lock()
+			defer mu.Unlock()
+			said["to "+stop.name] = came
+		})
+	}
+	seeking.Wait()
+	return said
 }
 
 func seekWrongSteps() []step {

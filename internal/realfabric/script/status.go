@@ -2,6 +2,7 @@ package script
 
 import (
 	"context"
+	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
@@ -79,9 +80,12 @@ func statusSteps() []step {
 	)
 }
 
+// brief is how long nothing is waited for that never comes.
+const brief = 500 * time.Millisecond
+
 // statusFor asks for a transaction's status, but not for long.
 func (r *run) statusFor(by, txID string) any {
-	ctx, cancel := context.WithTimeout(r.ctx, 5*patience)
+	ctx, cancel := context.WithTimeout(r.ctx, brief)
 	defer cancel()
 	request := r.statusRequest(by, r.target.Channel, txID)
 	_, err := r.gateway().CommitStatus(ctx, &gateway.SignedCommitStatusRequest{Request: request, Signature: r.signature(by, request)})
