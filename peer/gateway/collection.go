@@ -44,7 +44,7 @@ func (c *collection) run(ctx context.Context) error {
 		if possible {
 			next, possible = c.plan.Next(slices.Concat(c.endorsed, c.pending), c.failed)
 		}
-		if ctx.Err() != nil && len(next) > 0 {
+		if late(ctx) && len(next) > 0 {
 			next, possible = nil, false
 		}
 		c.ask(ctx, next, answers)
@@ -60,7 +60,7 @@ func (c *collection) outcome(ctx context.Context, enough bool) error {
 	switch {
 	case enough:
 		return nil
-	case ctx.Err() != nil:
+	case late(ctx):
 		return status.Error(codes.DeadlineExceeded, "endorsement timeout expired while collecting endorsements")
 	}
 	return rpcError(codes.Aborted, "failed to collect enough transaction endorsements, see attached details for more info", c.details)

@@ -95,7 +95,7 @@ func (g *Gateway) first(ctx context.Context, p *proposal, can *plan.Plan) (*plan
 		if f == nil {
 			return next[0], r, nil
 		}
-		if ctx.Err() != nil {
+		if late(ctx) {
 			return nil, nil, status.Error(codes.DeadlineExceeded, "endorsement timeout expired while collecting first endorsement")
 		}
 		failed, details = append(failed, next[0]), append(details, detailOf(next[0], f.text))

@@ -34,7 +34,7 @@ func (g *Gateway) Evaluate(ctx context.Context, req *pb.EvaluateRequest) (*pb.Ev
 		if failed == nil {
 			return &pb.EvaluateResponse{Result: resultOf(r)}, nil
 		}
-		if ctx.Err() != nil {
+		if late(ctx) {
 			return nil, status.Error(codes.DeadlineExceeded, "evaluate timeout expired")
 		}
 		last, details = failed, append(details, detailOf(peer, failed.text))

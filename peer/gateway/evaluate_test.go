@@ -238,6 +238,27 @@ func TestEvaluateInTime(t *testing.T) {
 	})
 }
 
+// overdue is a context whose deadline has passed, and that doesn't say so yet.
+type overdue struct{ context.Context }
+
+func (overdue) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
+
+// A peer has a clock of its own. If it gives up before the context ends, the client gets the text for its deadline, and not the peer's.
+func TestOverdue(t *testing.T) {
+	w := newWorld(t)
+	g := w.gateway(t)
+	w.play(says(500, "timeout expired while executing transaction", nil), "1a", "1b", "2a")
+	ctx := overdue{t.Context()}
+	_, err := g.Evaluate(ctx, &pb.EvaluateRequest{ProposedTransaction: w.proposal(t, "asset", "mychannel", nil)})
+	if got := said(t, err); got != "DeadlineExceeded: evaluate timeout expired" {
+		t.Error(got)
+	}
+	_, err = g.Endorse(ctx, &pb.EndorseRequest{ProposedTransaction: w.proposal(t, "asset", "mychannel", nil)})
+	if got := said(t, err); got != "DeadlineExceeded: endorsement timeout expired while collecting first endorsement" {
+		t.Error(got)
+	}
+}
+
 // F185: errors travel in headers, so they have a limit, whatever a client or a chaincode says.
 func TestLongTexts(t *testing.T) {
 	w := newWorld(t)

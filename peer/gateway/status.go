@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pkg/errors"
 	"google.golang.org/grpc/codes"
@@ -110,4 +111,11 @@ func (g *Gateway) call(
 		return nil, f
 	}
 	return r, nil
+}
+
+// late reports whether nobody waits for a call any more. Whoever is asked has a clock of its own for the call's deadline, and may have
+// given up a moment before the context says that it has ended.
+func late(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }

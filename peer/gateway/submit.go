@@ -86,7 +86,7 @@ func (s submission) toOne(ctx context.Context, nodes []Orderer) error {
 			return nil
 		case errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500: // others would say the same
 			return rpcError(codes.Aborted, refusal(refused), nil)
-		case ctx.Err() != nil:
+		case late(ctx):
 			return tooLate()
 		case refused == nil:
 			details = append(details, nodes[i].detail(err.Error()))
