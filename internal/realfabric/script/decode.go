@@ -2,6 +2,9 @@ package script
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"slices"
 
@@ -25,6 +28,15 @@ func (r *run) mspOf(identity []byte) string {
 	return id.GetMspid()
 }
 
+// canonical decodes a message that has to be one, and says whether its bytes are those that Go makes of it: each field once, in the
+// order of their numbers, none that nobody knows.
+func (r *run) canonical(b []byte, into proto.Message) bool {
+	r.decode(b, into)
+	again, err := proto.MarshalOptions{Deterministic: true}.Marshal(into)
+	r.must(err)
+	return bytes.Equal(again, b)
+}
+
 // transaction says what is in an envelope that a gateway prepared, or that is in a block.
 func (r *run) transaction(e *common.Envelope) say {
 	var (
@@ -33,20 +45,21 @@ func (r *run) transaction(e *common.Envelope) say {
 		signer  common.SignatureHeader
 		tx      peer.Transaction
 	)
-	r.decode(e.GetPayload(), &payload)
+	canonical := r.canonical(e.GetPayload(), &payload)
 	r.decode(payload.GetHeader().GetChannelHeader(), &header)
 	r.decode(payload.GetHeader().GetSignatureHeader(), &signer)
 	said := say{
-		"signed": len(e.GetSignature()) > 0, "type": common.HeaderType(header.GetType()).String(), "channel": header.GetChannelId(), "epoch": header.GetEpoch(),
+		"canonical": canonical,
+		"signed":    len(e.GetSignature()) > 0, "type": common.HeaderType(header.GetType()).String(), "channel": header.GetChannelId(), "epoch": header.GetEpoch(),
 		"version": header.GetVersion(), "extension": len(header.GetExtension()) > 0, "creator": r.creatorOf(signer.GetCreator()), "nonce": len(signer.GetNonce()),
 	}
 	if header.GetType() != int32(common.HeaderType_ENDORSER_TRANSACTION) {
 		return said
 	}
-	r.decode(payload.GetData(), &tx)
+	said["canonical"] = r.canonical(payload.GetData(), &tx) && canonical
 	var actions []say
 	for _, a := range tx.GetActions() {
-		action := r.action(a)
+		action := r.action(payload.GetHeader(), a)
 		action["headerIsSigner"] = bytes.Equal(a.GetHeader(), payload.GetHeader().GetSignatureHeader())
 		actions = append(actions, action)
 	}
@@ -61,49 +74,81 @@ func (r *run) creatorOf(creator []byte) string {
 	return r.mspOf(creator)
 }
 
-func (r *run) action(a *peer.TransactionAction) say {
+func (r *run) action(header *common.Header, a *peer.TransactionAction) say {
 	var (
 		payload  peer.ChaincodeActionPayload
 		proposed peer.ChaincodeProposalPayload
 		input    peer.ChaincodeInvocationSpec
 		response peer.ProposalResponsePayload
 	)
-	r.decode(a.GetPayload(), &payload)
-	r.decode(payload.GetChaincodeProposalPayload(), &proposed)
+	canonical := r.canonical(a.GetPayload(), &payload)
+	canonical = r.canonical(payload.GetChaincodeProposalPayload(), &proposed) && canonical
 	r.decode(proposed.GetInput(), &input)
-	r.decode(payload.GetAction().GetProposalResponsePayload(), &response)
+	canonical = r.canonical(payload.GetAction().GetProposalResponsePayload(), &response) && canonical
 	var args []string
 	for _, b := range input.GetChaincodeSpec().GetInput().GetArgs() {
 		args = append(args, r.bytes(b))
 	}
 	said := r.chaincodeAction(response.GetExtension())
-	said["args"], said["transient"], said["proposalHash"] = args, len(proposed.GetTransientMap()), len(response.GetProposalHash())
-	said["endorsers"] = r.endorsers(payload.GetAction().GetEndorsements())
+	hash := sha256.Sum256(slices.Concat(header.GetChannelHeader(), header.GetSignatureHeader(), payload.GetChaincodeProposalPayload()))
+	said["args"], said["transient"], said["proposalHash"] = args, len(proposed.GetTransientMap()), bytes.Equal(hash[:], response.GetProposalHash())
+	said["endorsers"], said["canonical"] = r.endorsers(payload.GetAction()), canonical && said["canonical"].(bool)
 	return said
 }
 
-func (r *run) endorsers(all []*peer.Endorsement) []string {
+// endorsers are who has endorsed, in any order, and whether they have signed it.
+func (r *run) endorsers(action *peer.ChaincodeEndorsedAction) []string {
 	var by []string
-	for _, e := range all {
-		by = append(by, r.mspOf(e.GetEndorser()))
+	for _, e := range action.GetEndorsements() {
+		by = append(by, r.endorser(action.GetProposalResponsePayload(), e))
 	}
 	slices.Sort(by)
 	return by
 }
 
+// endorser is who has endorsed.
+func (r *run) endorser(payload []byte, e *peer.Endorsement) string {
+	var id msp.SerializedIdentity
+	r.decode(e.GetEndorser(), &id)
+	block, _ := pem.Decode(id.GetIdBytes())
+	if block == nil {
+		return id.GetMspid() + ", without a certificate"
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	r.must(err)
+	if cert.CheckSignature(x509.ECDSAWithSHA256, slices.Concat(payload, e.GetEndorser()), e.GetSignature()) != nil {
+		return id.GetMspid() + ", who hasn't signed"
+	}
+	return id.GetMspid()
+}
+
 func (r *run) chaincodeAction(b []byte) say {
 	var action peer.ChaincodeAction
-	r.decode(b, &action)
+	canonical := r.canonical(b, &action)
 	said := say{
 		"chaincode": action.GetChaincodeId().GetName() + ":" + action.GetChaincodeId().GetVersion(), "response": r.response(action.GetResponse()),
 		"results": r.results(action.GetResults()),
 	}
 	if len(action.GetEvents()) > 0 {
 		var event peer.ChaincodeEvent
-		r.decode(action.GetEvents(), &event)
+		canonical = r.canonical(action.GetEvents(), &event) && canonical
 		said["event"] = r.event(&event)
 	}
+	said["canonical"] = r.canonicalResults(action.GetResults()) && canonical
 	return said
+}
+
+// canonicalResults says whether what a transaction read and wrote is canonical.
+func (r *run) canonicalResults(b []byte) bool {
+	var set rwset.TxReadWriteSet
+	canonical := r.canonical(b, &set)
+	for _, ns := range set.GetNsRwset() {
+		canonical = r.canonical(ns.GetRwset(), &kvrwset.KVRWSet{}) && canonical
+		for _, c := range ns.GetCollectionHashedRwset() {
+			canonical = r.canonical(c.GetHashedRwset(), &kvrwset.HashedRWSet{}) && canonical
+		}
+	}
+	return canonical
 }
 
 func (r *run) event(e *peer.ChaincodeEvent) say {

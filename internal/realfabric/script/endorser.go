@@ -80,9 +80,7 @@ func (r *run) broadcast(envelopes ...*common.Envelope) []string {
 	r.must(err)
 	var said []string
 	for _, e := range envelopes {
-		if stream.Send(e) != nil {
-			break // Recv says why
-		}
+		_ = stream.Send(e) // if the stream has ended, Recv says how
 		response, err := stream.Recv()
 		if err != nil {
 			said = append(said, ended(r, err))
@@ -151,6 +149,9 @@ func broadcastSteps() []step {
 			return []*common.Envelope{r.envelope(user, r.headerOfType(common.HeaderType_CONFIG_UPDATE), []byte("\xff"))}
 		}},
 		{"a type that isn't one", func(r *run) []*common.Envelope { return []*common.Envelope{r.envelope(user, r.headerOfType(99), nil)} }},
+		{"an envelope that is too large", func(r *run) []*common.Envelope {
+			return []*common.Envelope{r.envelope(user, r.headerOfType(common.HeaderType_MESSAGE), make([]byte, 10<<20))}
+		}},
 		{"one that is refused, and another one", func(r *run) []*common.Envelope { return []*common.Envelope{{}, whole(r)} }},
 	}, func(r *run, made func(*run) []*common.Envelope) any { return r.broadcast(made(r)...) })...)
 }

@@ -47,11 +47,13 @@ func (r *run) proposalResponse(p *peer.ProposalResponse) say {
 	said := say{"version": p.GetVersion(), "response": r.response(p.GetResponse()), "timestamp": p.GetTimestamp() != nil}
 	if len(p.GetPayload()) > 0 {
 		var payload peer.ProposalResponsePayload
-		r.decode(p.GetPayload(), &payload)
-		said["payload"] = r.chaincodeAction(payload.GetExtension())
+		canonical := r.canonical(p.GetPayload(), &payload)
+		action := r.chaincodeAction(payload.GetExtension())
+		action["canonical"] = action["canonical"].(bool) && canonical
+		said["payload"] = action
 	}
 	if e := p.GetEndorsement(); e != nil {
-		said["endorser"] = r.mspOf(e.GetEndorser())
+		said["endorser"] = r.endorser(p.GetPayload(), e)
 	}
 	if p.GetInterest() != nil {
 		said["interest"] = r.interest(p.GetInterest())

@@ -21,6 +21,7 @@ var changing = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{65,}\b`), "<hex>"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "<id>"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d{4} [A-Z]+|Z)?( m=[-+.\d]+)?`), "<time>"},
+	{regexp.MustCompile(`payload is \d+ bytes`), "payload is <number> bytes"},
 	{regexp.MustCompile(`BlockNum: \d+`), "BlockNum: <number>"},
 	{regexp.MustCompile(`-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n?`), "<certificate>"},
 }

@@ -1,6 +1,8 @@
 package script
 
 import (
+	"strings"
+
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
@@ -16,6 +18,13 @@ func submitSteps() []step {
 		submit("by the second organization", program.Second, "put", "$k", "v"),
 		submit("a read", program.Both, "get", "$k"),
 		submit("status 201 with a message", program.Either, "answer", "201", "made", "it"),
+		{"submit: a large value", func(r *run) any {
+			payload, commit, err := r.contract(program.Either).SubmitAsyncWithContext(r.ctx, "put", client.WithArguments(r.key("k"), strings.Repeat("x", 1<<20)))
+			r.must(err)
+			said := r.status(commit)
+			said["payload"] = len(payload)
+			return said
+		}},
 		submit("status 500", program.Either, "answer", "500", "failed", ""),
 		submit("a chaincode of the peer", "qscc", "GetChainInfo", "mychannel"),
 		submit("an unknown chaincode", "unknown", "put", "k", "v"),
