@@ -37,11 +37,9 @@ func (r *Running) servicesOf(p *peer.Peer) (s services, err error) {
 	if err != nil {
 		return s, err
 	}
-	cfg := peer.DiscoveryConfig{Address: r.address, Orderers: []string{r.endpoints[0].Address}}
-	if r.cfg.MutualTLS && !r.cfg.Plaintext {
-		cfg.TLSCertHash = server.ClientCertificateHash
-	}
-	discovery, err := peer.NewDiscovery(r.network, p, cfg)
+	// With mutual TLS, Fabric means to compare the hash of the certificate that requests have. But it doesn't, and so there may be
+	// clients that have none, or another one.
+	discovery, err := peer.NewDiscovery(r.network, p, peer.DiscoveryConfig{Address: r.address, Orderers: []string{r.endpoints[0].Address}})
 	if err != nil {
 		return s, err
 	}

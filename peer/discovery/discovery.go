@@ -75,7 +75,8 @@ type Config struct {
 	// Access decides who may ask: see Resource. Required.
 	Access acl.Checker
 	// TLSCertHash returns SHA-256 of the certificate with which the client has connected, or nothing. If it is set, clients must have
-	// one, and name it in the request. Nil: what they name isn't looked at.
+	// one, and name it in the request. Nil: what they name isn't looked at. It isn't in Fabric either, even with mutual TLS: a peer of
+	// Fabric has the code for it, but never hands it its configuration (discovery, service.go).
 	TLSCertHash func(ctx context.Context) []byte
 	// MaxBytes is how large a request may be, and MaxQueries how many queries it may have. A query for endorsers counts once for each
 	// of its interests. Zero: 1 MiB, and 100.
