@@ -48,14 +48,14 @@ func parse(t *testing.T, text []byte) lines {
 	return l
 }
 
-// run does what clients do on a network.
-func run(t *testing.T, description string) []byte {
+// run does the steps that a regular expression matches.
+func run(t *testing.T, description, steps string) []byte {
 	t.Helper()
 	on, err := target.Read(description)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := script.Run(t, on, regexp.MustCompile(*only).MatchString).Marshal()
+	b, err := script.Run(t, on, regexp.MustCompile(steps).MatchString).Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,15 +75,26 @@ func recordedLines(t *testing.T) lines {
 	return all
 }
 
-// TestScript does what clients do on a real network, and holds what comes against what is recorded of others.
-func TestScript(t *testing.T) {
-	t.Parallel()
-	n := network.StartWith(t, bin, network.Config{MaxMessages: 1, PullTimeout: time.Minute, Chaincodes: program.Chaincodes()})
+// config is that of the networks that the script runs against.
+func config() network.Config {
+	return network.Config{MaxMessages: 1, PullTimeout: time.Minute, Chaincodes: program.Chaincodes()}
+}
+
+// realLines does what clients do on a real network, which is started for it.
+func realLines(t *testing.T, cfg network.Config, steps string) []byte {
+	t.Helper()
+	n := network.StartWith(t, bin, cfg)
 	description, err := n.WriteTarget(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := run(t, description)
+	return run(t, description, steps)
+}
+
+// TestScript does what clients do on a real network, and holds what comes against what is recorded of others.
+func TestScript(t *testing.T) {
+	t.Parallel()
+	text := realLines(t, config(), *only)
 	if *update && *only == "" {
 		if err := target.WriteFile(recorded, text); err != nil {
 			t.Fatal(err)
@@ -108,16 +119,32 @@ func TestScript(t *testing.T) {
 // in the table of differences, and what is in the table is different.
 func TestOurs(t *testing.T) {
 	t.Parallel()
-	got, want := parse(t, run(t, ours.Start(t, program.Chaincodes()))), recordedLines(t)
+	edits := compareLines(t, parse(t, run(t, ours.Start(t, config()), *only)), recordedLines(t))
+	if *only == "" {
+		edits.check()
+	}
+}
+
+// TestMutualTLS does on both networks what has to do with clients' certificates for TLS. The hash of one is in some requests.
+func TestMutualTLS(t *testing.T) {
+	t.Parallel()
+	cfg := config()
+	cfg.ClientCertificates = true
+	const steps = "^(evaluate: arguments|submit: by both|events: from a block|seek: |content: transactions|blocks: |discovery: )"
+	want := realLines(t, cfg, steps)
+	compareLines(t, parse(t, run(t, ours.Start(t, cfg), steps)), parse(t, want))
+}
+
+// compareLines holds lines of ours against those of a real network.
+func compareLines(t *testing.T, got, want lines) *edits {
+	t.Helper()
 	edits := newEdits(t)
 	for _, name := range want.names {
 		if changed := edits.apply(name, want.got[name]); !same(got.got[name], changed) {
 			t.Errorf("%s\nFabric: %s\nours:   %s\nwant:   %s", name, want.got[name], got.got[name], changed)
 		}
 	}
-	if *only == "" {
-		edits.check()
-	}
+	return edits
 }
 
 // edits make of what Fabric answers what ours does.

@@ -15,6 +15,9 @@ func (n *Network) WriteTarget(dir string) (path string, err error) {
 		Channel: ChannelID,
 		Orderer: target.Orderer{Address: n.Orderer(), ServerName: serverName, TLSRoot: root, MSPID: n.OrdererMSP.ID()},
 	}
+	if n.cfg.ClientCertificates {
+		t.TLSClient = &target.User{Cert: n.path("tls", "cert.pem"), Key: n.path("tls", "key.pem")}
+	}
 	for _, cc := range n.cfg.Chaincodes {
 		t.Chaincodes = append(t.Chaincodes, cc.Name)
 	}

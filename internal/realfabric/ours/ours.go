@@ -4,6 +4,8 @@ package ours
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,13 +25,14 @@ import (
 	"github.com/ccpeer/ccpeer/shim"
 )
 
-// Start starts a network with chaincodes, which run in this process, and returns the file that describes it. It ends with the test, which
-// fails if it doesn't start.
-func Start(t testing.TB, chaincodes []network.Chaincode) (description string) {
+// Start starts a network with the chaincodes of cfg, which run in this process, and returns the file that describes it. It ends with the
+// test, which fails if it doesn't start. Of the rest of cfg, ClientCertificates counts.
+func Start(t testing.TB, cfg network.Config) (description string) {
 	t.Helper()
+	chaincodes := cfg.Chaincodes
 	folder := t.TempDir()
 	n := start(t, folder, chaincodes)
-	running, err := devnet.Start(t.Context(), n, devnet.Config{})
+	running, err := devnet.Start(t.Context(), n, devnet.Config{MutualTLS: cfg.ClientCertificates})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,10 +55,32 @@ func Start(t testing.TB, chaincodes []network.Chaincode) (description string) {
 	}
 	first := d.Organizations[0] // each peer speaks for the orderer, too
 	d.Orderer = target.Orderer{Address: first.Peer, ServerName: first.ServerName, TLSRoot: first.TLSRoot, MSPID: first.MSPID}
+	if cfg.ClientCertificates {
+		if d.TLSClient, err = tlsClient(dir, n); err != nil {
+			t.Fatalf("%+v", err)
+		}
+	}
 	if description, err = d.Write(dir); err != nil {
 		t.Fatalf("%+v", err)
 	}
 	return description
+}
+
+// tlsClient is a client's certificate for TLS, in files.
+func tlsClient(dir string, n *peer.Network) (*target.User, error) {
+	pair, err := n.ClientCertificate("User1@Org1MSP")
+	if err != nil {
+		return nil, err
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		return nil, errors.WithStack(err)
+	}
+	u := &target.User{Cert: filepath.Join(dir, "client.cert.pem"), Key: filepath.Join(dir, "client.key.pem")}
+	if err := target.WriteFile(u.Cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})); err != nil {
+		return nil, err
+	}
+	return u, target.WriteFile(u.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
 }
 
 // start starts a network that nobody can reach.

@@ -16,7 +16,7 @@ import (
 
 // discover asks the first organization's peer.
 func (r *run) discover(by string, queries ...*discovery.Query) any {
-	request := &discovery.Request{Authentication: &discovery.AuthInfo{ClientIdentity: r.users[by].creator, ClientTlsCertHash: []byte("hash")}, Queries: queries}
+	request := &discovery.Request{Authentication: &discovery.AuthInfo{ClientIdentity: r.users[by].creator, ClientTlsCertHash: r.hash}, Queries: queries}
 	return r.discoverBytes(by, marshal(request))
 }
 
@@ -204,8 +204,13 @@ func discoverySteps() []step {
 			return r.discoverBytes(user, marshal(&discovery.Request{Queries: []*discovery.Query{r.configQuery()}}))
 		}},
 		step{"discovery: signed by another", func(r *run) any {
-			request := &discovery.Request{Authentication: &discovery.AuthInfo{ClientIdentity: r.users[user].creator, ClientTlsCertHash: []byte("hash")}, Queries: []*discovery.Query{r.configQuery()}}
+			request := &discovery.Request{Authentication: &discovery.AuthInfo{ClientIdentity: r.users[user].creator, ClientTlsCertHash: r.hash}, Queries: []*discovery.Query{r.configQuery()}}
 			return r.discoverBytes("Admin@"+first, marshal(request))
+		}},
+		step{"discovery: another hash of a TLS certificate", func(r *run) any {
+			return r.discoverBytes(user, marshal(&discovery.Request{
+				Authentication: &discovery.AuthInfo{ClientIdentity: r.users[user].creator, ClientTlsCertHash: []byte("hash")}, Queries: []*discovery.Query{r.configQuery()},
+			}))
 		}},
 		step{"discovery: no hash of a TLS certificate", func(r *run) any {
 			return r.discoverBytes(user, marshal(&discovery.Request{Authentication: &discovery.AuthInfo{ClientIdentity: r.users[user].creator}, Queries: []*discovery.Query{r.configQuery()}}))

@@ -105,7 +105,7 @@ func (r *run) seekEnvelope(by string, seek *orderer.SeekInfo) *common.Envelope {
 }
 
 func (r *run) seekHeader() *common.ChannelHeader {
-	return &common.ChannelHeader{Type: int32(common.HeaderType_DELIVER_SEEK_INFO), ChannelId: r.target.Channel, Timestamp: timestamppb.Now()}
+	return &common.ChannelHeader{Type: int32(common.HeaderType_DELIVER_SEEK_INFO), ChannelId: r.target.Channel, Timestamp: timestamppb.Now(), TlsCertHash: r.hash}
 }
 
 // seek sends a request, and says what comes until a status, or an error, or until blocks are waited for.
@@ -248,7 +248,12 @@ func seekWrongSteps() []step {
 		}},
 		{"bytes that aren't a seek", func(r *run) *common.Envelope { return r.envelope(user, r.seekHeader(), []byte("\xff")) }},
 		{"an empty seek", func(r *run) *common.Envelope { return r.envelope(user, r.seekHeader(), nil) }},
-		{"a hash of a TLS certificate", func(r *run) *common.Envelope {
+		{"no hash of a TLS certificate", func(r *run) *common.Envelope {
+			header := r.seekHeader()
+			header.TlsCertHash = nil
+			return r.envelope(user, header, marshal(newestOnly))
+		}},
+		{"another hash of a TLS certificate", func(r *run) *common.Envelope {
 			header := r.seekHeader()
 			header.TlsCertHash = make([]byte, 32)
 			return r.envelope(user, header, marshal(newestOnly))

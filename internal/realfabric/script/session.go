@@ -2,6 +2,8 @@ package script
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"os"
 	"testing"
@@ -35,6 +37,8 @@ type session struct {
 	orderer *grpc.ClientConn
 	users   map[string]*user // by name@organization
 	names   map[string]string
+	tls     []tls.Certificate // what is shown to servers
+	hash    []byte            // of its certificate; nil if there is none
 }
 
 // user is somebody who signs.
@@ -56,8 +60,16 @@ func newSession(t testing.TB, on *target.Target) *session {
 }
 
 func (s *session) open() (err error) {
+	if c := s.target.TLSClient; c != nil {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return errors.WithStack(err)
+		}
+		sum := sha256.Sum256(pair.Certificate[0])
+		s.tls, s.hash = []tls.Certificate{pair}, sum[:]
+	}
 	for _, o := range s.target.Organizations {
-		if s.peers[o.MSPID], err = dial(o.Peer, o.ServerName, o.TLSRoot); err != nil {
+		if s.peers[o.MSPID], err = s.dial(o.Peer, o.ServerName, o.TLSRoot); err != nil {
 			return err
 		}
 		s.names[o.Peer] = "<peer of " + o.MSPID + ">"
@@ -73,7 +85,7 @@ func (s *session) open() (err error) {
 	if s.names[s.target.Orderer.Address] == "" { // it may be where a peer is
 		s.names[s.target.Orderer.Address] = "<orderer>"
 	}
-	s.orderer, err = dial(s.target.Orderer.Address, s.target.Orderer.ServerName, s.target.Orderer.TLSRoot)
+	s.orderer, err = s.dial(s.target.Orderer.Address, s.target.Orderer.ServerName, s.target.Orderer.TLSRoot)
 	return err
 }
 
@@ -88,7 +100,7 @@ func (s *session) close() {
 	}
 }
 
-func dial(address, serverName, root string) (*grpc.ClientConn, error) {
+func (s *session) dial(address, serverName, root string) (*grpc.ClientConn, error) {
 	pem, err := os.ReadFile(root)
 	if err != nil {
 		return nil, errors.WithStack(err)
@@ -97,7 +109,8 @@ func dial(address, serverName, root string) (*grpc.ClientConn, error) {
 	if !pool.AppendCertsFromPEM(pem) {
 		return nil, errors.Errorf("%s has no certificate", root)
 	}
-	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(pool, serverName)),
+	cfg := &tls.Config{RootCAs: pool, ServerName: serverName, Certificates: s.tls, MinVersion: tls.VersionTLS12}
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(credentials.NewTLS(cfg)),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(100<<20)))
 	return conn, errors.WithStack(err)
 }
@@ -171,7 +184,8 @@ func (s *session) as(name string) *client.Gateway {
 // at is a user's gateway at the peer of an organization.
 func (s *session) at(name, organization string) *client.Gateway {
 	u := s.users[name]
-	gw, err := client.Connect(u, client.WithSign(u.sign), client.WithHash(hash.SHA256), client.WithClientConnection(s.peers[organization]))
+	gw, err := client.Connect(u, client.WithSign(u.sign), client.WithHash(hash.SHA256), client.WithClientConnection(s.peers[organization]),
+		client.WithTLSClientCertificateHash(s.hash))
 	if err != nil {
 		s.t.Fatalf("%+v", err)
 	}

@@ -25,6 +25,8 @@ type Target struct {
 	Orderer Orderer `json:"orderer"`
 	// Chaincodes are the names of what is defined on the channel.
 	Chaincodes []string `json:"chaincodes"`
+	// TLSClient is what clients show when they connect, if servers want to see something.
+	TLSClient *User `json:"tlsClient,omitempty"`
 }
 
 // Organization is an organization and its peer.
