@@ -5,6 +5,8 @@ go 1.26.0
 require (
 	github.com/ccpeer/ccpeer v0.1.0
 	github.com/ccpeer/ccpeer/ledger/kvledger/store/pebble v0.1.0
+	github.com/hyperledger/fabric-gateway v1.12.0
+	github.com/hyperledger/fabric-protos-go-apiv2 v0.3.7
 	go.uber.org/goleak v1.3.0
 	google.golang.org/protobuf v1.36.12
 )
@@ -13,8 +15,6 @@ require (
 	github.com/pkg/errors v0.9.1
 	google.golang.org/grpc v1.82.1
 )
-
-require github.com/miekg/pkcs11 v1.1.2 // indirect
 
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
@@ -33,13 +33,12 @@ require (
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/golang/snappy v0.0.5-0.20231225225746-43d5d4cd4e0e // indirect
-	github.com/hyperledger/fabric-gateway v1.12.0
-	github.com/hyperledger/fabric-protos-go-apiv2 v0.3.7
 	github.com/klauspost/compress v1.17.11 // indirect
 	github.com/kr/pretty v0.3.1 // indirect
 	github.com/kr/text v0.2.0 // indirect
 	github.com/looplab/fsm v1.0.3 // indirect
 	github.com/matttproud/golang_protobuf_extensions v1.0.4 // indirect
+	github.com/miekg/pkcs11 v1.1.2 // indirect
 	github.com/minio/minlz v1.0.1-0.20250507153514-87eb42fe8882 // indirect
 	github.com/prometheus/client_golang v1.16.0 // indirect
 	github.com/prometheus/client_model v0.3.0 // indirect

@@ -10,7 +10,7 @@ import (
 )
 
 // blockOf says what is in a block.
-func (r *run) blockOf(b *common.Block) say {
+func (r blockReader) blockOf(b *common.Block) say {
 	said := say{"number": r.block(b.GetHeader().GetNumber()), "previousHash": len(b.GetHeader().GetPreviousHash())}
 	sum := sha256.New()
 	var transactions []string
@@ -35,7 +35,7 @@ func (r *run) blockOf(b *common.Block) say {
 	return said
 }
 
-func (r *run) code(b *common.Block, i int) string {
+func (r blockReader) code(b *common.Block, i int) string {
 	filter := b.GetMetadata().GetMetadata()
 	if len(filter) <= int(common.BlockMetadataIndex_TRANSACTIONS_FILTER) || len(filter[common.BlockMetadataIndex_TRANSACTIONS_FILTER]) <= i {
 		return " no code"
@@ -44,7 +44,7 @@ func (r *run) code(b *common.Block, i int) string {
 }
 
 // inBlock says in short what an envelope of a block is.
-func (r *run) inBlock(data []byte) string {
+func (r blockReader) inBlock(data []byte) string {
 	var (
 		e       common.Envelope
 		payload common.Payload
@@ -61,7 +61,7 @@ func (r *run) inBlock(data []byte) string {
 }
 
 // lastConfig is the number of the configuration's block, by what the orderer signed.
-func (r *run) lastConfig(b *common.Block) any {
+func (r blockReader) lastConfig(b *common.Block) any {
 	all := b.GetMetadata().GetMetadata()
 	if len(all) == 0 || len(all[0]) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func (r *run) lastConfig(b *common.Block) any {
 }
 
 // filtered says what is in a filtered block.
-func (r *run) filtered(b *peer.FilteredBlock) say {
+func (r blockReader) filtered(b *peer.FilteredBlock) say {
 	var all []say
 	for _, tx := range b.GetFilteredTransactions() {
 		said := say{"txID": r.text(tx.GetTxid()), "type": tx.GetType().String(), "code": tx.GetTxValidationCode().String()}

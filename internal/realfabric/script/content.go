@@ -49,7 +49,7 @@ func (r *run) content(by, method string, seek *orderer.SeekInfo) any {
 }
 
 // withPrivate says what is in a block, and which private data comes with it.
-func (r *run) withPrivate(b *peer.BlockAndPrivateData) say {
+func (r blockReader) withPrivate(b *peer.BlockAndPrivateData) say {
 	said := r.blockOf(b.GetBlock())
 	data := say{}
 	for i, set := range b.GetPrivateDataMap() {
@@ -59,7 +59,7 @@ func (r *run) withPrivate(b *peer.BlockAndPrivateData) say {
 	return said
 }
 
-func (r *run) privateSet(set *rwset.TxPvtReadWriteSet) say {
+func (r blockReader) privateSet(set *rwset.TxPvtReadWriteSet) say {
 	said := say{}
 	for _, ns := range set.GetNsPvtRwset() {
 		for _, c := range ns.GetCollectionPvtRwset() {
@@ -203,6 +203,11 @@ func blockEventSteps() []step {
 			r.must(err)
 			return b.GetNumber() >= r.from
 		}},
+	}
+}
+
+func blockEventMoreSteps() []step {
+	return []step{
 		{"blocks: after a checkpoint", func(r *run) any {
 			r.put(program.Either, "put", "$k", "v")
 			r.put(program.Either, "put", "$k", "w")

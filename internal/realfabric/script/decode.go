@@ -17,12 +17,12 @@ import (
 )
 
 // decode reads a message that has to be one.
-func (r *run) decode(b []byte, into proto.Message) {
+func (r reader) decode(b []byte, into proto.Message) {
 	r.must(proto.Unmarshal(b, into))
 }
 
 // mspOf is the organization of somebody serialized.
-func (r *run) mspOf(identity []byte) string {
+func (r reader) mspOf(identity []byte) string {
 	var id msp.SerializedIdentity
 	r.decode(identity, &id)
 	return id.GetMspid()
@@ -30,7 +30,7 @@ func (r *run) mspOf(identity []byte) string {
 
 // canonical decodes a message that has to be one, and says whether its bytes are those that Go makes of it: each field once, in the
 // order of their numbers, none that nobody knows.
-func (r *run) canonical(b []byte, into proto.Message) bool {
+func (r reader) canonical(b []byte, into proto.Message) bool {
 	r.decode(b, into)
 	again, err := proto.MarshalOptions{Deterministic: true}.Marshal(into)
 	r.must(err)
@@ -38,7 +38,7 @@ func (r *run) canonical(b []byte, into proto.Message) bool {
 }
 
 // transaction says what is in an envelope that a gateway prepared, or that is in a block.
-func (r *run) transaction(e *common.Envelope) say {
+func (r reader) transaction(e *common.Envelope) say {
 	var (
 		payload common.Payload
 		header  common.ChannelHeader
@@ -67,14 +67,14 @@ func (r *run) transaction(e *common.Envelope) say {
 	return said
 }
 
-func (r *run) creatorOf(creator []byte) string {
+func (r reader) creatorOf(creator []byte) string {
 	if len(creator) == 0 {
 		return ""
 	}
 	return r.mspOf(creator)
 }
 
-func (r *run) action(header *common.Header, a *peer.TransactionAction) say {
+func (r reader) action(header *common.Header, a *peer.TransactionAction) say {
 	var (
 		payload  peer.ChaincodeActionPayload
 		proposed peer.ChaincodeProposalPayload
@@ -97,7 +97,7 @@ func (r *run) action(header *common.Header, a *peer.TransactionAction) say {
 }
 
 // endorsers are who has endorsed, in any order, and whether they have signed it.
-func (r *run) endorsers(action *peer.ChaincodeEndorsedAction) []string {
+func (r reader) endorsers(action *peer.ChaincodeEndorsedAction) []string {
 	var by []string
 	for _, e := range action.GetEndorsements() {
 		by = append(by, r.endorser(action.GetProposalResponsePayload(), e))
@@ -107,7 +107,7 @@ func (r *run) endorsers(action *peer.ChaincodeEndorsedAction) []string {
 }
 
 // endorser is who has endorsed.
-func (r *run) endorser(payload []byte, e *peer.Endorsement) string {
+func (r reader) endorser(payload []byte, e *peer.Endorsement) string {
 	var id msp.SerializedIdentity
 	r.decode(e.GetEndorser(), &id)
 	block, _ := pem.Decode(id.GetIdBytes())
@@ -122,7 +122,7 @@ func (r *run) endorser(payload []byte, e *peer.Endorsement) string {
 	return id.GetMspid()
 }
 
-func (r *run) chaincodeAction(b []byte) say {
+func (r reader) chaincodeAction(b []byte) say {
 	var action peer.ChaincodeAction
 	canonical := r.canonical(b, &action)
 	said := say{
@@ -139,7 +139,7 @@ func (r *run) chaincodeAction(b []byte) say {
 }
 
 // canonicalResults says whether what a transaction read and wrote is canonical.
-func (r *run) canonicalResults(b []byte) bool {
+func (r reader) canonicalResults(b []byte) bool {
 	var set rwset.TxReadWriteSet
 	canonical := r.canonical(b, &set)
 	for _, ns := range set.GetNsRwset() {
@@ -151,11 +151,11 @@ func (r *run) canonicalResults(b []byte) bool {
 	return canonical
 }
 
-func (r *run) event(e *peer.ChaincodeEvent) say {
+func (r reader) event(e *peer.ChaincodeEvent) say {
 	return say{"chaincode": e.GetChaincodeId(), "name": e.GetEventName(), "payload": r.bytes(e.GetPayload()), "hasTxID": len(e.GetTxId()) == 64}
 }
 
-func (r *run) response(p *peer.Response) say {
+func (r reader) response(p *peer.Response) say {
 	if p == nil {
 		return nil
 	}
@@ -170,7 +170,7 @@ func (r *run) response(p *peer.Response) say {
 }
 
 // results says what a transaction read and wrote.
-func (r *run) results(b []byte) any {
+func (r reader) results(b []byte) any {
 	if len(b) == 0 {
 		return nil
 	}
@@ -194,7 +194,7 @@ func (r *run) results(b []byte) any {
 	return all
 }
 
-func (r *run) keys(kv *kvrwset.KVRWSet) say {
+func (r reader) keys(kv *kvrwset.KVRWSet) say {
 	said := say{}
 	add := func(kind, text string) {
 		list, _ := said[kind].([]string)
@@ -227,7 +227,7 @@ func (r *run) keys(kv *kvrwset.KVRWSet) say {
 	return said
 }
 
-func (r *run) version(v *kvrwset.Version) string {
+func (r reader) version(v *kvrwset.Version) string {
 	if v == nil {
 		return "@none"
 	}

@@ -41,7 +41,7 @@ func (r *run) discoverBytes(by string, request []byte) any {
 	return said
 }
 
-func (r *run) discoveredConfig(c *discovery.ConfigResult) say {
+func (r blockReader) discoveredConfig(c *discovery.ConfigResult) say {
 	msps, orderers := say{}, say{}
 	for id, m := range c.GetMsps() {
 		msps[id] = say{
@@ -74,7 +74,7 @@ func units(m *msp.FabricMSPConfig) []string {
 }
 
 // member says what is known of a peer.
-func (r *run) member(p *discovery.Peer) say {
+func (r blockReader) member(p *discovery.Peer) say {
 	said := say{"organization": r.mspOf(p.GetIdentity())}
 	var alive, state gossip.GossipMessage
 	if p.GetMembershipInfo() != nil {
@@ -94,7 +94,7 @@ func (r *run) member(p *discovery.Peer) say {
 	return said
 }
 
-func (r *run) members(m *discovery.PeerMembershipResult) say {
+func (r blockReader) members(m *discovery.PeerMembershipResult) say {
 	said := say{}
 	for organization, peers := range m.GetPeersByOrg() {
 		var all []say
@@ -106,7 +106,7 @@ func (r *run) members(m *discovery.PeerMembershipResult) say {
 	return say{"members": said}
 }
 
-func (r *run) descriptors(result *discovery.ChaincodeQueryResult) []any {
+func (r blockReader) descriptors(result *discovery.ChaincodeQueryResult) []any {
 	var all []any
 	for _, d := range result.GetContent() {
 		groups, names := say{}, map[string]string{}

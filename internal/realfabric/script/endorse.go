@@ -12,7 +12,7 @@ import (
 )
 
 // endorse has a transaction endorsed, and says by whom.
-func (r *run) endorse(contract *client.Contract, function string, options ...client.ProposalOption) any {
+func (r caller) endorse(contract *client.Contract, function string, options ...client.ProposalOption) any {
 	p, err := contract.NewProposal(function, options...)
 	r.must(err)
 	tx, err := p.EndorseWithContext(r.ctx)
@@ -23,7 +23,7 @@ func (r *run) endorse(contract *client.Contract, function string, options ...cli
 }
 
 // prepared says what is in an endorsed transaction.
-func (r *run) prepared(tx *client.Transaction) say {
+func (r caller) prepared(tx *client.Transaction) say {
 	b, err := tx.Bytes()
 	r.must(err)
 	var prepared gateway.PreparedTransaction

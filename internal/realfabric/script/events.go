@@ -86,6 +86,12 @@ func eventSteps() []step {
 			checkpoint.CheckpointBlock(block)
 			return r.listen(r.events(program.Either, client.WithCheckpoint(checkpoint)))
 		}},
+	}
+}
+
+// replaySteps listen to what has been before, and to what will be.
+func replaySteps() []step {
+	return []step{
 		{"events: a checkpoint that is empty", func(r *run) any {
 			r.emit(program.Either, "one", "1")
 			r.emit(program.Either, last, "")

@@ -68,7 +68,7 @@ func keyPolicySteps() []step {
 }
 
 // secret evaluates a function by each organization.
-func (r *run) secrets(function string, args ...string) []any {
+func (r caller) secrets(function string, args ...string) []any {
 	r.level(r.ctx)
 	options := client.WithArguments(r.args(args)...)
 	return []any{
@@ -78,7 +78,7 @@ func (r *run) secrets(function string, args ...string) []any {
 }
 
 // putAt submits private data with the endorsement of organizations.
-func (r *run) putAt(organizations []string, args ...string) any {
+func (r caller) putAt(organizations []string, args ...string) any {
 	return r.submitBy(r.contract(program.Secret), "putp", client.WithArguments(r.args(args)...), client.WithEndorsingOrganizations(organizations...))
 }
 

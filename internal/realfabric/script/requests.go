@@ -18,7 +18,7 @@ import (
 func (s *session) gateway() gateway.GatewayClient { return gateway.NewGatewayClient(s.peers[first]) }
 
 // rawEvaluate calls the gateway without the official client.
-func (r *run) rawEvaluate(request *gateway.EvaluateRequest) any {
+func (r caller) rawEvaluate(request *gateway.EvaluateRequest) any {
 	response, err := r.gateway().Evaluate(r.ctx, request)
 	if err != nil {
 		return r.failure(err)
@@ -26,7 +26,7 @@ func (r *run) rawEvaluate(request *gateway.EvaluateRequest) any {
 	return r.response(response.GetResult())
 }
 
-func (r *run) rawEndorse(request *gateway.EndorseRequest) any {
+func (r caller) rawEndorse(request *gateway.EndorseRequest) any {
 	response, err := r.gateway().Endorse(r.ctx, request)
 	if err != nil {
 		return r.failure(err)
@@ -35,7 +35,7 @@ func (r *run) rawEndorse(request *gateway.EndorseRequest) any {
 }
 
 // rawProposal has a peer run a proposal.
-func (r *run) rawProposal(organization string, signed *peer.SignedProposal) any {
+func (r caller) rawProposal(organization string, signed *peer.SignedProposal) any {
 	response, err := peer.NewEndorserClient(r.peers[organization]).ProcessProposal(r.ctx, signed)
 	if err != nil {
 		return r.failure(err)
@@ -43,7 +43,7 @@ func (r *run) rawProposal(organization string, signed *peer.SignedProposal) any 
 	return r.proposalResponse(response)
 }
 
-func (r *run) proposalResponse(p *peer.ProposalResponse) say {
+func (r reader) proposalResponse(p *peer.ProposalResponse) say {
 	said := say{"version": p.GetVersion(), "response": r.response(p.GetResponse()), "timestamp": p.GetTimestamp() != nil}
 	if len(p.GetPayload()) > 0 {
 		var payload peer.ProposalResponsePayload
@@ -62,7 +62,7 @@ func (r *run) proposalResponse(p *peer.ProposalResponse) say {
 }
 
 // interest says what a transaction touched. Fabric has that in any order.
-func (r *run) interest(i *peer.ChaincodeInterest) []say {
+func (r reader) interest(i *peer.ChaincodeInterest) []say {
 	var all []say
 	for _, c := range i.GetChaincodes() {
 		all = append(all, say{
@@ -206,7 +206,7 @@ func (raw) Unmarshal(data mem.BufferSlice, v any) error {
 
 // assemble has peers endorse a proposal, those of both organizations if none are named, and makes the transaction's envelope, signed
 // by the first organization's user.
-func (r *run) assemble(p *peer.SignedProposal, organizations ...string) *common.Envelope {
+func (r caller) assemble(p *peer.SignedProposal, organizations ...string) *common.Envelope {
 	if organizations == nil {
 		organizations = []string{first}
 	}
@@ -220,7 +220,7 @@ func (r *run) assemble(p *peer.SignedProposal, organizations ...string) *common.
 }
 
 // transactionOf is the envelope that a client makes of responses.
-func (r *run) transactionOf(by string, p *peer.SignedProposal, responses ...*peer.ProposalResponse) *common.Envelope {
+func (r caller) transactionOf(by string, p *peer.SignedProposal, responses ...*peer.ProposalResponse) *common.Envelope {
 	var (
 		made    peer.Proposal
 		header  common.Header
@@ -247,7 +247,7 @@ func (s *session) signEnvelope(by string, payload []byte) *common.Envelope {
 }
 
 // commit submits an envelope, and waits until it is in a block.
-func (r *run) commit(e *common.Envelope) any {
+func (r caller) commit(e *common.Envelope) any {
 	id, channel := r.headerOf(e)
 	if _, err := r.gateway().Submit(r.ctx, &gateway.SubmitRequest{TransactionId: id, ChannelId: channel, PreparedTransaction: e}); err != nil {
 		return r.failure(err)
@@ -256,7 +256,7 @@ func (r *run) commit(e *common.Envelope) any {
 }
 
 // statusOf waits until a transaction is in a block.
-func (r *run) statusOf(id string) say {
+func (r caller) statusOf(id string) say {
 	gw := r.as("User1@" + first)
 	b := marshal(&gateway.CommitStatusRequest{TransactionId: id, ChannelId: r.target.Channel, Identity: r.users["User1@"+first].creator})
 	commit, err := gw.NewCommit(marshal(&gateway.SignedCommitStatusRequest{Request: b}))
@@ -265,7 +265,7 @@ func (r *run) statusOf(id string) say {
 }
 
 // headerOf are the transaction ID and the channel that an envelope says.
-func (r *run) headerOf(e *common.Envelope) (id, channel string) {
+func (r reader) headerOf(e *common.Envelope) (id, channel string) {
 	var (
 		payload common.Payload
 		header  common.ChannelHeader

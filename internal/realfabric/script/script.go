@@ -68,7 +68,7 @@ func Run(t testing.TB, on *target.Target, want func(name string) bool) Lines {
 func (s *session) run(step step) any {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
-	r := &run{session: s, ctx: ctx, name: step.name, from: s.level(ctx)}
+	r := &run{caller{blockReader{reader{&doing{session: s, ctx: ctx, name: step.name, from: s.level(ctx)}}}}}
 	defer func() {
 		cancel()
 		r.drained.Wait()
@@ -79,8 +79,20 @@ func (s *session) run(step step) any {
 	return step.do(r)
 }
 
-// run is a step that is being done.
-type run struct {
+// run is a step that is being done: it calls, it listens, and it says what came.
+type run struct{ caller }
+
+// caller calls what answers once.
+type caller struct{ blockReader }
+
+// blockReader says what is in blocks, configurations and what discovery finds.
+type blockReader struct{ reader }
+
+// reader says what is in transactions.
+type reader struct{ *doing }
+
+// doing is what all of a step have in common.
+type doing struct {
 	*session
 	ctx  context.Context
 	name string
@@ -100,17 +112,17 @@ func drain[T any](r *run, from <-chan T) <-chan T {
 }
 
 // must ends the test if something went wrong that has to go right for the step to make sense.
-func (r *run) must(err error) {
+func (r *doing) must(err error) {
 	if err != nil {
 		r.t.Fatalf("step %q: %+v", r.name, err)
 	}
 }
 
 // key is a key that only this step uses.
-func (r *run) key(name string) string { return fmt.Sprintf("%s: %s", r.name, name) }
+func (r *doing) key(name string) string { return fmt.Sprintf("%s: %s", r.name, name) }
 
 // block says which block a number is: from the first one that was committed since the step began.
-func (r *run) block(number uint64) string {
+func (r *doing) block(number uint64) string {
 	switch {
 	case number == 0:
 		return "block 0"

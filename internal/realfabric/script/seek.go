@@ -205,9 +205,10 @@ func (r *run) seekTo(start place, behavior orderer.SeekInfo_SeekBehavior, open f
 	return said
 }
 
+// newestOnly seeks the newest block.
+var newestOnly = &orderer.SeekInfo{Start: newest, Stop: newest}
+
 func seekWrongSteps() []step {
-	const user = "User1@" + first
-	newestOnly := &orderer.SeekInfo{Start: newest, Stop: newest}
 	all := table("seek: ", users(), func(r *run, who string) any {
 		said := say{}
 		for _, method := range []string{full, filtered, private} {
@@ -215,49 +216,22 @@ func seekWrongSteps() []step {
 		}
 		return said
 	})
-	return append(all, table("seek: ", []row[func(*run) *common.Envelope]{
+	return append(all, table("seek: ", slices.Concat(wrongSeeks(), wrongHeaders()), func(r *run, made func(*run) *common.Envelope) any {
+		return say{full: r.peerSeek(full, made(r)), filtered: r.peerSeek(filtered, made(r)), private: r.peerSeek(private, made(r))}
+	})...)
+}
+
+// wrongSeeks are envelopes of which something else than the channel header is wrong.
+func wrongSeeks() []row[func(*run) *common.Envelope] {
+	const user = "User1@" + first
+	return []row[func(*run) *common.Envelope]{
 		{"an empty envelope", func(*run) *common.Envelope { return &common.Envelope{} }},
 		{"a payload that isn't one", func(r *run) *common.Envelope { return r.signEnvelope(user, []byte("\xff")) }},
 		{"no header", func(r *run) *common.Envelope {
 			return r.signEnvelope(user, marshal(&common.Payload{Data: marshal(newestOnly)}))
 		}},
-		{"no timestamp", func(r *run) *common.Envelope {
-			header := r.seekHeader()
-			header.Timestamp = nil
-			return r.envelope(user, header, marshal(newestOnly))
-		}},
-		{"an old timestamp", func(r *run) *common.Envelope {
-			header := r.seekHeader()
-			header.Timestamp = timestamppb.New(time.Now().Add(-time.Hour))
-			return r.envelope(user, header, marshal(newestOnly))
-		}},
-		{"no channel", func(r *run) *common.Envelope {
-			header := r.seekHeader()
-			header.ChannelId = ""
-			return r.envelope(user, header, marshal(newestOnly))
-		}},
-		{"an unknown channel", func(r *run) *common.Envelope {
-			header := r.seekHeader()
-			header.ChannelId = "unknown"
-			return r.envelope(user, header, marshal(newestOnly))
-		}},
-		{"another type of header", func(r *run) *common.Envelope {
-			header := r.seekHeader()
-			header.Type = int32(common.HeaderType_MESSAGE)
-			return r.envelope(user, header, marshal(newestOnly))
-		}},
 		{"bytes that aren't a seek", func(r *run) *common.Envelope { return r.envelope(user, r.seekHeader(), []byte("\xff")) }},
 		{"an empty seek", func(r *run) *common.Envelope { return r.envelope(user, r.seekHeader(), nil) }},
-		{"no hash of a TLS certificate", func(r *run) *common.Envelope {
-			header := r.seekHeader()
-			header.TlsCertHash = nil
-			return r.envelope(user, header, marshal(newestOnly))
-		}},
-		{"another hash of a TLS certificate", func(r *run) *common.Envelope {
-			header := r.seekHeader()
-			header.TlsCertHash = make([]byte, 32)
-			return r.envelope(user, header, marshal(newestOnly))
-		}},
 		{"no nonce", func(r *run) *common.Envelope {
 			header := &common.Header{ChannelHeader: marshal(r.seekHeader()), SignatureHeader: marshal(&common.SignatureHeader{Creator: r.users[user].creator})}
 			return r.signEnvelope(user, marshal(&common.Payload{Header: header, Data: marshal(newestOnly)}))
@@ -272,7 +246,26 @@ func seekWrongSteps() []step {
 		{"no signature", func(r *run) *common.Envelope {
 			return &common.Envelope{Payload: r.seekEnvelope(user, newestOnly).GetPayload()}
 		}},
-	}, func(r *run, made func(*run) *common.Envelope) any {
-		return say{full: r.peerSeek(full, made(r)), filtered: r.peerSeek(filtered, made(r)), private: r.peerSeek(private, made(r))}
-	})...)
+	}
+}
+
+// wrongHeaders are envelopes with a channel header that something is wrong with.
+func wrongHeaders() []row[func(*run) *common.Envelope] {
+	spoiled := func(name string, spoil func(*common.ChannelHeader)) row[func(*run) *common.Envelope] {
+		return row[func(*run) *common.Envelope]{name, func(r *run) *common.Envelope {
+			header := r.seekHeader()
+			spoil(header)
+			return r.envelope("User1@"+first, header, marshal(newestOnly))
+		}}
+	}
+	return []row[func(*run) *common.Envelope]{
+		spoiled("no timestamp", func(h *common.ChannelHeader) { h.Timestamp = nil }),
+		spoiled("an old timestamp", func(h *common.ChannelHeader) { h.Timestamp = timestamppb.New(time.Now().Add(-time.Hour)) }),
+		spoiled("a timestamp in the future", func(h *common.ChannelHeader) { h.Timestamp = timestamppb.New(time.Now().Add(time.Hour)) }),
+		spoiled("no channel", func(h *common.ChannelHeader) { h.ChannelId = "" }),
+		spoiled("an unknown channel", func(h *common.ChannelHeader) { h.ChannelId = "unknown" }),
+		spoiled("another type of header", func(h *common.ChannelHeader) { h.Type = int32(common.HeaderType_MESSAGE) }),
+		spoiled("no hash of a TLS certificate", func(h *common.ChannelHeader) { h.TlsCertHash = nil }),
+		spoiled("another hash of a TLS certificate", func(h *common.ChannelHeader) { h.TlsCertHash = make([]byte, 32) }),
+	}
 }

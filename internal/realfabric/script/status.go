@@ -11,7 +11,7 @@ import (
 )
 
 // rawStatus asks for a transaction's status without the official client.
-func (r *run) rawStatus(by string, request []byte) any {
+func (r caller) rawStatus(by string, request []byte) any {
 	signed := &gateway.SignedCommitStatusRequest{Request: request}
 	if request != nil {
 		signed.Signature = r.signature(by, request)
@@ -23,7 +23,7 @@ func (r *run) rawStatus(by string, request []byte) any {
 	return say{"result": response.GetResult().String(), "block": r.block(response.GetBlockNumber())}
 }
 
-func (r *run) statusRequest(by, channel, txID string) []byte {
+func (r caller) statusRequest(by, channel, txID string) []byte {
 	return marshal(&gateway.CommitStatusRequest{TransactionId: txID, ChannelId: channel, Identity: r.users[by].creator})
 }
 
@@ -84,7 +84,7 @@ func statusSteps() []step {
 const brief = 500 * time.Millisecond
 
 // statusFor asks for a transaction's status, but not for long.
-func (r *run) statusFor(by, txID string) any {
+func (r caller) statusFor(by, txID string) any {
 	ctx, cancel := context.WithTimeout(r.ctx, brief)
 	defer cancel()
 	request := r.statusRequest(by, r.target.Channel, txID)
@@ -136,14 +136,14 @@ func offlineSteps() []step {
 	}
 }
 
-func (r *run) signDigest(digest []byte) []byte {
+func (r caller) signDigest(digest []byte) []byte {
 	b, err := r.users["User1@"+first].sign(digest)
 	r.must(err)
 	return b
 }
 
 // offline submits a transaction whose messages go somewhere else to be signed.
-func (r *run) offline() any {
+func (r caller) offline() any {
 	gw := r.as("User1@" + first)
 	p, err := r.contract(program.Both).NewProposal("put", client.WithArguments(r.key("k"), "v"))
 	r.must(err)

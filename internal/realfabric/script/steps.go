@@ -17,15 +17,15 @@ func steps() []step {
 		endorseSteps(), endorseTargetSteps(), preparedSteps(), proposalSteps(), requestSteps(),
 		submitSteps(), conflictSteps(), envelopeSteps(), statusSteps(), offlineSteps(),
 		keyPolicySteps(), privateSteps(), privateWriteSteps(), callSteps(),
-		eventSteps(), eventRequestSteps(),
-		seekSteps(), seekWrongSteps(), seekContentSteps(), blockEventSteps(), ordererSeekSteps(),
+		eventSteps(), replaySteps(), eventRequestSteps(),
+		seekSteps(), seekWrongSteps(), seekContentSteps(), blockEventSteps(), blockEventMoreSteps(), ordererSeekSteps(),
 		endorserSteps(), endorserWhoSteps(), broadcastSteps(),
 		qsccSteps(), qsccWrongSteps(), csccSteps(), discoverySteps(),
 	)
 }
 
 // args are a call's arguments. Each that begins with a $ is a key that only the step uses.
-func (r *run) args(all []string) []string {
+func (r *doing) args(all []string) []string {
 	var given []string
 	for _, a := range all {
 		if name, ok := strings.CutPrefix(a, "$"); ok {
@@ -41,7 +41,7 @@ func evaluate(name, chaincode, function string, args ...string) step {
 	return step{"evaluate: " + name, func(r *run) any { return r.evaluate(chaincode, function, args...) }}
 }
 
-func (r *run) evaluate(chaincode, function string, args ...string) any {
+func (r caller) evaluate(chaincode, function string, args ...string) any {
 	return r.answer(r.contract(chaincode).EvaluateWithContext(r.ctx, function, client.WithArguments(r.args(args)...)))
 }
 
@@ -51,11 +51,11 @@ func submit(name, chaincode, function string, args ...string) step {
 }
 
 // submit submits a transaction, and says what came of it.
-func (r *run) submit(chaincode, function string, args ...string) any {
+func (r caller) submit(chaincode, function string, args ...string) any {
 	return r.submitBy(r.contract(chaincode), function, client.WithArguments(r.args(args)...))
 }
 
-func (r *run) submitBy(contract *client.Contract, function string, options ...client.ProposalOption) any {
+func (r caller) submitBy(contract *client.Contract, function string, options ...client.ProposalOption) any {
 	payload, commit, err := contract.SubmitAsyncWithContext(r.ctx, function, options...)
 	if err != nil {
 		return r.failure(err)
@@ -66,7 +66,7 @@ func (r *run) submitBy(contract *client.Contract, function string, options ...cl
 }
 
 // status waits for a transaction's commit.
-func (r *run) status(commit *client.Commit) say {
+func (r caller) status(commit *client.Commit) say {
 	st, err := commit.StatusWithContext(r.ctx)
 	if err != nil {
 		return r.failure(err)
@@ -75,11 +75,11 @@ func (r *run) status(commit *client.Commit) say {
 }
 
 // put submits a transaction that has to be valid.
-func (r *run) put(chaincode, function string, args ...string) {
+func (r caller) put(chaincode, function string, args ...string) {
 	r.putBy(r.contract(chaincode), function, client.WithArguments(r.args(args)...))
 }
 
-func (r *run) putBy(contract *client.Contract, function string, options ...client.ProposalOption) (txID string) {
+func (r caller) putBy(contract *client.Contract, function string, options ...client.ProposalOption) (txID string) {
 	_, commit, err := contract.SubmitAsyncWithContext(r.ctx, function, options...)
 	r.must(err)
 	st, err := commit.StatusWithContext(r.ctx)
@@ -91,10 +91,10 @@ func (r *run) putBy(contract *client.Contract, function string, options ...clien
 }
 
 // settle waits until all that the orderer has taken is committed.
-func (r *run) settle() { r.put(program.Other, "put", "settled", "v") }
+func (r caller) settle() { r.put(program.Other, "put", "settled", "v") }
 
 // endorsed is a transaction that has to be endorsed.
-func (r *run) endorsed(contract *client.Contract, function string, options ...client.ProposalOption) *client.Transaction {
+func (r caller) endorsed(contract *client.Contract, function string, options ...client.ProposalOption) *client.Transaction {
 	p, err := contract.NewProposal(function, options...)
 	r.must(err)
 	tx, err := p.EndorseWithContext(r.ctx)
@@ -103,7 +103,7 @@ func (r *run) endorsed(contract *client.Contract, function string, options ...cl
 }
 
 // send submits an endorsed transaction, and says what came of it.
-func (r *run) send(tx *client.Transaction) any {
+func (r caller) send(tx *client.Transaction) any {
 	commit, err := tx.SubmitWithContext(r.ctx)
 	if err != nil {
 		return r.failure(err)

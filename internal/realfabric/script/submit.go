@@ -113,7 +113,7 @@ func conflictSteps() []step {
 }
 
 // responsesOf are those of both organizations' peers to a proposal, whatever they are.
-func (r *run) responsesOf(p *peer.SignedProposal) (all []*peer.ProposalResponse) {
+func (r caller) responsesOf(p *peer.SignedProposal) (all []*peer.ProposalResponse) {
 	for _, o := range []string{first, second} {
 		response, err := peer.NewEndorserClient(r.peers[o]).ProcessProposal(r.ctx, p)
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // query calls a function of a chaincode of the peer, and says what of its answer, which say reads.
-func (r *run) query(chaincode string, read func([]byte) any, function string, args ...string) any {
+func (r caller) query(chaincode string, read func([]byte) any, function string, args ...string) any {
 	b, err := r.contract(chaincode).EvaluateWithContext(r.ctx, function, client.WithArguments(args...))
 	if err != nil {
 		return r.failure(err)
@@ -24,7 +24,7 @@ func (r *run) query(chaincode string, read func([]byte) any, function string, ar
 	return read(b)
 }
 
-func (r *run) readInfo(b []byte) any {
+func (r blockReader) readInfo(b []byte) any {
 	var info common.BlockchainInfo
 	r.decode(b, &info)
 	return say{
@@ -33,20 +33,20 @@ func (r *run) readInfo(b []byte) any {
 	}
 }
 
-func (r *run) readBlock(b []byte) any {
+func (r blockReader) readBlock(b []byte) any {
 	var block common.Block
 	r.decode(b, &block)
 	return r.blockOf(&block)
 }
 
-func (r *run) readTransaction(b []byte) any {
+func (r blockReader) readTransaction(b []byte) any {
 	var tx peer.ProcessedTransaction
 	r.decode(b, &tx)
 	return say{"code": peer.TxValidationCode(tx.GetValidationCode()).String(), "transaction": r.transaction(tx.GetTransactionEnvelope())}
 }
 
 // hashOf is the hash of a block's header.
-func (r *run) hashOf(h *common.BlockHeader) []byte {
+func (r blockReader) hashOf(h *common.BlockHeader) []byte {
 	b, err := asn1.Marshal(struct {
 		Number             *big.Int
 		PreviousHash, Data []byte
@@ -218,7 +218,7 @@ func csccSteps() []step {
 }
 
 // configOf is the configuration in a block.
-func (r *run) configOf(b *common.Block) *common.Config {
+func (r blockReader) configOf(b *common.Block) *common.Config {
 	var (
 		e       common.Envelope
 		payload common.Payload
@@ -231,11 +231,11 @@ func (r *run) configOf(b *common.Block) *common.Config {
 }
 
 // config says what is in a configuration.
-func (r *run) config(c *common.Config) say {
+func (r blockReader) config(c *common.Config) say {
 	return say{"sequence": c.GetSequence(), "channel": r.group(c.GetChannelGroup())}
 }
 
-func (r *run) group(g *common.ConfigGroup) say {
+func (r blockReader) group(g *common.ConfigGroup) say {
 	said := say{"policy": g.GetModPolicy(), "version": g.GetVersion()}
 	for name, v := range g.GetValues() {
 		said["value "+name] = "by " + v.GetModPolicy()
@@ -249,7 +249,7 @@ func (r *run) group(g *common.ConfigGroup) say {
 	return said
 }
 
-func (r *run) rule(p *common.Policy) string {
+func (r blockReader) rule(p *common.Policy) string {
 	switch common.Policy_PolicyType(p.GetType()) {
 	case common.Policy_IMPLICIT_META:
 		var m common.ImplicitMetaPolicy
