@@ -2,9 +2,15 @@ package realfabric_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"testing"
+
+	"github.com/ccpeer/ccpeer/internal/golden"
 )
 
 // difference is something that ours answers otherwise than the network that was recorded, and why.
@@ -18,15 +24,16 @@ type difference struct {
 	edit func(got any) any
 }
 
-// The network that was recorded is of April 2023. What Fabric has changed since then is by the text of Fabric 3.1.5.
+// Those of several differences.
 const (
-	filters = "Since April 2023, a gateway gives proposals to its own peer through the filters that others meet, and one of them is for the timestamp"
-	checks  = "Since April 2023, a gateway looks whether a request for a status is complete before it asks who may ask"
-	headers = "Since April 2023, a peer leaves out the transactions if only headers are wanted"
-	orderer = "An orderer of ours has no organization of its own: it is of the first one"
+	filters = "A gateway's own peer refuses an expired certificate, and a timestamp that is off, as other peers do. Before, a gateway didn't ask " +
+		"it so, and nobody looked at timestamps."
+	checks  = "An incomplete request for a transaction's status is refused before it is decided who may ask. Before, it was the other way round."
+	orderer = "The orderer has no organization of its own. It is of the first one."
 )
 
-func differences() []difference {
+// since are the differences that Fabric has made since April 2023, of which the network is that was recorded.
+func since() []difference {
 	const (
 		expired  = `["<peer of Org1MSP> Org1MSP: proposal client identity expired","<peer of Org2MSP> Org2MSP: rpc error: code = Unknown desc = proposal client identity expired"]`
 		refused  = `{"code":"Unavailable","details":` + expired + `,"message":"failed to evaluate transaction, see attached details for more info"}`
@@ -34,19 +41,6 @@ func differences() []difference {
 		lateHere = "<peer of Org1MSP> Org1MSP: " + late
 	)
 	return []difference{
-		{
-			why:   "Definitions of chaincode are not the state of a chaincode in ours, so that transactions don't read them",
-			steps: "", any: true, edit: each("results", func(v any) any { return without(v, "_lifecycle") }),
-		},
-		{
-			why:   "An orderer of ours doesn't sign blocks: no client looks, and the peers are in its process",
-			steps: "", any: true, edit: each("lastConfig", func(v any) any {
-				if m, ok := v.(map[string]any); ok {
-					m["signatures"] = 0.
-				}
-				return v
-			}),
-		},
 		{why: filters, steps: "(evaluate|qscc): with an expired certificate", edit: set("", refused)},
 		{why: filters, steps: "cscc: another's", edit: set("4.1", refused)},
 		{why: filters, steps: "endorse: with an expired certificate", edit: set("", `{"code":"Aborted","details":["<peer of Org1MSP> Org1MSP: proposal client identity expired"],
@@ -62,22 +56,45 @@ func differences() []difference {
 		{why: checks, steps: "status: no identity", edit: set("", `{"code":"InvalidArgument","message":"no identity provided"}`)},
 		{why: checks, steps: "status: (no channel|nothing but an identity)", edit: set("", `{"code":"InvalidArgument","message":"no channel ID provided"}`)},
 		{why: checks, steps: "status: no transaction ID", edit: set("", `{"code":"InvalidArgument","message":"transaction ID should not be empty"}`)},
-		{why: headers, steps: "content: headers by Deliver(WithPrivateData)?$", edit: func(got any) any {
-			for _, b := range got.([]any) {
-				if m, ok := b.(map[string]any); ok {
-					m["transactions"] = nil
-					delete(m, "dataHashIsOfData")
-				}
-			}
-			return got
-		}},
 		{
-			why:   "Stores of ours answer rich queries, as CouchDB does for Fabric",
+			why:   "Blocks come without their transactions if only headers are wanted. Before, nobody looked at what is wanted.",
+			steps: "content: headers by Deliver(WithPrivateData)?$", edit: func(got any) any {
+				for _, b := range got.([]any) {
+					if m, ok := b.(map[string]any); ok {
+						m["transactions"] = nil
+						delete(m, "dataHashIsOfData")
+					}
+				}
+				return got
+			},
+		},
+	}
+}
+
+// otherwise are the differences of ours.
+func otherwise() []difference {
+	return []difference{
+		{
+			why:   "Transactions don't read the definitions of chaincode, which are not the state of a chaincode.",
+			steps: "", any: true, edit: each("results", func(v any) any { return without(v, "_lifecycle") }),
+		},
+		{
+			why:   "Blocks are not signed by the orderer. It is in the process of the peers, and no client looks.",
+			steps: "", any: true, edit: each("lastConfig", func(v any) any {
+				if m, ok := v.(map[string]any); ok {
+					m["signatures"] = 0.
+				}
+				return v
+			}),
+		},
+		{
+			why:   "Every peer answers rich queries. Fabric's does if its store is CouchDB.",
 			steps: "evaluate: a rich query", edit: set("", `{"payload":""}`),
 		},
 		{
-			why: "An orderer of ours takes no updates of a channel's configuration, which follows what the network is given", steps: "broadcast: an update of the configuration",
-			edit: set("0", `"BAD_REQUEST: error applying config update to existing channel 'mychannel': this orderer takes no config updates"`),
+			why:   "The orderer takes no updates of a channel's configuration, which follows what the network is given.",
+			steps: "broadcast: an update of the configuration",
+			edit:  set("0", `"BAD_REQUEST: error applying config update to existing channel 'mychannel': this orderer takes no config updates"`),
 		},
 		{why: orderer, steps: "discovery: ", any: true, edit: each("msps", func(v any) any { return without(v, "OrdererMSP") })},
 		{why: orderer, steps: "discovery: ", any: true, edit: each("orderers", func(v any) any {
@@ -93,15 +110,40 @@ func differences() []difference {
 			m["group Org1MSP"] = of
 			return without(m, "group OrdererMSP")
 		})},
-		{why: "Peers of ours don't gossip, so that no one is an anchor", steps: "cscc: the configuration", edit: each("group Application", func(v any) any {
-			for _, o := range v.(map[string]any) {
-				if m, ok := o.(map[string]any); ok {
-					delete(m, "value AnchorPeers")
+		{
+			why:   "A channel's configuration has no anchor peers: peers don't gossip.",
+			steps: "cscc: the configuration", edit: each("group Application", func(v any) any {
+				for _, o := range v.(map[string]any) {
+					if m, ok := o.(map[string]any); ok {
+						delete(m, "value AnchorPeers")
+					}
 				}
-			}
-			return v
-		})},
+				return v
+			}),
+		},
 	}
+}
+
+func differences() []difference { return append(since(), otherwise()...) }
+
+// TestDocumentedDifferences holds docs/differences.md against the table.
+func TestDocumentedDifferences(t *testing.T) {
+	var text strings.Builder
+	for _, part := range []struct {
+		title string
+		all   []difference
+	}{{"What Fabric has changed since April 2023", since()}, {"What ours does otherwise", otherwise()}} {
+		fmt.Fprintf(&text, "\n**%s**\n\n", part.title)
+		var said []string
+		for _, d := range part.all {
+			if !slices.Contains(said, d.why) {
+				said = append(said, d.why)
+				fmt.Fprintf(&text, "- %s\n", d.why)
+			}
+		}
+	}
+	text.WriteString("\n")
+	golden.Block(t, filepath.Join("..", "..", "docs", "differences.md"), "differences", text.String())
 }
 
 // without is a map without a key, or nil if nothing else is in it.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ccpeer/ccpeer/internal/golden"
 	"github.com/ccpeer/ccpeer/internal/realfabric/network"
 	"github.com/ccpeer/ccpeer/internal/realfabric/ours"
 	"github.com/ccpeer/ccpeer/internal/realfabric/script"
@@ -18,12 +19,9 @@ import (
 	"github.com/ccpeer/ccpeer/internal/realfabric/target"
 )
 
-var (
-	update = flag.Bool("update", false, "write what a real network answers to the script to testdata")
-	only   = flag.String("steps", "", "which steps of the script are done, as a regular expression")
-)
+var only = flag.String("steps", "", "which steps of the script are done, as a regular expression")
 
-// recorded is where the lines of a real network are.
+// recorded is where the lines of a real network are. With -update they are written.
 var recorded = filepath.Join("testdata", "script.jsonl")
 
 // lines are lines of the script, by the names of their steps.
@@ -95,7 +93,7 @@ func realLines(t *testing.T, cfg network.Config, steps string) []byte {
 func TestScript(t *testing.T) {
 	t.Parallel()
 	text := realLines(t, config(), *only)
-	if *update && *only == "" {
+	if golden.Update() && *only == "" {
 		if err := target.WriteFile(recorded, text); err != nil {
 			t.Fatal(err)
 		}
