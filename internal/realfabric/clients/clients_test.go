@@ -39,7 +39,7 @@ func clients() []client {
 		{name: "java", command: java, mutual: true, ed25519: true, trades: true},
 		{
 			name: "legacy-discovery", command: node("legacy", "discovery"),
-			unlike: "the first organization is the orderer's, too, the lifecycle is no chaincode, and what gossip would sign isn't signed",
+			unlike: "the first organization is the orderer's, too, and what gossip would sign isn't signed",
 		},
 		{name: "legacy-static", command: node("legacy", "static"), mutual: true},
 	}

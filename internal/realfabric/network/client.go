@@ -8,6 +8,8 @@ import (
 
 	"github.com/pkg/errors"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -121,6 +123,42 @@ func (o *Organization) Endorse(ctx context.Context, proposal *pb.SignedProposal)
 	}
 	response := &pb.ProposalResponse{}
 	return response, errors.WithStack(proto.Unmarshal(b, response))
+}
+
+// meet waits until each peer knows of the other one that it runs the chaincodes. It learns that by gossip, after the definitions.
+func (n *Network) meet(ctx context.Context) error {
+	return n.each(func(o *Organization) error {
+		for _, cc := range n.cfg.Chaincodes {
+			for _, other := range n.Organizations {
+				if err := o.find(ctx, cc.Name, other.MSP.ID()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// find waits until the organization's gateway knows who runs a chaincode for an organization. What that answers doesn't matter.
+func (o *Organization) find(ctx context.Context, chaincode, mspID string) error {
+	p, err := identity.NewProposal(identity.ProposalParams{ChannelID: ChannelID, Chaincode: chaincode, Args: [][]byte{[]byte("are you there")}, Signer: o.User})
+	if err != nil {
+		return err
+	}
+	request, err := proto.Marshal(&pb.EvaluateRequest{TransactionId: p.TxID, ChannelId: ChannelID, ProposedTransaction: p.Signed, TargetOrganizations: []string{mspID}})
+	if err != nil {
+		return errors.WithStack(err)
+	}
+	for {
+		var response []byte
+		err := o.conn.Invoke(ctx, "/gateway.Gateway/Evaluate", &request, &response)
+		if c := status.Code(err); c == codes.OK || c == codes.Unknown { // Unknown: chaincode has answered
+			return nil
+		}
+		if pause(ctx) != nil {
+			return errors.Wrapf(err, "find %s of %s", chaincode, mspID)
+		}
+	}
 }
 
 // call has the organization's administrator call chaincode of its peer that needs no channel.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -104,6 +105,7 @@ func StartWith(t testing.TB, bin string, cfg Config) *Network {
 		{"join peers to channel", n.joinPeers},
 		{"wait for the orderer", n.Cut},
 		{"define chaincode", n.defineChaincodes},
+		{"wait until the peers know each other", n.meet},
 	} {
 		begun := time.Now()
 		if err := step.do(ctx); err != nil {
@@ -151,19 +153,23 @@ func (n *Network) makeOrganizations(context.Context) (err error) {
 	return n.tls.writeMSP(n.path("OrdererMSP", "msp"), n.OrdererMSP, nil)
 }
 
-// choosePorts finds ports that nobody listens on. They are all taken before any of them is let go of.
+// choosePorts finds ports that nobody listens on. They are all taken before any of them is let go of. They are below those from which
+// systems connect: otherwise a connection of anybody's could have one before a process listens on it.
 func (n *Network) choosePorts(context.Context) error {
 	nodes := []*node{&n.orderer, &n.admin}
 	for _, o := range n.Organizations {
 		nodes = append(nodes, &o.peer, &o.chaincode)
 	}
 	for _, x := range nodes {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return errors.WithStack(err)
+		var l net.Listener
+		for tries := 0; l == nil; tries++ {
+			var err error
+			x.port = 10_000 + rand.IntN(20_000) //nolint:gosec // it needn't be a secret
+			if l, err = net.Listen("tcp", x.address()); err != nil && tries == 1000 {
+				return errors.WithStack(err)
+			}
 		}
 		defer l.Close() //nolint:errcheck // nobody has connected
-		x.port = l.Addr().(*net.TCPAddr).Port
 	}
 	return nil
 }
