@@ -103,9 +103,9 @@ bench-ledger: ## Measure the ledger on every store: blocks, simulations, queries
 	cd internal/benchledger && go run .
 
 .PHONY: bench-peer
-bench-peer: ## Measure a network in one process, and beside a real one of Fabric: 10 minutes or so
+bench-peer: ## Measure a network in one process, beside a real one of Fabric, with many subscribers and blocks: 15 minutes or so
 	go test ./peer -run '^$$' -bench .
-	cd internal/realfabric && go test ./benchpeer -run '^$$' -bench . -benchtime 1x -timeout 60m
+	cd internal/realfabric && go test ./benchpeer -run '^$$' -bench 'BesideFabric|Subscribers|Flat' -benchtime 1x -timeout 60m -blocks 100000
 
 .PHONY: bench-chaincodetest
 bench-chaincodetest: ## Measure the kit for tests: the first transaction, submits, snapshots

@@ -98,7 +98,7 @@ func BenchmarkOurs(b *testing.B) {
 				if *profiles != "" {
 					path = filepath.Join(*profiles, strings.NewReplacer(",", "", " ", "-").Replace(l.name)+".pprof")
 				}
-				ours := startOurs(b, m.batch, path)
+				ours := startOurs(b, wanted{Batch: m.batch, Profile: path}, network.Puts())
 				var samples []sample
 				for range *rounds {
 					s, err := l.run(b.Context(), ours, *window)
@@ -126,7 +126,7 @@ type row struct {
 
 // compare starts both networks, and measures each load on both in turns.
 func compare(b *testing.B, bin string, batch ordering.Batch, loads []load) []row {
-	fabric, ours := startFabric(b, bin, batch), startOurs(b, batch, "")
+	fabric, ours := startFabric(b, bin, batch), startOurs(b, wanted{Batch: batch}, network.Puts())
 	for _, n := range []*measured{fabric, ours} { // they are warm, and ready, then
 		warm := load{name: "warm up " + n.name, clients: 4, chaincode: network.Both}
 		if _, err := warm.run(b.Context(), n, 2*time.Second); err != nil {
@@ -174,9 +174,10 @@ func startFabric(b *testing.B, bin string, batch ordering.Batch) *measured {
 	return &measured{name: "Fabric", client: connected(b, path), pids: n.Processes()}
 }
 
-func startOurs(b *testing.B, batch ordering.Batch, profile string) *measured {
+// startOurs starts a network of this library. Of w, it needs the fields that a benchmark chooses.
+func startOurs(b *testing.B, w wanted, program shim.Chaincode) *measured {
 	b.Helper()
-	w := wanted{Dir: b.TempDir(), Chaincodes: map[string]string{}, Policies: policies, Batch: batch, Profile: profile}
+	w.Dir, w.Chaincodes, w.Policies = b.TempDir(), map[string]string{}, policies
 	for name := range policies {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -188,7 +189,7 @@ func startOurs(b *testing.B, batch ordering.Batch, profile string) *measured {
 		go func() {
 			defer close(ended)
 			_ = shim.Serve(ctx, shim.ChaincodeServer{
-				CCID: name + ":" + network.Version, CC: network.Puts(), Listener: l, TLSProps: shim.TLSProperties{Disabled: true},
+				CCID: name + ":" + network.Version, CC: program, Listener: l, TLSProps: shim.TLSProperties{Disabled: true},
 			}) // it ends by its context
 		}()
 		b.Cleanup(func() {
@@ -223,7 +224,8 @@ func startOurs(b *testing.B, batch ordering.Batch, profile string) *measured {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &measured{name: "ours", client: connected(b, strings.TrimSpace(path)), pids: map[string]int{"network": cmd.Process.Pid}}
+	path = strings.TrimSpace(path)
+	return &measured{name: "ours", path: path, client: connected(b, path), pids: map[string]int{"network": cmd.Process.Pid}}
 }
 
 func connected(b *testing.B, path string) *client {

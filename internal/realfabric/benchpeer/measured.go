@@ -10,6 +10,7 @@ import (
 // measured is a network that is measured.
 type measured struct {
 	name   string
+	path   string // of its description; empty for Fabric's
 	client *client
 	pids   map[string]int // of its processes, by what they are
 }
@@ -29,7 +30,7 @@ func (n *measured) usage() (network map[string]time.Duration, client time.Durati
 // idle returns how many bytes of memory the network has.
 func (n *measured) idle() (sum int, err error) {
 	for _, pid := range n.pids {
-		m, err := memory(pid)
+		m, err := resident(pid)
 		if err != nil {
 			return 0, err
 		}

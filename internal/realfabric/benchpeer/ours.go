@@ -20,6 +20,7 @@ import (
 	"github.com/ccpeer/ccpeer/peer"
 	"github.com/ccpeer/ccpeer/peer/devnet"
 	"github.com/ccpeer/ccpeer/peer/ordering"
+	"github.com/ccpeer/ccpeer/peer/server"
 )
 
 // wanted says what a network of this library should be. The process that is one gets it as JSON.
@@ -29,6 +30,8 @@ type wanted struct {
 	Chaincodes map[string]string
 	Policies   map[string]string
 	Batch      ordering.Batch
+	// Limits bound what clients can make each peer do.
+	Limits server.Limits
 	// Profile is the file for a profile of what computes, from when the network serves. Empty: none is made.
 	Profile string
 }
@@ -57,7 +60,7 @@ func serveOurs(ctx context.Context, w wanted, in io.Reader, out io.Writer) (err 
 			return err
 		}
 	}
-	running, err := devnet.Start(ctx, n, devnet.Config{})
+	running, err := devnet.Start(ctx, n, devnet.Config{Limits: w.Limits})
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(sum) * time.Second / ticks, nil
 }
 
-// memory returns how many bytes of memory a process has.
-func memory(pid int) (int, error) {
+// resident returns how many bytes of memory a process has.
+func resident(pid int) (int, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, errors.WithStack(err)
