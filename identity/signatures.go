@@ -35,6 +35,9 @@ type check struct {
 	err  error
 }
 
+// errUnfinished is what those get who wait for a check that panics.
+var errUnfinished = errors.New("the signature's check has not ended")
+
 // rememberedSignatures is enough for those of a thousand transactions in flight.
 const rememberedSignatures = 10_000
 
@@ -96,7 +99,7 @@ func (s *Signatures) begin(id signatureID) (c *check, mine bool) {
 	if c := s.checks[id]; c != nil {
 		return c, false
 	}
-	c = &check{done: make(chan struct{}), err: errors.New("the signature's check has not ended")}
+	c = &check{done: make(chan struct{}), err: errUnfinished}
 	s.checks[id] = c
 	return c, true
 }

@@ -60,15 +60,18 @@ func (m ImplicitMeta) needed() int {
 
 // Evaluate implements Policy. Each sub-policy is asked for itself, so one signer may count in several.
 func (m ImplicitMeta) Evaluate(signers []*identity.Verified) error {
-	fulfilled := 0
+	fulfilled, needed := 0, m.needed()
 	for _, p := range m.Policies {
+		if fulfilled == needed {
+			break
+		}
 		if p != nil && p.Evaluate(signers) == nil {
 			fulfilled++
 		}
 	}
-	if fulfilled < m.needed() {
+	if fulfilled < needed {
 		return errors.Errorf("implicit policy evaluation failed - %d sub-policies were satisfied, but this policy requires %d of the '%s' "+
-			"sub-policies to be satisfied", fulfilled, m.needed(), m.Name)
+			"sub-policies to be satisfied", fulfilled, needed, m.Name)
 	}
 	return nil
 }

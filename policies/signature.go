@@ -2,6 +2,7 @@ package policies
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -51,9 +52,21 @@ func All(rules ...Signature) Signature { return OutOf(len(rules), rules...) }
 // must agree.
 func (s Signature) Evaluate(signers []*identity.Verified) error {
 	if _, ok := s.match(signers, make([]bool, len(signers))); !ok {
-		return errors.Errorf("signature set did not satisfy policy: %s, signed by %s", s, names(signers))
+		return &unfulfilled{s, slices.Clone(signers)}
 	}
 	return nil
+}
+
+// unfulfilled is the error of a policy for which signers are not enough. Its text is made when it is wanted: most of these errors are
+// only compared with nil, by policies of which one is enough.
+type unfulfilled struct {
+	policy  Signature
+	signers []*identity.Verified
+}
+
+// Error implements error.
+func (e *unfulfilled) Error() string {
+	return fmt.Sprintf("signature set did not satisfy policy: %s, signed by %s", e.policy, names(e.signers))
 }
 
 // match reports whether the signers that are not taken are enough, and who is taken then.

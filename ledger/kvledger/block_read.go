@@ -127,8 +127,8 @@ func (l *Ledger) find(ctx context.Context, snapshot store.Snapshot, txID string)
 
 func (l *Ledger) findCode(ctx context.Context, snapshot store.Snapshot, txID string) (version, ValidationCode, error) {
 	b, err := snapshot.Get(ctx, l.keys.txIDKey(txID))
-	if err == nil && b == nil {
-		err = ErrNotFound
+	if err == nil && b == nil { // as for every new transaction: the error has no stack of its own, which would take longer than the rest
+		return version{}, 0, errors.WithMessagef(ErrNotFound, "read transaction %q", shown(txID))
 	}
 	if err != nil {
 		return version{}, 0, errors.Wrapf(err, "read transaction %q", shown(txID))
