@@ -125,5 +125,8 @@ func (b committedBlocks) Block(ctx context.Context, number uint64) (*pb.Block, e
 	if err != nil {
 		return nil, err
 	}
+	if b.c.peer.Channel(b.c.cfg.ID) != b.c { // after Restore, the same ledger goes on with other blocks
+		return nil, kvledger.ErrSubscriptionClosed
+	}
 	return committed.Message(), nil
 }

@@ -404,3 +404,74 @@ func bound(t testing.TB, e *pb.Envelope, hash []byte, who identity.Signer) *pb.E
 	}
 	return e
 }
+
+// slowStream is a client that takes one block after the other, when it is told to.
+type slowStream struct {
+	grpc.ServerStream
+	ctx       context.Context //nolint:containedctx // a stream has one
+	envelopes chan *pb.Envelope
+	sent      chan *pb.DeliverResponse
+	goOn      chan struct{}
+}
+
+func (s *slowStream) Context() context.Context { return s.ctx }
+
+func (s *slowStream) Recv() (*pb.Envelope, error) {
+	e, ok := <-s.envelopes
+	if !ok {
+		return nil, io.EOF
+	}
+	return e, nil
+}
+
+func (s *slowStream) Send(m *pb.DeliverResponse) error {
+	s.sent <- proto.CloneOf(m)
+	<-s.goOn
+	return nil
+}
+
+// F236: a network is restored while a slow client reads. The client doesn't get blocks of what comes after that on top of those of before.
+func TestDeliverRestored(t *testing.T) {
+	n := newNetwork(t, peer.NetworkConfig{})
+	deploy(t, n, peer.Chaincode{Name: "asset", Runtime: runs(asset)})
+	saved, err := n.Save(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	submit := func(value string) {
+		for range 3 {
+			submitWith(t, n, call("put", "k", value))
+		}
+	}
+	submit("before")
+	blocks, err := n.Peers()[0].Deliver(peer.DeliverConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := &slowStream{ctx: ctx, envelopes: make(chan *pb.Envelope, 1), sent: make(chan *pb.DeliverResponse), goOn: make(chan struct{})}
+	s.envelopes <- seek(t, client(t, n, "alice"), "mychannel", 1, math.MaxUint64)
+	done := make(chan error, 1)
+	go func() { done <- blocks.DeliverFiltered(s) }()
+	<-s.sent // block 1
+	if err := n.Restore(t.Context(), saved); err != nil {
+		t.Fatal(err)
+	}
+	submit("after")
+	s.goOn <- struct{}{}
+	m := <-s.sent
+	s.goOn <- struct{}{}
+	var is pb.DeliverResponse
+	b, err := proto.Marshal(m)
+	if err != nil || proto.Unmarshal(b, &is) != nil || is.GetStatus() != pb.Status_SERVICE_UNAVAILABLE {
+		t.Errorf("%v, %v", &is, err)
+	}
+	for cancel(); ; s.goOn <- struct{}{} {
+		select {
+		case <-s.sent:
+		case <-done:
+			return
+		}
+	}
+}
