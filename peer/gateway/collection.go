@@ -70,8 +70,9 @@ func (c *collection) ask(ctx context.Context, peers []*plan.Peer, answers chan<-
 	c.pending = append(c.pending, peers...)
 	for _, p := range peers {
 		go func() { // run waits for its answer
-			r, f := c.gateway.ask(ctx, p, c.signed)
-			answers <- answer{p, r, f}
+			a := answer{peer: p, failed: &failure{codes.Internal, panicked, true}}
+			c.gateway.guard(p.Address, func() { a.response, a.failed = c.gateway.ask(ctx, p, c.signed) })
+			answers <- a
 		}()
 	}
 }

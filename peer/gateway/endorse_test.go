@@ -76,6 +76,7 @@ func TestEndorse(t *testing.T) {
 		"another peer elsewhere":               {policy: two, play: func(w *world) { w.play(says(500, "no", nil), "2a") }, signers: "1b 2b", asked: "1b 2a 2b"},
 		"another organization":                 {policy: two, play: func(w *world) { w.play(says(404, "no", nil), "2a", "2b") }, signers: "1b 3a", asked: "1b 2a 2b 3a"},
 		"another than one that differs":        {policy: two, play: func(w *world) { w.play(endorses("else"), "2a") }, signers: "1b 2b", asked: "1b 2a 2b"},
+		"one of a named organization panics":   {organizations: []string{"Org2MSP"}, play: func(w *world) { w.play(panics, "2a") }, signers: "2b", asked: "2a 2b"}, // F237
 		"nobody at home has it":                {play: notHere(own...), signers: "2a", asked: "2a"},
 		"nobody at home has it, and one fails": {play: func(w *world) { notHere(own...)(w); w.play(fails("dead", false), "2a") }, signers: "2b", asked: "2a 2b"},
 		"transient data at home":               {transient: secret, signers: "1b", asked: "1b"},

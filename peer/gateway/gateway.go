@@ -13,6 +13,7 @@ package gateway
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -182,4 +183,18 @@ func (g *Gateway) channel(channelID string) (*Channel, error) {
 		return c, nil
 	}
 	return nil, errors.Errorf("could not get last config for channel %s", channelID)
+}
+
+// panicked is what clients are told of a peer or an orderer in this process that has panicked.
+const panicked = "it has panicked"
+
+// guard calls do, and keeps a panic from ending the process. It is for goroutines beside that of a call, where whoever serves calls
+// can't see it.
+func (g *Gateway) guard(address string, do func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.cfg.Logger.Error("a peer or an orderer panicked", zap.String("address", address), zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	do()
 }

@@ -119,7 +119,11 @@ func refusal(e *ordering.Error) string {
 func (s submission) toMost(ctx context.Context, o *Orderers) error {
 	answers := make(chan *pb.ErrorDetail, len(o.Nodes))
 	for _, node := range o.Nodes {
-		s.gateway.broadcasts.Go(func() { answers <- s.tell(node) })
+		s.gateway.broadcasts.Go(func() {
+			answer := node.detail(panicked)
+			s.gateway.guard(node.Address, func() { answer = s.tell(node) })
+			answers <- answer
+		})
 	}
 	needed := quorum(max(o.Cluster, len(o.Nodes)))
 	have, details := 0, []*pb.ErrorDetail(nil)

@@ -161,6 +161,7 @@ func TestSubmitToMost(t *testing.T) {
 	}{
 		"one":            {answers: answers{accepts}},
 		"three of four":  {answers: answers{accepts, accepts, exists, never}},
+		"one panics":     {answers: answers{accepts, accepts, accepts, func(context.Context) error { panic("fault") }}}, // F237
 		"two of four":    {answers: answers{accepts, accepts, breaks, refuses(ordering.BadRequest, "bad")}, want: few},
 		"three of seven": {answers: answers{accepts, accepts, accepts}, cluster: 7, want: few},
 		"a slow one":     {answers: answers{accepts, accepts, breaks, never}, want: few + "; o2 of OrdererMSP: broken; o3 of OrdererMSP: context deadline exceeded", took: 10 * time.Second},

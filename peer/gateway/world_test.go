@@ -211,6 +211,9 @@ func hangs(ctx context.Context, _ *endorser) (*pb.ProposalResponse, error) {
 	return nil, ctx.Err()
 }
 
+// panics is a peer with a fault.
+func panics(context.Context, *endorser) (*pb.ProposalResponse, error) { panic("fault") }
+
 // proposal is alice's.
 func (w *world) proposal(t testing.TB, chaincode, channelID string, transient map[string][]byte) *pb.SignedProposal {
 	t.Helper()
