@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/pkg/errors"
 
@@ -49,11 +50,30 @@ func Profile(cfg ProfileConfig) ([]byte, error) {
 	if len(p.Orderers) == 0 {
 		return nil, errors.Errorf("make connection profile: organization %q has no peer", cfg.MSPID)
 	}
+	p.Authorities = authorities(cfg)
 	for _, id := range cfg.Channels {
 		p.Channels[id] = profileChannel{Orderers: []string{ordererName}, Peers: all}
 	}
 	b, err := json.MarshalIndent(p, "", "  ")
 	return append(b, '\n'), errors.Wrap(err, "encode connection profile")
+}
+
+// authorities are the CAs that applications of Fabric's samples look for. They make a client of theirs before they look whether
+// they need it. There is no such server, so an application that does need it fails when it connects to it.
+func authorities(cfg ProfileConfig) map[string]profileAuthority {
+	domain := exampleDomain(cfg.MSPID)
+	if domain == "" {
+		return nil
+	}
+	for _, e := range cfg.Peers {
+		if e.MSPID == cfg.MSPID && e.TLSRoot != nil {
+			name, _, _ := strings.Cut(domain, ".")
+			return map[string]profileAuthority{"ca." + domain: {
+				URL: "https://" + net.JoinHostPort(localhost, "7054"), Name: "ca-" + name, TLSCACerts: profilePEMs{[]string{string(e.TLSRoot)}},
+			}}
+		}
+	}
+	return nil
 }
 
 // ordererName is what profiles call the network's orderer.
@@ -68,6 +88,7 @@ type profile struct {
 	Channels      map[string]profileChannel       `json:"channels,omitempty"`
 	Orderers      map[string]profileNode          `json:"orderers"`
 	Peers         map[string]profileNode          `json:"peers"`
+	Authorities   map[string]profileAuthority     `json:"certificateAuthorities,omitempty"`
 }
 
 type profileClient struct {
@@ -108,6 +129,16 @@ type profileNode struct {
 
 type profilePEM struct {
 	PEM string `json:"pem"`
+}
+
+type profileAuthority struct {
+	URL        string      `json:"url"`
+	Name       string      `json:"caName"`
+	TLSCACerts profilePEMs `json:"tlsCACerts"`
+}
+
+type profilePEMs struct {
+	PEM []string `json:"pem"`
 }
 
 // nodeOf describes a peer. The certificate is good for the address, too, but some clients look for names only.
