@@ -143,7 +143,7 @@ func send(ctx context.Context, at address, path string, question, answer any) er
 		return errors.Errorf("no peer answers at %s (%s): start one with \"ccpeer serve\", or say where it is with --api", at, dial.Err)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, errConnectionReset) {
-		return errors.Errorf("no answer: the connection to %s was closed: has the peer ended, or is that where chaincode connects, and not its API?", at)
+		return errors.Errorf("no answer: the connection to %s was closed: has the peer ended, or is that where chaincode or applications connect, and not its API?", at)
 	}
 	if broken := new(net.OpError); err != nil && !errors.As(err, &broken) && ctx.Err() == nil {
 		return errors.Errorf("what listens at %s is no peer's API: it does not speak HTTP", at)

@@ -143,7 +143,7 @@ func TestSendToWhatIsNoPeer(t *testing.T) {
 func TestSendToThePortOfChaincode(t *testing.T) {
 	for plaintext, want := range map[bool]string{
 		true:  "is no peer's API: it does not speak HTTP",
-		false: "or is that where chaincode connects, and not its API?",
+		false: "or is that where chaincode or applications connect, and not its API?",
 	} {
 		n := startTestNodeOf(t, nodeConfig{plaintext: plaintext})
 		if err := send(t.Context(), n.cfg.listen, queryPath, call{}, nil); err == nil || !strings.HasSuffix(err.Error(), want) {

@@ -207,6 +207,9 @@ func (tx *eventTxJSON) print(w io.Writer, s style, whole bool) error {
 	if whole {
 		text += "  " + s.code(tx.Code)
 	}
+	if whole && tx.Type != "" {
+		text += "  " + tx.Type
+	}
 	if whole && tx.Creator != nil {
 		text += "  " + tx.Creator.String() + "  " + shown(tx.Chaincode)
 		if tx.Function != nil {

@@ -79,6 +79,7 @@ func TestServeEvents(t *testing.T) {
 		{"-n probe", "    Told = <two>\n", "probe put"},
 		{"-n other", "", "Told"},
 		{"", "client@Org1MSP  probe put\n", "absent"},
+		{"", "VALID  CONFIG\n", "absent"},
 		{"", "VALID  client@Org1MSP  probe tell\n    Told = one\n", "absent"},
 		{"--from 1000", "", "probe"},
 		{"--json", `"event":{"chaincode":"probe","name":"Told","payload":{"base64":"PHR3bz4=","text":"<two>"}}`, "absent"},

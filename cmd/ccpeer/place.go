@@ -182,6 +182,9 @@ func (p place) open(ctx context.Context, log *zap.Logger) (store.Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	s, err := p.openStore(ctx, log)
+	if errors.Is(err, pebble.ErrLocked) {
+		return nil, errors.Errorf("open data folder %s: the store is open already: is a peer running? Give another folder with --ledger", p.at)
+	}
 	if err == nil || p.kind == inPebble {
 		return s, err // which names the folder
 	}

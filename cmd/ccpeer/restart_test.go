@@ -207,7 +207,7 @@ func TestServeRefusesWhatIsInUse(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "ledger")
 	s := servePeer(t, append(anyPort, "--ledger", "pebble:"+dir)...)
-	refuses(t, dir, "the store is open already")
+	refuses(t, dir, "the store is open already: is a peer running? Give another folder with --ledger")
 	ccpeer(t, "query", "-n", "probe", "-c", `{"Args":["get","k"]}`, "--api", s.api).check(t, exitOK, "\n")
 	s.stop(t)
 }
