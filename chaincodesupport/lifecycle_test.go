@@ -126,6 +126,7 @@ func TestStopReplaced(t *testing.T) {
 		if err := chaincodesupport.StopReplaced(t.Context(), cs, before, now); err != nil {
 			t.Error(err)
 		}
+		synctest.Wait() // what is told of the stops may come later
 		var stopped []string
 		for _, e := range d.taken() {
 			if strings.Contains(e, " stopped ") {

@@ -186,7 +186,11 @@ func TestFailedLaunchIsRetried(t *testing.T) {
 	if err := wait(t, n.launch()); err != nil {
 		t.Errorf("Launch: %v", err)
 	}
-	if pid, started := n.pid(), n.started(); len(started) != 2 || started[1] != pid {
+	pid := n.pid()
+	if err := n.Stop(t.Context(), "asset:1"); err != nil { // it may answer before it is logged that it was started
+		t.Error(err)
+	}
+	if started := n.started(); len(started) != 2 || started[1] != pid {
 		t.Errorf("process %d answers, of %d", pid, started)
 	}
 }
