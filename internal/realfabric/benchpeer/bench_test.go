@@ -127,7 +127,8 @@ type row struct {
 // compare starts both networks, and measures each load on both in turns.
 func compare(b *testing.B, bin string, batch ordering.Batch, loads []load) []row {
 	fabric, ours := startFabric(b, bin, batch), startOurs(b, wanted{Batch: batch}, network.Puts())
-	for _, n := range []*measured{fabric, ours} { // they are warm, and ready, then
+	for _, n := range []*measured{fabric, ours} { // they are warm then
+		awaitReady(b, n)
 		warm := load{name: "warm up " + n.name, clients: 4, chaincode: network.Both}
 		if _, err := warm.run(b.Context(), n, 2*time.Second); err != nil {
 			b.Fatal(err)
@@ -158,6 +159,26 @@ func compare(b *testing.B, bin string, batch ordering.Batch, loads []load) []row
 		rows = append(rows, r)
 	}
 	return rows
+}
+
+// awaitReady waits until a network's gateway has heard of both organizations' peers. Fabric's may take a moment.
+func awaitReady(b *testing.B, n *measured) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	defer cancel()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := load{chaincode: network.Both}.call(ctx, n.client)
+		if err == nil {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			b.Fatalf("%s isn't ready: %v", n.name, err)
+		}
+	}
 }
 
 func startFabric(b *testing.B, bin string, batch ordering.Batch) *measured {
