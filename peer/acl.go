@@ -3,6 +3,8 @@ package peer
 import (
 	"strings"
 
+	"github.com/pkg/errors"
+
 	"github.com/ccpeer/ccpeer/identity"
 	"github.com/ccpeer/ccpeer/peer/acl"
 	"github.com/ccpeer/ccpeer/policies"
@@ -18,7 +20,7 @@ func (p *Peer) newACL() (acl.Checker, error) {
 		if c == nil {
 			return nil
 		}
-		return &acl.Channel{Verifier: c.verifier, Policy: c.policyAt}
+		return &acl.Channel{Verifier: c.verifier, Policy: c.policyAt, ACLs: aclsOf(c)}
 	}}
 	return acl.New(cfg)
 }
@@ -31,19 +33,28 @@ func (p *Peer) newLocal() (*identity.Verifier, error) {
 	return p.cfg.Signatures.NewVerifier(*p.cfg.Organization)
 }
 
-// policyAt returns the policy that has a path, such as /Channel/Application/Readers, or nil. It is the one that the configuration of
-// a channel of these organizations has, which doesn't say who orders.
+// policyAt returns the policy that has a path in the channel's configuration, such as /Channel/Application/Readers, or nil. A channel
+// without a configuration has those of its members that it would have in one.
 func (c *Channel) policyAt(path string) policies.Policy {
-	if !strings.HasPrefix(path, "/Channel/Application/") {
-		return nil
+	last, err := c.Config(c.running)
+	if err == nil {
+		return last.policyAt(path)
 	}
-	if p, ok := c.policies.Load(path); ok {
-		return p.(policies.Policy)
+	if !errors.Is(err, ErrNoConfig) || !strings.HasPrefix(path, "/Channel/Application/") {
+		return nil
 	}
 	p, err := describe(c.cfg.Organizations).Policy(path)
 	if err != nil {
 		return nil
 	}
-	c.policies.Store(path, p)
 	return p
+}
+
+// aclsOf returns what a channel's configuration says of resources.
+func aclsOf(c *Channel) map[string]string {
+	last, err := c.Config(c.running)
+	if err != nil {
+		return nil
+	}
+	return last.says.Application.ACLs
 }

@@ -1,12 +1,17 @@
 package peer_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/ccpeer/ccpeer/channelconfig"
 	"github.com/ccpeer/ccpeer/identity"
+	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store/memory"
 	"github.com/ccpeer/ccpeer/peer"
+	"github.com/ccpeer/ccpeer/peer/acl"
 	"github.com/ccpeer/ccpeer/peer/ordering"
 )
 
@@ -77,4 +82,71 @@ func TestACL(t *testing.T) {
 	if err == nil || r.GetEndorsement() != nil {
 		t.Errorf("a peer proposes: %v, %v", r, err)
 	}
+}
+
+// F238: a channel's configuration has policies and ACLs of its own. The peer goes by them, and not by those that are usual.
+func TestACLOfConfiguration(t *testing.T) {
+	org := newMSP(t, "Org1MSP")
+	orderer, err := ordering.New(ordering.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer orderer.Close()
+	if err := orderer.AddChannel(ordering.Channel{ID: "mychannel"}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := peer.New(peer.Config{Name: "peer0", Signer: issue(t, org, "peer0", identity.Peer), Store: memory.New(), Orderer: orderer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	c, err := p.Join(t.Context(), peer.ChannelConfig{ID: "mychannel", Organizations: []identity.Organization{org.Organization()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, admin := issue(t, org, "alice", identity.Client), issue(t, org, "admin", identity.Admin)
+	check := func(who identity.Signer, resource, want string) {
+		t.Helper()
+		signature, err := who.Sign([]byte("data"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.ACL().Check(t.Context(), acl.Request{Resource: resource, ChannelID: "mychannel", Data: []byte("data"), Identity: who.Creator(), Signature: signature})
+		if got := fmt.Sprint(err); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", resource, got, want)
+		}
+	}
+	check(alice, "event/Block", "<nil>")
+	check(alice, "qscc/GetChainInfo", "<nil>")
+
+	member := channelconfig.Organization{MSP: org.Organization(), Policies: channelconfig.MemberPolicies("Org1MSP")}
+	member.Policies[channelconfig.Readers] = member.Policies[channelconfig.Admins]
+	says := channelconfig.Channel{Application: channelconfig.Application{
+		Organizations: []channelconfig.Organization{member}, ACLs: map[string]string{"qscc/GetChainInfo": "/Channel/Application/Admins", "gateway/CommitStatus": "Nobody"},
+	}}
+	config, err := says.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, err := channelconfig.Envelope("mychannel", config, admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := c.Blocks(0)
+	defer blocks.Close()
+	if err := orderer.Configure(t.Context(), envelope); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := blocks.Next(t.Context()); err != nil || b.Transactions[0].Code != kvledger.Valid {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	check(alice, "event/Block", "Failed evaluating policy on signed data during check policy on channel [mychannel] with policy [/Channel/Application/Readers]: ")
+	check(alice, "qscc/GetChainInfo", "failed evaluating policy on signed data during check policy [/Channel/Application/Admins]: ")
+	check(admin, "event/Block", "<nil>")
+	check(admin, "qscc/GetChainInfo", "<nil>")
+	check(admin, "gateway/CommitStatus", "failed evaluating policy on signed data during check policy [/Channel/Application/Nobody]: [policy /Channel/Application/Nobody not found]")
 }

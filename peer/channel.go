@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +39,6 @@ type Channel struct {
 	committer   *committer.Committer
 	waiting     waiting
 	configured  configured
-	policies    sync.Map // those that were asked for, by their paths
 
 	height  atomic.Uint64 // of what is committed, or is being committed
 	reasons map[int]error // why transactions of the block that is being committed are invalid, by position

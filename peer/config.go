@@ -13,6 +13,7 @@ import (
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/peer/committer"
 	"github.com/ccpeer/ccpeer/peer/ordering"
+	"github.com/ccpeer/ccpeer/policies"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -26,6 +27,9 @@ type Configuration struct {
 	Block *pb.Block
 	// Config is the configuration in that block. Its sequence says how often it was changed. channelconfig.Read says what is in it.
 	Config *pb.Config
+
+	says     *channelconfig.Channel // what is in Config
+	policies sync.Map               // those that were asked for, by their paths
 }
 
 // configured keeps a channel's configuration, which is asked for again and again.
@@ -108,7 +112,7 @@ func lastConfig(ctx context.Context, l *kvledger.Ledger) (*Configuration, error)
 		case errors.Is(err, channelconfig.ErrNoConfig):
 			return nil, ErrNoConfig
 		case committed.Transactions[0].Code == kvledger.Valid:
-			return &Configuration{committed.Message(), config}, err
+			return newConfiguration(committed.Message(), config, err)
 		case at == 0:
 			return nil, ErrNoConfig
 		}
@@ -122,6 +126,31 @@ func lastConfig(ctx context.Context, l *kvledger.Ledger) (*Configuration, error)
 		}
 	}
 	return nil, ErrNoConfig
+}
+
+// newConfiguration is of a block whose configuration was decoded, unless there is an error.
+func newConfiguration(b *pb.Block, config *pb.Config, err error) (*Configuration, error) {
+	if err != nil {
+		return nil, err
+	}
+	says, err := channelconfig.Read(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Configuration{Block: b, Config: config, says: says}, nil
+}
+
+// policyAt returns the policy that has a path, or nil.
+func (c *Configuration) policyAt(path string) policies.Policy {
+	if p, ok := c.policies.Load(path); ok {
+		return p.(policies.Policy)
+	}
+	p, err := c.says.Policy(path)
+	if err != nil {
+		return nil
+	}
+	c.policies.Store(path, p)
+	return p
 }
 
 // headOf returns where a ledger's channel goes on.
