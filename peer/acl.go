@@ -58,3 +58,17 @@ func aclsOf(c *Channel) map[string]string {
 	}
 	return last.says.Application.ACLs
 }
+
+// writersOf returns who may write to a channel now: those whom its configuration names, or nobody if that can't be read.
+func writersOf(c *Channel) policies.Policy {
+	last, err := c.Config(c.running)
+	if errors.Is(err, ErrNoConfig) {
+		return c.writers
+	}
+	if err == nil {
+		if p := last.policyAt("/Channel/Application/" + writers); p != nil {
+			return p
+		}
+	}
+	return policies.OutOf(1) // of no rules
+}

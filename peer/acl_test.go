@@ -122,9 +122,23 @@ func TestACLOfConfiguration(t *testing.T) {
 	}
 	check(alice, "event/Block", "<nil>")
 	check(alice, "qscc/GetChainInfo", "<nil>")
+	propose := func(who *identity.Identity, want string) {
+		t.Helper()
+		made, err := identity.NewProposal(identity.ProposalParams{ChannelID: "mychannel", Chaincode: "asset", Signer: who})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := p.ProcessProposal(t.Context(), made.Signed)
+		if got := fmt.Sprint(r.GetResponse().GetMessage(), err); !strings.Contains(got, want) {
+			t.Errorf("propose: %s, want %s", got, want)
+		}
+	}
+	propose(alice, "chaincode asset not found")
 
 	member := channelconfig.Organization{MSP: org.Organization(), Policies: channelconfig.MemberPolicies("Org1MSP")}
-	member.Policies[channelconfig.Readers] = member.Policies[channelconfig.Admins]
+	for _, name := range []string{channelconfig.Readers, channelconfig.Writers} {
+		member.Policies[name] = member.Policies[channelconfig.Admins]
+	}
 	says := channelconfig.Channel{Application: channelconfig.Application{
 		Organizations: []channelconfig.Organization{member}, ACLs: map[string]string{"qscc/GetChainInfo": "/Channel/Application/Admins", "gateway/CommitStatus": "Nobody"},
 	}}
@@ -146,6 +160,8 @@ func TestACLOfConfiguration(t *testing.T) {
 	}
 	check(alice, "event/Block", "Failed evaluating policy on signed data during check policy on channel [mychannel] with policy [/Channel/Application/Readers]: ")
 	check(alice, "qscc/GetChainInfo", "failed evaluating policy on signed data during check policy [/Channel/Application/Admins]: ")
+	propose(alice, "with policy [/Channel/Application/Writers]: ")
+	propose(admin, "chaincode asset not found")
 	check(admin, "event/Block", "<nil>")
 	check(admin, "qscc/GetChainInfo", "<nil>")
 	check(admin, "gateway/CommitStatus", "failed evaluating policy on signed data during check policy [/Channel/Application/Nobody]: [policy /Channel/Application/Nobody not found]")

@@ -58,7 +58,7 @@ func (p *Peer) mayDiscover(_ context.Context, r acl.Request) error {
 		if c == nil {
 			return errors.Errorf("channel '%s' not found", r.ChannelID)
 		}
-		verifier, policy = c.verifier, c.writers
+		verifier, policy = c.verifier, writersOf(c)
 	}
 	if verifier == nil {
 		return errors.New("the peer has no organization")

@@ -88,7 +88,7 @@ func (h hooks) CheckACL(_ context.Context, _, channelID string, signed *pb.Signe
 	if who, err := c.verifier.Identify(p.Creator); err == nil {
 		signers = append(signers, who)
 	}
-	if cause := c.writers.Evaluate(signers); cause != nil {
+	if cause := writersOf(c).Evaluate(signers); cause != nil {
 		return errors.Errorf("Failed evaluating policy on signed data during check policy on channel [%s] with policy [/Channel/Application/Writers]: [%s]", channelID, cause)
 	}
 	return nil
@@ -111,7 +111,7 @@ func (p *Peer) endorserChannel(channelID string) *endorser.Channel {
 		return nil
 	}
 	return &endorser.Channel{
-		Verifier: c.verifier, Writers: c.writers, Ledger: c.ledger, Committed: c.committed, Results: results, PrivateData: c.share,
+		Verifier: c.verifier, Writers: writersOf(c), Ledger: c.ledger, Committed: c.committed, Results: results, PrivateData: c.share,
 	}
 }
 
