@@ -141,8 +141,9 @@ var sometimesSet = []string{
 
 func envCommand() *cobra.Command {
 	var (
-		f  lookFlags
-		as string
+		f      lookFlags
+		as     string
+		wallet string
 	)
 	cmd := &cobra.Command{
 		Use:   "env",
@@ -157,18 +158,29 @@ ORDERER_CA. CONNECTION_PROFILE is a file for fabric-network.
 
 --as says who the application is, such as alice or Admin@` + mspID + `. A user that isn't there yet is made.
 
+--wallet also writes the user's identity into a folder, as fabric-network keeps identities, under the user's name.
+
 JSON: {"mspid", "user", "channel", "peer", "address", "tls", "tlsRoot", "tlsCertificate", "tlsKey", "mspFolder", "certificate", "key",
 "organizationFolder", "connectionProfile", "variables": {name: value}}; tls is on, mutual or off. All but the address and the names are paths of
 files and folders, and are left out if there are none.`,
 		Example: `  eval "$(ccpeer env)"
   ccpeer env --as Admin
+  ccpeer env --as appUser --wallet ./wallet
   ccpeer env --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.look(cmd, envPath, envQuestion{As: as, Channel: f.channel}, new(envJSON))
+			if f.json && wallet != "" {
+				return usagef("give either --json or --wallet")
+			}
+			e := new(envJSON)
+			if err := f.look(cmd, envPath, envQuestion{As: as, Channel: f.channel}, e); err != nil || wallet == "" {
+				return err
+			}
+			return e.writeWallet(wallet)
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().StringVar(&wallet, "wallet", "", "folder into which the user's identity is written, for fabric-network")
 	cmd.Flags().StringVar(&as, "as", "", "who the application is: NAME or NAME@MSPID (default "+defaultUser+" of the first organization)")
 	return cmd
 }

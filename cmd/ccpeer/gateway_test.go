@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,6 +158,7 @@ func TestEnv(t *testing.T) {
 	}{
 		{"", exitOK, "export CORE_PEER_LOCALMSPID='Org1MSP'\n"},
 		{"", exitOK, "export MSP_ID='Org1MSP'\n"},
+		{"--json|--wallet|w", exitUsage, "give either --json or --wallet"},
 		{"--as|Admin|-C|other", exitOK, "export CHANNEL_NAME='other'\n"},
 		{"-C|nowhere", exitFailed, `channel "nowhere" is not known to this peer, which has: mychannel, other`},
 		{"--as|alice@Org7MSP", exitFailed, `organization "Org7MSP" is not known to this peer`},
@@ -269,6 +271,37 @@ func TestSeveralPeersRefuse(t *testing.T) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
+}
+
+// An identity is written as fabric-network keeps it.
+func TestEnvWallet(t *testing.T) {
+	t.Parallel()
+	s := servePeer(t, anyPort...)
+	wallet := filepath.Join(t.TempDir(), "new", "wallet")
+	ccpeer(t, "env", "--api", s.api, "--as", "alice", "--wallet", wallet).check(t, exitOK, "export MSP_ID=")
+	e := s.env(t, "--as", "alice")
+	certificate, err := os.ReadFile(e.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(e.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"type": "X.509", "version": 1.0, "mspId": "Org1MSP",
+		"credentials": map[string]any{"certificate": string(certificate), "privateKey": string(key)},
+	}
+	text, err := os.ReadFile(filepath.Join(wallet, "alice.id"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(text, &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("the wallet has %s (%v)", text, err)
+	}
+	ccpeer(t, "env", "--api", s.api, "--as", "a/b", "--wallet", wallet).check(t, exitFailed, `"a/b" can't be in a wallet`)
+	s.stop(t)
 }
 
 // The page for applications has every variable, and no other.
