@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"runtime"
 	"sync"
@@ -137,6 +138,10 @@ func (g guarded) Clone() credentials.TransportCredentials {
 func explain(err error) error {
 	if header := (tls.RecordHeaderError{}); errors.As(err, &header) {
 		return errors.Wrap(err, "this port speaks TLS, and the client doesn't: it may want a grpcs:// address or TLS credentials")
+	}
+	alert := new(net.OpError)
+	if errors.Is(err, io.EOF) || errors.As(err, &alert) && alert.Op == "remote error" {
+		return errors.Wrap(err, "the client ends the handshake: it may not trust this peer's certificate, or may look for another name in it")
 	}
 	return err
 }

@@ -201,6 +201,34 @@ func TestMismatchIsLogged(t *testing.T) {
 	}
 }
 
+// Operators are told what it may mean that a client ends its handshake: some send an alert, and some hang up.
+func TestDistrustIsLogged(t *testing.T) {
+	ca := newAuthority(t)
+	for name, come := range map[string]func(c net.Conn){
+		"alert": func(c net.Conn) {
+			_ = tls.Client(c, &tls.Config{ServerName: "elsewhere", RootCAs: ca.pool()}).Handshake()
+		},
+		"hang up": func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			core, logs := observer.New(zapcore.WarnLevel)
+			s, address := start(t, server.Config{
+				Services: server.Services{Endorser: endorser(echo)}, TLS: &server.TLS{Certificate: ca.issue(t)}, Logger: zap.New(core),
+			})
+			c := connect(t, address)
+			come(c)
+			wantHungUp(t, c)
+			if err := s.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			refusals := logs.FilterMessage("refuse connection").All()
+			if len(refusals) == 0 || !strings.HasPrefix(refusals[0].ContextMap()["error"].(string), "the client ends the handshake: it may not trust") {
+				t.Errorf("logged: %v", logs.All())
+			}
+		})
+	}
+}
+
 // Messages may be as large as Fabric's, or as the limits say.
 func TestMessageSizes(t *testing.T) {
 	large := endorser(func(_ context.Context, p *pb.SignedProposal) (*pb.ProposalResponse, error) {
