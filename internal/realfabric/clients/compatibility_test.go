@@ -39,7 +39,7 @@ func lines(t *testing.T, file string) int {
 // module is the version of a module in the go.mod of this one.
 func module(t *testing.T, path string) string {
 	t.Helper()
-	m := regexp.MustCompile(`(?m)^\s*`+regexp.QuoteMeta(path)+` (v\S+)`).FindStringSubmatch(string(readFile(t, "../go.mod")))
+	m := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(path) + ` (v\S+)`).FindStringSubmatch(string(readFile(t, "../go.mod")))
 	if m == nil {
 		t.Fatalf("go.mod doesn't say which version of %s is tested", path)
 	}
