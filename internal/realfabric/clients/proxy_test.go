@@ -233,10 +233,7 @@ func (p *proxies) transcript() string {
 	fmt.Fprintf(&b, "# The client calls itself %s.\n", p.agent)
 	seen := map[string]bool{}
 	for _, c := range p.calls {
-		how := codes.Canceled.String() // sooner or later
-		if c.ended {
-			how = c.end.Code().String()
-		}
+		how := c.how()
 		if seen[c.method+how] || c.unanswered() {
 			continue
 		}
@@ -262,6 +259,24 @@ var differences = []struct {
 	{regexp.MustCompile(`results:\{\} `), "So there are transactions that neither read nor write."},
 }
 
+// how says how a call has ended. It is a race who ends one that has got a status.
+func (c *call) how() string {
+	switch refused := c.status(); {
+	case refused >= 0:
+		return strings.Trim(c.lines[refused], "< {}")
+	case c.ended:
+		return c.end.Code().String()
+	}
+	return codes.Canceled.String() // sooner or later
+}
+
+// status is the index of the answer that is a status, in place of a block, or negative.
+func (c *call) status() int {
+	return slices.IndexFunc(c.lines, func(l string) bool {
+		return strings.HasPrefix(l, "< {status:") && strings.Contains(c.method, "Deliver")
+	})
+}
+
 // unanswered reports whether the client had no patience.
 func (c *call) unanswered() bool {
 	answered := slices.ContainsFunc(c.lines, func(l string) bool { return strings.HasPrefix(l, "<") })
@@ -272,6 +287,9 @@ func (c *call) unanswered() bool {
 // time. If it begins with the newest block, that is one of before, and the second answer is shown.
 func (c *call) shown() []string {
 	lines, answers := c.lines, 0
+	if refused := c.status(); refused >= 0 {
+		return lines[:refused+1]
+	}
 	if !c.ended || c.end.Code() == codes.Canceled {
 		for i, l := range lines {
 			if strings.HasPrefix(l, "<") {
