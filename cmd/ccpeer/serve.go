@@ -52,8 +52,8 @@ The channels that the ledger has are there again, and besides them those of -C.
 ` + definitionHelp + `
 
 Chaincode that the peer starts connects by mutual TLS, with a certificate that is made for each start of it: so --listen
-may be an address that the network reaches. --advertise says what chaincode is told instead of it. With --plaintext there
-are no certificates, and the address must be a loopback one or a Unix socket: everybody who can connect there can pretend
+may be an address that the network reaches. --advertise says what chaincode is told instead of it, and applications are told
+this host, too. With --plaintext there are no certificates, and the address must be a loopback one or a Unix socket: everybody who can connect there can pretend
 to be a chaincode that is being started. --dev, which implies --plaintext, also accepts chaincode that was started by hand:
 
   CORE_CHAINCODE_ID_NAME=mine:1.0 CORE_PEER_TLS_ENABLED=false ./mine -peer.address 127.0.0.1:7052
@@ -80,7 +80,7 @@ Chaincodes are in the file or on the command line, not in both.`,
 	flags.SortFlags = false
 	flags.StringVar(&f.config, "config", "", "a file, YAML or JSON, that says what flags can say, and more")
 	flags.StringVar(&f.listen, "listen", defaultListen, "where chaincode connects to: host:port or unix:///path")
-	flags.StringVar(&f.advertise, "advertise", "", "what chaincode is told that the address is, as host or host:port (default that of --listen)")
+	flags.StringVar(&f.advertise, "advertise", "", "what chaincode is told that the address is, as host or host:port, and applications by its host (default those of --listen and --gateway)")
 	flags.StringArrayVar(&f.organizations, "organization", []string{mspID}, "an organization, as MSPID or MSPID:PEERS; can be repeated")
 	flags.StringVar(&f.gateway, "gateway", defaultGateway, "where applications connect to: host:port, or none")
 	flags.StringVar(&f.gatewayTLS, "gateway-tls", string(tlsOn), "how they connect: on, mutual or off, which is TLS, TLS with certificates of both sides, or plaintext")
