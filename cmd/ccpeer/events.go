@@ -127,9 +127,10 @@ func eventsCommand() *cobra.Command {
 		Use:   "events",
 		Short: "Show the events of a chaincode, or all transactions, as they are committed",
 		Long: `Shows the events of the chaincode that -n names: those of the blocks that there are, beginning with that of --from. With -f it goes on
-with those that are committed from now on, until Ctrl-C. Only valid transactions have events.
+with those that are committed from now on, until Ctrl-C. It shows those of valid transactions, as applications get
+them.
 
-Without -n it shows all transactions of the blocks: with their validation codes, valid or not, and with their events.
+Without -n it shows all transactions of the blocks: with their validation codes, and their events, whether they are valid or not.
 
 With --json each line is an object: {"channel", "txid", "block", "tx", "timestamp", "code", "creator": {"mspid", "commonName"}, "chaincode",
 "function", "event": {"chaincode", "name", "payload"}}; the event is left out if there is none.
