@@ -81,8 +81,8 @@ lint: $(BIN)/.golangci-lint-$(GOLANGCI_LINT_VERSION) ## Check every module with 
 	$(BIN)/golangci-lint run --allow-parallel-runners $(TOGETHER:%=%/...)
 	$(call each_of,$(ALONE),$(BIN)/golangci-lint run --allow-parallel-runners ./...)
 
-# Modules whose tests stop and kill processes as only a Unix can.
-UNIX_TESTS := ./internal/interop ./ledger/kvledger/store/postgres
+# Modules whose tests stop and kill processes, or lock files, as only a Unix can.
+UNIX_TESTS := ./internal/interop ./ledger/kvledger/store/postgres ./internal/realfabric
 
 CROSSVET := $(BIN)/crossvet
 
