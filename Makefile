@@ -1,4 +1,4 @@
-# make help lists the targets. Go and make, and node, npm and PostgreSQL for the tests, are all that is needed; tools are
+# make help lists the targets. Go and make, and node, npm, Maven and PostgreSQL for the tests, are all that is needed; tools are
 # built into .bin at the versions below.
 
 GOLANGCI_LINT_VERSION := v2.15.0
