@@ -134,7 +134,7 @@ func (s *stranger) buildPrograms(ctx context.Context, t *tree, version string) e
 			return err
 		}
 	}
-	return s.expect(ctx, `block 2: 200 "||"`, "quickstart")
+	return s.expect(ctx, `block 3: 200 "||"`, "quickstart")
 }
 
 // copyProgram copies the code of a program, and not its tests.
