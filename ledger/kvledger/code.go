@@ -1,6 +1,10 @@
 package kvledger
 
-import "strconv"
+import (
+	"strconv"
+
+	pb "github.com/ccpeer/ccpeer/proto"
+)
 
 // ValidationCode says what became of a transaction. The numbers and names are those of Fabric's TxValidationCode.
 type ValidationCode int32
@@ -52,46 +56,8 @@ const (
 
 // String returns Fabric's name of the code, also of those that nobody here gives.
 func (c ValidationCode) String() string {
-	switch {
-	case c >= 0 && int(c) < len(codeNames):
-		return codeNames[c]
-	case c == notValidated:
-		return "NOT_VALIDATED"
-	case c == InvalidOtherReason:
-		return "INVALID_OTHER_REASON"
+	if name, ok := pb.TxValidationCode_name[int32(c)]; ok {
+		return name
 	}
 	return "code " + strconv.Itoa(int(c))
-}
-
-// notValidated is what a block has before it is validated.
-const notValidated ValidationCode = 254
-
-// codeNames are the names of Fabric's first codes, by their numbers.
-var codeNames = [...]string{
-	0:  "VALID",
-	1:  "NIL_ENVELOPE",
-	2:  "BAD_PAYLOAD",
-	3:  "BAD_COMMON_HEADER",
-	4:  "BAD_CREATOR_SIGNATURE",
-	5:  "INVALID_ENDORSER_TRANSACTION",
-	6:  "INVALID_CONFIG_TRANSACTION",
-	7:  "UNSUPPORTED_TX_PAYLOAD",
-	8:  "BAD_PROPOSAL_TXID",
-	9:  "DUPLICATE_TXID",
-	10: "ENDORSEMENT_POLICY_FAILURE",
-	11: "MVCC_READ_CONFLICT",
-	12: "PHANTOM_READ_CONFLICT",
-	13: "UNKNOWN_TX_TYPE",
-	14: "TARGET_CHAIN_NOT_FOUND",
-	15: "MARSHAL_TX_ERROR",
-	16: "NIL_TXACTION",
-	17: "EXPIRED_CHAINCODE",
-	18: "CHAINCODE_VERSION_CONFLICT",
-	19: "BAD_HEADER_EXTENSION",
-	20: "BAD_CHANNEL_HEADER",
-	21: "BAD_RESPONSE_PAYLOAD",
-	22: "BAD_RWSET",
-	23: "ILLEGAL_WRITESET",
-	24: "INVALID_WRITESET",
-	25: "INVALID_CHAINCODE",
 }
