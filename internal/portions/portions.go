@@ -1,4 +1,4 @@
-// Package portions decodes large messages so that it can be stopped.
+// Package portions goes through large messages so that it can be stopped.
 package portions
 
 import (
@@ -13,6 +13,16 @@ import (
 // Bytes is how much is decoded, encoded or hashed between two looks at the context. It takes a few milliseconds at most, whatever
 // the bytes are.
 const Bytes = 64 << 10
+
+// Look looks at the context once in a while: i counts what a loop has done. A block may have millions of reads and writes, and whoever
+// commits it may want to stop.
+func Look(ctx context.Context, i int) error {
+	const often = 1 << 10
+	if i%often != 0 {
+		return nil
+	}
+	return ctx.Err()
+}
 
 // Unmarshal decodes b into m as proto.Unmarshal does, but looks at the context every few milliseconds. A read/write set of
 // 100 MiB may consist of millions of entries, which take seconds.

@@ -71,7 +71,7 @@ func (d rwsetDecoder) decodeCollections(ctx context.Context, ns *pb.NsReadWriteS
 		seen[name] = true
 		reads = slices.Grow(reads, len(hashed.HashedReads))
 		for i, r := range hashed.HashedReads {
-			if look(ctx, i) != nil {
+			if portions.Look(ctx, i) != nil {
 				return nil, nil, BadRWSet
 			}
 			reads = append(reads, read{d.keys.hashKey(ns.Namespace, name, string(r.KeyHash)), versionOf(r.Version)})
@@ -95,7 +95,7 @@ func (d rwsetDecoder) decodeHashedWrites(ctx context.Context, namespace string, 
 	seen := newSeen(len(hashed.HashedWrites))
 	c.writes = make([]write, 0, len(hashed.HashedWrites))
 	for i, w := range hashed.HashedWrites {
-		if look(ctx, i) != nil {
+		if portions.Look(ctx, i) != nil {
 			return false
 		}
 		key, value := string(w.KeyHash), w.ValueHash
@@ -116,7 +116,7 @@ func (d rwsetDecoder) decodeHashedWrites(ctx context.Context, namespace string, 
 	seen = newSeen(len(hashed.MetadataWrites))
 	c.metadata = make([]metadataWrite, 0, len(hashed.MetadataWrites))
 	for i, m := range hashed.MetadataWrites {
-		if look(ctx, i) != nil {
+		if portions.Look(ctx, i) != nil {
 			return false
 		}
 		key := string(m.KeyHash)
@@ -168,7 +168,7 @@ func (d rwsetDecoder) decodePrivateWrites(ctx context.Context, namespace string,
 		metadata[m.key] = true
 	}
 	for i, m := range kv.MetadataWrites {
-		if look(ctx, i) != nil || !metadata[hash(m.Key)] {
+		if portions.Look(ctx, i) != nil || !metadata[hash(m.Key)] {
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -126,7 +127,7 @@ func modifications(ctx context.Context, keys keyspace, tx transaction, at versio
 	var entries []store.Write
 	for _, ns := range tx.namespaces {
 		for i, w := range ns.writes {
-			if err := look(ctx, i); err != nil {
+			if err := portions.Look(ctx, i); err != nil {
 				return nil, err
 			}
 			b, err := encodeModification(tx.TxID, tx.Timestamp, w)

@@ -6,6 +6,7 @@ import (
 	"github.com/pkg/errors"
 	"github.com/tidwall/btree"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -79,7 +80,7 @@ func (e *effects) apply(ctx context.Context, tx transaction, at version) error {
 // Metadata gives the value a new version. If the key is not there, or not any more, its metadata is left alone.
 func (e *effects) applyWrites(ctx context.Context, set writeSet, at version, metadataKey func(string) string) error {
 	for i, w := range set.writes {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return err
 		}
 		e.updates.Set(w.storeKey, update{at, w.value})
@@ -88,7 +89,7 @@ func (e *effects) applyWrites(ctx context.Context, set writeSet, at version, met
 		}
 	}
 	for i, w := range set.metadata {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return err
 		}
 		value, err := e.latest(ctx, w.storeKey)
@@ -119,7 +120,7 @@ func (e *effects) finish(ctx context.Context) error {
 		return err
 	}
 	e.updates.Scan(func(storeKey string, u update) bool {
-		if looked = look(ctx, seen); looked != nil {
+		if looked = portions.Look(ctx, seen); looked != nil {
 			return false
 		}
 		seen++

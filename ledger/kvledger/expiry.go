@@ -6,6 +6,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -53,7 +54,7 @@ func (e *effects) expire(ctx context.Context) error {
 		return err
 	}
 	for i, n := range notes {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return err
 		}
 		e.write(n.noteKey, nil)

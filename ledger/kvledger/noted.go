@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+
+	"github.com/ccpeer/ccpeer/internal/portions"
 )
 
 // noted is what a transaction noted of keys. It is a map that holds the first few entries in place, because most
@@ -64,7 +66,7 @@ func (m *noted[V]) sorted(ctx context.Context) ([]entry[V], error) {
 	if m.many != nil {
 		all = make([]entry[V], 0, len(m.many))
 		for key, value := range m.many {
-			if err := look(ctx, len(all)); err != nil {
+			if err := portions.Look(ctx, len(all)); err != nil {
 				return nil, err
 			}
 			all = append(all, entry[V]{key, value})
@@ -74,7 +76,7 @@ func (m *noted[V]) sorted(ctx context.Context) ([]entry[V], error) {
 	compared := 0
 	slices.SortFunc(all, func(a, b entry[V]) int {
 		if compared++; ended == nil {
-			ended = look(ctx, compared)
+			ended = portions.Look(ctx, compared)
 		}
 		if ended != nil {
 			return 0

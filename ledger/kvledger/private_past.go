@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/pkg/errors"
+
+	"github.com/ccpeer/ccpeer/internal/portions"
 )
 
 // Private values are kept by their keys, for chaincode. Clients want to know what a block has written, also when the keys were written
@@ -74,7 +76,7 @@ func decodePastValue(b []byte) (pastValue, error) {
 func (e *effects) applyPast(ctx context.Context, namespace string, c collectionRWSet, at version) error {
 	purged := make(map[string]bool, len(c.purges))
 	for i, keyHash := range c.purges {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return err
 		}
 		purged[keyHash] = true
@@ -83,7 +85,7 @@ func (e *effects) applyPast(ctx context.Context, namespace string, c collectionR
 		}
 	}
 	for i, w := range c.private {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return err
 		}
 		if w.value == nil && purged[w.keyHash] {
@@ -133,7 +135,7 @@ func (e *effects) pastOf(ctx context.Context, of collectionKey) (pastList, error
 func (e *effects) writePast(ctx context.Context) error {
 	seen := 0
 	for of, list := range e.past {
-		if err := look(ctx, seen); err != nil {
+		if err := portions.Look(ctx, seen); err != nil {
 			return err
 		}
 		seen++
@@ -146,7 +148,7 @@ func (e *effects) writePast(ctx context.Context) error {
 		e.write(e.committed.keys.pastListKey(of), list.encode())
 	}
 	for storeKey, value := range e.pastValues {
-		if err := look(ctx, seen); err != nil {
+		if err := portions.Look(ctx, seen); err != nil {
 			return err
 		}
 		seen++

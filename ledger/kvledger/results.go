@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	"github.com/ccpeer/ccpeer/ledger"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
@@ -104,7 +105,7 @@ func (n *namespaceSet) marshal(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	for i, r := range reads {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return nil, err
 		}
 		kv.Reads = append(kv.Reads, &pb.KVRead{Key: r.key, Version: r.value.proto()})
@@ -114,7 +115,7 @@ func (n *namespaceSet) marshal(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	for i, w := range writes {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return nil, err
 		}
 		kv.Writes = append(kv.Writes, &pb.KVWrite{Key: w.key, IsDelete: w.value == nil, Value: w.value})
@@ -137,7 +138,7 @@ func metadataWrites(ctx context.Context, of *noted[metadata]) ([]*pb.KVMetadataW
 	}
 	var writes []*pb.KVMetadataWrite
 	for i, m := range all {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return nil, err
 		}
 		writes = append(writes, &pb.KVMetadataWrite{Key: m.key, Entries: m.value})
@@ -156,7 +157,7 @@ func (n *namespaceSet) rangeQueries(ctx context.Context) ([]*pb.RangeQueryInfo, 
 	var infos []*pb.RangeQueryInfo
 	seen := make(map[bounds]bool, len(n.ranges))
 	for i, it := range n.ranges {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return nil, err
 		}
 		if !it.pulled {

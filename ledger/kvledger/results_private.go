@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	pb "github.com/ccpeer/ccpeer/proto"
 )
 
@@ -54,7 +55,7 @@ func (c *collectionSet) marshalHashed(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	for i, r := range reads {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return nil, err
 		}
 		set.HashedReads = append(set.HashedReads, &pb.KVReadHash{KeyHash: []byte(hash(r.key)), Version: r.value.proto()})
@@ -75,7 +76,7 @@ func (c *collectionSet) marshalHashed(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	for i, m := range metadata {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return nil, err
 		}
 		set.MetadataWrites = append(set.MetadataWrites, &pb.KVMetadataWriteHash{KeyHash: []byte(hash(m.Key)), Entries: m.Entries})
@@ -102,7 +103,7 @@ func (c *collectionSet) marshalPrivate(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	for i, w := range writes {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return nil, err
 		}
 		set.Writes = append(set.Writes, &pb.KVWrite{Key: w.key, IsDelete: w.value.value == nil, Value: w.value.value})

@@ -100,7 +100,7 @@ func (d rwsetDecoder) decodeNamespace(ctx context.Context, name string, kv *pb.K
 	ns := namespaceRWSet{name: name, ranges: kv.RangeQueriesInfo}
 	ns.reads = make([]read, 0, len(kv.Reads)) // a list that grows is copied again and again
 	for i, r := range kv.Reads {
-		if look(ctx, i) != nil {
+		if portions.Look(ctx, i) != nil {
 			return ns, BadRWSet
 		}
 		ns.reads = append(ns.reads, read{d.keys.stateKey(name, r.Key), versionOf(r.Version)})
@@ -122,7 +122,7 @@ func (d rwsetDecoder) decodeWrites(ctx context.Context, ns *namespaceRWSet, kv *
 	seen := newSeen(len(kv.Writes))
 	ns.writes = make([]write, 0, len(kv.Writes))
 	for i, w := range kv.Writes {
-		if look(ctx, i) != nil || d.keys.checkKey(ns.name, "", w.Key) != nil || seen[w.Key] {
+		if portions.Look(ctx, i) != nil || d.keys.checkKey(ns.name, "", w.Key) != nil || seen[w.Key] {
 			return false
 		}
 		seen[w.Key] = true
@@ -135,7 +135,7 @@ func (d rwsetDecoder) decodeWrites(ctx context.Context, ns *namespaceRWSet, kv *
 	seen = newSeen(len(kv.MetadataWrites))
 	ns.metadata = make([]metadataWrite, 0, len(kv.MetadataWrites))
 	for i, m := range kv.MetadataWrites {
-		if look(ctx, i) != nil || d.keys.checkKey(ns.name, "", m.Key) != nil || seen[m.Key] {
+		if portions.Look(ctx, i) != nil || d.keys.checkKey(ns.name, "", m.Key) != nil || seen[m.Key] {
 			return false
 		}
 		value, err := encodeMetadata(ctx, m.Entries)

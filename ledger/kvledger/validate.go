@@ -6,6 +6,7 @@ import (
 	"github.com/pkg/errors"
 	"github.com/tidwall/btree"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	"github.com/ccpeer/ccpeer/ledger/kvledger/store"
 )
 
@@ -70,16 +71,6 @@ func (l *Ledger) validate(ctx context.Context, in *incoming) (*validation, error
 		return nil, err
 	}
 	return v, nil
-}
-
-// look looks at the context once in a while: i counts what a loop has done. A block may have millions of reads and writes, and
-// whoever commits it may want to stop.
-func look(ctx context.Context, i int) error {
-	const often = 1 << 10
-	if i%often != 0 {
-		return nil
-	}
-	return ctx.Err()
 }
 
 // transaction judges the next transaction, and applies it if it is valid.
@@ -149,7 +140,7 @@ func (v *validation) namespace(ctx context.Context, ns namespaceRWSet, committed
 // if it was deleted and had been absent already.
 func (v *validation) unchanged(ctx context.Context, reads []read, committed [][]byte) (bool, error) {
 	for i, r := range reads {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return false, err
 		}
 		if _, written := v.effects.updates.Get(r.storeKey); written {

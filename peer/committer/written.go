@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/ccpeer/ccpeer/internal/portions"
 	"github.com/ccpeer/ccpeer/ledger/kvledger"
 	"github.com/ccpeer/ccpeer/policies"
 	pb "github.com/ccpeer/ccpeer/proto"
@@ -87,7 +88,7 @@ func (e *envelope) written(ctx context.Context) ([]*namespace, error) {
 	all := []*namespace{called}
 	seen := make(map[string]bool, min(len(sets), writesOfPart)) // it grows: making a large one takes long
 	for i, ns := range sets {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return nil, err
 		}
 		switch {
@@ -162,18 +163,10 @@ func newNamespace(ctx context.Context, from *pb.NsReadWriteSet) (*namespace, err
 // addAll adds what a transaction writes in a collection of a namespace, or, without a collection, in the namespace itself.
 func addAll[W any, K string | []byte](ctx context.Context, ns *namespace, collection string, all []*W, key func(*W) K, metadata bool) error {
 	for i, w := range all {
-		if err := look(ctx, i); err != nil {
+		if err := portions.Look(ctx, i); err != nil {
 			return err
 		}
 		ns.writes.add(write{keyID: keyID{ns.name, collection, string(key(w))}, metadata: metadata})
 	}
 	return nil
-}
-
-// look looks at the context once in a while: i counts what a loop has done.
-func look(ctx context.Context, i int) error {
-	if i%writesOfPart != 0 {
-		return nil
-	}
-	return ctx.Err()
 }
