@@ -23,14 +23,10 @@
 package deliver
 
 import (
-	"context"
-	"crypto/sha256"
 	"time"
 
 	"github.com/pkg/errors"
 	"go.uber.org/zap"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/peer"
 
 	"github.com/ccpeer/ccpeer/internal/loglimit"
 	"github.com/ccpeer/ccpeer/peer/acl"
@@ -129,7 +125,7 @@ func (s *Server) DeliverWithPrivateData(stream pbgrpc.Deliver_DeliverServer) err
 // service. They need leave for BlockResource, too.
 func (s *Server) DeliverOrdered(stream pbgrpc.AtomicBroadcast_DeliverServer) error {
 	return s.serve(&subscriber{
-		ctx: stream.Context(), certificate: clientCertificate(stream.Context()), resource: BlockResource, recv: stream.Recv, sendBlock: sendForm(whole),
+		ctx: stream.Context(), certificate: pbgrpc.ClientCertificateHash(stream.Context()), resource: BlockResource, recv: stream.Recv, sendBlock: sendForm(whole),
 		sendStatus: func(st pb.Status) error {
 			return stream.Send(&pb.OrdererDeliverResponse{Type: &pb.OrdererDeliverResponse_Status{Status: st}})
 		},
@@ -144,7 +140,7 @@ func (s *Server) DeliverOrdered(stream pbgrpc.AtomicBroadcast_DeliverServer) err
 // peerStream makes a subscriber of a peer's stream.
 func peerStream(stream pbgrpc.Deliver_DeliverServer, resource string, send sender) *subscriber {
 	return &subscriber{
-		ctx: stream.Context(), certificate: clientCertificate(stream.Context()), resource: resource, recv: stream.Recv, sendBlock: send,
+		ctx: stream.Context(), certificate: pbgrpc.ClientCertificateHash(stream.Context()), resource: resource, recv: stream.Recv, sendBlock: send,
 		sendStatus: func(st pb.Status) error {
 			return stream.Send(&pb.DeliverResponse{Type: &pb.DeliverResponse_Status{Status: st}})
 		},
@@ -154,18 +150,4 @@ func peerStream(stream pbgrpc.Deliver_DeliverServer, resource string, send sende
 			return stream.Send(m)
 		},
 	}
-}
-
-// clientCertificate returns the hash of the certificate that a client has shown, or nil.
-func clientCertificate(ctx context.Context) []byte {
-	from, ok := peer.FromContext(ctx)
-	if !ok {
-		return nil
-	}
-	info, ok := from.AuthInfo.(credentials.TLSInfo)
-	if !ok || len(info.State.PeerCertificates) == 0 {
-		return nil
-	}
-	hash := sha256.Sum256(info.State.PeerCertificates[0].Raw)
-	return hash[:]
 }

@@ -49,7 +49,7 @@ type TLS struct {
 	// Certificate is the server's, with its key. Required.
 	Certificate tls.Certificate
 	// ClientCAs are those of whom each client must have a certificate: that is mutual TLS. A service finds the certificate's
-	// hash by ClientCertificateHash. Nil: clients are asked for none, and those that have one may connect,
+	// hash by pbgrpc.ClientCertificateHash. Nil: clients are asked for none, and those that have one may connect,
 	// too.
 	ClientCAs *x509.CertPool
 }

@@ -126,7 +126,7 @@ func TestTLS(t *testing.T) {
 	ca, foreign := newAuthority(t), newAuthority(t)
 	client := ca.issue(t)
 	hash := endorser(func(ctx context.Context, _ *pb.SignedProposal) (*pb.ProposalResponse, error) {
-		return &pb.ProposalResponse{Payload: server.ClientCertificateHash(ctx)}, nil
+		return &pb.ProposalResponse{Payload: pbgrpc.ClientCertificateHash(ctx)}, nil
 	})
 	services := server.Services{Endorser: hash}
 	_, oneWay := start(t, server.Config{Services: services, TLS: &server.TLS{Certificate: ca.issue(t)}})
@@ -165,7 +165,7 @@ func TestTLS(t *testing.T) {
 
 // Whoever has no connection has shown no certificate.
 func TestNoCertificate(t *testing.T) {
-	if hash := server.ClientCertificateHash(t.Context()); hash != nil {
+	if hash := pbgrpc.ClientCertificateHash(t.Context()); hash != nil {
 		t.Errorf("got %x", hash)
 	}
 }
