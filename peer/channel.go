@@ -156,6 +156,14 @@ func (c *Channel) Ledger() *kvledger.Ledger { return c.ledger }
 // Blocks returns a subscription to the blocks as this peer commits them, from a number on.
 func (c *Channel) Blocks(from uint64) *kvledger.Subscription { return c.ledger.Subscribe(from) }
 
+// awaitBlock returns a block of a channel, and waits for it as long as the peer is on the channel.
+func awaitBlock(ctx context.Context, c *Channel, number uint64) (*kvledger.CommittedBlock, error) {
+	blocks := c.ledger.Subscribe(number)
+	defer blocks.Close()
+	defer context.AfterFunc(c.running, blocks.Close)()
+	return blocks.Next(ctx)
+}
+
 // Verifier returns who finds out who a member of the channel is.
 func (c *Channel) Verifier() *identity.Verifier { return c.verifier }
 

@@ -118,9 +118,7 @@ func (b committedBlocks) Height(ctx context.Context) (uint64, error) { return b.
 func (b committedBlocks) Block(ctx context.Context, number uint64) (*pb.Block, error) {
 	committed, err := b.c.ledger.Block(ctx, number)
 	if errors.Is(err, kvledger.ErrNotFound) {
-		sub := b.c.ledger.Subscribe(number)
-		defer context.AfterFunc(b.c.running, sub.Close)()
-		committed, err = sub.Next(ctx)
+		committed, err = awaitBlock(ctx, b.c, number)
 	}
 	if err != nil {
 		return nil, err

@@ -141,10 +141,7 @@ func (f farPeer) catchUp(ctx context.Context) error {
 	if err != nil || height >= f.least {
 		return err
 	}
-	blocks := f.channel.ledger.Subscribe(f.least - 1)
-	defer blocks.Close()
-	defer context.AfterFunc(f.channel.running, blocks.Close)()
-	_, err = blocks.Next(ctx)
+	_, err = awaitBlock(ctx, f.channel, f.least-1)
 	return err
 }
 
